@@ -1,0 +1,230 @@
+//! The registry of kinds: what each event may be, who may say it, and whether its payload may be erased.
+//!
+//! Anything not listed here is refused, except `x-<name>`, which is for users' own events.
+
+use crate::ids::{Name, TextError};
+use crate::payload::{self, PayloadError};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// What a key is for. One key, one use, introduced once per ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyUse {
+    /// Changes the ledger's own keys; kept off the machine.
+    Recovery,
+    /// Signs native checkpoints.
+    Checkpoint,
+    /// Signs checkpoints of the SHA-256 face.
+    CheckpointSha256,
+    /// Signs events on behalf of authors without a key, and the ledger's own.
+    Service,
+    /// Signs commands.
+    Command,
+    /// Signs a node's events.
+    Node,
+    /// Cosigns checkpoints.
+    Witness,
+    /// Signs a person's events.
+    Device,
+}
+
+impl KeyUse {
+    /// The word as it stands in a payload.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recovery => "recovery",
+            Self::Checkpoint => "checkpoint",
+            Self::CheckpointSha256 => "checkpoint-sha256",
+            Self::Service => "service",
+            Self::Command => "command",
+            Self::Node => "node",
+            Self::Witness => "witness",
+            Self::Device => "device",
+        }
+    }
+}
+
+/// Who may say a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// Only the ledger about itself: service key, `via` method `self`.
+    Ledger,
+    /// The service on behalf of whoever changes the ledger's state: service key.
+    Service,
+    /// A node about its own chain: node or device key.
+    Chain,
+    /// A node, or the service on its behalf.
+    Node,
+    /// Anyone: nodes, devices, and the service on behalf of people, tokens and imports.
+    Anyone,
+}
+
+/// One row of the registry.
+#[derive(Debug, Clone, Copy)]
+pub struct KindInfo {
+    /// The text of `kind`.
+    pub name: &'static str,
+    /// Who may say it.
+    pub speaker: Speaker,
+    /// Whether the payload may be erased. False for everything admission, keys, roles and proofs rest on.
+    pub erasable: bool,
+    /// The newest version of the payload's schema.
+    pub version: u64,
+    check: fn(&str) -> Result<(), PayloadError>,
+}
+
+/// Writes the enum and its table from one list, so that neither can lack a row.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $speaker:ident $erasable:ident $schema:ty;)*) => {
+        /// What kind of fact an event states.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind {
+            $($(#[$doc])* $variant,)*
+            /// `x-<name>`: a kind of the user's own; any canonical JSON object is its payload.
+            Custom(Name),
+        }
+
+        impl Kind {
+            /// The registered kinds, in alphabetical order of their names.
+            pub const REGISTERED: &[Self] = &[$(Self::$variant),*];
+
+            /// The registry's row for this kind.
+            pub fn info(&self) -> KindInfo {
+                match self {
+                    $(Self::$variant => KindInfo {
+                        name: $name,
+                        speaker: Speaker::$speaker,
+                        erasable: $erasable,
+                        version: 1,
+                        check: payload::check::<$schema>,
+                    },)*
+                    Self::Custom(_) => KindInfo {
+                        name: "x-",
+                        speaker: Speaker::Anyone,
+                        erasable: true,
+                        version: crate::limits::MAX_SAFE_INTEGER,
+                        check: payload::check_object,
+                    },
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// An operator has seen an incident.
+    Ack "ack" Anyone true payload::Reply;
+    /// A change of the ledger's own keys, under the recovery threshold.
+    Authority "authority" Ledger false payload::Authority;
+    /// An author offered a second event for a place its chain had already taken.
+    ChainFork "chain-fork" Ledger false payload::ChainFork;
+    /// An author's spool had to drop a run of events.
+    ChainGap "chain-gap" Chain false payload::ChainGap;
+    /// An author opens a new epoch of its chain.
+    ChainOpen "chain-open" Chain false payload::ChainOpen;
+    /// An enrolment token is made or revoked.
+    Enrolment "enrolment" Service false payload::Enrolment;
+    /// Entry 0.
+    Genesis "genesis" Ledger false payload::Genesis;
+    /// A node's state, as the node reports it.
+    Heartbeat "heartbeat" Node true payload::Heartbeat;
+    /// Something an operator should look at.
+    Incident "incident" Anyone true payload::Incident;
+    /// A key is introduced.
+    Key "key" Service false payload::KeyIntroduction;
+    /// A key's status changes.
+    KeyStatus "key-status" Service false payload::KeyStatus;
+    /// A remark.
+    Note "note" Anyone true payload::Note;
+    /// What an open of the ledger had to repair.
+    Recovery "recovery" Ledger false payload::Recovery;
+    /// A validly signed event that is refused for good.
+    Refusal "refusal" Ledger false payload::Refusal;
+    /// An incident is over.
+    Resolve "resolve" Anyone true payload::Reply;
+    /// The ledger commits to its state.
+    Seal "seal" Ledger false payload::Seal;
+    /// The service started, stopped, or is alive.
+    Service "service" Ledger true payload::Service;
+    /// Words to find an event by.
+    Tag "tag" Anyone true payload::Tag;
+    /// An API token is made or revoked.
+    Token "token" Service false payload::Token;
+}
+
+impl Kind {
+    /// The text of `kind`.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Custom(name) => name.as_str(),
+            registered => registered.info().name,
+        }
+    }
+
+    /// Checks a payload in canonical JSON against this kind's schema.
+    pub fn check_payload(&self, version: u64, json: &str) -> Result<(), PayloadError> {
+        let info = self.info();
+        if version == 0 || version > info.version {
+            return Err(PayloadError::Version { kind: self.as_str().to_owned(), version });
+        }
+        (info.check)(json)
+    }
+}
+
+impl FromStr for Kind {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        if let Ok(i) = Self::REGISTERED.binary_search_by(|kind| kind.info().name.cmp(text)) {
+            return Self::REGISTERED.get(i).cloned().ok_or_else(|| TextError::new("a kind", text));
+        }
+        match text.strip_prefix("x-") {
+            Some(rest) if !rest.is_empty() => text.parse().map(Self::Custom),
+            _ => Err(TextError::new("a registered kind or x-<name>", text)),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_registered_name_reads_back() {
+        for kind in Kind::REGISTERED {
+            assert_eq!(kind.as_str().parse::<Kind>().as_ref(), Ok(kind));
+        }
+        assert!(Kind::REGISTERED.is_sorted_by_key(Kind::as_str));
+        assert!("x-mine".parse::<Kind>().is_ok());
+        for bad in ["x-", "X-mine", "gossip", "", "heartbeat "] {
+            assert!(bad.parse::<Kind>().is_err(), "{bad}");
+        }
+    }
+}

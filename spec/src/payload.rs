@@ -1,0 +1,84 @@
+//! The payload schemas, one type a kind. Closed: an unknown field is refused, `null` is refused, numbers
+//! are integers. What a type writes back is what it read, so a schema loses nothing.
+
+mod comms;
+mod heartbeat;
+mod keys;
+mod record;
+
+pub use comms::{Incident, Note, Reply, Tag};
+pub use heartbeat::{Heartbeat, Reading};
+pub use keys::{
+    Authority, AuthorityChange, Enrolment, Genesis, GenesisKeys, KeyChange, KeyIntroduction, KeySignature,
+    KeyStatus, POSSESSION_CONTEXT, Predecessor, RECOVERY_CONTEXT, RecoveryKeys, Role, Token, authority_bytes,
+    node_possession_bytes, possession_bytes,
+};
+pub use record::{
+    ChainFork, ChainGap, ChainOpen, Digest, Place, Recovery, RecoveryAction, Refusal, Seal, Service,
+    ServiceAction,
+};
+
+use crate::hash::{Domain, Hash};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+
+/// Why a payload does not fit its kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PayloadError {
+    /// The schema version is unknown to this reader.
+    #[error("payload version {version} of kind {kind} is unknown")]
+    Version {
+        /// The kind.
+        kind: String,
+        /// The version asked for.
+        version: u64,
+    },
+    /// The payload does not have the fields and types of its schema.
+    #[error("{0}")]
+    Schema(String),
+}
+
+/// A payload type that can say more than its field types do.
+pub(crate) trait Schema: DeserializeOwned {
+    /// Rules beyond types: lengths, ranges, combinations.
+    fn validate(&self) -> Result<(), PayloadError> {
+        Ok(())
+    }
+}
+
+pub(crate) fn check<T: Schema>(json: &str) -> Result<(), PayloadError> {
+    read::<T>(json).map(drop)
+}
+
+fn read<T: Schema>(json: &str) -> Result<T, PayloadError> {
+    let value: T = serde_json::from_str(json).map_err(|e| PayloadError::Schema(e.to_string()))?;
+    value.validate()?;
+    Ok(value)
+}
+
+pub(crate) fn check_object(json: &str) -> Result<(), PayloadError> {
+    if json.starts_with('{') { Ok(()) } else { Err(PayloadError::Schema("expected an object".to_owned())) }
+}
+
+/// `BLAKE3(14 ‖ secret)`: the name by which the log knows a token; the secret is never stored.
+pub fn token_hash(secret: &[u8; 32]) -> Hash {
+    Hash::of(Domain::Token, &[secret])
+}
+
+/// Reads a field that may be absent but not `null`.
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Refuses a text of more than `limit` bytes.
+pub(crate) fn at_most(field: &str, text: &str, limit: usize) -> Result<(), PayloadError> {
+    if text.len() <= limit {
+        Ok(())
+    } else {
+        Err(PayloadError::Schema(format!("{field} is {} bytes; at most {limit} are allowed", text.len())))
+    }
+}

@@ -1,0 +1,81 @@
+//! What people and bots say to each other through the log: notes, incidents and the answers to them.
+
+use super::{PayloadError, Schema, at_most, present};
+use crate::hash::Hash;
+use serde::{Deserialize, Serialize};
+
+const MAX_TEXT_BYTES: usize = 64 * 1024;
+const MAX_TITLE_BYTES: usize = 512;
+const MAX_TAGS: usize = 64;
+const MAX_TAG_BYTES: usize = 128;
+
+/// Payload of `note`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// Event hash of what the note is about.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub target: Option<Hash>,
+    /// The remark.
+    pub text: String,
+}
+
+/// Payload of `incident`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Incident {
+    /// More than the title says.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// One line.
+    pub title: String,
+}
+
+/// Payload of `ack` and `resolve`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reply {
+    /// Event hash of the incident.
+    pub target: Hash,
+    /// A remark.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// Payload of `tag`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tag {
+    /// The words, at least one.
+    pub tags: Vec<String>,
+    /// Event hash of what they belong to.
+    pub target: Hash,
+}
+
+impl Schema for Note {
+    fn validate(&self) -> Result<(), PayloadError> {
+        at_most("text", &self.text, MAX_TEXT_BYTES)
+    }
+}
+
+impl Schema for Incident {
+    fn validate(&self) -> Result<(), PayloadError> {
+        at_most("title", &self.title, MAX_TITLE_BYTES)?;
+        at_most("text", self.text.as_deref().unwrap_or_default(), MAX_TEXT_BYTES)
+    }
+}
+
+impl Schema for Reply {
+    fn validate(&self) -> Result<(), PayloadError> {
+        at_most("text", self.text.as_deref().unwrap_or_default(), MAX_TEXT_BYTES)
+    }
+}
+
+impl Schema for Tag {
+    fn validate(&self) -> Result<(), PayloadError> {
+        if self.tags.is_empty() || self.tags.len() > MAX_TAGS {
+            return Err(PayloadError::Schema(format!("tags must be 1 to {MAX_TAGS} words")));
+        }
+        self.tags.iter().try_for_each(|tag| at_most("tags", tag, MAX_TAG_BYTES))
+    }
+}
