@@ -86,12 +86,15 @@ pub fn check(bytes: &[u8]) -> Result<&str, CanonicalError> {
     if scanner.at == bytes.len() { Ok(text) } else { scanner.fail(Problem::Trailing) }
 }
 
-/// Appends the canonical form of `value` to `out`.
+/// Appends the canonical form of `value` to `out`. After an error `out` holds an unfinished document.
 pub fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), WriteError> {
     write_at(value, out, 0)
 }
 
 /// The canonical form of anything serde can turn into a JSON value.
+///
+/// A NaN or an infinity inside `value` becomes `null` before this function can see it, as `serde_json`
+/// has it. The types of this crate hold no doubles; a caller whose types do checks them first.
 pub fn to_vec<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, WriteError> {
     let value = serde_json::to_value(value).map_err(|_| WriteError::Json)?;
     let mut out = Vec::with_capacity(256);
@@ -358,27 +361,31 @@ impl<'a> Scanner<'a> {
                 self.at += 2;
                 Ok(())
             }
-            [b'u', digits @ ..] => {
-                let Some(digits) = digits.get(..4) else { return self.fail(Problem::End) };
-                let unit = std::str::from_utf8(digits).ok().and_then(|d| u16::from_str_radix(d, 16).ok());
-                match unit {
-                    None => self.fail(Problem::Escape),
-                    Some(0xd800..=0xdfff) => self.fail(Problem::Surrogate),
-                    Some(unit @ 0..=0x1f) => {
-                        let lower = digits.iter().all(|d| !d.is_ascii_uppercase() && *d != b'+');
-                        let has_short = u8::try_from(unit).ok().and_then(short_escape).is_some();
-                        if !lower || has_short {
-                            return self.fail(Problem::Escape);
-                        }
-                        self.at += 6;
-                        Ok(())
-                    }
-                    Some(_) => self.fail(Problem::Escape),
-                }
-            }
+            [b'u', digits @ ..] => self.unicode_escape(digits),
             [] => {
                 self.at += 1;
                 self.fail(Problem::End)
+            }
+            _ => self.fail(Problem::Escape),
+        }
+    }
+
+    /// `\uXXXX` at `self.at`: canonical only for a control character that has no short escape.
+    fn unicode_escape(&mut self, rest: &[u8]) -> Result<(), CanonicalError> {
+        let digits = rest.get(..4).unwrap_or(rest);
+        if !digits.iter().all(u8::is_ascii_hexdigit) {
+            return self.fail(Problem::Escape);
+        }
+        let &[a, b, c, d] = digits else {
+            self.at = self.bytes.len();
+            return self.fail(Problem::End);
+        };
+        match [a, b, c, d] {
+            [b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F', ..] => self.fail(Problem::Surrogate),
+            [b'0', b'0', b'1', b'0'..=b'9' | b'a'..=b'f']
+            | [b'0', b'0', b'0', b'0'..=b'7' | b'b' | b'e' | b'f'] => {
+                self.at += 6;
+                Ok(())
             }
             _ => self.fail(Problem::Escape),
         }
@@ -515,7 +522,9 @@ mod tests {
             (b"\"\\/\"", 1, Problem::Escape),
             (b"\"\\ud800\"", 1, Problem::Surrogate),
             (b"\"\\udead\"", 1, Problem::Surrogate),
-            (b"\"\\u00", 1, Problem::End),
+            (b"\"\\u00", 5, Problem::End),
+            (b"\"\\", 2, Problem::End),
+            (b"\"\\u00\"", 1, Problem::Escape),
             (b"\"a\x01\"", 2, Problem::Byte),
             (b"\"\xff\"", 1, Problem::Utf8),
             (b"\"\xed\xa0\x80\"", 1, Problem::Utf8),

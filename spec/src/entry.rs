@@ -10,7 +10,7 @@
 //! commit to the same bytes at every index. See `spec/log.md`.
 
 use crate::canonical::write_u64;
-use crate::event::{EventError, Header, Payload};
+use crate::event::{EventError, Header, Payload, safe_integer};
 use crate::hash::{Domain, Hash, write_hex};
 use crate::ids::Signature;
 use crate::limits::MAX_ENTRY_BYTES;
@@ -115,9 +115,9 @@ impl Entry {
             Hash::from_hex(text).map_err(|e| EventError::Field { pointer, problem: e.to_string() })
         };
         let position = Position {
-            seq: raw.seq,
+            seq: safe_integer("/seq", raw.seq)?,
             prev: hash("/prev", raw.prev)?,
-            lane: Lane { n: raw.lane.n, prev: hash("/lane/prev", raw.lane.prev)? },
+            lane: Lane { n: safe_integer("/lane/n", raw.lane.n)?, prev: hash("/lane/prev", raw.lane.prev)? },
             recorded_at: Timestamp::parse(raw.recorded_at)
                 .map_err(|e| EventError::Field { pointer: "/recorded_at", problem: e.to_string() })?,
         };
@@ -219,10 +219,10 @@ impl Commit {
             Hash::from_hex(text).map_err(|e| EventError::Field { pointer, problem: e.to_string() })
         };
         let commit = Self {
-            bytes: raw.commit.bytes,
+            bytes: safe_integer("/commit/bytes", raw.commit.bytes)?,
             hash: hash("/commit/hash", raw.commit.hash)?,
             root: hash("/commit/root", raw.commit.root)?,
-            size: raw.commit.size,
+            size: safe_integer("/commit/size", raw.commit.size)?,
         };
         let mut again = Vec::with_capacity(line.len() + 1);
         commit.write_line(&mut again);
@@ -279,4 +279,22 @@ struct RawCommit<'a> {
     hash: &'a str,
     root: &'a str,
     size: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::MAX_SAFE_INTEGER;
+
+    #[test]
+    fn a_commit_line_holds_no_integer_that_canonical_json_refuses() {
+        let line = |size: u64| {
+            let mut out = Vec::new();
+            Commit { bytes: 1, hash: Hash::ZERO, root: Hash::ZERO, size }.write_line(&mut out);
+            String::from_utf8(out).unwrap().trim_end().to_owned()
+        };
+        assert!(Commit::parse(&line(MAX_SAFE_INTEGER)).is_ok());
+        let error = Commit::parse(&line(MAX_SAFE_INTEGER + 1)).unwrap_err();
+        assert_eq!(error.pointer().as_deref(), Some("/commit/size"));
+    }
 }

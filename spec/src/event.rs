@@ -469,7 +469,7 @@ impl RawChain<'_> {
         Ok(ChainLink {
             epoch: read("/chain/epoch", self.epoch)?,
             prev: read_hash("/chain/prev", self.prev)?,
-            seq: self.seq,
+            seq: safe_integer("/chain/seq", self.seq)?,
         })
     }
 }
@@ -481,6 +481,11 @@ impl RawVia<'_> {
             subject: self.subject.map(|text| read("/via/subject", text)).transpose()?,
         })
     }
+}
+
+/// An integer that canonical JSON can hold. Needed where a part is read without [`canonical::check`].
+pub(crate) fn safe_integer(pointer: &'static str, n: u64) -> Result<u64, EventError> {
+    if n <= MAX_SAFE_INTEGER { Ok(n) } else { Err(field(pointer, "expected an integer up to 2^53-1")) }
 }
 
 fn field(pointer: &'static str, problem: impl Display) -> EventError {

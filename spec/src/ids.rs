@@ -86,9 +86,12 @@ pub struct Uuid([u8; 16]);
 impl Uuid {
     /// A UUIDv7 from a time and ten random bytes (RFC 9562, section 5.7).
     pub fn v7(time: Timestamp, random: [u8; 10]) -> Self {
-        let [_, _, t0, t1, t2, t3, t4, t5] = time.millis().to_be_bytes();
-        let [a, b, c, d, e, f, g, h, i, j] = random;
-        Self([t0, t1, t2, t3, t4, t5, 0x70 | a & 0x0f, b, 0x80 | c & 0x3f, d, e, f, g, h, i, j])
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&time.millis().to_be_bytes()[2..]);
+        bytes[6..].copy_from_slice(&random);
+        bytes[6] = 0x70 | bytes[6] & 0x0f;
+        bytes[8] = 0x80 | bytes[8] & 0x3f;
+        Self(bytes)
     }
 
     /// A UUIDv4 from sixteen random bytes (RFC 9562, section 5.4).

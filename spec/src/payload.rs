@@ -20,7 +20,7 @@ pub use record::{
 
 use crate::hash::{Domain, Hash};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Why a payload does not fit its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +39,13 @@ pub enum PayloadError {
 }
 
 /// A payload type that can say more than its field types do.
-pub(crate) trait Schema: DeserializeOwned {
+pub(crate) trait Schema: DeserializeOwned + Serialize {
+    /// Whether an object is read as a value of this type only if it is what that value writes.
+    ///
+    /// serde also takes an array for a struct and `{"word":null}` for a word of an enum, so only a struct
+    /// whose fields are texts and plain numbers may say so and spare itself the comparison.
+    const FLAT: bool = false;
+
     /// Rules beyond types: lengths, ranges, combinations.
     fn validate(&self) -> Result<(), PayloadError> {
         Ok(())
@@ -47,10 +53,21 @@ pub(crate) trait Schema: DeserializeOwned {
 }
 
 pub(crate) fn check<T: Schema>(json: &str) -> Result<(), PayloadError> {
-    read::<T>(json).map(drop)
+    let value = read::<T>(json)?;
+    if T::FLAT {
+        return Ok(());
+    }
+    let schema = |e: serde_json::Error| PayloadError::Schema(e.to_string());
+    let read: serde_json::Value = serde_json::from_str(json).map_err(schema)?;
+    if serde_json::to_value(&value).map_err(schema)? == read {
+        Ok(())
+    } else {
+        Err(PayloadError::Schema("a part is not in its only form".to_owned()))
+    }
 }
 
 fn read<T: Schema>(json: &str) -> Result<T, PayloadError> {
+    check_object(json.trim_start())?;
     let value: T = serde_json::from_str(json).map_err(|e| PayloadError::Schema(e.to_string()))?;
     value.validate()?;
     Ok(value)
@@ -80,5 +97,33 @@ pub(crate) fn at_most(field: &str, text: &str, limit: usize) -> Result<(), Paylo
         Ok(())
     } else {
         Err(PayloadError::Schema(format!("{field} is {} bytes; at most {limit} are allowed", text.len())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::kind::Kind;
+
+    #[test]
+    fn a_value_has_one_json_form() {
+        let hash = "00".repeat(32);
+        let refused = [
+            (Kind::Note, r#"["a remark"]"#.to_owned()),
+            (Kind::Ack, format!(r#"["{hash}","seen"]"#)),
+            (Kind::Service, r#"["start","1.0"]"#.to_owned()),
+            (Kind::Service, r#"{"action":{"start":null},"version":"1.0"}"#.to_owned()),
+            (Kind::Enrolment, format!(r#"["revoke","{hash}"]"#)),
+            (Kind::Recovery, r#"{"action":{"rebuild-root":null}}"#.to_owned()),
+            (
+                Kind::Seal,
+                format!(
+                    r#"{{"admission":"{hash}","advisory":{{"fleet":["{hash}",1,1]}},"index":0,"prev":"{hash}","root":"{hash}"}}"#
+                ),
+            ),
+        ];
+        for (kind, json) in refused {
+            assert!(kind.check_payload(1, &json).is_err(), "{kind} {json}");
+        }
+        assert_eq!(Kind::Service.check_payload(1, r#"{"action":"start","version":"1.0"}"#), Ok(()));
     }
 }

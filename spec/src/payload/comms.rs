@@ -53,12 +53,16 @@ pub struct Tag {
 }
 
 impl Schema for Note {
+    const FLAT: bool = true;
+
     fn validate(&self) -> Result<(), PayloadError> {
         at_most("text", &self.text, MAX_TEXT_BYTES)
     }
 }
 
 impl Schema for Incident {
+    const FLAT: bool = true;
+
     fn validate(&self) -> Result<(), PayloadError> {
         at_most("title", &self.title, MAX_TITLE_BYTES)?;
         at_most("text", self.text.as_deref().unwrap_or_default(), MAX_TEXT_BYTES)
@@ -66,12 +70,16 @@ impl Schema for Incident {
 }
 
 impl Schema for Reply {
+    const FLAT: bool = true;
+
     fn validate(&self) -> Result<(), PayloadError> {
         at_most("text", self.text.as_deref().unwrap_or_default(), MAX_TEXT_BYTES)
     }
 }
 
 impl Schema for Tag {
+    const FLAT: bool = true;
+
     fn validate(&self) -> Result<(), PayloadError> {
         if self.tags.is_empty() || self.tags.len() > MAX_TAGS {
             return Err(PayloadError::Schema(format!("tags must be 1 to {MAX_TAGS} words")));

@@ -202,6 +202,8 @@ impl Heartbeat {
 }
 
 impl Schema for Heartbeat {
+    const FLAT: bool = true;
+
     fn validate(&self) -> Result<(), PayloadError> {
         at_most("hostname", &self.hostname, MAX_TEXT_BYTES)?;
         at_most("os_profile", &self.os_profile, MAX_TEXT_BYTES)?;
