@@ -79,6 +79,9 @@ impl Bundle {
         if bundle.format != FORMAT || bundle.to_canonical() != bytes {
             return Err(format!("not a canonical {FORMAT} file"));
         }
+        if bundle.payload.is_some() != bundle.salt.is_some() {
+            return Err("a payload and its salt are given together or not at all".to_owned());
+        }
         Ok(bundle)
     }
 

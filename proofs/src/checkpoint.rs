@@ -14,7 +14,7 @@
 //! The ledger signs `"vaultmesh/checkpoint/v1\ntime T\n" ‖ text`; a witness cosigns
 //! `"vaultmesh/cosignature/v1\nname <name>\ntime <T>\n" ‖ text`. T is in seconds since 1970.
 
-use crate::note::{Note, NoteError, NoteKey, NoteSignature};
+use crate::note::{self, Note, NoteError, NoteKey, NoteSignature};
 use crate::signature::{self, SigningKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -89,6 +89,12 @@ pub fn origin(name: &str, ledger: &Hash) -> String {
     format!("{name}/{ledger}/blake3")
 }
 
+/// Whether `origin` is of the form [`origin`] gives for `ledger`.
+pub(crate) fn is_origin_of(origin: &str, ledger: &Hash) -> bool {
+    let name = origin.strip_suffix("/blake3").and_then(|rest| rest.strip_suffix(&ledger.to_hex()));
+    name.and_then(|name| name.strip_suffix('/')).is_some_and(|name| !name.is_empty())
+}
+
 /// The key under which the ledger's signature line is made.
 pub fn ledger_key(origin: &str, key: PublicKey) -> NoteKey {
     NoteKey { name: origin.to_owned(), signature_type: CHECKPOINT_TYPE.to_vec(), key }
@@ -112,6 +118,9 @@ impl Checkpoint {
                 .ok_or(CheckpointError::Line(number))
         };
         let origin = line("")?.to_owned();
+        if !note::is_name(&origin) {
+            return Err(CheckpointError::Line(1));
+        }
         let size = line("")?;
         let hashes = [line("")?, line("keys ")?, line("lanes ")?, line("sha256 ")?];
         let mut decoded = [Hash::ZERO; 4];
@@ -122,13 +131,15 @@ impl Checkpoint {
         let [root, keys, lanes, sha256] = decoded;
         let size = size.parse().map_err(|_| CheckpointError::Line(2))?;
         let checkpoint = Self { origin, size, root, keys, lanes, sha256 };
-        if checkpoint.origin.is_empty() || size > MAX_SAFE_INTEGER || checkpoint.to_string() != text {
+        if size > MAX_SAFE_INTEGER || checkpoint.to_string() != text {
             return Err(CheckpointError::Line(if lines.next().is_some() { 7 } else { 2 }));
         }
         Ok(checkpoint)
     }
 
     /// Signs the checkpoint at `time` (seconds since 1970) and returns the note.
+    ///
+    /// Two notes over one text at different times do not contradict each other.
     pub fn sign(&self, key: &SigningKey, time: u64) -> Note {
         let text = self.to_string();
         let signature =
@@ -137,7 +148,14 @@ impl Checkpoint {
     }
 
     /// Reads a note and checks it: the ledger's line under one of `ledger_keys`, and every further line
-    /// under one of `witnesses`. A line that nobody can check is refused.
+    /// under one of `witnesses`, each name once. A line that nobody can check is refused.
+    ///
+    /// Which origin is expected, which keys were the ledger's at this size, and whether the witnesses are
+    /// enough is the caller's to say.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Unknown`] and [`CheckpointError::Unsigned`] speak of keys the caller lacks or a
+    /// line that is missing; every other error means the bytes prove nothing.
     pub fn open(
         bytes: &[u8],
         ledger_keys: &[PublicKey],

@@ -8,7 +8,7 @@
 //! Two checkpoints of the same size with another root, map or face contradict each other as they stand
 //! (`leaves` is absent). Of different sizes they do when both contain a different leaf at one index.
 
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{Checkpoint, CheckpointError, is_origin_of};
 use crate::tree::{Blake3, verify_inclusion};
 use serde::{Deserialize, Serialize};
 use spec::{Hash, PublicKey, canonical};
@@ -65,13 +65,17 @@ pub enum EquivocationError {
         /// Why.
         source: CheckpointError,
     },
+    /// The checkpoints are not of the ledger the file names.
+    #[error("the checkpoints are not of the ledger that the file names")]
+    Ledger,
     /// Both can be true.
     #[error("the two checkpoints do not contradict each other")]
     NoContradiction,
 }
 
 impl Equivocation {
-    /// Reads the file.
+    /// Reads the file; refuses bytes that are not exactly what [`Equivocation::to_canonical`] writes.
+    /// Nothing is proved yet.
     pub fn parse(bytes: &[u8]) -> Result<Self, EquivocationError> {
         let shape = |e: String| EquivocationError::Shape(e);
         let text =
@@ -90,7 +94,11 @@ impl Equivocation {
         out
     }
 
-    /// Checks that both checkpoints are signed by one of `ledger_keys` and cannot both be true.
+    /// Checks that both checkpoints are of the named ledger, signed by one of `ledger_keys` (cosignatures
+    /// have no place here), and cannot both be true.
+    ///
+    /// That `ledger_keys` are the ledger's follows from `authority`, which the caller checks against the
+    /// ledger id.
     pub fn verify(&self, ledger_keys: &[PublicKey]) -> Result<(Checkpoint, Checkpoint), EquivocationError> {
         let open = |which, note: &str| {
             Checkpoint::open(note.as_bytes(), ledger_keys, &[])
@@ -98,6 +106,9 @@ impl Equivocation {
                 .map_err(|source| EquivocationError::Checkpoint { which, source })
         };
         let (a, b) = (open('a', &self.a)?, open('b', &self.b)?);
+        if !is_origin_of(&a.origin, &self.ledger) || !is_origin_of(&b.origin, &self.ledger) {
+            return Err(EquivocationError::Ledger);
+        }
         let contradicts = a.origin == b.origin
             && match &self.leaves {
                 None => a.size == b.size && a != b,

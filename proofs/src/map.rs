@@ -6,11 +6,21 @@
 //! one member    BLAKE3(12 ‖ path ‖ J(value))
 //! more          BLAKE3(13 ‖ u8 i ‖ M(bit i = 0) ‖ M(bit i = 1)),  i the first bit in which members differ
 //! ```
+//!
+//! A member at path 8000… alone has the root of "one member"; a second one at path 4000… differs from it
+//! in bit 0 and makes a branch `BLAKE3(13 ‖ 00 ‖ leaf of 4000… ‖ leaf of 8000…)`.
+//!
+//! A proof lists the branches from the root down to the member where a search for a path ends. If that
+//! member has the path, it is present; if it has another, nothing is at the path. Both verifiers hash the
+//! member from its path and value and trust no hash but the root.
 
 use serde::{Deserialize, Serialize};
 use spec::{Domain, Hash};
 
-/// A map held in memory; an update costs O(log n) hashes.
+/// A map held in memory: paths and leaf hashes; the values stay with the caller.
+///
+/// An update costs O(log n) hashes. The root is a function of the members alone, whatever the order in
+/// which they came.
 #[derive(Debug, Clone, Default)]
 pub struct SparseMap {
     root: Option<Node>,
@@ -138,12 +148,15 @@ impl SparseMap {
     }
 }
 
-/// Whether the map with `root` holds the value whose [`leaf_hash`] is `leaf` at `path`.
-pub fn verify_presence(root: &Hash, path: &Hash, leaf: &Hash, steps: &[Step]) -> bool {
+/// Whether the map with `root` holds `value` (canonical JSON) at `path`.
+///
+/// The leaf is hashed here, from path and value: a hash that the prover names instead would be bound to
+/// neither, and any inner node could pass for it.
+pub fn verify_presence(root: &Hash, path: &Hash, value: &[u8], steps: &[Step]) -> bool {
     if !steps.is_sorted_by(|a, b| a.bit < b.bit) {
         return false;
     }
-    let top = steps.iter().rev().fold(*leaf, |hash, step| {
+    let top = steps.iter().rev().fold(leaf_hash(path, value), |hash, step| {
         if bit_of(path, step.bit) == 0 {
             branch_hash(step.bit, &hash, &step.sibling)
         } else {
@@ -155,14 +168,15 @@ pub fn verify_presence(root: &Hash, path: &Hash, leaf: &Hash, steps: &[Step]) ->
 
 /// Whether the map with `root` holds nothing at `path`: a search for it ends at another member.
 ///
-/// `found` is that member's path and leaf hash; absent for an empty map.
-pub fn verify_absence(root: &Hash, path: &Hash, found: Option<(&Hash, &Hash)>, steps: &[Step]) -> bool {
+/// `found` is that member's path and value; absent for an empty map. The value is needed because it is
+/// all that ties the other path to the hashes.
+pub fn verify_absence(root: &Hash, path: &Hash, found: Option<(&Hash, &[u8])>, steps: &[Step]) -> bool {
     match found {
         None => *root == Hash::empty() && steps.is_empty(),
-        Some((other, leaf)) => {
+        Some((other, value)) => {
             other != path
                 && steps.iter().all(|step| bit_of(other, step.bit) == bit_of(path, step.bit))
-                && verify_presence(root, other, leaf, steps)
+                && verify_presence(root, other, value, steps)
         }
     }
 }

@@ -78,7 +78,10 @@ impl NoteKey {
         [a, b, c, d]
     }
 
-    /// Reads `name+<hex id>+base64(type ‖ key)`; `None` if the id is not that of name, type and key.
+    /// Reads `name+<hex id>+base64(type ‖ key)`.
+    ///
+    /// `None` if the id is not that of name, type and key, the type is empty, or the text is not exactly
+    /// what [`NoteKey`] displays. The key itself is not judged; see [`crate::signature::check_key`].
     pub fn parse(vkey: &str) -> Option<Self> {
         let (name, rest) = vkey.split_once('+')?;
         let (id, encoded) = rest.split_once('+')?;
@@ -89,7 +92,8 @@ impl NoteKey {
             signature_type: signature_type.to_vec(),
             key: PublicKey(key.try_into().ok()?),
         };
-        (is_name(name) && key.to_string() == vkey && id.len() == 8).then_some(key)
+        let whole = is_name(name) && !signature_type.is_empty() && key.to_string() == vkey && id.len() == 8;
+        whole.then_some(key)
     }
 }
 
@@ -101,12 +105,14 @@ impl fmt::Display for NoteKey {
     }
 }
 
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains('+') && !name.chars().any(char::is_whitespace)
+/// Whether a signature line can carry the name: some characters, no plus, space or control among them.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|c| c == '+' || c.is_whitespace() || c.is_control())
 }
 
 impl Note {
-    /// Reads a note. No signature is checked.
+    /// Reads a note. No signature is checked, and which lines may stand together is decided by whoever
+    /// opens it (see [`Checkpoint::open`](crate::Checkpoint::open)). What it displays is what it read.
     pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
         let whole = std::str::from_utf8(bytes).map_err(|_| NoteError::Text)?;
         if whole.len() > MAX_NOTE_BYTES || whole.bytes().any(|b| b < 0x20 && b != b'\n' || b == 0x7f) {

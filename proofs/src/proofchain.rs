@@ -8,7 +8,7 @@
 //!
 //! An older copy and nothing else shows that a newer one extends it.
 
-use crate::checkpoint::{Checkpoint, CheckpointError, Verified};
+use crate::checkpoint::{Checkpoint, CheckpointError, Verified, is_origin_of};
 use crate::tree::{Blake3, ProofError, verify_consistency, verify_inclusion};
 use serde::{Deserialize, Serialize};
 use spec::{Domain, Hash, PublicKey, canonical};
@@ -41,7 +41,7 @@ pub struct Row {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
-    /// Path beside `PROOFCHAIN.json`.
+    /// `proofchain/<first>.jsonl`, beside `PROOFCHAIN.json`. No other name is read.
     pub file: String,
     /// Index of its first row.
     pub first: u64,
@@ -89,7 +89,8 @@ pub enum ProofChainError {
         /// Why.
         source: CheckpointError,
     },
-    /// A row's checkpoint is of another size than the row says, or of another origin.
+    /// A row's checkpoint is of another size than the row says, of another origin, or not larger than the
+    /// one before.
     #[error("checkpoint of row {0} does not belong to it")]
     Mismatch(u64),
     /// The seal is not in its checkpoint.
@@ -111,7 +112,9 @@ pub enum ProofChainError {
 }
 
 impl ProofChain {
-    /// Reads the file; refuses bytes that are not exactly what [`ProofChain::to_canonical`] writes.
+    /// Reads the file; refuses bytes that are not exactly what [`ProofChain::to_canonical`] writes, gaps
+    /// in the numbers of parts and rows, and part names that could lead elsewhere. The rows are not yet
+    /// proved; see [`RowAuditor`].
     pub fn parse(bytes: &[u8]) -> Result<Self, ProofChainError> {
         let text = canonical::check(bytes.strip_suffix(b"\n").unwrap_or(bytes))
             .map_err(|e| ProofChainError::Shape(e.to_string()))?;
@@ -119,10 +122,19 @@ impl ProofChain {
         if chain.format != FORMAT || chain.to_canonical() != bytes {
             return Err(ProofChainError::Shape("format, or an optional form".to_owned()));
         }
+        if !is_origin_of(&chain.origin, &chain.ledger) {
+            return Err(ProofChainError::Shape("the origin is not that of the ledger".to_owned()));
+        }
+        if chain.seals.len() > MAX_ROWS {
+            return Err(ProofChainError::Shape(format!("more than {MAX_ROWS} rows")));
+        }
         let mut next = 0;
         for part in &chain.parts {
             if part.first != next || part.last < part.first {
                 return Err(ProofChainError::Order(part.first));
+            }
+            if part.file != part_file(part.first) {
+                return Err(ProofChainError::Part(part.file.clone()));
             }
             next = part.last + 1;
         }
@@ -144,20 +156,41 @@ impl ProofChain {
 }
 
 impl Part {
-    /// Reads the rows of a part whose bytes the file's hash commits to.
+    /// Reads the rows of a part whose bytes the file's hash commits to: canonical lines, each with its LF,
+    /// numbered from `first` to `last`.
     pub fn rows(&self, bytes: &[u8]) -> Result<Vec<Row>, ProofChainError> {
         let bad = || ProofChainError::Part(self.file.clone());
         if part_hash(bytes) != self.hash {
             return Err(bad());
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| bad())?;
-        let rows = text
-            .lines()
-            .map(|line| serde_json::from_str(line).map_err(|_| bad()))
+        let rows = bytes
+            .split_inclusive(|b| *b == b'\n')
+            .map(|line| Row::parse(line).ok_or_else(bad))
             .collect::<Result<Vec<Row>, _>>()?;
         let numbered = rows.iter().map(|row| row.index).eq(self.first..=self.last);
         if numbered { Ok(rows) } else { Err(bad()) }
     }
+}
+
+impl Row {
+    /// Reads a line of a part; `None` if it is not exactly what [`Row::to_line`] writes.
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        let text = canonical::check(line.strip_suffix(b"\n")?).ok()?;
+        let row: Self = serde_json::from_str(text).ok()?;
+        (row.to_line() == line).then_some(row)
+    }
+
+    /// The row as a line of a part: canonical JSON and one LF.
+    pub fn to_line(&self) -> Vec<u8> {
+        let mut out = canonical::to_vec(self).unwrap_or_default();
+        out.push(b'\n');
+        out
+    }
+}
+
+/// Where the part whose first row is `first` lies: `proofchain/<first>.jsonl`.
+pub fn part_file(first: u64) -> String {
+    format!("proofchain/{first}.jsonl")
 }
 
 /// `BLAKE3(16 ‖ bytes)`.
@@ -185,6 +218,9 @@ impl RowAuditor {
     }
 
     /// Checks the next row. `ledger_keys` are the checkpoint keys that may have signed at its size.
+    ///
+    /// The row's note bears the ledger's line alone. A row that is refused leaves the auditor where it
+    /// was. That `leaf` is a seal, and what it says, is checked by whoever has the entry.
     pub fn check(&mut self, row: &Row, ledger_keys: &[PublicKey]) -> Result<Verified, ProofChainError> {
         let index = row.index;
         if index != self.next_index {
@@ -201,6 +237,7 @@ impl RowAuditor {
         match &self.previous {
             None if row.consistency.is_empty() => {}
             None => return Err(ProofChainError::Consistency { index, source: ProofError::Length }),
+            Some(old) if new.size <= old.size => return Err(ProofChainError::Mismatch(index)),
             Some(old) => {
                 verify_consistency::<Blake3>(old.size, &old.root, new.size, &new.root, &row.consistency)
                     .map_err(|source| ProofChainError::Consistency { index, source })?;

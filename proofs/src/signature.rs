@@ -4,6 +4,13 @@
 //! may check thousands at once and an auditor one by one, and both say the same. Keys are held to a
 //! stricter rule when they are introduced: [`check_key`] refuses encodings and points with which an
 //! author could make signatures that other rules judge differently.
+//!
+//! ```text
+//! A, R   any 32 bytes that decode to a point, in any encoding, of any order
+//! s      a canonical scalar: s < l
+//! k      SHA-512(R bytes ‖ A bytes ‖ message) mod l, over the bytes as they were given
+//! holds  iff [8][s]B = [8]R + [8][k]A
+//! ```
 
 use rand_core::{TryCryptoRng, TryRng};
 use spec::{PublicKey, Signature};

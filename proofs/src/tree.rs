@@ -221,6 +221,10 @@ pub enum ProofError {
 }
 
 /// Checks that `leaf` is leaf `index` of the tree with `size` leaves and `root` (RFC 9162, 2.1.3.2).
+///
+/// The proof binds `leaf` and `index` to `root` for the given `size`; it does not prove `size`, since trees
+/// of neighbouring sizes can share a path's shape. Take `size` and `root` together from a signed
+/// checkpoint, and `leaf` from [`TreeHash::leaf`] over bytes, never from the prover.
 pub fn verify_inclusion<H: TreeHash>(
     leaf: &Hash,
     index: u64,
@@ -257,6 +261,8 @@ pub fn verify_inclusion<H: TreeHash>(
 
 /// Checks that the tree with `new` leaves and `new_root` extends the tree with `old` leaves and
 /// `old_root` (RFC 9162, 2.1.4.2). An empty old tree is extended by every tree, with an empty proof.
+///
+/// As with inclusion, each size is believed together with its root: take both from signed checkpoints.
 pub fn verify_consistency<H: TreeHash>(
     old: u64,
     old_root: &Hash,
@@ -271,8 +277,10 @@ pub fn verify_consistency<H: TreeHash>(
         if !proof.is_empty() {
             return Err(ProofError::Length);
         }
-        let expected = if old == 0 { H::empty() } else { *new_root };
-        return if *old_root == expected { Ok(()) } else { Err(ProofError::Root) };
+        // A tree without leaves has one root, whichever of the two it is.
+        let old_holds = old != 0 || *old_root == H::empty();
+        let new_holds = old != new || *old_root == *new_root;
+        return if old_holds && new_holds { Ok(()) } else { Err(ProofError::Root) };
     }
     let (first, rest) = if old.is_power_of_two() {
         (*old_root, proof)
