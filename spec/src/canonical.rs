@@ -9,7 +9,7 @@
 //! when a number's magnitude exceeds 2^53 − 1, a key occurs twice, a string holds a lone surrogate, the
 //! bytes are not UTF-8, or nesting exceeds [`MAX_DEPTH`].
 //!
-//! [`check`] accepts bytes that *are* canonical and names the first byte that is not; [`write`] produces
+//! [`check`] accepts bytes that *are* canonical and names the first byte that is not; [`write()`] produces
 //! them. A reader of signed input uses `check`: two documents never share a signature.
 
 use crate::limits::{MAX_DEPTH, MAX_SAFE_INTEGER};

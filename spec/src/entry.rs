@@ -239,7 +239,7 @@ fn shape<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, EventError> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an entry")]
 struct RawEntry<'a> {
     #[serde(borrow)]
     event: &'a RawValue,
@@ -250,14 +250,14 @@ struct RawEntry<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with n and prev")]
 struct RawLane<'a> {
     n: u64,
     prev: &'a str,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a record line")]
 struct RawRecord<'a> {
     #[serde(borrow)]
     entry: &'a RawValue,
@@ -266,14 +266,14 @@ struct RawRecord<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a commit line")]
 struct RawCommitLine<'a> {
     #[serde(borrow)]
     commit: RawCommit<'a>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with bytes, hash, root and size")]
 struct RawCommit<'a> {
     bytes: u64,
     hash: &'a str,

@@ -372,7 +372,7 @@ fn same_bytes(again: &[u8], text: &str) -> Result<(), EventError> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with the fields of an event")]
 struct RawEvent<'a> {
     author: Option<&'a str>,
     #[serde(borrow)]
@@ -396,7 +396,7 @@ struct RawEvent<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with epoch, prev and seq")]
 struct RawChain<'a> {
     epoch: &'a str,
     prev: &'a str,
@@ -404,14 +404,14 @@ struct RawChain<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with envelope and payload")]
 struct RawSchema {
     envelope: u64,
     payload: u64,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with method and perhaps subject")]
 struct RawVia<'a> {
     method: &'a str,
     subject: Option<&'a str>,

@@ -40,6 +40,8 @@ pub enum Domain {
     EventIdentity = 0x18,
     /// The identity of a place in an author chain: key, epoch, sequence number.
     ChainPlace = 0x19,
+    /// The map roots that admission rests on, as a seal commits to them.
+    Admission = 0x1a,
 }
 
 /// A 256-bit BLAKE3 or SHA-256 digest. In JSON: 64 lowercase hex digits.
