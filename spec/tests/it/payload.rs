@@ -1,0 +1,367 @@
+//! Payloads of every kind: what a type writes is what it read.
+
+use crate::json;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use spec::limits::MAX_SAFE_INTEGER;
+use spec::payload::{
+    Authority, AuthorityChange, ChainFork, ChainGap, ChainOpen, Digest, Enrolment, Genesis, GenesisKeys,
+    Heartbeat, Incident, KeyChange, KeyIntroduction, KeySignature, KeyStatus, Note, Place, Predecessor,
+    Reading, Recovery, RecoveryAction, RecoveryKeys, Refusal, Reply, Role, Seal, Service, ServiceAction, Tag,
+    Token,
+};
+use spec::{Author, Epoch, Hash, KeyUse, Kind, Name, PublicKey, Signature, Timestamp, Uuid, canonical};
+
+fn hash() -> impl Strategy<Value = Hash> {
+    any::<[u8; 32]>().prop_map(Hash)
+}
+
+fn public_key() -> impl Strategy<Value = PublicKey> {
+    any::<[u8; 32]>().prop_map(PublicKey)
+}
+
+fn signature() -> impl Strategy<Value = Signature> {
+    any::<[u8; 32]>().prop_map(|half| Signature(std::array::from_fn(|i| half[i % 32])))
+}
+
+fn name() -> impl Strategy<Value = Name> {
+    "[a-z0-9._:-]{1,128}".prop_map(|text| text.parse().unwrap())
+}
+
+fn uuid() -> impl Strategy<Value = Uuid> {
+    any::<[u8; 16]>().prop_map(Uuid::v4)
+}
+
+fn author() -> impl Strategy<Value = Author> {
+    prop_oneof![
+        uuid().prop_map(Author::Node),
+        uuid().prop_map(Author::User),
+        uuid().prop_map(Author::Token),
+        name().prop_map(Author::Service),
+        name().prop_map(Author::Import),
+    ]
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    (0..=Timestamp::MAX.millis()).prop_map(Timestamp::from_millis)
+}
+
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![0..10u64, 0..=MAX_SAFE_INTEGER]
+}
+
+fn maybe<T: std::fmt::Debug>(some: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
+    proptest::option::of(some)
+}
+
+fn reading<T: std::fmt::Debug>(known: impl Strategy<Value = T>) -> impl Strategy<Value = Reading<T>> {
+    maybe(known).prop_map(Reading::from)
+}
+
+fn text() -> impl Strategy<Value = String> {
+    json::text()
+}
+
+fn role() -> impl Strategy<Value = Role> {
+    proptest::sample::select(Role::ALL.to_vec())
+}
+
+/// `value` as a payload of `kind`: admitted, and read back the same.
+fn round_trip<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(
+    kind: &Kind,
+    value: &T,
+) -> Result<(), TestCaseError> {
+    let bytes = canonical::to_vec(value).unwrap();
+    let text = canonical::check(&bytes).unwrap();
+    prop_assert_eq!(kind.check_payload(1, text), Ok(()), "{} {}", kind, text);
+    let read: T = serde_json::from_str(text).unwrap();
+    prop_assert_eq!(&read, value);
+    prop_assert_eq!(canonical::to_vec(&read).unwrap(), bytes);
+    Ok(())
+}
+
+fn reply() -> impl Strategy<Value = Reply> {
+    (hash(), maybe(text())).prop_map(|(target, text)| Reply { target, text })
+}
+
+fn genesis() -> impl Strategy<Value = Genesis> {
+    let keys = proptest::collection::btree_set(any::<[u8; 32]>(), 5..=20)
+        .prop_map(|keys| keys.into_iter().map(PublicKey).collect::<Vec<_>>())
+        .prop_shuffle();
+    let predecessor =
+        (text(), hash(), text(), hash(), number()).prop_map(|(checkpoint, ledger, reason, root, size)| {
+            Predecessor { checkpoint, ledger, reason, root, size }
+        });
+    (keys, any::<u64>(), (number(), number(), name(), hash()), signature(), maybe(predecessor)).prop_map(
+        |(keys, threshold, (admission, format, name, nonce), sig, predecessor)| {
+            let recovery = keys[4..].to_vec();
+            let threshold = threshold % recovery.len() as u64 + 1;
+            let mut pop: Vec<_> = keys.iter().map(|key| KeySignature { key: *key, sig }).collect();
+            pop.sort_by_key(|pop| pop.key);
+            let keys = GenesisKeys {
+                checkpoint: keys[0],
+                checkpoint_sha256: keys[1],
+                command: keys[2],
+                recovery: RecoveryKeys { keys: recovery, threshold },
+                service: keys[3],
+            };
+            Genesis { admission, format, keys, name, nonce, pop, predecessor }
+        },
+    )
+}
+
+fn introduction() -> impl Strategy<Value = KeyIntroduction> {
+    let pair = prop_oneof![
+        uuid().prop_map(|id| (Author::Node(id), KeyUse::Node)),
+        uuid().prop_map(|id| (Author::User(id), KeyUse::Device)),
+        author().prop_map(|author| (author, KeyUse::Witness)),
+    ];
+    (pair, public_key(), signature(), hash())
+        .prop_map(|((author, key_use), key, pop, token)| KeyIntroduction { author, key, pop, token, key_use })
+}
+
+fn key_status() -> impl Strategy<Value = KeyStatus> {
+    (public_key(), maybe(text()), maybe(number())).prop_map(|(key, reason, suspect_from)| {
+        let status = if suspect_from.is_some() { KeyChange::Compromised } else { KeyChange::Revoked };
+        KeyStatus { key, reason, status, suspect_from }
+    })
+}
+
+fn authority() -> impl Strategy<Value = Authority> {
+    let uses = [KeyUse::Checkpoint, KeyUse::CheckpointSha256, KeyUse::Service, KeyUse::Command];
+    let change = (public_key(), public_key(), signature(), proptest::sample::select(uses.to_vec()))
+        .prop_map(|(new, old, pop, key_use)| AuthorityChange { new, old, pop, key_use });
+    let signers = proptest::collection::btree_set(any::<[u8; 32]>(), 0..=16);
+    (change, hash(), signers, signature()).prop_map(|(change, prev_change, signers, sig)| {
+        let signatures = signers.into_iter().map(|key| KeySignature { key: PublicKey(key), sig }).collect();
+        Authority { change, prev_change, signatures }
+    })
+}
+
+fn enrolment() -> impl Strategy<Value = Enrolment> {
+    prop_oneof![
+        (time(), name(), maybe(name()), hash(), number()).prop_map(
+            |(expires_at, org, tenant, token, uses)| Enrolment::Create {
+                expires_at,
+                org,
+                tenant,
+                token,
+                uses
+            }
+        ),
+        hash().prop_map(|token| Enrolment::Revoke { token }),
+    ]
+}
+
+fn token() -> impl Strategy<Value = Token> {
+    prop_oneof![
+        (maybe(time()), uuid(), text(), name(), role(), hash()).prop_map(
+            |(expires_at, id, label, org, role, secret)| Token::Create {
+                expires_at,
+                id,
+                label,
+                org,
+                role,
+                secret
+            }
+        ),
+        uuid().prop_map(|id| Token::Revoke { id }),
+    ]
+}
+
+fn recovery() -> impl Strategy<Value = Recovery> {
+    prop_oneof![
+        (number(), hash(), number(), number()).prop_map(|(bytes, hash, offset, segment)| Recovery {
+            action: RecoveryAction::CutTail,
+            bytes: Some(bytes),
+            hash: Some(hash),
+            offset: Some(offset),
+            segment: Some(segment),
+        }),
+        Just(Recovery {
+            action: RecoveryAction::RebuildRoot,
+            bytes: None,
+            hash: None,
+            offset: None,
+            segment: None,
+        }),
+    ]
+}
+
+fn seal() -> impl Strategy<Value = Seal> {
+    let digest =
+        (hash(), number(), number()).prop_map(|(digest, size, version)| Digest { digest, size, version });
+    let advisory = proptest::collection::btree_map(text(), digest, 0..4);
+    (hash(), advisory, number(), hash(), hash()).prop_map(|(admission, advisory, index, prev, root)| Seal {
+        admission,
+        advisory,
+        index,
+        prev,
+        root,
+    })
+}
+
+/// An object of values such as a header holds, to be quoted.
+fn header() -> impl Strategy<Value = Value> {
+    (text(), number(), hash())
+        .prop_map(|(text, seq, hash)| json!({"chain": {"prev": hash, "seq": seq}, "more": text}))
+}
+
+fn chain_fork() -> impl Strategy<Value = ChainFork> {
+    let place = (any::<[u8; 16]>(), number()).prop_map(|(epoch, seq)| Place { epoch: Epoch(epoch), seq });
+    (header(), public_key(), place, number(), signature())
+        .prop_map(|(header, key, place, recorded, sig)| ChainFork { header, key, place, recorded, sig })
+}
+
+fn heartbeat() -> impl Strategy<Value = Heartbeat> {
+    let amount = || maybe(reading(number()));
+    let seven = (uuid(), text(), text(), reading(any::<bool>()), reading(any::<bool>()), text(), time());
+    let agent = (maybe(text()), amount(), maybe(text()), maybe(number()), maybe(text()), maybe(hash()));
+    let offset = maybe(reading(-86_400_000..86_400_000i64));
+    let sizes = [amount().boxed(), amount().boxed(), amount().boxed(), amount().boxed()];
+    let loads = vec(amount(), 7);
+    (seven, agent, offset, sizes, loads, maybe(number()), maybe(number())).prop_map(
+        |(seven, agent, clock_offset_ms, sizes, loads, spool_depth, spool_dropped)| {
+            let (node_id, hostname, os_profile, cloudflare_ok, services_ok, vaultmesh_root, time) = seven;
+            let (agent_version, agent_rss_bytes, boot_id, interval_secs, kernel_version, policy_hash) = agent;
+            let [disk_total_bytes, disk_available_bytes, memory_total_bytes, memory_available_bytes] = sizes;
+            Heartbeat {
+                node_id,
+                hostname,
+                os_profile,
+                cloudflare_ok,
+                services_ok,
+                vaultmesh_root,
+                timestamp: time.to_string(),
+                agent_version,
+                agent_rss_bytes,
+                boot_id,
+                clock_offset_ms,
+                disk_total_bytes,
+                disk_available_bytes,
+                interval_secs,
+                kernel_version,
+                load1_milli: loads[0],
+                load5_milli: loads[1],
+                load15_milli: loads[2],
+                memory_total_bytes,
+                memory_available_bytes,
+                policy_hash,
+                pressure_cpu_milli: loads[3],
+                pressure_io_milli: loads[4],
+                pressure_memory_milli: loads[5],
+                spool_depth,
+                spool_dropped,
+                uptime_secs: loads[6],
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn replies(reply in reply()) {
+        round_trip(&Kind::Ack, &reply)?;
+        round_trip(&Kind::Resolve, &reply)?;
+    }
+
+    #[test]
+    fn notes(target in maybe(hash()), text in text()) {
+        round_trip(&Kind::Note, &Note { target, text })?;
+    }
+
+    #[test]
+    fn incidents(title in text(), text in maybe(text())) {
+        round_trip(&Kind::Incident, &Incident { text, title })?;
+    }
+
+    #[test]
+    fn tags(tags in vec(text(), 1..=64), target in hash()) {
+        round_trip(&Kind::Tag, &Tag { tags, target })?;
+    }
+
+    #[test]
+    fn heartbeats(heartbeat in heartbeat()) {
+        round_trip(&Kind::Heartbeat, &heartbeat)?;
+        let loose = serde_json::to_string_pretty(&heartbeat).unwrap();
+        prop_assert_eq!(Heartbeat::read(&loose).unwrap(), heartbeat);
+    }
+
+    #[test]
+    fn first_entries(genesis in genesis()) {
+        round_trip(&Kind::Genesis, &genesis)?;
+    }
+
+    #[test]
+    fn introductions(introduction in introduction()) {
+        round_trip(&Kind::Key, &introduction)?;
+    }
+
+    #[test]
+    fn key_statuses(status in key_status()) {
+        round_trip(&Kind::KeyStatus, &status)?;
+    }
+
+    #[test]
+    fn authorities(authority in authority()) {
+        round_trip(&Kind::Authority, &authority)?;
+    }
+
+    #[test]
+    fn enrolments(enrolment in enrolment()) {
+        round_trip(&Kind::Enrolment, &enrolment)?;
+    }
+
+    #[test]
+    fn tokens(token in token()) {
+        round_trip(&Kind::Token, &token)?;
+    }
+
+    #[test]
+    fn recoveries(recovery in recovery()) {
+        round_trip(&Kind::Recovery, &recovery)?;
+    }
+
+    #[test]
+    fn seals(seal in seal()) {
+        round_trip(&Kind::Seal, &seal)?;
+    }
+
+    #[test]
+    fn services(version in text(), n in 0..3usize) {
+        let action = [ServiceAction::Alive, ServiceAction::Start, ServiceAction::Stop][n];
+        round_trip(&Kind::Service, &Service { action, version })?;
+    }
+
+    #[test]
+    fn chain_opens(last in maybe(hash()), reason in text()) {
+        round_trip(&Kind::ChainOpen, &ChainOpen { last, reason })?;
+    }
+
+    #[test]
+    fn chain_gaps(count in 1..=MAX_SAFE_INTEGER, head in hash(), a in time(), b in time()) {
+        round_trip(&Kind::ChainGap, &ChainGap { count, head, from: a.min(b), to: a.max(b) })?;
+    }
+
+    #[test]
+    fn chain_forks(fork in chain_fork()) {
+        round_trip(&Kind::ChainFork, &fork)?;
+    }
+
+    #[test]
+    fn refusals(code in "[a-z-]{1,64}", header in header(), sig in signature()) {
+        round_trip(&Kind::Refusal, &Refusal { code, header, sig })?;
+    }
+
+    #[test]
+    fn kinds_of_ones_own(value in json::value(), version in 1..=MAX_SAFE_INTEGER) {
+        let kind: Kind = "x-mine".parse().unwrap();
+        let text = String::from_utf8(canonical::to_vec(&json!({ "any": value })).unwrap()).unwrap();
+        prop_assert_eq!(kind.check_payload(version, &text), Ok(()));
+        let text = String::from_utf8(canonical::to_vec(&json!([value])).unwrap()).unwrap();
+        prop_assert!(kind.check_payload(version, &text).is_err());
+    }
+}
