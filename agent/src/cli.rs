@@ -1,0 +1,94 @@
+//! The command line: help, man page and completions come from these definitions.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Reports this node's state to a VaultMesh ledger and checks every receipt.
+#[derive(Debug, Parser)]
+#[command(
+    name = "vaultmesh-agent",
+    version,
+    after_help = "Exit codes: 0 done, 1 refused or verification failed, 2 usage, 3 could not read or write."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Least severe messages to log: error, warn, info, debug or trace [env: VAULTMESH_LOG]
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub(crate) log: Option<tracing::Level>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make this node's key and have it introduced to a ledger
+    Enroll(Enroll),
+    /// Send heartbeats until told to stop
+    Run(Run),
+    /// Say what the state directory holds
+    Status(Status),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StateDir {
+    /// Directory for key, spool and memory [env: VAULTMESH_STATE_DIR] [default: /var/lib/vaultmesh/agent]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Enroll {
+    /// Address of the service, such as https://vault.example.org [env: VAULTMESH_CC_URL]
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+
+    /// Enrolment token; `-` reads it from standard input [env: VAULTMESH_ENROLMENT_TOKEN]
+    #[arg(long)]
+    pub(crate) token: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Send one heartbeat and all that waits, then end
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// Seconds between two heartbeats, instead of what the service asks for [env: VAULTMESH_HEARTBEAT_SECS]
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) interval: Option<u64>,
+
+    /// Operating system profile, such as ArchVault [env: VAULTMESH_OS_PROFILE]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) os_profile: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Output {
+    /// Lines for people
+    Text,
+    /// One JSON object
+    Json,
+}

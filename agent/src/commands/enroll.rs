@@ -1,0 +1,91 @@
+//! `vaultmesh-agent enroll`: make a key, have it introduced, check the answer, keep it.
+
+use super::{Failure, answer, runtime, state_dir};
+use crate::cli::Enroll;
+use serde_json::json;
+use std::io::Read as _;
+use vaultmesh_agent::client::HttpClient;
+use vaultmesh_agent::config::Environment;
+use vaultmesh_agent::disk::FileDisk;
+use vaultmesh_agent::enrol::{self, Enrolment};
+use vaultmesh_agent::entropy::SystemEntropy;
+use vaultmesh_agent::identity::{Identity, check_permissions};
+use vaultmesh_agent::lock::{StateLock, create_private_dir};
+use vaultmesh_agent::network::Network as _;
+use vaultmesh_agent::problem::Problem;
+use vaultmesh_agent::procfs::Root;
+use vaultmesh_agent::token::EnrolmentToken;
+
+/// Longest token that is read from standard input.
+const MAX_TOKEN_BYTES: u64 = 1024;
+
+pub(crate) fn run(args: Enroll, environment: &Environment) -> Result<(), Failure> {
+    let url = args.url.or_else(|| environment.url.clone());
+    let url = url.ok_or_else(|| Failure::usage(&"an address is needed: --url or VAULTMESH_CC_URL"))?;
+    let token = args.token.or_else(|| environment.token.clone());
+    let token =
+        token.ok_or_else(|| Failure::usage(&"a token is needed: --token or VAULTMESH_ENROLMENT_TOKEN"))?;
+    let token = if token == "-" { from_stdin()? } else { token };
+    let token: EnrolmentToken = token.trim().parse().map_err(|e| Failure::usage(&e))?;
+    let client = HttpClient::new(&url)?;
+
+    let dir = state_dir(&args.state, environment);
+    create_private_dir(&dir).map_err(|e| Failure::io(&format!("{}: {e}", dir.display())))?;
+    check_permissions(&dir)?;
+    let _lock = StateLock::take(&dir)?;
+    let disk = FileDisk::new(&dir);
+    if let Some((enrolment, _)) = Enrolment::load(&disk)? {
+        if enrolment.ledger != token.ledger {
+            let text =
+                format!("this node is enrolled with ledger {}; use another directory", enrolment.ledger);
+            return Err(Failure::refused(&text));
+        }
+        tracing::info!("this node is enrolled already");
+        return say(&enrolment);
+    }
+    let identity = identity(&disk, environment)?;
+    let hostname = Root::new("/").hostname().unwrap_or_else(|| "unknown".to_owned());
+    let request = enrol::request(&identity, &token, &hostname);
+    let response = runtime()?.block_on(client.send(request)).map_err(|e| Failure::io(&e))?;
+    match response.status {
+        200 | 201 => {}
+        status => {
+            let text = format!("not enrolled: status {status}, {}", Problem::read(&response.body).describe());
+            let refused = (400..500).contains(&status) && status != 429;
+            return Err(if refused { Failure::refused(&text) } else { Failure::io(&text) });
+        }
+    }
+    let enrolment = enrol::verify(&response.body, &identity, &token, &url)?;
+    enrolment.store_with_chain(&disk, &mut SystemEntropy)?;
+    say(&enrolment)
+}
+
+/// The key that is there, else a new one: after a lost answer the same key asks again.
+fn identity(disk: &FileDisk, environment: &Environment) -> Result<Identity, Failure> {
+    if let Some(identity) = Identity::load(disk)? {
+        return Ok(identity);
+    }
+    let identity =
+        Identity::generate(environment.node_id, &mut SystemEntropy).map_err(|e| Failure::io(&e))?;
+    identity.store(disk)?;
+    Ok(identity)
+}
+
+fn from_stdin() -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(MAX_TOKEN_BYTES).read_to_string(&mut text);
+    read.map(|_| text).map_err(|e| Failure::io(&format!("standard input: {e}")))
+}
+
+fn say(enrolment: &Enrolment) -> Result<(), Failure> {
+    let mut said = json!({
+        "node_id": enrolment.node_id,
+        "key": enrolment.key,
+        "org": enrolment.org,
+        "ledger": enrolment.ledger,
+    });
+    if let (Some(tenant), Some(object)) = (&enrolment.tenant, said.as_object_mut()) {
+        object.insert("tenant".to_owned(), json!(tenant));
+    }
+    answer(&format!("{said}\n"))
+}

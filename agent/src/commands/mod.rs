@@ -1,0 +1,127 @@
+//! One file for each command; what they share about failing and about the state directory.
+
+pub(crate) mod enroll;
+pub(crate) mod reference;
+pub(crate) mod run;
+pub(crate) mod status;
+
+use crate::cli::StateDir;
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use vaultmesh_agent::client::ClientError;
+use vaultmesh_agent::config::{DEFAULT_STATE_DIR, Environment};
+use vaultmesh_agent::enrol::EnrolmentError;
+use vaultmesh_agent::identity::IdentityError;
+use vaultmesh_agent::lock::LockError;
+use vaultmesh_agent::session::{OpenError, SessionError, Stop};
+
+/// Why a command failed, and with which exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    text: String,
+}
+
+impl Failure {
+    /// Refused, or verification failed.
+    pub(crate) fn refused(text: &impl Display) -> Self {
+        Self { code: 1, text: text.to_string() }
+    }
+
+    /// Called in a way that makes no sense.
+    pub(crate) fn usage(text: &impl Display) -> Self {
+        Self { code: 2, text: text.to_string() }
+    }
+
+    /// Could not read or write.
+    pub(crate) fn io(text: &impl Display) -> Self {
+        Self { code: 3, text: text.to_string() }
+    }
+
+    /// Says why on standard error and gives the exit code.
+    #[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
+    pub(crate) fn report(self) -> ExitCode {
+        eprintln!("vaultmesh-agent: {}", self.text);
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<IdentityError> for Failure {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Exposed { .. } => Self::refused(&error),
+            IdentityError::Io(_) | IdentityError::Damaged(_) => Self::io(&error),
+        }
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Taken(_) => Self::refused(&error),
+            LockError::Io { .. } => Self::io(&error),
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Url { .. } => Self::usage(&error),
+            ClientError::Setup(_) => Self::io(&error),
+        }
+    }
+}
+
+impl From<EnrolmentError> for Failure {
+    fn from(error: EnrolmentError) -> Self {
+        match error {
+            EnrolmentError::Io(_) | EnrolmentError::Damaged(_) => Self::io(&error),
+            _ => Self::refused(&error),
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Contradiction | OpenError::Mismatch => Self::refused(&error),
+            OpenError::Identity(error) => error.into(),
+            OpenError::Enrolment(error) => error.into(),
+            OpenError::NotEnrolled | OpenError::Session(_) => Self::io(&error),
+        }
+    }
+}
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        Self::io(&error)
+    }
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Self {
+        Self::refused(&stop)
+    }
+}
+
+/// The state directory: the flag, else the environment, else the usual place.
+fn state_dir(flag: &StateDir, environment: &Environment) -> PathBuf {
+    let chosen = flag.state_dir.as_ref().or(environment.state_dir.as_ref());
+    chosen.cloned().unwrap_or_else(|| DEFAULT_STATE_DIR.into())
+}
+
+/// Writes an answer to standard output; a reader that has gone away is no error.
+fn answer(text: &str) -> Result<(), Failure> {
+    use std::io::Write as _;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::io(&error)),
+        _ => Ok(()),
+    }
+}
+
+/// A runtime on this thread alone: the agent does one thing at a time.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Failure::io(&e))
+}

@@ -1,0 +1,106 @@
+//! `vaultmesh-agent run`: heartbeats until told to stop.
+
+use super::{Failure, runtime, state_dir};
+use crate::cli::Run;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use vaultmesh_agent::client::HttpClient;
+use vaultmesh_agent::clock::{Clock as _, SystemClock};
+use vaultmesh_agent::config::Environment;
+use vaultmesh_agent::delivery::{Delivery, Why};
+use vaultmesh_agent::disk::FileDisk;
+use vaultmesh_agent::enrol::Enrolment;
+use vaultmesh_agent::entropy::SystemEntropy;
+use vaultmesh_agent::heartbeat::SystemSampler;
+use vaultmesh_agent::identity::check_permissions;
+use vaultmesh_agent::lock::StateLock;
+use vaultmesh_agent::procfs::Root;
+use vaultmesh_agent::session::{OpenError, Options, Session};
+
+/// How long the agent may take to end by itself after a signal. Whatever it is doing is safe to cut off.
+const GRACE: Duration = Duration::from_millis(800);
+
+pub(crate) fn run(args: &Run, environment: &Environment) -> Result<(), Failure> {
+    let dir = state_dir(&args.state, environment);
+    if !dir.is_dir() {
+        return Err(Failure::io(&format!("{}: no such directory; enrol this node first", dir.display())));
+    }
+    check_permissions(&dir)?;
+    let _lock = StateLock::take(&dir)?;
+    let disk = FileDisk::new(&dir);
+    let (enrolment, _) = Enrolment::load(&disk)?.ok_or(OpenError::NotEnrolled)?;
+    if environment.node_id.is_some_and(|node_id| node_id != enrolment.node_id) {
+        let text = format!("VAULTMESH_NODE_ID is not this node, which is {}", enrolment.node_id);
+        return Err(Failure::usage(&text));
+    }
+    let client = HttpClient::new(environment.url.as_ref().unwrap_or(&enrolment.url))?;
+    let clock = SystemClock::start();
+    let mut sampler = environment.sampler(Root::new("/"));
+    sampler.os_profile = args.os_profile.clone().or(sampler.os_profile);
+    let options =
+        Options { interval_secs: args.interval.or(environment.heartbeat_secs), ..Options::default() };
+    let runtime = runtime()?;
+    let stopped = stop_signal(&runtime)?;
+    let session = Session::open(disk, SystemEntropy, sampler, clock.now(), options)?;
+    tracing::info!(node_id = %enrolment.node_id, ledger = %enrolment.ledger, "agent started");
+    runtime.block_on(async {
+        tokio::select! {
+            done = work(session, &clock, &client, args.once) => done,
+            _ = stopped => {
+                tracing::info!("agent stopped");
+                Ok(())
+            }
+        }
+    })
+}
+
+async fn work(
+    mut session: Session<FileDisk, SystemEntropy, SystemSampler>,
+    clock: &SystemClock,
+    client: &HttpClient,
+    once: bool,
+) -> Result<(), Failure> {
+    if !once {
+        return Err(session.run(clock, client).await.into());
+    }
+    match session.once(clock, client).await?? {
+        Delivery::Settled(_) => Ok(()),
+        Delivery::Later(why) => {
+            let text = format!("{} events wait for their receipts", session.pending());
+            Err(match why {
+                Why::Refused | Why::Unproven => Failure::refused(&text),
+                Why::Unavailable | Why::Disk => Failure::io(&text),
+            })
+        }
+    }
+}
+
+/// Resolves on SIGTERM or SIGINT. A thread of its own waits for them, and ends the process should the
+/// agent be busy with a long write: no file depends on being closed.
+fn stop_signal(runtime: &tokio::runtime::Runtime) -> Result<tokio::sync::oneshot::Receiver<()>, Failure> {
+    let _guard = runtime.enter();
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let waiting =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Failure::io(&e))?;
+    let (mut terminate, mut interrupt) = {
+        let _guard = waiting.enter();
+        let listen = |kind| signal(kind).map_err(|e| Failure::io(&e));
+        (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?)
+    };
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .stack_size(64 * 1024)
+        .spawn(move || {
+            waiting.block_on(async {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            });
+            let _ = tell.send(());
+            std::thread::sleep(GRACE);
+            std::process::exit(0);
+        })
+        .map_err(|e| Failure::io(&e))?;
+    Ok(told)
+}

@@ -1,0 +1,44 @@
+//! `vaultmesh-agent status`: what the state directory holds, also beside a running agent.
+
+use super::{Failure, answer, state_dir};
+use crate::cli::{Output, Status as Args};
+use std::fmt::Write as _;
+use vaultmesh_agent::config::Environment;
+use vaultmesh_agent::disk::FileDisk;
+use vaultmesh_agent::status::Status;
+
+pub(crate) fn run(args: &Args, environment: &Environment) -> Result<(), Failure> {
+    let status = Status::read(&FileDisk::new(&state_dir(&args.state, environment)))?;
+    match args.output {
+        Output::Json => {
+            let json = serde_json::to_string(&status).map_err(|e| Failure::io(&e))?;
+            answer(&format!("{json}\n"))
+        }
+        Output::Text => answer(&text(&status)),
+    }
+}
+
+fn text(status: &Status) -> String {
+    let mut out = String::new();
+    let mut line = |name: &str, value: &dyn std::fmt::Display| {
+        // Writing into a string cannot fail.
+        let _ = writeln!(out, "{name:<12} {value}");
+    };
+    line("node", &status.node_id);
+    line("key", &status.key);
+    match status.last_seq {
+        Some(seq) => line("last event", &seq),
+        None => line("last event", &"none yet"),
+    }
+    line("waiting", &status.spool_depth);
+    line("dropped", &status.dropped);
+    if let Some(checkpoint) = &status.last_checkpoint {
+        line("ledger", &checkpoint.origin);
+        line("size", &checkpoint.size);
+        line("root", &checkpoint.root);
+    }
+    if let Some(why) = status.stopped {
+        line("stopped", &why);
+    }
+    out
+}

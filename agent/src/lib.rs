@@ -1,0 +1,37 @@
+//! The node agent: an identity, a chain of signed events, a durable spool, and a check of every receipt.
+//!
+//! The core ([`session::Session`]) takes its clock, network, disk and random numbers as parameters, so
+//! that a test runs days in a second and loses power wherever it likes; what touches the system
+//! ([`disk::FileDisk`], [`client::HttpClient`], [`clock::SystemClock`], [`entropy::SystemEntropy`],
+//! [`heartbeat::SystemSampler`]) is thin. Whoever only needs signed events, such as a load generator,
+//! takes [`author::ChainAuthor`] alone. Nothing here prints or ends the process.
+
+pub mod author;
+pub mod authority;
+pub mod backoff;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod delivery;
+pub mod disk;
+pub mod drops;
+pub mod durable;
+pub mod enrol;
+pub mod entropy;
+pub mod heartbeat;
+pub mod identity;
+pub mod jwt;
+pub mod lock;
+pub mod memory;
+pub mod network;
+pub mod problem;
+pub mod procfs;
+pub mod receipt;
+mod reply;
+pub mod session;
+pub mod spool;
+mod spool_scan;
+pub mod status;
+pub mod token;
+mod trust;
+pub mod units;

@@ -1,0 +1,369 @@
+//! The agent at work: when it speaks, what it chains, and how it goes on after a crash.
+//!
+//! The loop is a function of its clock, network, disk and random numbers; none of them is the system's
+//! unless `main` says so. [`crate::delivery`] holds the sending half, [`crate::trust`] the checking one.
+
+use crate::author::{ChainAuthor, Draft, DraftError};
+use crate::authority::Authority;
+use crate::backoff::Backoff;
+use crate::clock::{Clock, Now};
+use crate::delivery::Delivery;
+use crate::disk::Disk;
+use crate::drops::Drops;
+use crate::enrol::{Enrolment, EnrolmentError};
+use crate::entropy::Entropy;
+use crate::heartbeat::{OwnState, Sampler};
+use crate::identity::{Identity, IdentityError};
+use crate::memory::{EQUIVOCATION_FILE, Memory, MemoryError};
+use crate::network::Network;
+use crate::spool::{Doubt, Limits, Spool, SpoolError};
+use serde::Serialize;
+use spec::{ChainLink, Event, Kind, Uuid};
+use std::io;
+use std::time::Duration;
+
+/// Bytes that an event's header and a `chain-gap` event in front of it may take in the spool.
+const ROOM_BYTES: usize = 4096;
+
+/// Shortest and longest interval between heartbeats that a service may ask for.
+const INTERVAL_SECS: std::ops::RangeInclusive<u64> = 1..=3600;
+
+/// How long an epoch must last before the next forced one counts as the first.
+const QUIET: Duration = Duration::from_hours(1);
+
+/// What an operator may choose.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Seconds between two heartbeats; what the service asks for if absent.
+    pub interval_secs: Option<u64>,
+    /// How much may wait.
+    pub limits: Limits,
+}
+
+/// The agent cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is no key or no enrolment.
+    #[error("this node is not enrolled; run `vaultmesh-agent enroll` first")]
+    NotEnrolled,
+    /// The ledger was caught before.
+    #[error(
+        "stopped: ledger contradicts itself; the proof is in {EQUIVOCATION_FILE}. Give it to the ledger's \
+         auditors; this node sends nothing more until the file is moved away"
+    )]
+    Contradiction,
+    /// Key and enrolment are not of the same node.
+    #[error("the key in the state directory is not the one that was enrolled")]
+    Mismatch,
+    /// The key cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The enrolment cannot be used.
+    #[error(transparent)]
+    Enrolment(#[from] EnrolmentError),
+    /// The spool cannot be used.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+/// An event could not be made durable.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The event cannot be made.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// Another file cannot be used.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Why the agent ends for good.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// Two things the ledger signed cannot both be true.
+    #[error("stopped: ledger contradicts itself: {0}; see {EQUIVOCATION_FILE}")]
+    Contradiction(String),
+    /// The ledger does not accept this node's key.
+    #[error("stopped: the ledger does not accept this node's key ({0}); enrol the node anew")]
+    Banned(String),
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enqueued {
+    /// It waits for its receipt.
+    Spooled,
+    /// The spool is full; the event is counted and will be reported by a `chain-gap` event.
+    Dropped,
+}
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Session<D, E, S> {
+    pub(crate) disk: D,
+    pub(crate) entropy: E,
+    sampler: S,
+    node_id: Uuid,
+    pub(crate) authority: Authority,
+    pub(crate) enrolment: Enrolment,
+    author: ChainAuthor,
+    pub(crate) spool: Spool,
+    drops: Drops,
+    pub(crate) memory: Memory,
+    options: Options,
+    pub(crate) interval_secs: u64,
+    next_beat: Duration,
+    pub(crate) retry_at: Duration,
+    pub(crate) backoff: Backoff,
+    reopenings: Backoff,
+    reopened_at: Option<Duration>,
+    pub(crate) batch_events: usize,
+    pub(crate) clock_offset_ms: Option<i64>,
+}
+
+impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
+    /// Reads the state directory and goes on where the agent left off.
+    pub fn open(disk: D, entropy: E, sampler: S, now: Now, options: Options) -> Result<Self, OpenError> {
+        let identity = Identity::load(&disk)?.ok_or(OpenError::NotEnrolled)?;
+        let (enrolment, authority) = Enrolment::load(&disk)?.ok_or(OpenError::NotEnrolled)?;
+        if identity.public() != enrolment.key || identity.node_id != enrolment.node_id {
+            return Err(OpenError::Mismatch);
+        }
+        if disk.len(EQUIVOCATION_FILE).map_err(SessionError::Io)?.is_some() {
+            return Err(OpenError::Contradiction);
+        }
+        let memory = remember(&disk, &enrolment, &authority)?;
+        let mut entropy = entropy;
+        let fresh = ChainLink {
+            epoch: entropy.epoch().map_err(SessionError::Io)?,
+            prev: enrolment.introduction,
+            seq: 0,
+        };
+        let opened = Spool::open(&disk, fresh, options.limits).map_err(SessionError::Spool)?;
+        let newest = opened.spool.newest(&disk).map_err(SessionError::Spool)?;
+        let drops = Drops::load(&disk, newest.as_ref()).map_err(SessionError::Io)?;
+        let author = ChainAuthor::resume(enrolment.credentials(&identity), opened.spool.next());
+        let mut session = Self {
+            disk,
+            entropy,
+            sampler,
+            node_id: identity.node_id,
+            authority,
+            interval_secs: options.interval_secs.unwrap_or(enrolment.heartbeat_secs),
+            enrolment,
+            author,
+            spool: opened.spool,
+            drops,
+            memory,
+            options,
+            next_beat: now.steady,
+            retry_at: now.steady,
+            backoff: Backoff::default(),
+            reopenings: Backoff::default(),
+            reopened_at: None,
+            batch_events: crate::delivery::MAX_BATCH_EVENTS,
+            clock_offset_ms: None,
+        };
+        session.set_interval(session.interval_secs);
+        if let Some(Doubt { reason, salvage }) = opened.doubt {
+            tracing::error!(reason, salvaged = salvage.len(), "the spool is damaged; opening a new epoch");
+            let whole = session.spool.pending();
+            session.rechain(now, &reason, whole, 0, &salvage)?;
+        }
+        Ok(session)
+    }
+
+    /// Works until there is a reason to stop for good. Dropping the future at any point loses nothing.
+    pub async fn run(&mut self, clock: &impl Clock, network: &impl Network) -> Stop {
+        loop {
+            let now = clock.now();
+            if now.steady >= self.next_beat
+                && let Err(error) = self.beat(now)
+            {
+                tracing::error!(%error, "a heartbeat could not be made durable and was not sent");
+            }
+            if self.spool.pending() > 0 && now.steady >= self.retry_at {
+                match self.deliver(clock, network).await {
+                    Ok(Delivery::Settled(_)) => continue,
+                    Ok(Delivery::Later(_)) => {}
+                    Err(stop) => return stop,
+                }
+            }
+            let wake =
+                if self.spool.pending() > 0 { self.next_beat.min(self.retry_at) } else { self.next_beat };
+            clock.sleep_until(wake).await;
+        }
+    }
+
+    /// Makes one heartbeat and delivers all that waits, without waiting for better times.
+    pub async fn once(
+        &mut self,
+        clock: &impl Clock,
+        network: &impl Network,
+    ) -> Result<Result<Delivery, SessionError>, Stop> {
+        if let Err(error) = self.beat(clock.now()) {
+            return Ok(Err(error));
+        }
+        let mut settled = 0;
+        while self.spool.pending() > 0 {
+            match self.deliver(clock, network).await? {
+                Delivery::Settled(count) => settled += count,
+                later @ Delivery::Later(_) => return Ok(Ok(later)),
+            }
+        }
+        Ok(Ok(Delivery::Settled(settled)))
+    }
+
+    /// Signs an event, chains it and writes it to the disk; it is sent when its turn comes.
+    pub fn enqueue<P: Serialize>(
+        &mut self,
+        now: Now,
+        kind: Kind,
+        payload: &P,
+    ) -> Result<Enqueued, SessionError> {
+        self.spool.ensure(&self.disk)?;
+        let draft = Draft::new(kind, payload, now.wall, &mut self.entropy)?;
+        let events = 1 + usize::from(self.drops.run.is_some());
+        if !self.spool.has_room(events, draft.payload.json.len() + ROOM_BYTES) {
+            self.drop_event(draft)?;
+            return Ok(Enqueued::Dropped);
+        }
+        if let Some(run) = self.drops.run.clone() {
+            let gap = Draft::new(Kind::ChainGap, &run, now.wall, &mut self.entropy)?;
+            self.append(gap)?;
+            self.drops.reported(&self.disk)?;
+        }
+        self.append(draft)?;
+        Ok(Enqueued::Spooled)
+    }
+
+    /// Events that wait for their receipts.
+    pub fn pending(&self) -> usize {
+        self.spool.pending()
+    }
+
+    /// Events dropped since the node was enrolled.
+    pub fn dropped(&self) -> u64 {
+        self.drops.total
+    }
+
+    /// The place of the next event in the node's chain.
+    pub fn next_link(&self) -> ChainLink {
+        self.spool.next()
+    }
+
+    /// The newest checkpoint that was verified.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Takes the service's word on the interval, within reason, unless the operator has chosen one.
+    pub(crate) fn set_interval(&mut self, asked_secs: u64) {
+        let secs = self.options.interval_secs.unwrap_or(asked_secs);
+        self.interval_secs = secs.clamp(*INTERVAL_SECS.start(), *INTERVAL_SECS.end());
+    }
+
+    /// Leaves the present epoch because of something the ledger said; not too often in a row.
+    pub(crate) fn reopen(&mut self, now: Now, reason: &str, skip: usize) -> Result<(), SessionError> {
+        if self.reopened_at.is_none_or(|at| now.steady.saturating_sub(at) > QUIET) {
+            self.reopenings.succeed();
+        }
+        self.rechain(now, reason, 0, skip, &[])?;
+        self.reopened_at = Some(now.steady);
+        self.retry_at = now.steady + self.reopenings.fail(None, &mut self.entropy)?;
+        Ok(())
+    }
+
+    fn beat(&mut self, now: Now) -> Result<(), SessionError> {
+        let interval = Duration::from_secs(self.interval_secs);
+        // Nine to eleven tenths of the interval, so that no two nodes stay in step.
+        self.next_beat = now.steady + interval * 9 / 10 + self.entropy.up_to(interval / 5)?;
+        let own = OwnState {
+            node_id: self.node_id,
+            now: now.wall,
+            interval_secs: self.interval_secs,
+            spool_depth: self.spool.pending() as u64,
+            spool_dropped: self.drops.total,
+            clock_offset_ms: self.clock_offset_ms,
+        };
+        let heartbeat = self.sampler.sample(&own);
+        if self.enqueue(now, Kind::Heartbeat, &heartbeat)? == Enqueued::Dropped {
+            tracing::warn!(total = self.drops.total, "the spool is full; a heartbeat was dropped");
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, draft: Draft) -> Result<(), SessionError> {
+        self.author.go_to(self.spool.next());
+        let event = self.author.sign(draft);
+        Ok(self.spool.append(&self.disk, &event)?)
+    }
+
+    /// Signs an event that will never be sent, for the head of the run it belongs to.
+    fn drop_event(&mut self, draft: Draft) -> Result<(), SessionError> {
+        let mut place = self.spool.next();
+        if let Some(run) = &self.drops.run {
+            place = ChainLink { prev: run.head, seq: place.seq + run.count, ..place };
+        }
+        self.author.go_to(place);
+        let event = self.author.sign(draft);
+        Ok(self.drops.add(&self.disk, &event)?)
+    }
+
+    /// Opens a new epoch and signs what waits again under it: all but the first `keep` events, which stay
+    /// as they are, and the `skip` after those, which are given up; then what was salvaged.
+    fn rechain(
+        &mut self,
+        now: Now,
+        reason: &str,
+        keep: usize,
+        skip: usize,
+        salvage: &[Event],
+    ) -> Result<(), SessionError> {
+        let first = self.spool.waiting(&self.disk, 0)?.and_then(|event| event.header.chain);
+        let mut author = self.author.clone();
+        author.go_to(self.spool.next());
+        let last = match first {
+            Some(link) if keep == 0 => (link.seq > 0).then_some(link.prev),
+            _ => author.last(),
+        };
+        let open = author.open_epoch(last, reason, now.wall, &mut self.entropy)?;
+        let base = first.filter(|_| keep > 0).or(open.header.chain).unwrap_or_else(|| author.next_link());
+        let mut writer = self.spool.writer(&self.disk, base)?;
+        for i in 0..keep {
+            if let Some(event) = self.spool.waiting(&self.disk, i)? {
+                writer.push(&self.disk, &event)?;
+            }
+        }
+        writer.push(&self.disk, &open)?;
+        let waiting = (keep + skip..self.spool.pending()).map(|i| self.spool.waiting(&self.disk, i));
+        for event in waiting.chain(salvage.iter().cloned().map(|event| Ok(Some(event)))) {
+            let Some(Event { header, payload, .. }) = event? else { continue };
+            if header.kind == Kind::ChainOpen || header.key != author.credentials().key.public() {
+                continue;
+            }
+            let id = self.entropy.event_id(now.wall)?;
+            let draft = Draft { kind: header.kind, payload, severity: header.severity, ts: header.ts, id };
+            writer.push(&self.disk, &author.next_event(draft))?;
+        }
+        self.spool.become_written(&self.disk, writer)?;
+        Ok(())
+    }
+}
+
+/// The remembered checkpoint; the one from enrolment if what was remembered is damaged.
+fn remember(disk: &impl Disk, enrolment: &Enrolment, authority: &Authority) -> Result<Memory, OpenError> {
+    match Memory::load(disk, authority) {
+        Ok(Some(memory)) => return Ok(memory),
+        Ok(None) => {}
+        Err(MemoryError::Io(error)) => return Err(SessionError::Io(error).into()),
+        Err(error @ MemoryError::Damaged(_)) => {
+            tracing::error!(%error, "going on from the checkpoint of the enrolment");
+        }
+    }
+    Memory::new(enrolment.checkpoint.clone(), None, authority)
+        .map_err(|e| EnrolmentError::Damaged(e.to_string()).into())
+}

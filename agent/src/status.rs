@@ -1,0 +1,71 @@
+//! What an agent's state directory says, read beside a running agent.
+
+use crate::disk::Disk;
+use crate::drops::Drops;
+use crate::enrol::Enrolment;
+use crate::identity::Identity;
+use crate::memory::{EQUIVOCATION_FILE, Memory};
+use crate::session::{OpenError, SessionError};
+use crate::spool_scan::Scan;
+use serde::Serialize;
+use spec::{Hash, PublicKey, Uuid};
+
+/// The state of one agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The node.
+    pub node_id: Uuid,
+    /// Its public key.
+    pub key: PublicKey,
+    /// Position of the newest signed event in the node's chain; absent before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seq: Option<u64>,
+    /// Events that wait for their receipts.
+    pub spool_depth: usize,
+    /// Events dropped since enrolment.
+    pub dropped: u64,
+    /// The newest checkpoint that was verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_checkpoint: Option<LastCheckpoint>,
+    /// Why the agent sends nothing more, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<&'static str>,
+}
+
+/// A checkpoint in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastCheckpoint {
+    /// Number of entries.
+    pub size: u64,
+    /// Root of the tree.
+    pub root: Hash,
+    /// The ledger's origin.
+    pub origin: String,
+}
+
+impl Status {
+    /// Reads the state; takes no lock and changes nothing.
+    pub fn read(disk: &impl Disk) -> Result<Self, OpenError> {
+        let identity = Identity::load(disk)?.ok_or(OpenError::NotEnrolled)?;
+        let (enrolment, authority) = Enrolment::load(disk)?.ok_or(OpenError::NotEnrolled)?;
+        let scan = Scan::read(disk).map_err(SessionError::Io)?;
+        let memory = Memory::load(disk, &authority)
+            .ok()
+            .flatten()
+            .or_else(|| Memory::new(enrolment.checkpoint.clone(), None, &authority).ok());
+        let stopped = disk.len(EQUIVOCATION_FILE).map_err(SessionError::Io)?.is_some();
+        Ok(Self {
+            node_id: identity.node_id,
+            key: identity.public(),
+            last_seq: scan.next.and_then(|next| next.seq.checked_sub(1)),
+            spool_depth: scan.slots.len() - scan.acknowledged,
+            dropped: Drops::load(disk, None).map_err(SessionError::Io)?.total,
+            last_checkpoint: memory.map(|memory| LastCheckpoint {
+                size: memory.checkpoint.size,
+                root: memory.checkpoint.root,
+                origin: memory.checkpoint.origin,
+            }),
+            stopped: stopped.then_some("ledger contradicts itself"),
+        })
+    }
+}
