@@ -1,0 +1,548 @@
+//! Admission: what may enter the log at its position. Deterministic, so an auditor can replay it.
+//!
+//! The order of questions is fixed: key → signature → id → chain → right to say it. The signature is
+//! checked before an event reaches the sequencer; everything that depends on the position is asked here.
+
+use crate::state::{KeyRecord, LEDGER_ORG, State};
+use proofs::signature;
+use spec::kind::Speaker;
+use spec::limits::{MAX_ID_AHEAD_MS, MAX_ID_BEHIND_MS};
+use spec::payload::{
+    Authority, Enrolment, Genesis, KeyIntroduction, KeyStatus, Role, Token, authority_bytes,
+    node_possession_bytes, possession_bytes,
+};
+use spec::{Author, ChainLink, Epoch, Hash, Header, KeyUse, Kind, Timestamp};
+
+/// Most entries (forks and refusals) the ledger spends on one key; beyond it, refusals leave no trace.
+pub const MAX_MARKS_PER_KEY: u64 = 64;
+
+/// Most epochs of one key; a key that needs more should be replaced.
+pub const MAX_EPOCHS_PER_KEY: usize = 1024;
+
+/// What a look-up of earlier events found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Seq and event hash of the entry with the same identity ([`Header::identity`]).
+    pub identity: Option<(u64, Hash)>,
+    /// Seq of the entry that holds the event's place of its chain ([`chain_place`]). Asked for only when
+    /// the event is not the next of its chain.
+    pub place: Option<u64>,
+}
+
+/// The hash under which the ledger remembers who took a place of an author chain.
+pub fn chain_place(key: &spec::PublicKey, epoch: &Epoch, seq: u64) -> Hash {
+    Hash::of(spec::Domain::ChainPlace, &[&key.0, &epoch.0, &seq.to_be_bytes()])
+}
+
+/// An event as admission sees it: everything that does not depend on the position is known.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// The header.
+    pub header: &'a Header,
+    /// Its event hash.
+    pub event_hash: Hash,
+    /// Its identity.
+    pub identity: Hash,
+    /// Its payload in canonical JSON.
+    pub payload: &'a str,
+    /// Why it can never be accepted, if a check that does not depend on the position found so.
+    pub flaw: Option<Code>,
+}
+
+/// What becomes of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It takes the position.
+    Append,
+    /// It is in the log already, at this seq.
+    Duplicate(u64),
+    /// It is not appended.
+    Refuse(Refused),
+}
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub code: Code,
+    /// In words.
+    pub detail: String,
+    /// What the ledger records of it.
+    pub trace: Trace,
+    /// The place the chain expects next, where that helps the author.
+    pub expected: Option<Expected>,
+}
+
+/// What the ledger records of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trace {
+    /// Nothing.
+    None,
+    /// A `refusal` entry; the chain advances over the event if it was in its place.
+    Refusal,
+    /// A `chain-fork` entry; the place was taken by the entry at this seq.
+    Fork(u64),
+}
+
+/// The place a chain expects next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// The open epoch.
+    pub epoch: Option<Epoch>,
+    /// Position.
+    pub seq: u64,
+    /// Event hash to link to.
+    pub prev: Hash,
+}
+
+/// Why an event is refused: stable words, listed in `spec/event.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is described by Code::detail")]
+pub enum Code {
+    UnknownKey,
+    KeyRevoked,
+    WrongUse,
+    AuthorMismatch,
+    ForeignLedger,
+    BadSignature,
+    DuplicateId,
+    IdTime,
+    EpochClosed,
+    TooManyEpochs,
+    ChainFork,
+    ChainGap,
+    Blocked,
+    BadPayload,
+    NotAllowed,
+    WrongOrg,
+    WrongTenant,
+    TokenUnknown,
+    TokenExpired,
+    TokenRevoked,
+    TokenExhausted,
+    KeyInUse,
+    AuthorTaken,
+    BadKey,
+    BadPossession,
+    BadAuthority,
+    TooLarge,
+}
+
+impl Code {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        self.text().0
+    }
+
+    /// What it means.
+    pub fn detail(self) -> &'static str {
+        self.text().1
+    }
+
+    fn text(self) -> (&'static str, &'static str) {
+        match self {
+            Self::UnknownKey => ("unknown-key", "the key was never introduced to this ledger"),
+            Self::KeyRevoked => ("key-revoked", "the key is no longer valid"),
+            Self::WrongUse => ("wrong-use", "the key was introduced for another use"),
+            Self::AuthorMismatch => ("author-mismatch", "the key does not speak for this author"),
+            Self::ForeignLedger => ("foreign-ledger", "the event is signed for another ledger"),
+            Self::BadSignature => ("bad-signature", "the signature does not verify"),
+            Self::DuplicateId => ("duplicate-id", "another event of this author has this id"),
+            Self::IdTime => ("id-time", "the id's time is over 10 minutes ahead or 90 days behind"),
+            Self::EpochClosed => ("epoch-closed", "this epoch of the chain has ended; open a new one"),
+            Self::TooManyEpochs => ("too-many-epochs", "the key has opened 1024 epochs; replace it"),
+            Self::ChainFork => ("chain-fork", "another event holds this place of the chain"),
+            Self::ChainGap => ("chain-gap", "the event is not the next of its chain"),
+            Self::Blocked => ("blocked", "an event before this one of the same chain was not accepted"),
+            Self::BadPayload => ("bad-payload", "the payload does not fit its kind"),
+            Self::NotAllowed => ("not-allowed", "this author may not say this kind"),
+            Self::WrongOrg => ("wrong-org", "the author does not belong to this organisation"),
+            Self::WrongTenant => ("wrong-tenant", "the author does not belong to this tenant"),
+            Self::TokenUnknown => ("token-unknown", "no such token was made on this ledger"),
+            Self::TokenExpired => ("token-expired", "the token has expired"),
+            Self::TokenRevoked => ("token-revoked", "the token was revoked"),
+            Self::TokenExhausted => ("token-exhausted", "the token was used as often as it may be"),
+            Self::KeyInUse => ("key-in-use", "the key was introduced before, for something else"),
+            Self::AuthorTaken => ("author-taken", "another key speaks for this author"),
+            Self::BadKey => ("bad-key", "the public key is weak or not in canonical form"),
+            Self::BadPossession => ("bad-possession", "the proof of possession does not verify"),
+            Self::BadAuthority => ("bad-authority", "the change lacks the recovery keys' signatures"),
+            Self::TooLarge => ("too-large", "the entry would exceed 65,535 bytes"),
+        }
+    }
+
+    /// Whether a validly signed event with this flaw, in its place, is recorded and passed over.
+    fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::BadPayload
+                | Self::NotAllowed
+                | Self::WrongOrg
+                | Self::WrongTenant
+                | Self::IdTime
+                | Self::DuplicateId
+                | Self::TooLarge
+        )
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+type Check = Result<(), Code>;
+
+impl State {
+    /// Decides what becomes of an event that would be recorded at the next position at `now`.
+    pub fn admit(&self, candidate: &Candidate<'_>, now: Timestamp, found: &Found) -> Verdict {
+        if self.size() == 0 {
+            return match check_entry_zero(candidate) {
+                Ok(()) => Verdict::Append,
+                Err(code) => Verdict::Refuse(Refused {
+                    code,
+                    detail: code.detail().to_owned(),
+                    trace: Trace::None,
+                    expected: None,
+                }),
+            };
+        }
+        match self.judge(candidate, now, found) {
+            Ok(verdict) => verdict,
+            Err(code) => {
+                let trace = self.trace_of(candidate, code, found);
+                let expected = self.expected(candidate.header);
+                Verdict::Refuse(Refused { code, detail: code.detail().to_owned(), trace, expected })
+            }
+        }
+    }
+
+    fn judge(&self, candidate: &Candidate<'_>, now: Timestamp, found: &Found) -> Result<Verdict, Code> {
+        let header = candidate.header;
+        let record = self.check_key(header)?;
+        if candidate.flaw == Some(Code::BadSignature) {
+            return Err(Code::BadSignature);
+        }
+        match found.identity {
+            Some((seq, hash)) if hash == candidate.event_hash => return Ok(Verdict::Duplicate(seq)),
+            Some(_) => {
+                // A second event at a taken place is a fork whatever its id; say the graver thing.
+                if let Some(link) = &header.chain {
+                    check_chain(header, link, record, found)?;
+                }
+                return Err(Code::DuplicateId);
+            }
+            None => {}
+        }
+        if let Some(link) = &header.chain {
+            check_chain(header, link, record, found)?;
+        }
+        check_id_time(header, now)?;
+        candidate.flaw.map_or(Ok(()), Err)?;
+        self.check_right(candidate, record, now)?;
+        Ok(Verdict::Append)
+    }
+
+    fn check_key(&self, header: &Header) -> Result<&KeyRecord, Code> {
+        let record = self.keys.get(&header.key).ok_or(Code::UnknownKey)?;
+        if header.ledger != self.ledger {
+            return Err(Code::ForeignLedger);
+        }
+        if !record.valid_at(self.size()) {
+            return Err(Code::KeyRevoked);
+        }
+        match record.key_use {
+            KeyUse::Service if header.via.is_some() => Ok(record),
+            KeyUse::Node | KeyUse::Device if header.chain.is_some() => {
+                if record.author.as_ref() == Some(&header.author) {
+                    Ok(record)
+                } else {
+                    Err(Code::AuthorMismatch)
+                }
+            }
+            _ => Err(Code::WrongUse),
+        }
+    }
+
+    /// The kind, organisation and payload against who speaks.
+    fn check_right(&self, candidate: &Candidate<'_>, record: &KeyRecord, now: Timestamp) -> Check {
+        let header = candidate.header;
+        let speaker = header.kind.info().speaker;
+        if record.key_use != KeyUse::Service {
+            let allowed = match speaker {
+                Speaker::Chain | Speaker::Anyone => true,
+                Speaker::Node => record.key_use == KeyUse::Node,
+                Speaker::Ledger | Speaker::Service => false,
+            };
+            if !allowed {
+                return Err(Code::NotAllowed);
+            }
+            if header.org != record.org {
+                return Err(Code::WrongOrg);
+            }
+            return if header.tenant == record.tenant { Ok(()) } else { Err(Code::WrongTenant) };
+        }
+        self.check_service_right(candidate, speaker, now)
+    }
+
+    fn check_service_right(&self, candidate: &Candidate<'_>, speaker: Speaker, now: Timestamp) -> Check {
+        let header = candidate.header;
+        let via = header.via.as_ref().ok_or(Code::NotAllowed)?;
+        let own = via.method.as_str() == "self";
+        let in_ledger_org = header.org.as_str() == LEDGER_ORG;
+        match (&header.author, via.method.as_str()) {
+            (Author::Service(_), "self") => {}
+            (Author::Service(name), "admin") if name.as_str() == "admin" => {}
+            (Author::Service(name), "enrolment") if name.as_str() == "ingest" && header.kind == Kind::Key => {
+            }
+            (Author::Service(name), "node-jwt") if name.as_str() == "ingest" => self.check_node(header)?,
+            (Author::Token(_), "token") => self.check_token(header, now)?,
+            (Author::Import(_), "import") => {}
+            _ => return Err(Code::NotAllowed),
+        }
+        let allowed = match speaker {
+            Speaker::Ledger => own,
+            Speaker::Chain => false,
+            Speaker::Node => matches!(via.method.as_str(), "node-jwt" | "import"),
+            Speaker::Service => !own && via.method.as_str() != "import",
+            Speaker::Anyone => !own,
+        };
+        if !allowed {
+            return Err(Code::NotAllowed);
+        }
+        let about_a_chain = matches!(header.kind, Kind::ChainFork | Kind::Refusal);
+        if own && !in_ledger_org && !about_a_chain {
+            return Err(Code::WrongOrg);
+        }
+        self.check_state_change(candidate, now)
+    }
+
+    /// A bare heartbeat: the node must be enrolled, valid, and of this organisation and tenant.
+    fn check_node(&self, header: &Header) -> Check {
+        let node = header.node_id.ok_or(Code::NotAllowed)?;
+        let key = self.authors.get(&Author::Node(node)).ok_or(Code::UnknownKey)?;
+        let record = self.keys.get(key).ok_or(Code::UnknownKey)?;
+        if !record.valid_at(self.size()) {
+            return Err(Code::KeyRevoked);
+        }
+        if record.org != header.org {
+            return Err(Code::WrongOrg);
+        }
+        if record.tenant == header.tenant { Ok(()) } else { Err(Code::WrongTenant) }
+    }
+
+    fn check_token(&self, header: &Header, now: Timestamp) -> Check {
+        let Author::Token(id) = header.author else { return Err(Code::NotAllowed) };
+        let token = self.tokens.get(&id).ok_or(Code::TokenUnknown)?;
+        if token.revoked {
+            return Err(Code::TokenRevoked);
+        }
+        if !token.live_at(now) {
+            return Err(Code::TokenExpired);
+        }
+        let everywhere = token.org.as_str() == LEDGER_ORG;
+        if !everywhere && token.org != header.org {
+            return Err(Code::WrongOrg);
+        }
+        let allowed = match header.kind {
+            Kind::Enrolment | Kind::KeyStatus => {
+                matches!(token.role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin)
+            }
+            Kind::Token => matches!(token.role, Role::OrgOwner | Role::OrgAdmin),
+            _ => token.role.may_write(),
+        };
+        if allowed { Ok(()) } else { Err(Code::NotAllowed) }
+    }
+
+    /// The rules of the kinds that change what admission itself rests on.
+    fn check_state_change(&self, candidate: &Candidate<'_>, now: Timestamp) -> Check {
+        let header = candidate.header;
+        match header.kind {
+            Kind::Genesis => Err(Code::NotAllowed),
+            Kind::Key => self.check_introduction(header, &parse(candidate.payload)?, now),
+            Kind::KeyStatus => {
+                let payload: KeyStatus = parse(candidate.payload)?;
+                let record = self.keys.get(&payload.key).ok_or(Code::UnknownKey)?;
+                match record.key_use {
+                    KeyUse::Node | KeyUse::Device | KeyUse::Witness if record.org == header.org => Ok(()),
+                    KeyUse::Node | KeyUse::Device | KeyUse::Witness => Err(Code::WrongOrg),
+                    _ => Err(Code::WrongUse),
+                }
+            }
+            Kind::Authority => self.check_authority(&parse(candidate.payload)?),
+            Kind::Enrolment => match parse::<Enrolment>(candidate.payload)? {
+                Enrolment::Create { org, uses, token, .. } => {
+                    if org.as_str() == LEDGER_ORG || org != header.org {
+                        return Err(Code::WrongOrg);
+                    }
+                    let fresh = uses > 0 && !self.enrolments.contains_key(&token);
+                    if fresh { Ok(()) } else { Err(Code::BadPayload) }
+                }
+                Enrolment::Revoke { token } => match self.enrolments.get(&token) {
+                    None => Err(Code::TokenUnknown),
+                    Some(state) if state.org != header.org => Err(Code::WrongOrg),
+                    Some(_) => Ok(()),
+                },
+            },
+            Kind::Token => match parse::<Token>(candidate.payload)? {
+                Token::Create { org, id, .. } => {
+                    if org != header.org {
+                        return Err(Code::WrongOrg);
+                    }
+                    if self.tokens.contains_key(&id) { Err(Code::DuplicateId) } else { Ok(()) }
+                }
+                Token::Revoke { id } => match self.tokens.get(&id) {
+                    None => Err(Code::TokenUnknown),
+                    Some(state) if state.org != header.org => Err(Code::WrongOrg),
+                    Some(_) => Ok(()),
+                },
+            },
+            _ if header.org.as_str() == LEDGER_ORG => {
+                // Only the ledger itself and its owner speak in its organisation.
+                let own =
+                    header.via.as_ref().is_some_and(|via| matches!(via.method.as_str(), "self" | "admin"));
+                if own { Ok(()) } else { Err(Code::WrongOrg) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_introduction(&self, header: &Header, payload: &KeyIntroduction, now: Timestamp) -> Check {
+        if self.keys.contains_key(&payload.key) {
+            return Err(Code::KeyInUse);
+        }
+        if let Some(key) = self.authors.get(&payload.author)
+            && self.keys.get(key).is_some_and(|record| record.until.is_none())
+        {
+            return Err(Code::AuthorTaken);
+        }
+        let token = self.enrolments.get(&payload.token).ok_or(Code::TokenUnknown)?;
+        if token.revoked {
+            return Err(Code::TokenRevoked);
+        }
+        if now >= token.expires_at {
+            return Err(Code::TokenExpired);
+        }
+        if token.uses_left == 0 {
+            return Err(Code::TokenExhausted);
+        }
+        if token.org != header.org {
+            return Err(Code::WrongOrg);
+        }
+        if token.tenant != header.tenant {
+            return Err(Code::WrongTenant);
+        }
+        signature::check_key(&payload.key).map_err(|_| Code::BadKey)?;
+        let statement = node_possession_bytes(&payload.author, &payload.key, &self.ledger, &payload.token);
+        if signature::verify(&payload.key, &statement, &payload.pop) {
+            Ok(())
+        } else {
+            Err(Code::BadPossession)
+        }
+    }
+
+    fn check_authority(&self, payload: &Authority) -> Check {
+        let change = &payload.change;
+        let recovery = self.recovery.as_ref().ok_or(Code::BadAuthority)?;
+        if payload.prev_change != self.last_change || self.current_key(change.key_use) != Some(change.old) {
+            return Err(Code::BadAuthority);
+        }
+        if self.keys.contains_key(&change.new) {
+            return Err(Code::KeyInUse);
+        }
+        signature::check_key(&change.new).map_err(|_| Code::BadKey)?;
+        let possession = possession_bytes(&serde_json::json!({
+            "key": change.new, "ledger": self.ledger, "use": change.key_use,
+        }));
+        if !signature::verify(&change.new, &possession, &change.pop) {
+            return Err(Code::BadPossession);
+        }
+        let message = authority_bytes(change, &self.ledger, &payload.prev_change);
+        let valid = payload
+            .signatures
+            .iter()
+            .filter(|s| recovery.keys.contains(&s.key) && signature::verify(&s.key, &message, &s.sig))
+            .count() as u64;
+        if valid >= recovery.threshold { Ok(()) } else { Err(Code::BadAuthority) }
+    }
+
+    /// Whether a refusal is recorded: only for a known key, a valid signature, and within the key's budget.
+    fn trace_of(&self, candidate: &Candidate<'_>, code: Code, found: &Found) -> Trace {
+        let header = candidate.header;
+        let (Some(record), Some(link)) = (self.keys.get(&header.key), header.chain.as_ref()) else {
+            return Trace::None;
+        };
+        let signed = candidate.flaw != Some(Code::BadSignature);
+        if !signed || record.chain.marks >= MAX_MARKS_PER_KEY || code == Code::ForeignLedger {
+            return Trace::None;
+        }
+        match code {
+            Code::ChainFork | Code::EpochClosed => found.place.map_or(Trace::Refusal, Trace::Fork),
+            code if code.is_final() && record.in_place(&header.kind, link) => Trace::Refusal,
+            _ => Trace::None,
+        }
+    }
+
+    /// The place the author's chain expects next.
+    pub fn expected(&self, header: &Header) -> Option<Expected> {
+        header.chain.as_ref()?;
+        let record = self.keys.get(&header.key)?;
+        Some(match record.chain.epoch {
+            Some(epoch) => Expected { epoch: Some(epoch), seq: record.chain.next, prev: record.chain.head },
+            None => Expected { epoch: None, seq: 0, prev: record.introduction },
+        })
+    }
+}
+
+fn check_chain(header: &Header, link: &ChainLink, record: &KeyRecord, found: &Found) -> Check {
+    if record.in_place(&header.kind, link) {
+        let opens = record.chain.epoch.is_some_and(|epoch| epoch != link.epoch);
+        let full = opens && record.chain.closed.len() >= MAX_EPOCHS_PER_KEY;
+        return if full { Err(Code::TooManyEpochs) } else { Ok(()) };
+    }
+    if record.chain.closed.contains(&link.epoch) {
+        return Err(Code::EpochClosed);
+    }
+    if found.place.is_some() { Err(Code::ChainFork) } else { Err(Code::ChainGap) }
+}
+
+/// Entry 0: a genesis event signed by the service key it lists, with a possession proof of every key.
+fn check_entry_zero(candidate: &Candidate<'_>) -> Check {
+    let header = candidate.header;
+    candidate.flaw.map_or(Ok(()), Err)?;
+    let genesis: Genesis = parse(candidate.payload)?;
+    let own = header.via.as_ref().is_some_and(|via| via.method.as_str() == "self");
+    let right = header.kind == Kind::Genesis
+        && header.author.to_string() == "service:ledger"
+        && header.org.as_str() == LEDGER_ORG
+        && header.ledger == Hash::ZERO
+        && header.key == genesis.keys.service
+        && own;
+    if !right {
+        return Err(Code::NotAllowed);
+    }
+    let message = genesis.possession_bytes();
+    for pop in &genesis.pop {
+        signature::check_key(&pop.key).map_err(|_| Code::BadKey)?;
+        if !signature::verify(&pop.key, &message, &pop.sig) {
+            return Err(Code::BadPossession);
+        }
+    }
+    Ok(())
+}
+
+fn check_id_time(header: &Header, now: Timestamp) -> Check {
+    if matches!(header.author, Author::Import(_)) {
+        return Ok(());
+    }
+    let time = header.id.time().ok_or(Code::IdTime)?.millis();
+    let now = now.millis();
+    let in_window =
+        time <= now.saturating_add(MAX_ID_AHEAD_MS) && time.saturating_add(MAX_ID_BEHIND_MS) >= now;
+    if in_window { Ok(()) } else { Err(Code::IdTime) }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, Code> {
+    serde_json::from_str(json).map_err(|_| Code::BadPayload)
+}

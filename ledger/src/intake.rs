@@ -1,0 +1,333 @@
+//! The way into the ledger: a bounded queue, stateless checks on all cores, then the sequencer.
+//!
+//! Signatures of events from many callers are checked in one batch. What depends on the position is left
+//! to the sequencer.
+
+use crate::admission::{Code, Refused};
+use proofs::signature::{self, Item};
+use spec::entry::Lane;
+use spec::event::Payload;
+use spec::limits::MAX_ENTRY_BYTES;
+use spec::{Author, Event, Hash, Header, Signature, Timestamp};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use tokio::sync::{mpsc, oneshot};
+
+/// Most events between a caller's append and its answer, over all callers.
+pub const MAX_QUEUED_EVENTS: usize = 65_536;
+
+/// Most bytes of those events.
+pub const MAX_QUEUED_BYTES: usize = 128 * 1024 * 1024;
+
+/// Most events whose signatures are checked in one batch: beyond it the gain is small, the wait is not.
+const MAX_BATCH: usize = 1024;
+
+/// What a caller may ask of an append.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AppendOptions {
+    /// Whether receipts carry inclusion proofs.
+    pub inclusion: bool,
+}
+
+/// Where an event stands in the ledger, and the proof that it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Seq of its entry.
+    pub seq: u64,
+    /// The entry's `prev`.
+    pub prev: Hash,
+    /// The entry's lane.
+    pub lane: Lane,
+    /// The entry's `recorded_at`.
+    pub recorded_at: Timestamp,
+    /// The event's hash.
+    pub event_hash: Hash,
+    /// The entry's leaf. A caller computes it from its own event and does not trust this one.
+    pub leaf: Hash,
+    /// Whether the event was in the ledger before.
+    pub duplicate: bool,
+    /// Inclusion path to the answer's checkpoint, if asked for.
+    pub inclusion: Vec<Hash>,
+}
+
+/// What became of one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is in the ledger, durable and provable.
+    Recorded(Receipt),
+    /// It is not; `recorded` is the seq of the entry that says so, if one does.
+    Refused {
+        /// Why.
+        refused: Refused,
+        /// Seq of the refusal or fork entry.
+        recorded: Option<u64>,
+    },
+}
+
+/// The answer to an append.
+#[derive(Debug, Clone)]
+pub struct Appended {
+    /// One per event, in order.
+    pub outcomes: Vec<Outcome>,
+    /// A signed checkpoint that covers all of them.
+    pub checkpoint: Arc<str>,
+    /// Its size.
+    pub size: u64,
+}
+
+/// Why an append was not answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The queue is full. Nothing was written; send the same bytes again later.
+    #[error("the ledger's queue is full; retry after a second")]
+    Full,
+    /// A write failed: whether the events are in the log is not known. The ledger must be opened anew.
+    #[error("the ledger stopped: {0}; what was in flight is unknown until it is reopened")]
+    Poisoned(String),
+    /// The ledger was closed. Nothing was written.
+    #[error("the ledger is closed")]
+    Closed,
+}
+
+/// An event with everything known that does not depend on its position.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) header: Header,
+    pub(crate) sig: Signature,
+    pub(crate) payload: Payload,
+    /// J(header + sig): what the entry contains.
+    pub(crate) event: Vec<u8>,
+    pub(crate) event_hash: Hash,
+    pub(crate) identity: Hash,
+    pub(crate) flaw: Option<Code>,
+}
+
+/// Room an entry takes beside its event.
+const ENTRY_AROUND_EVENT: usize = 512;
+
+impl Prepared {
+    pub(crate) fn new(event: Event, signed: bool) -> Self {
+        let Event { header, sig, payload } = event;
+        let mut bytes = Vec::with_capacity(1024);
+        header.write(Some(&sig), &mut bytes);
+        let flaw = if !signed {
+            Some(Code::BadSignature)
+        } else if bytes.len() + ENTRY_AROUND_EVENT > MAX_ENTRY_BYTES {
+            Some(Code::TooLarge)
+        } else if header.kind.check_payload(header.payload_version, &payload.json).is_err()
+            || !heartbeat_is_own(&header, &payload)
+        {
+            Some(Code::BadPayload)
+        } else {
+            None
+        };
+        let (event_hash, identity) = (header.event_hash(&sig), header.identity());
+        Self { header, sig, payload, event: bytes, event_hash, identity, flaw }
+    }
+
+    /// Bytes it takes in a group, at most.
+    pub(crate) fn room(&self) -> usize {
+        self.event.len() + self.payload.json.len() + ENTRY_AROUND_EVENT
+    }
+}
+
+/// A heartbeat speaks of the node that sends it and of no other.
+fn heartbeat_is_own(header: &Header, payload: &Payload) -> bool {
+    if header.kind != spec::Kind::Heartbeat {
+        return true;
+    }
+    let node = match header.author {
+        Author::Node(id) => Some(id),
+        _ => header.node_id,
+    };
+    // The schema check has read the payload; here only one field matters.
+    node.is_some_and(|node| payload.json.contains(&format!("\"node_id\":\"{node}\"")))
+}
+
+/// A caller's events on their way.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(crate) events: Vec<Prepared>,
+    pub(crate) options: AppendOptions,
+    pub(crate) reply: oneshot::Sender<Result<Appended, AppendError>>,
+    pub(crate) ticket: Ticket,
+}
+
+/// Room taken in the queue; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    gauge: Arc<Gauge>,
+    events: usize,
+    bytes: usize,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.gauge.events.fetch_sub(self.events, Ordering::AcqRel);
+        self.gauge.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
+}
+
+/// How full the queue is.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge {
+    events: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Gauge {
+    fn take(self: &Arc<Self>, events: usize, bytes: usize) -> Option<Ticket> {
+        let queued_events = self.events.fetch_add(events, Ordering::AcqRel);
+        let queued_bytes = self.bytes.fetch_add(bytes, Ordering::AcqRel);
+        let ticket = Ticket { gauge: Arc::clone(self), events, bytes };
+        // A single large submission is let in while nothing waits, or it never would be.
+        let fits = queued_events + events <= MAX_QUEUED_EVENTS && queued_bytes + bytes <= MAX_QUEUED_BYTES;
+        (fits || queued_events == 0).then_some(ticket)
+    }
+}
+
+#[derive(Debug)]
+struct Raw {
+    events: Vec<Event>,
+    trusted: bool,
+    options: AppendOptions,
+    reply: oneshot::Sender<Result<Appended, AppendError>>,
+    ticket: Ticket,
+}
+
+/// The queue and its workers.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    gauge: Arc<Gauge>,
+    shared: Arc<Queue>,
+    workers: Mutex<Vec<std::thread::JoinHandle<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<VecDeque<Raw>>,
+    arrived: Condvar,
+    closed: AtomicBool,
+}
+
+impl Intake {
+    /// Starts one worker a core.
+    pub(crate) fn start(
+        sequencer: &mpsc::UnboundedSender<crate::sequencer::Message>,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Queue::default());
+        let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let workers = (0..count)
+            .map(|i| {
+                let (shared, sequencer) = (Arc::clone(&shared), sequencer.clone());
+                std::thread::Builder::new()
+                    .name(format!("verify-{i}"))
+                    .spawn(move || work(&shared, &sequencer))
+            })
+            .collect::<std::io::Result<Vec<_>>>()?;
+        Ok(Self { gauge: Arc::default(), shared, workers: Mutex::new(workers) })
+    }
+
+    /// Queues events; `trusted` ones were signed in this process and are not checked again.
+    pub(crate) async fn append(
+        &self,
+        events: Vec<Event>,
+        trusted: bool,
+        options: AppendOptions,
+    ) -> Result<Appended, AppendError> {
+        let bytes = events.iter().map(|e| e.payload.json.len() + 1024).sum();
+        let ticket = self.gauge.take(events.len(), bytes).ok_or(AppendError::Full)?;
+        let (reply, answer) = oneshot::channel();
+        self.shared.push(Raw { events, trusted, options, reply, ticket }).ok_or(AppendError::Closed)?;
+        answer.await.map_err(|_| AppendError::Closed)?
+    }
+
+    /// Events that wait.
+    pub(crate) fn depth(&self) -> usize {
+        self.gauge.events.load(Ordering::Acquire)
+    }
+
+    /// Refuses new events and waits until those queued have gone to the sequencer.
+    pub(crate) fn close(&self) {
+        self.shared.closed.store(true, Ordering::Release);
+        self.shared.arrived.notify_all();
+        for worker in self.workers.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            if worker.join().is_err() {
+                tracing::error!("a verification worker panicked");
+            }
+        }
+    }
+}
+
+impl Queue {
+    fn push(&self, raw: Raw) -> Option<()> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.closed.load(Ordering::Acquire) {
+            return None;
+        }
+        waiting.push_back(raw);
+        self.arrived.notify_one();
+        Some(())
+    }
+
+    /// Takes what waits, up to a batch; `None` when closed and empty.
+    fn take(&self) -> Option<Vec<Raw>> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        while waiting.is_empty() {
+            if self.closed.load(Ordering::Acquire) {
+                return None;
+            }
+            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        let mut taken = Vec::new();
+        let mut events = 0;
+        while let Some(raw) = waiting.front() {
+            events += raw.events.len();
+            if !taken.is_empty() && events > MAX_BATCH {
+                break;
+            }
+            taken.extend(waiting.pop_front());
+        }
+        Some(taken)
+    }
+}
+
+fn work(queue: &Queue, sequencer: &mpsc::UnboundedSender<crate::sequencer::Message>) {
+    while let Some(batch) = queue.take() {
+        for submission in prepare(batch) {
+            if let Err(back) = sequencer.send(crate::sequencer::Message::Submit(submission))
+                && let crate::sequencer::Message::Submit(submission) = back.0
+            {
+                // The receiver may have given up waiting; that is its own affair.
+                let _ = submission.reply.send(Err(AppendError::Closed));
+            }
+        }
+    }
+}
+
+fn prepare(batch: Vec<Raw>) -> Vec<Submission> {
+    let messages: Vec<Vec<u8>> = batch
+        .iter()
+        .filter(|raw| !raw.trusted)
+        .flat_map(|raw| raw.events.iter().map(|event| event.header.signing_bytes()))
+        .collect();
+    let items: Vec<Item<'_>> = batch
+        .iter()
+        .filter(|raw| !raw.trusted)
+        .flat_map(|raw| &raw.events)
+        .zip(&messages)
+        .map(|(event, message)| Item { key: &event.header.key, sig: &event.sig, message })
+        .collect();
+    let mut signed = signature::verify_all(&items).into_iter();
+    drop(items);
+    batch
+        .into_iter()
+        .map(|raw| {
+            let trusted = raw.trusted;
+            let mut is_signed = || trusted || signed.next().unwrap_or(false);
+            let events = raw.events.into_iter().map(|event| Prepared::new(event, is_signed())).collect();
+            Submission { events, options: raw.options, reply: raw.reply, ticket: raw.ticket }
+        })
+        .collect()
+}

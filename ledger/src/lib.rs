@@ -1,0 +1,33 @@
+//! The append-only log: segments on disk, one sequencer with group commit, recovery, seals, the index,
+//! and the auditor that checks all of it.
+//!
+//! `spec` says what an event and an entry are, `proofs` what a tree and a checkpoint are; this crate joins
+//! them. [`Ledger`] is the writer; [`reader::Reader`] reads beside it; [`audit`] is a pure function over
+//! bytes. Only [`durable`] touches files.
+
+pub mod admission;
+pub mod audit;
+pub mod clock;
+pub mod durable;
+pub mod fault;
+pub mod genesis;
+pub mod ids;
+pub mod index;
+pub mod intake;
+pub mod keyring;
+pub mod open;
+pub mod reader;
+pub mod recovery;
+pub mod replay;
+mod seal;
+pub mod segment;
+mod sequencer;
+pub mod service;
+pub mod state;
+pub mod storage;
+pub mod verify;
+mod watermark;
+
+pub use fault::Fault;
+pub use intake::{AppendError, AppendOptions, Appended, Outcome, Receipt};
+pub use service::Ledger;

@@ -1,0 +1,389 @@
+//! Opening a ledger: recovery, watermarks, repair, and the start of its threads.
+
+use crate::clock::{Clock, Recorder};
+use crate::durable::DirLock;
+use crate::fault::Fault;
+use crate::genesis::{self, Plan};
+use crate::index::{Index, IndexedGroup, Rows};
+use crate::intake::Intake;
+use crate::keyring::Keyring;
+use crate::reader::{ReadError, Reader};
+use crate::recovery::{RecoverError, Recovered, Tail, recover};
+use crate::seal::{SealChain, SealChainError};
+use crate::sequencer::{GroupInProgress, Habits, IdSet, Sequencer, StoredSnapshot};
+use crate::service::{Head, Inner, Ledger, Shared, run_index};
+use crate::state::State;
+use crate::storage::{Storage, StorageError};
+use crate::watermark::{ROOT_FILE, Watermark};
+use proofs::tile::{NodeSource, Tiles, root_at};
+use proofs::{Blake3, Checkpoint};
+use spec::entry::{Commit, Position, write_record};
+use spec::payload::{Recovery, RecoveryAction};
+use spec::{Hash, KeyUse, Kind, Timestamp};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+pub use crate::seal::Digests;
+
+/// How a ledger is opened.
+#[derive(Debug)]
+pub struct Options {
+    /// Where the log lies.
+    pub storage: Arc<dyn Storage>,
+    /// Where the index lies.
+    pub rows: Arc<dyn Rows>,
+    /// The ledger's private keys.
+    pub keys: Keyring,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Version to record starts, stops and being alive with; nothing is recorded without.
+    pub service_version: Option<String>,
+    /// Time between seals; none without.
+    pub seal_every: Option<Duration>,
+    /// Whether a missing or unreadable `ROOT.txt` is written anew.
+    pub rebuild_root: bool,
+    /// Projection digests for seals.
+    pub digests: Option<Arc<dyn Digests>>,
+    /// The writer's lock, held until the ledger is closed.
+    pub lock: Option<DirLock>,
+}
+
+/// What an open found and repaired.
+#[derive(Debug, Clone, Default)]
+pub struct OpenReport {
+    /// Entries in the log.
+    pub size: u64,
+    /// Bytes cut from a torn tail.
+    pub cut_bytes: u64,
+    /// What was wrong with them.
+    pub cut_fault: Option<Fault>,
+    /// Whether `ROOT.txt` was written anew.
+    pub rebuilt_root: bool,
+    /// Whether the missing last row of `PROOFCHAIN.json` was added.
+    pub repaired_seal: bool,
+}
+
+/// Why a ledger was not opened. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is no ledger here.
+    #[error("there is no ledger here; run `ledger init` or start with `--init`")]
+    Empty,
+    /// There is a ledger here already.
+    #[error("there is a ledger here already")]
+    Exists,
+    /// The log is damaged.
+    #[error("the log is damaged: {0}; nothing was changed; run `ledger verify` for the whole picture")]
+    Damaged(Fault),
+    /// The log is shorter than something that was signed or stored after it.
+    #[error(
+        "the log ends at size {size}, but {watermark}; nothing was changed; restore the missing entries, or start a new ledger that names this one as its predecessor"
+    )]
+    Behind {
+        /// Where the log ends.
+        size: u64,
+        /// What says that it was longer, or different.
+        watermark: String,
+    },
+    /// `ROOT.txt` is missing or unreadable beside a log that has entries.
+    #[error(
+        "ROOT.txt is {0} beside a log with entries; if that is known, open once with --rebuild-root, which is recorded"
+    )]
+    Root(String),
+    /// A private key is not the one the log names.
+    #[error("the {0} key on disk is not the one the ledger names")]
+    WrongKey(&'static str),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The store or the operating system failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The proof chain cannot be used.
+    #[error("PROOFCHAIN.json: {0}")]
+    Seals(#[from] SealChainError),
+    /// Entries could not be read back.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A genesis of one's own making that does not pass admission.
+    #[error("the genesis event is not admissible: {0}")]
+    Genesis(String),
+    /// What was repaired could not be recorded.
+    #[error(transparent)]
+    Append(#[from] crate::intake::AppendError),
+}
+
+impl From<RecoverError> for OpenError {
+    fn from(error: RecoverError) -> Self {
+        match error {
+            RecoverError::Storage(e) => Self::Storage(e),
+            RecoverError::Fault(f) => Self::Damaged(f),
+        }
+    }
+}
+
+/// Writes entry 0 and the first checkpoint, and returns the ledger id.
+pub async fn create(storage: &dyn Storage, plan: &Plan, now: Timestamp) -> Result<Hash, OpenError> {
+    if !storage.segments().await?.is_empty() {
+        return Err(OpenError::Exists);
+    }
+    let event = genesis::event(plan, now)?;
+    let prepared = crate::intake::Prepared::new(event, true);
+    let mut state = State::default();
+    let candidate = crate::admission::Candidate {
+        header: &prepared.header,
+        event_hash: prepared.event_hash,
+        identity: prepared.identity,
+        payload: &prepared.payload.json,
+        flaw: prepared.flaw,
+    };
+    if let crate::admission::Verdict::Refuse(refused) =
+        state.admit(&candidate, now, &crate::admission::Found::default())
+    {
+        return Err(OpenError::Genesis(refused.detail));
+    }
+    let position: Position = state.next_position(&prepared.header.org, now);
+    let mut group = Vec::new();
+    let entry = write_record(&position, &prepared.event, Some(&prepared.payload), &mut group);
+    let entry = group.get(entry).unwrap_or_default().to_vec();
+    group.push(b'\n');
+    state
+        .apply(&prepared.header, prepared.event_hash, &position, &entry, Some(&prepared.payload.json))
+        .map_err(|e| OpenError::Genesis(e.to_string()))?;
+    Commit::of(&group, 1, state.tree.root()).write_line(&mut group);
+    storage.append(0, 0, &group).await?;
+    let note = state.checkpoint().sign(&plan.keys.checkpoint, now.secs()).to_string();
+    storage.put(ROOT_FILE, note.as_bytes()).await?;
+    Ok(state.ledger)
+}
+
+/// Opens a ledger for writing.
+pub async fn open(options: Options) -> Result<(Ledger, OpenReport), OpenError> {
+    let storage = Arc::clone(&options.storage);
+    let index = Index::new(Arc::clone(&options.rows));
+    if storage.segments().await?.iter().all(|s| s.len == 0) {
+        return Err(OpenError::Empty);
+    }
+    let mut recovered = fold(&*storage, &index).await?;
+    let mut report = OpenReport { size: recovered.state.size(), ..OpenReport::default() };
+    if recovered.state.size() == 0 {
+        return Err(OpenError::Damaged(
+            recovered.tail.map_or_else(|| Fault::new("genesis", "no entries"), |t| t.fault),
+        ));
+    }
+    check_keys(&recovered.state, &options.keys)?;
+    let reader = Reader::new(Arc::clone(&storage), index.clone());
+    let authority = reader.authority(&recovered.state.authority_seqs).await?;
+    let seals =
+        SealChain::load(&*storage, recovered.state.ledger, &recovered.state.origin, authority).await?;
+    let root = check_watermarks(&*storage, &recovered, &index, &seals).await?;
+    report.rebuilt_root = match root {
+        RootFile::Good => false,
+        // A crash between entry 0 and the first ROOT.txt: nothing was ever acknowledged.
+        RootFile::Bad(_) if options.rebuild_root || recovered.state.size() == 1 => recovered.state.size() > 1,
+        RootFile::Bad(problem) => return Err(OpenError::Root(problem)),
+    };
+    let cut = recovered.tail.take();
+    if let Some(tail) = &cut {
+        storage.cut(tail.segment, tail.offset).await?;
+        report.cut_bytes = tail.bytes;
+        report.cut_fault = Some(tail.fault.clone());
+        tracing::warn!(bytes = tail.bytes, offset = tail.offset, "cut a torn tail: {}", tail.fault);
+    }
+    storage.rewrite_tail(recovered.segment.first, recovered.last_group).await?;
+    let ledger = start(options, recovered, index, seals, reader, &mut report).await?;
+    record_repairs(&ledger, cut.as_ref(), report.rebuilt_root).await?;
+    Ok((ledger, report))
+}
+
+/// Folds the log from the index's snapshot, or from the start, and brings the index up to it.
+async fn fold(storage: &dyn Storage, index: &Index) -> Result<Recovered, OpenError> {
+    let stored = |e: crate::index::RowError| OpenError::Io(std::io::Error::other(e.to_string()));
+    let snapshot: Option<StoredSnapshot> =
+        index.snapshot().map_err(stored)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let covered = index.head().map_err(stored)?;
+    let mut pending: Vec<IndexedGroup> = Vec::new();
+    let mut failed = None;
+    let whole = snapshot.is_none();
+    let mut recovered = recover(storage, snapshot, &mut |group, _| {
+        if !whole && covered.is_some_and(|head| group.size <= head.size) {
+            return;
+        }
+        pending.push(group);
+        if pending.len() >= 64 {
+            failed = index.insert(&std::mem::take(&mut pending)).err();
+        }
+    })
+    .await?;
+    if let Some(error) = failed.or_else(|| index.insert(&pending).err()) {
+        return Err(stored(error));
+    }
+    recovered.tree.forget_below(recovered.state.size());
+    Ok(recovered)
+}
+
+fn check_keys(state: &State, keys: &Keyring) -> Result<(), OpenError> {
+    for (key_use, key) in [
+        (KeyUse::Checkpoint, &keys.checkpoint),
+        (KeyUse::CheckpointSha256, &keys.checkpoint_sha256),
+        (KeyUse::Command, &keys.command),
+        (KeyUse::Service, &keys.service),
+    ] {
+        if state.current_key(key_use) != Some(key.public()) {
+            return Err(OpenError::WrongKey(key_use.as_str()));
+        }
+    }
+    Ok(())
+}
+
+enum RootFile {
+    Good,
+    Bad(String),
+}
+
+/// The log must be at least as long as everything that was ever said of it, and agree with it.
+async fn check_watermarks(
+    storage: &dyn Storage,
+    recovered: &Recovered,
+    index: &Index,
+    seals: &SealChain,
+) -> Result<RootFile, OpenError> {
+    let state = &recovered.state;
+    let size = state.size();
+    let behind = |watermark: String| OpenError::Behind { size, watermark };
+    if let Some(head) = index.head().map_err(|e| std::io::Error::other(e.to_string()))?
+        && head.size > size
+    {
+        return Err(behind(format!("the index covers {} entries", head.size)));
+    }
+    if seals.next_index() > state.seals.count {
+        return Err(behind(format!("PROOFCHAIN.json has {} seals", seals.next_index())));
+    }
+    if let Some(row) = seals.last()
+        && row.seq >= size
+    {
+        return Err(behind(format!("PROOFCHAIN.json has a seal at seq {}", row.seq)));
+    }
+    let bytes = match storage.get(ROOT_FILE).await {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(RootFile::Bad("missing".to_owned())),
+        Err(error) => return Ok(RootFile::Bad(format!("unreadable ({error})"))),
+    };
+    // The size on the note says which key must have signed it.
+    let keys: Vec<_> =
+        state.authority.iter().filter(|k| k.key_use == KeyUse::Checkpoint).map(|k| k.key).collect();
+    let verified = match Checkpoint::open(&bytes, &keys, &[]) {
+        Ok(verified) => verified.checkpoint,
+        Err(error) => return Ok(RootFile::Bad(format!("not a checkpoint of this ledger ({error})"))),
+    };
+    if verified.size > size {
+        return Err(behind(format!("ROOT.txt was signed at size {}", verified.size)));
+    }
+    let nodes = MemoryThenIndex { tree: &recovered.tree, index };
+    match root_at::<Blake3>(&nodes, verified.size) {
+        Ok(root) if root == verified.root && verified.origin == state.origin => Ok(RootFile::Good),
+        Ok(_) => Err(behind(format!("ROOT.txt names another root at size {}", verified.size))),
+        Err(error) => Err(behind(format!("the index lacks tiles ({error}); run `ledger reindex`"))),
+    }
+}
+
+struct MemoryThenIndex<'a> {
+    tree: &'a Tiles<Blake3>,
+    index: &'a Index,
+}
+
+impl NodeSource for MemoryThenIndex<'_> {
+    fn node(&self, level: u32, index: u64) -> Option<Hash> {
+        self.tree.node(level, index).or_else(|| self.index.stored_node(level, index))
+    }
+}
+
+async fn start(
+    options: Options,
+    recovered: Recovered,
+    index: Index,
+    seals: SealChain,
+    reader: Reader,
+    report: &mut OpenReport,
+) -> Result<Ledger, OpenError> {
+    let Recovered { mut state, tree, open_ids, closed, segment, .. } = recovered;
+    let checkpoint = state.checkpoint();
+    let time = options.clock.now().max(state.last_recorded).secs();
+    let note: Arc<str> = checkpoint.sign(&options.keys.checkpoint, time).to_string().into();
+    options.storage.put(ROOT_FILE, note.as_bytes()).await?;
+    let head = Head { size: state.size(), recorded_at: state.last_recorded, checkpoint, note };
+    let shared = Arc::new(Shared::new(head, tree, &state, index));
+    let (messages, inbox) = mpsc::unbounded_channel();
+    let (index_sender, index_inbox) = mpsc::unbounded_channel();
+    let intake = Intake::start(&messages)?;
+    let (ledger, origin) = (state.ledger, state.origin.clone());
+    let mut sequencer = Sequencer {
+        snapshot_at: state.size(),
+        state,
+        storage: Arc::clone(&options.storage),
+        keys: options.keys.clone(),
+        clock: Arc::clone(&options.clock),
+        recorder: Recorder::new(),
+        segment,
+        ids: IdSet { open: open_ids, closed },
+        shared: Arc::clone(&shared),
+        watermark: Watermark::start(Arc::clone(&options.storage))?,
+        index: index_sender,
+        seals,
+        reader: reader.clone(),
+        habits: Habits { seal_every: options.seal_every, service_version: options.service_version.clone() },
+        digests: options.digests.clone(),
+        group: GroupInProgress::default(),
+    };
+    report.repaired_seal = sequencer.repair_seal().await.map_err(OpenError::Genesis)?;
+    let mut threads = Vec::new();
+    let index_shared = Arc::clone(&shared);
+    threads.push(spawn("sequencer", move || {
+        match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+            Ok(runtime) => runtime.block_on(sequencer.run(inbox)),
+            Err(error) => sequencer.shared.poison(&error.to_string()),
+        }
+    })?);
+    threads.push(spawn("index", move || run_index(index_inbox, &index_shared))?);
+    let inner = Inner {
+        ledger,
+        origin,
+        keys: options.keys,
+        clock: options.clock,
+        intake,
+        shared,
+        reader,
+        messages,
+        threads: Mutex::new(threads),
+        lock: Mutex::new(options.lock),
+    };
+    Ok(Ledger { inner: Arc::new(inner) })
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run)
+}
+
+/// What an open repaired is itself an entry.
+async fn record_repairs(ledger: &Ledger, cut: Option<&Tail>, rebuilt_root: bool) -> Result<(), OpenError> {
+    let nothing = Recovery {
+        action: RecoveryAction::RebuildRoot,
+        bytes: None,
+        hash: None,
+        offset: None,
+        segment: None,
+    };
+    let cut = cut.map(|tail| Recovery {
+        action: RecoveryAction::CutTail,
+        bytes: Some(tail.bytes),
+        hash: Some(tail.hash),
+        offset: Some(tail.offset),
+        segment: Some(tail.segment),
+    });
+    for repair in cut.into_iter().chain(rebuilt_root.then_some(nothing)) {
+        let payload = serde_json::to_value(&repair).unwrap_or_default();
+        ledger.append_statement(Kind::Recovery, payload).await?;
+    }
+    Ok(())
+}

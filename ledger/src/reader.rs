@@ -1,0 +1,261 @@
+//! Reading entries beside the writer, from the log itself. The index only says where to look.
+
+use crate::ids::OpenIds;
+use crate::index::{GroupLocation, Index, RowError};
+use crate::segment::{Next, next_group};
+use crate::storage::{Storage, StorageError};
+use spec::entry::Record;
+use spec::{Kind, Name, Severity, Timestamp, Uuid};
+use std::sync::Arc;
+
+/// Most entries a query looks at before it answers with what it has and a place to go on from.
+pub const MAX_SCANNED: u64 = 200_000;
+
+/// Reads entries.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    storage: Arc<dyn Storage>,
+    index: Index,
+}
+
+/// Why entries could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The index failed.
+    #[error(transparent)]
+    Index(#[from] RowError),
+    /// The log is damaged here.
+    #[error("entry {seq}: {detail}")]
+    Damaged {
+        /// The entry.
+        seq: u64,
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+/// Which entries a query wants; all conditions must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Entries of these organisations only.
+    pub orgs: Option<Vec<Name>>,
+    /// Entries of one of these kinds.
+    pub kinds: Vec<Kind>,
+    /// Entries about this node.
+    pub node: Option<Uuid>,
+    /// Entries recorded at or after this time.
+    pub since: Option<Timestamp>,
+    /// Entries of at least this severity.
+    pub min_severity: Option<Severity>,
+    /// The first seq that counts.
+    pub from: u64,
+    /// The seq from which none counts.
+    pub to: u64,
+    /// Newest first.
+    pub descending: bool,
+    /// Most entries in the answer.
+    pub limit: usize,
+}
+
+/// A query's answer.
+#[derive(Debug)]
+pub struct Page {
+    /// The records.
+    pub records: Vec<Record>,
+    /// Where to go on: the next seq to look at in the direction of the query; `None` at the end.
+    pub next: Option<u64>,
+}
+
+impl Query {
+    fn wants(&self, record: &Record) -> bool {
+        let header = &record.entry.header;
+        self.orgs.as_ref().is_none_or(|orgs| orgs.contains(&header.org))
+            && (self.kinds.is_empty() || self.kinds.contains(&header.kind))
+            && self.node.is_none_or(|node| header.subject_node() == Some(node))
+            && self.since.is_none_or(|since| record.entry.position.recorded_at >= since)
+            && self.min_severity.is_none_or(|least| header.severity.is_some_and(|s| s >= least))
+    }
+
+    /// The terms of which an entry must have at least one, if the index can narrow the query.
+    fn terms(&self) -> Option<Vec<String>> {
+        if let Some(node) = self.node {
+            return Some(vec![format!("node:{node}")]);
+        }
+        (!self.kinds.is_empty()).then(|| self.kinds.iter().map(|kind| format!("kind:{kind}")).collect())
+    }
+}
+
+impl Reader {
+    pub(crate) fn new(storage: Arc<dyn Storage>, index: Index) -> Self {
+        Self { storage, index }
+    }
+
+    /// The record of an entry, or `None` if the log does not reach it.
+    pub async fn record(&self, seq: u64) -> Result<Option<Record>, ReadError> {
+        Ok(self.line(seq).await?.map(|(record, _)| record))
+    }
+
+    /// The record with its line as it stands on disk, without LF.
+    pub async fn line(&self, seq: u64) -> Result<Option<(Record, String)>, ReadError> {
+        let indexed = match self.index.group_of(seq)? {
+            Some(group) => self.indexed_line(&group, seq).await?,
+            None => None,
+        };
+        match indexed {
+            Some(found) => Ok(Some(found)),
+            None => self.scan(seq).await,
+        }
+    }
+
+    /// Records that a query wants.
+    pub async fn query(&self, query: &Query) -> Result<Page, ReadError> {
+        let mut query = query.clone();
+        if let Some(since) = query.since {
+            query.from = query.from.max(self.index.first_since(since, query.to)?);
+        }
+        let mut records = Vec::new();
+        let mut at = if query.descending { query.to } else { query.from };
+        let mut looked = 0;
+        while records.len() < query.limit && looked < MAX_SCANNED {
+            let batch = self.candidates(&query, at)?;
+            let Some(end) = batch.end else { return Ok(Page { records, next: None }) };
+            for seq in batch.seqs {
+                looked += 1;
+                let Some(record) = self.record(seq).await? else { continue };
+                if !query.wants(&record) {
+                    continue;
+                }
+                records.push(record);
+                if records.len() == query.limit {
+                    let next = if query.descending { seq } else { seq + 1 };
+                    return Ok(Page { records, next: Some(next) });
+                }
+            }
+            at = end;
+        }
+        Ok(Page { records, next: Some(at) })
+    }
+
+    /// The next seqs to look at from `at`, and where the ones after them start.
+    fn candidates(&self, query: &Query, at: u64) -> Result<Candidates, ReadError> {
+        const STEP: u64 = 4096;
+        let range = if query.descending {
+            at.saturating_sub(STEP).max(query.from)..at
+        } else {
+            at..(at + STEP).min(query.to)
+        };
+        if range.is_empty() {
+            return Ok(Candidates { seqs: Vec::new(), end: None });
+        }
+        let end = Some(if query.descending { range.start } else { range.end });
+        // The index may lag behind the head; what it does not cover yet is looked at entry by entry.
+        let covered = self.index.head()?.map_or(0, |head| head.size);
+        let mut seqs = match query.terms() {
+            Some(terms) if range.end <= covered => {
+                let mut seqs = Vec::new();
+                for term in terms {
+                    seqs.extend(self.index.with_term(&term, range.clone(), usize::MAX, false)?);
+                }
+                seqs.sort_unstable();
+                seqs
+            }
+            _ => range.collect(),
+        };
+        if query.descending {
+            seqs.reverse();
+        }
+        Ok(Candidates { seqs, end })
+    }
+
+    /// The records of genesis and of each change of the ledger's keys, as JSON.
+    pub async fn authority(&self, seqs: &[u64]) -> Result<Vec<serde_json::Value>, ReadError> {
+        let mut records = Vec::with_capacity(seqs.len());
+        for seq in seqs {
+            let (_, line) = self
+                .line(*seq)
+                .await?
+                .ok_or(ReadError::Damaged { seq: *seq, detail: "missing".to_owned() })?;
+            let value = serde_json::from_str(&line)
+                .map_err(|e| ReadError::Damaged { seq: *seq, detail: e.to_string() })?;
+            records.push(value);
+        }
+        Ok(records)
+    }
+
+    /// The ids of one whole segment, read from the log.
+    pub(crate) async fn ids_of_segment(&self, first: u64) -> Result<OpenIds, ReadError> {
+        let segments = self.storage.segments().await?;
+        let len = segments.iter().find(|s| s.first == first).map_or(0, |s| s.len);
+        let bytes = self.storage.read(first, 0, usize::try_from(len).unwrap_or(usize::MAX)).await?;
+        let mut ids = OpenIds::new(first);
+        let mut at = 0;
+        while let Next::Group(group) = next_group(&bytes, at, 0) {
+            for (_, line) in group.lines() {
+                let record = parse(line, ids.next())?;
+                ids.insert_with_traces(&record);
+            }
+            at = usize::try_from(group.end).unwrap_or(usize::MAX);
+        }
+        Ok(ids)
+    }
+
+    async fn indexed_line(
+        &self,
+        group: &GroupLocation,
+        seq: u64,
+    ) -> Result<Option<(Record, String)>, ReadError> {
+        let Some((offset, length)) = group.line(seq) else { return Ok(None) };
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let bytes = self.storage.read(group.segment, offset, length).await?;
+        let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        // A damaged index points at something else: then the log is read without it.
+        Ok(parse(line, seq).ok().filter(|r| r.entry.position.seq == seq).map(|r| (r, lossy(line))))
+    }
+
+    /// Looks for an entry in the log from the last group the index knows before it.
+    async fn scan(&self, seq: u64) -> Result<Option<(Record, String)>, ReadError> {
+        let known = self.index.groups_from(seq.saturating_sub(1), 1)?.into_iter().find(|g| g.first <= seq);
+        for segment in self.storage.segments().await?.iter().rev() {
+            if segment.first > seq {
+                continue;
+            }
+            let from = known.as_ref().filter(|g| g.segment == segment.first).map_or(0, |g| g.offset);
+            let length = usize::try_from(segment.len.saturating_sub(from)).unwrap_or(usize::MAX);
+            let bytes = self.storage.read(segment.first, from, length).await?;
+            let mut at = 0;
+            while let Next::Group(group) = next_group(&bytes, at, from) {
+                if seq < group.commit.size {
+                    let mut lines = group.lines().map(|(_, line)| line);
+                    let found = lines.find_map(|line| {
+                        let record = parse(line, seq).ok()?;
+                        (record.entry.position.seq == seq).then(|| (record, lossy(line)))
+                    });
+                    if found.is_some() {
+                        return Ok(found);
+                    }
+                }
+                at = usize::try_from(group.end - from).unwrap_or(usize::MAX);
+            }
+            return Ok(None);
+        }
+        Ok(None)
+    }
+}
+
+struct Candidates {
+    seqs: Vec<u64>,
+    end: Option<u64>,
+}
+
+fn parse(line: &[u8], seq: u64) -> Result<Record, ReadError> {
+    let damaged = |detail: String| ReadError::Damaged { seq, detail };
+    let text = std::str::from_utf8(line).map_err(|e| damaged(e.to_string()))?;
+    Record::parse(text).map_err(|e| damaged(e.to_string()))
+}
+
+fn lossy(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).into_owned()
+}

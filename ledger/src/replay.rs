@@ -1,0 +1,111 @@
+//! Folding groups from disk back into the state: what recovery and the auditor share.
+//!
+//! A group is taken whole or not at all: form, density, chain, lanes, clock, payloads and the root its
+//! commit line names are checked before anything of it counts.
+
+use crate::fault::Fault;
+use crate::segment::Group;
+use crate::state::State;
+use spec::entry::Record;
+use spec::{Hash, Kind};
+
+/// A record that has been folded in.
+#[derive(Debug, Clone)]
+pub struct Replayed {
+    /// The record.
+    pub record: Record,
+    /// Its event hash.
+    pub event_hash: Hash,
+    /// Offset of its line in the segment.
+    pub offset: u64,
+    /// Length of its line without LF.
+    pub len: usize,
+}
+
+/// Called for each record before it is applied: the auditor's place to replay admission.
+pub type Inspect<'a> = &'a mut dyn FnMut(&State, &Replayed) -> Result<(), Fault>;
+
+/// Folds one group into `state`. On a fault the state is spoilt and must be dropped.
+pub fn replay_group(
+    state: &mut State,
+    group: &Group<'_>,
+    inspect: Inspect<'_>,
+) -> Result<Vec<Replayed>, Fault> {
+    let mut replayed = Vec::new();
+    for (offset, line) in group.lines() {
+        let seq = state.size();
+        let item = read_line(line, offset).map_err(|f| f.at_seq(seq).at_byte(offset))?;
+        check_position(state, &item.record).map_err(|f| f.at_seq(seq).at_byte(offset))?;
+        inspect(state, &item).map_err(|f| f.at_seq(seq).at_byte(offset))?;
+        apply(state, &item).map_err(|f| f.at_seq(seq).at_byte(offset))?;
+        replayed.push(item);
+    }
+    let at_commit =
+        |code, detail: String| Fault::new(code, detail).at_byte(group.start + group.records.len() as u64);
+    if state.size() != group.commit.size {
+        let detail =
+            format!("the commit line names size {}, the group ends at {}", group.commit.size, state.size());
+        return Err(at_commit("commit-size", detail));
+    }
+    if replayed.is_empty() {
+        return Err(at_commit("commit-empty", "a commit line without entries".to_owned()));
+    }
+    let root = state.tree.root();
+    if root != group.commit.root {
+        let detail = format!("the commit line names root {}, the tree's is {root}", group.commit.root);
+        return Err(at_commit("commit-root", detail));
+    }
+    Ok(replayed)
+}
+
+fn read_line(line: &[u8], offset: u64) -> Result<Replayed, Fault> {
+    let text = spec::canonical::check(line).map_err(|e| Fault::new("line-canonical", e.to_string()))?;
+    let record = Record::parse(text).map_err(|e| Fault::new("line-format", e.to_string()))?;
+    match &record.payload {
+        Some(payload) if payload.hash() != record.entry.header.payload_hash => {
+            return Err(Fault::new("payload-hash", "the payload is not the one the header commits to"));
+        }
+        Some(_) => {}
+        None => {
+            return Err(Fault::new(
+                "payload-missing",
+                "the payload is missing and no erasure accounts for it",
+            ));
+        }
+    }
+    let event_hash = record.entry.header.event_hash(&record.entry.sig);
+    Ok(Replayed { record, event_hash, offset, len: line.len() })
+}
+
+fn check_position(state: &State, record: &Record) -> Result<(), Fault> {
+    let position = &record.entry.position;
+    let expected = state.next_position(&record.entry.header.org, position.recorded_at);
+    if position.seq != expected.seq {
+        return Err(Fault::new(
+            "seq",
+            format!("the entry says seq {}, its place is {}", position.seq, expected.seq),
+        ));
+    }
+    if position.prev != expected.prev {
+        return Err(Fault::new("chain", "prev is not the leaf of the entry before"));
+    }
+    if position.lane != expected.lane {
+        return Err(Fault::new("lane", "the lane does not continue the organisation's entries"));
+    }
+    if position.recorded_at < state.last_recorded {
+        return Err(Fault::new("clock", "recorded_at lies before that of the entry in front"));
+    }
+    if position.seq == 0 && record.entry.header.kind != Kind::Genesis {
+        return Err(Fault::new("genesis", "entry 0 is not a genesis event"));
+    }
+    Ok(())
+}
+
+fn apply(state: &mut State, item: &Replayed) -> Result<(), Fault> {
+    let entry = &item.record.entry;
+    let payload = item.record.payload.as_ref().map(|p| &*p.json);
+    state
+        .apply(&entry.header, item.event_hash, &entry.position, &entry.to_canonical(), payload)
+        .map(drop)
+        .map_err(|e| Fault::new("payload-schema", e.to_string()))
+}

@@ -1,0 +1,809 @@
+//! The one thread that puts events into order.
+//!
+//! It takes all that waits, decides admission for each event at its position, extends chain, tree and
+//! maps, writes the group with one write and one sync, signs one checkpoint, and only then answers. After
+//! a failed write it answers everyone with "unknown" and accepts nothing more.
+
+use crate::admission::{Candidate, Code, Found, MAX_MARKS_PER_KEY, Refused, Trace, Verdict};
+use crate::clock::{Clock, Recorder};
+use crate::ids::{ClosedIds, OpenIds, rows_of};
+use crate::index::{GroupLocation, IndexedGroup, terms_of};
+use crate::intake::{AppendError, Appended, Outcome, Prepared, Receipt, Submission, Ticket};
+use crate::keyring::{Keyring, random};
+use crate::reader::Reader;
+use crate::seal::{self, SealChain};
+use crate::segment::SEGMENT_BYTES;
+use crate::service::{Head, Shared};
+use crate::state::{LEDGER_ORG, Snapshot, State};
+use crate::storage::{Storage, StorageError};
+use crate::watermark::Watermark;
+use proofs::SigningKey;
+use proofs::proofchain::Row;
+use proofs::tile::{consistency_proof, inclusion_proof};
+use proofs::{Blake3, Checkpoint};
+use spec::entry::{Commit, Position, write_record};
+use spec::event::Payload;
+use spec::limits::{MAX_GROUP_BYTES, MAX_GROUP_ENTRIES};
+use spec::payload::{ChainFork, Place, Refusal, Seal, ServiceAction};
+use spec::{Author, Event, Hash, Header, Kind, Name, PublicKey, Timestamp, Uuid, Via, canonical};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// How often a running service says that it is alive.
+pub(crate) const ALIVE_EVERY: Duration = Duration::from_secs(60);
+
+/// A snapshot of the state is stored after this many entries, and at each segment's end and close.
+const SNAPSHOT_EVERY: u64 = 50_000;
+
+/// What the sequencer is asked to do.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Append events.
+    Submit(Submission),
+    /// Append a seal; the answer is its seq, or `None` if nothing happened since the last.
+    Seal(oneshot::Sender<Result<Option<u64>, AppendError>>),
+    /// Record what an open had to repair.
+    Own(Kind, serde_json::Value, oneshot::Sender<Result<u64, AppendError>>),
+    /// Finish what waits, seal if asked to, and end.
+    Stop { seal: bool },
+}
+
+/// How the sequencer behaves over time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Habits {
+    /// Time between seals; none without.
+    pub(crate) seal_every: Option<Duration>,
+    /// Whether starts, stops and being alive are recorded, and as which version.
+    pub(crate) service_version: Option<String>,
+}
+
+/// The sequencer's own parts.
+pub(crate) struct Sequencer {
+    pub(crate) state: State,
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) keys: Keyring,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) recorder: Recorder,
+    pub(crate) segment: OpenSegment,
+    pub(crate) ids: IdSet,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) watermark: Watermark,
+    pub(crate) index: mpsc::UnboundedSender<IndexedGroup>,
+    pub(crate) seals: SealChain,
+    pub(crate) reader: Reader,
+    pub(crate) habits: Habits,
+    pub(crate) digests: Option<Arc<dyn seal::Digests>>,
+    pub(crate) snapshot_at: u64,
+    pub(crate) group: GroupInProgress,
+}
+
+/// The segment that is written to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OpenSegment {
+    pub(crate) first: u64,
+    pub(crate) len: u64,
+}
+
+/// Identities and chain places of everything in the log.
+#[derive(Debug)]
+pub(crate) struct IdSet {
+    pub(crate) open: OpenIds,
+    pub(crate) closed: Vec<ClosedMeta>,
+}
+
+/// What is kept in memory of a closed segment's ids.
+#[derive(Debug, Clone)]
+pub(crate) struct ClosedMeta {
+    pub(crate) first: u64,
+    pub(crate) oldest: u64,
+    pub(crate) newest: u64,
+    pub(crate) checksum: Hash,
+    /// The rows themselves, for the segments closed last.
+    pub(crate) rows: Option<Arc<ClosedIds>>,
+}
+
+/// The group that is being filled.
+#[derive(Debug, Default)]
+pub(crate) struct GroupInProgress {
+    bytes: Vec<u8>,
+    lengths: Vec<u64>,
+    leaves: Vec<Hash>,
+    entries: Vec<(u64, Hash, Position)>,
+    terms: BTreeMap<String, Vec<u64>>,
+    recorded_at: Option<Timestamp>,
+    changed: Vec<PublicKey>,
+    directory_changed: bool,
+    authority_changed: bool,
+}
+
+struct Waiting {
+    outcomes: Vec<Outcome>,
+    inclusion: bool,
+    reply: oneshot::Sender<Result<Appended, AppendError>>,
+    _ticket: Ticket,
+}
+
+impl Sequencer {
+    /// Runs until told to stop or poisoned.
+    pub(crate) async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
+        if let Some(version) = self.habits.service_version.clone()
+            && let Err(error) = self.own_service(ServiceAction::Start, &version).await
+        {
+            self.poison(&mut messages, &error).await;
+            return;
+        }
+        let mut seal_due = self.habits.seal_every.map(|every| Instant::now() + every);
+        let mut alive_due = Instant::now() + ALIVE_EVERY;
+        loop {
+            let due = seal_due.map_or(alive_due, |seal| seal.min(alive_due));
+            let message = match tokio::time::timeout_at(due.into(), messages.recv()).await {
+                Ok(None) => Message::Stop { seal: false },
+                Ok(Some(message)) => message,
+                Err(_) => {
+                    let result = self.on_timer(&mut seal_due, &mut alive_due).await;
+                    if let Err(error) = result {
+                        self.poison(&mut messages, &error).await;
+                        return;
+                    }
+                    continue;
+                }
+            };
+            let stop = matches!(message, Message::Stop { .. });
+            if let Err(error) = self.handle(message, &mut messages).await {
+                self.poison(&mut messages, &error).await;
+                return;
+            }
+            if stop {
+                return;
+            }
+            if self.watermark.failed() {
+                self.poison(&mut messages, "ROOT.txt could not be written").await;
+                return;
+            }
+        }
+    }
+
+    async fn on_timer(
+        &mut self,
+        seal_due: &mut Option<Instant>,
+        alive_due: &mut Instant,
+    ) -> Result<(), String> {
+        let now = Instant::now();
+        if seal_due.is_some_and(|due| due <= now) {
+            self.seal(false).await?;
+            *seal_due = self.habits.seal_every.map(|every| now + every);
+        }
+        if *alive_due <= now {
+            *alive_due = now + ALIVE_EVERY;
+            if let Some(version) = self.habits.service_version.clone() {
+                self.own_service(ServiceAction::Alive, &version).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle(
+        &mut self,
+        message: Message,
+        messages: &mut mpsc::UnboundedReceiver<Message>,
+    ) -> Result<(), String> {
+        match message {
+            Message::Submit(first) => {
+                let mut waiting = Vec::new();
+                let mut after = None;
+                let result = self.fill(first, messages, &mut waiting, &mut after).await;
+                self.answer(waiting, result)?;
+                match after {
+                    Some(message) => Box::pin(self.handle(message, messages)).await,
+                    None => Ok(()),
+                }
+            }
+            Message::Seal(reply) => {
+                let result = self.seal(false).await;
+                let answer = result.clone().map_err(AppendError::Poisoned);
+                let _ = reply.send(answer);
+                result.map(drop)
+            }
+            Message::Own(kind, payload, reply) => {
+                let result = self.own(kind, &payload).await;
+                let _ = reply.send(result.clone().map_err(AppendError::Poisoned));
+                result.map(drop)
+            }
+            Message::Stop { seal } => self.stop(seal).await,
+        }
+    }
+
+    /// Admits what waits into groups and commits them, until nothing waits or something else is asked.
+    async fn fill(
+        &mut self,
+        first: Submission,
+        messages: &mut mpsc::UnboundedReceiver<Message>,
+        waiting: &mut Vec<Waiting>,
+        after: &mut Option<Message>,
+    ) -> Result<(), String> {
+        let mut next = Some(first);
+        while let Some(submission) = next.take() {
+            let Submission { events, options, reply, ticket } = submission;
+            let mut entry = Waiting {
+                outcomes: Vec::with_capacity(events.len()),
+                inclusion: options.inclusion,
+                reply,
+                _ticket: ticket,
+            };
+            let mut blocked = Vec::new();
+            for event in events {
+                if self.group.is_full(event.room())
+                    && let Err(error) = self.commit().await
+                {
+                    waiting.push(entry);
+                    return Err(error);
+                }
+                match self.admit(event, &mut blocked).await {
+                    Ok(outcome) => entry.outcomes.push(outcome),
+                    Err(error) => {
+                        waiting.push(entry);
+                        return Err(error);
+                    }
+                }
+            }
+            waiting.push(entry);
+            if self.group.is_full(0) {
+                break;
+            }
+            match messages.try_recv() {
+                Ok(Message::Submit(submission)) => next = Some(submission),
+                Ok(other) => *after = Some(other),
+                Err(_) => {}
+            }
+        }
+        self.commit().await
+    }
+
+    async fn admit(&mut self, event: Prepared, blocked: &mut Vec<PublicKey>) -> Result<Outcome, String> {
+        let recorded_at = self.recorded_at()?;
+        let found = self.look_up(&event).await?;
+        let candidate = Candidate {
+            header: &event.header,
+            event_hash: event.event_hash,
+            identity: event.identity,
+            payload: &event.payload.json,
+            flaw: event.flaw,
+        };
+        match self.state.admit(&candidate, recorded_at, &found) {
+            Verdict::Append => self.append(event).map(Outcome::Recorded),
+            Verdict::Duplicate(seq) => self.duplicate(&event, seq).await.map(Outcome::Recorded),
+            Verdict::Refuse(mut refused) => {
+                if refused.code == Code::ChainGap && blocked.contains(&event.header.key) {
+                    refused =
+                        Refused { code: Code::Blocked, detail: Code::Blocked.detail().to_owned(), ..refused };
+                }
+                let recorded = self.trace(&event, &refused)?;
+                let advanced = recorded.is_some() && refused.trace == Trace::Refusal;
+                if event.header.chain.is_some() && !advanced {
+                    blocked.push(event.header.key);
+                }
+                Ok(Outcome::Refused { refused, recorded })
+            }
+        }
+    }
+
+    /// Writes the entry that a refusal leaves behind, if it leaves one.
+    fn trace(&mut self, event: &Prepared, refused: &Refused) -> Result<Option<u64>, String> {
+        let header = &event.header;
+        let Some(link) = header.chain else { return Ok(None) };
+        let quoted = spec::event::header_value(header);
+        let (kind, payload) = match refused.trace {
+            Trace::None => return Ok(None),
+            Trace::Refusal => {
+                let code = refused.code.as_str().to_owned();
+                (Kind::Refusal, to_value(&Refusal { code, header: quoted, sig: event.sig })?)
+            }
+            Trace::Fork(recorded) => {
+                let place = Place { epoch: link.epoch, seq: link.seq };
+                let fork = ChainFork { header: quoted, key: header.key, place, recorded, sig: event.sig };
+                (Kind::ChainFork, to_value(&fork)?)
+            }
+        };
+        debug_assert!(self.state.keys.get(&header.key).is_none_or(|k| k.chain.marks < MAX_MARKS_PER_KEY));
+        let record = self.state.keys.get(&header.key).map(|k| (k.org.clone(), k.tenant.clone()));
+        let Some((org, tenant)) = record else { return Ok(None) };
+        let subject = header.subject_node();
+        let own = self.own_event(kind.clone(), &payload, org, tenant, subject)?;
+        let receipt = self.append(Prepared::new(own, true))?;
+        if kind == Kind::Refusal {
+            // The refused event is known from now on: sent again it is not the next of its chain.
+            if let (_, Some(place)) = rows_of(header) {
+                self.ids.open.insert_place(place, receipt.seq);
+            }
+        }
+        Ok(Some(receipt.seq))
+    }
+
+    /// Puts an admitted event at the next position of the group.
+    fn append(&mut self, event: Prepared) -> Result<Receipt, String> {
+        let recorded_at = self.recorded_at()?;
+        let position = self.state.next_position(&event.header.org, recorded_at);
+        let from = self.group.bytes.len();
+        let entry = write_record(&position, &event.event, Some(&event.payload), &mut self.group.bytes);
+        self.group.bytes.push(b'\n');
+        let bytes = self.group.bytes.get(entry).unwrap_or_default();
+        let leaf = self
+            .state
+            .apply(&event.header, event.event_hash, &position, bytes, Some(&event.payload.json))
+            .map_err(|e| e.to_string())?;
+        self.ids.open.insert(&event.header, position.seq);
+        let group = &mut self.group;
+        group.lengths.push((group.bytes.len() - from) as u64);
+        group.leaves.push(leaf);
+        group.entries.push((position.seq, event.event_hash, position));
+        for term in terms_of(&event.header) {
+            group.terms.entry(term).or_default().push(position.seq);
+        }
+        group.note_changes(&event.header, &event.payload.json);
+        Ok(Receipt {
+            seq: position.seq,
+            prev: position.prev,
+            lane: position.lane,
+            recorded_at,
+            event_hash: event.event_hash,
+            leaf,
+            duplicate: false,
+            inclusion: Vec::new(),
+        })
+    }
+
+    /// The receipt of an event that is in the log already.
+    async fn duplicate(&self, event: &Prepared, seq: u64) -> Result<Receipt, String> {
+        let (position, leaf) = match self.group.find(seq) {
+            Some((position, leaf)) => (position, leaf),
+            None => {
+                let record = self.reader.record(seq).await.map_err(|e| e.to_string())?;
+                let record = record.ok_or_else(|| format!("entry {seq} cannot be read back"))?;
+                (record.entry.position, record.leaf)
+            }
+        };
+        Ok(Receipt {
+            seq,
+            prev: position.prev,
+            lane: position.lane,
+            recorded_at: position.recorded_at,
+            event_hash: event.event_hash,
+            leaf,
+            duplicate: true,
+            inclusion: Vec::new(),
+        })
+    }
+
+    async fn look_up(&mut self, event: &Prepared) -> Result<Found, String> {
+        let header = &event.header;
+        let time = header.id.time().map_or(0, Timestamp::millis);
+        let identity = match self.ids.by_identity(&event.identity, time, &*self.storage, &self.reader).await?
+        {
+            Some(seq) => Some((seq, self.event_hash_of(seq).await?)),
+            None => None,
+        };
+        let in_place = match (&header.chain, self.state.keys.get(&header.key)) {
+            (Some(link), Some(record)) => record.in_place(&header.kind, link),
+            _ => true,
+        };
+        let place = match rows_of(header) {
+            (_, Some(place)) if !in_place => self.ids.by_place(&place, &*self.storage, &self.reader).await?,
+            _ => None,
+        };
+        Ok(Found { identity, place })
+    }
+
+    async fn event_hash_of(&self, seq: u64) -> Result<Hash, String> {
+        if let Some((_, hash, _)) = self.group.entries.iter().find(|(s, _, _)| *s == seq) {
+            return Ok(*hash);
+        }
+        let record = self.reader.record(seq).await.map_err(|e| e.to_string())?;
+        let record = record.ok_or_else(|| format!("entry {seq} cannot be read back"))?;
+        Ok(record.entry.header.event_hash(&record.entry.sig))
+    }
+
+    fn recorded_at(&mut self) -> Result<Timestamp, String> {
+        if let Some(time) = self.group.recorded_at {
+            return Ok(time);
+        }
+        let time = self.recorder.record(&*self.clock, self.state.last_recorded).map_err(|e| e.to_string())?;
+        self.group.recorded_at = Some(time);
+        Ok(time)
+    }
+
+    /// Makes the group durable and publishes it. Nothing happens if it is empty.
+    async fn commit(&mut self) -> Result<(), String> {
+        let started = Instant::now();
+        let mut group = std::mem::take(&mut self.group);
+        if group.lengths.is_empty() {
+            return Ok(());
+        }
+        let size = self.state.size();
+        let root = self.state.tree.root();
+        Commit::of(&group.bytes, size, root).write_line(&mut group.bytes);
+        if self.segment.len >= SEGMENT_BYTES {
+            let first = size - group.lengths.len() as u64;
+            self.ids.close_segment(first, &*self.storage).await.map_err(|e| e.to_string())?;
+            self.segment = OpenSegment { first, len: 0 };
+        }
+        let OpenSegment { first: segment, len: offset } = self.segment;
+        self.storage.append(segment, offset, &group.bytes).await.map_err(|e| e.to_string())?;
+        self.segment.len += group.bytes.len() as u64;
+        self.publish(&mut group, size, root, GroupPlace { segment, offset });
+        self.shared.metrics.observe_append(group.lengths.len(), started.elapsed());
+        Ok(())
+    }
+
+    /// Everything that follows once a group is durable: tree, checkpoint, directory, index, head.
+    fn publish(&mut self, group: &mut GroupInProgress, size: u64, root: Hash, place: GroupPlace) {
+        let tiles = self.shared.extend_tree(&group.leaves);
+        if group.directory_changed {
+            self.shared.update_directory(&self.state, &std::mem::take(&mut group.changed));
+        }
+        let checkpoint = self.state.checkpoint();
+        let note = self.sign(&checkpoint);
+        self.watermark.publish(Arc::clone(&note));
+        let snapshot = (size >= self.snapshot_at).then(|| self.snapshot()).flatten();
+        let indexed = IndexedGroup {
+            location: GroupLocation {
+                first: size - group.lengths.len() as u64,
+                recorded_at: self.state.last_recorded,
+                segment: place.segment,
+                offset: place.offset,
+                lengths: std::mem::take(&mut group.lengths.clone()),
+            },
+            terms: std::mem::take(&mut group.terms),
+            tiles,
+            size,
+            root,
+            snapshot,
+        };
+        if self.index.send(indexed).is_err() {
+            tracing::error!("the index thread has ended; reads will lag until the ledger is reopened");
+        }
+        let head = Head { size, recorded_at: self.state.last_recorded, checkpoint, note };
+        self.shared.head.send_replace(Arc::new(head));
+    }
+
+    fn snapshot(&mut self) -> Option<Vec<u8>> {
+        self.snapshot_at = self.state.size() + SNAPSHOT_EVERY;
+        let snapshot = StoredSnapshot {
+            state: Snapshot::from(&self.state),
+            segment: self.segment.first,
+            offset: self.segment.len,
+            edge: self.shared.edge_rows(),
+            ids: self.ids.closed.iter().map(|m| (m.first, m.oldest, m.newest, m.checksum)).collect(),
+        };
+        serde_json::to_vec(&snapshot).ok()
+    }
+
+    fn sign(&self, checkpoint: &Checkpoint) -> Arc<str> {
+        let now = self.clock.now().max(self.state.last_recorded);
+        checkpoint.sign(self.checkpoint_key(), now.secs()).to_string().into()
+    }
+
+    fn checkpoint_key(&self) -> &SigningKey {
+        &self.keys.checkpoint
+    }
+
+    /// Answers everyone whose events are now durable; the error, if there is one, is everyone's.
+    fn answer(&mut self, waiting: Vec<Waiting>, result: Result<(), String>) -> Result<(), String> {
+        if let Err(error) = result {
+            for entry in waiting {
+                let _ = entry.reply.send(Err(AppendError::Poisoned(error.clone())));
+            }
+            return Err(error);
+        }
+        let head = self.shared.head.borrow().clone();
+        for mut entry in waiting {
+            if entry.inclusion {
+                self.prove(&mut entry.outcomes, head.size)?;
+            }
+            let appended =
+                Appended { outcomes: entry.outcomes, checkpoint: Arc::clone(&head.note), size: head.size };
+            // A caller that has gone away has lost its answer, not its events.
+            let _ = entry.reply.send(Ok(appended));
+        }
+        Ok(())
+    }
+
+    fn prove(&self, outcomes: &mut [Outcome], size: u64) -> Result<(), String> {
+        for outcome in outcomes {
+            if let Outcome::Recorded(receipt) = outcome {
+                receipt.inclusion = self
+                    .shared
+                    .with_nodes(|nodes| inclusion_proof::<Blake3>(nodes, receipt.seq, size))
+                    .map_err(|e| e.to_string())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends an event of the ledger's own as a group.
+    async fn own(&mut self, kind: Kind, payload: &serde_json::Value) -> Result<u64, String> {
+        let org = name(LEDGER_ORG)?;
+        let event = self.own_event(kind, payload, org, None, None)?;
+        let prepared = Prepared::new(event, true);
+        let Outcome::Recorded(receipt) = self.admit(prepared, &mut Vec::new()).await? else {
+            return Err("the ledger refused its own entry".to_owned());
+        };
+        self.commit().await?;
+        Ok(receipt.seq)
+    }
+
+    async fn own_service(&mut self, action: ServiceAction, version: &str) -> Result<u64, String> {
+        let payload = to_value(&spec::payload::Service { action, version: version.to_owned() })?;
+        self.own(Kind::Service, &payload).await
+    }
+
+    fn own_event(
+        &mut self,
+        kind: Kind,
+        payload: &serde_json::Value,
+        org: Name,
+        tenant: Option<Name>,
+        node_id: Option<Uuid>,
+    ) -> Result<Event, String> {
+        let now = self.recorded_at()?;
+        let json = canonical::to_vec(payload).map_err(|e| e.to_string())?;
+        let json = String::from_utf8(json).map_err(|e| e.to_string())?;
+        let payload = Payload { json: json.into(), salt: Hash(random().map_err(|e| e.to_string())?) };
+        let header = Header {
+            author: Author::Service(name("ledger")?),
+            chain: None,
+            id: Uuid::v7(now, random().map_err(|e| e.to_string())?),
+            key: self.keys.service.public(),
+            kind,
+            ledger: self.state.ledger,
+            node_id,
+            org,
+            payload_hash: payload.hash(),
+            payload_version: 1,
+            severity: None,
+            tenant,
+            ts: now,
+            via: Some(Via { method: name("self")?, subject: None }),
+        };
+        let sig = self.keys.service.sign(&header.signing_bytes());
+        Ok(Event { header, sig, payload })
+    }
+
+    /// Appends a seal and its row of the proof chain. Skipped when only a seal would be sealed.
+    async fn seal(&mut self, always: bool) -> Result<Option<u64>, String> {
+        self.commit().await?;
+        let idle = self.state.seals.count > 0 && self.state.size() == self.state.seals.last_seq + 1;
+        if idle && !always {
+            return Ok(None);
+        }
+        let advisory = self.digests.as_ref().map(|d| d.digests(self.state.size())).unwrap_or_default();
+        let payload: Seal = seal::payload(&self.state, advisory);
+        let seq = self.own(Kind::Seal, &to_value(&payload)?).await?;
+        let row = self.row(payload.index, seq, self.state.seals.last)?;
+        if self.seals.next_index() == row.index {
+            self.seals.set_authority(self.authority().await?);
+            self.seals.push(&*self.storage, row).await.map_err(|e| e.to_string())?;
+        }
+        self.shared.metrics.observe_seal(self.state.last_recorded);
+        Ok(Some(seq))
+    }
+
+    /// Adds the row that a crash between a seal and `PROOFCHAIN.json` left out.
+    pub(crate) async fn repair_seal(&mut self) -> Result<bool, String> {
+        let seals = self.state.seals;
+        let missing = seals.count > 0 && self.seals.next_index() + 1 == seals.count;
+        if !missing || seals.last_seq + 1 != self.state.size() {
+            return Ok(false);
+        }
+        let row = self.row(seals.count - 1, seals.last_seq, seals.last)?;
+        self.seals.push(&*self.storage, row).await.map_err(|e| e.to_string())?;
+        Ok(true)
+    }
+
+    /// The proof chain's row for the seal at the head.
+    fn row(&self, index: u64, seq: u64, leaf: Hash) -> Result<Row, String> {
+        let head = self.shared.head.borrow().clone();
+        let size = seq + 1;
+        let old = match self.seals.last() {
+            Some(row) => row.seq + 1,
+            None => 0,
+        };
+        let proofs = self.shared.with_nodes(|nodes| {
+            let inclusion = inclusion_proof::<Blake3>(nodes, seq, size)?;
+            let consistency = consistency_proof::<Blake3>(nodes, old, size)?;
+            Ok::<_, proofs::tile::MissingNode>((inclusion, consistency))
+        });
+        let (inclusion, consistency) = proofs.map_err(|e| e.to_string())?;
+        Ok(Row { checkpoint: head.note.to_string(), consistency, inclusion, index, leaf, seq })
+    }
+
+    async fn authority(&self) -> Result<Vec<serde_json::Value>, String> {
+        self.reader.authority(&self.state.authority_seqs).await.map_err(|e| e.to_string())
+    }
+
+    async fn stop(&mut self, seal: bool) -> Result<(), String> {
+        self.commit().await?;
+        if let Some(version) = self.habits.service_version.clone() {
+            self.own_service(ServiceAction::Stop, &version).await?;
+        }
+        if seal {
+            self.seal(false).await?;
+        }
+        if let Some(snapshot) = self.snapshot() {
+            self.shared.store_snapshot(&snapshot);
+        }
+        self.watermark.close().map_err(|e| e.to_string())
+    }
+
+    /// Refuses everything from now on.
+    async fn poison(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>, error: &str) {
+        tracing::error!(error, "the ledger stopped; reopen it");
+        self.shared.poison(error);
+        while let Some(message) = messages.recv().await {
+            let poisoned = || AppendError::Poisoned(error.to_owned());
+            match message {
+                Message::Submit(submission) => drop(submission.reply.send(Err(poisoned()))),
+                Message::Seal(reply) => drop(reply.send(Err(poisoned()))),
+                Message::Own(_, _, reply) => drop(reply.send(Err(poisoned()))),
+                Message::Stop { .. } => return,
+            }
+        }
+    }
+}
+
+/// What the index keeps so that an open need not read the whole log.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct StoredSnapshot {
+    pub(crate) state: Snapshot,
+    pub(crate) segment: u64,
+    pub(crate) offset: u64,
+    pub(crate) edge: Vec<Vec<Hash>>,
+    pub(crate) ids: Vec<(u64, u64, u64, Hash)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct GroupPlace {
+    segment: u64,
+    offset: u64,
+}
+
+impl GroupInProgress {
+    fn is_full(&self, room: usize) -> bool {
+        self.lengths.len() >= MAX_GROUP_ENTRIES || self.bytes.len() + room > MAX_GROUP_BYTES - 64 * 1024
+    }
+
+    fn find(&self, seq: u64) -> Option<(Position, Hash)> {
+        let at = self.entries.iter().position(|(s, _, _)| *s == seq)?;
+        Some((self.entries.get(at)?.2, *self.leaves.get(at)?))
+    }
+
+    /// Remembers what readers must see changed once the group is durable.
+    fn note_changes(&mut self, header: &Header, payload: &str) {
+        match header.kind {
+            Kind::Key => {
+                self.directory_changed = true;
+                self.changed.extend(key_in(payload));
+            }
+            Kind::KeyStatus => {
+                self.directory_changed = true;
+                self.changed.extend(key_in(payload));
+            }
+            Kind::Token | Kind::Enrolment => self.directory_changed = true,
+            Kind::Authority | Kind::Genesis => {
+                self.directory_changed = true;
+                self.authority_changed = true;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn key_in(payload: &str) -> Option<PublicKey> {
+    let value: serde_json::Value = serde_json::from_str(payload).ok()?;
+    value.get("key")?.as_str()?.parse().ok()
+}
+
+impl IdSet {
+    async fn by_identity(
+        &mut self,
+        identity: &Hash,
+        time: u64,
+        storage: &dyn Storage,
+        reader: &Reader,
+    ) -> Result<Option<u64>, String> {
+        if let Some(seq) = self.open.get(identity) {
+            return Ok(Some(seq));
+        }
+        for i in 0..self.closed.len() {
+            let within = self.closed.get(i).is_some_and(|meta| (meta.oldest..=meta.newest).contains(&time));
+            if within && let Some(seq) = self.rows(i, storage, reader).await?.get(identity) {
+                return Ok(Some(seq));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn by_place(
+        &mut self,
+        place: &Hash,
+        storage: &dyn Storage,
+        reader: &Reader,
+    ) -> Result<Option<u64>, String> {
+        if let Some(seq) = self.open.get(place) {
+            return Ok(Some(seq));
+        }
+        for i in (0..self.closed.len()).rev() {
+            if let Some(seq) = self.rows(i, storage, reader).await?.get(place) {
+                return Ok(Some(seq));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The rows of a closed segment: from memory, from its file, or, if that is damaged, from the segment.
+    async fn rows(
+        &mut self,
+        i: usize,
+        storage: &dyn Storage,
+        reader: &Reader,
+    ) -> Result<Arc<ClosedIds>, String> {
+        let meta = self.closed.get(i).cloned().ok_or("no such segment")?;
+        if let Some(rows) = meta.rows {
+            return Ok(rows);
+        }
+        let previous = i.checked_sub(1).and_then(|p| self.closed.get(p)).map_or(Hash::ZERO, |p| p.checksum);
+        let name = crate::ids::file_name(meta.first);
+        let stored = storage.get(&name).await.map_err(|e| e.to_string())?;
+        let parsed = stored.and_then(|bytes| ClosedIds::parse(bytes, Some(previous)));
+        let rows = match parsed.filter(|rows| rows.checksum == meta.checksum) {
+            Some(rows) => rows,
+            None => {
+                tracing::warn!(file = name, "id file missing or damaged; reading its segment");
+                let rows =
+                    reader.ids_of_segment(meta.first).await.map_err(|e| e.to_string())?.to_file(previous);
+                storage.put(&name, rows.bytes()).await.map_err(|e: StorageError| e.to_string())?;
+                rows
+            }
+        };
+        let rows = Arc::new(rows);
+        // Keep one at a time beyond those closed last.
+        for (n, other) in self.closed.iter_mut().enumerate() {
+            if n == i {
+                other.rows = Some(Arc::clone(&rows));
+            } else {
+                other.rows = None;
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn close_segment(&mut self, next: u64, storage: &dyn Storage) -> Result<(), StorageError> {
+        let open = std::mem::replace(&mut self.open, OpenIds::new(next));
+        // Entries of the group that opens the next segment were added before it was known to open one.
+        let (closing, rest) = open.split(next);
+        self.open = rest;
+        let previous = self.closed.last().map_or(Hash::ZERO, |meta| meta.checksum);
+        let rows = closing.to_file(previous);
+        storage.put(&crate::ids::file_name(rows.first), rows.bytes()).await?;
+        for meta in &mut self.closed {
+            meta.rows = None;
+        }
+        self.closed.push(ClosedMeta {
+            first: rows.first,
+            oldest: rows.oldest,
+            newest: rows.newest,
+            checksum: rows.checksum,
+            rows: Some(Arc::new(rows)),
+        });
+        Ok(())
+    }
+}
+
+fn to_value<T: serde::Serialize>(value: &T) -> Result<serde_json::Value, String> {
+    serde_json::to_value(value).map_err(|e| e.to_string())
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    text.parse().map_err(|e: spec::ids::TextError| e.to_string())
+}

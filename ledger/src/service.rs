@@ -1,0 +1,415 @@
+//! The running ledger: what callers hold.
+
+use crate::durable::DirLock;
+use crate::index::{Index, IndexedGroup};
+use crate::intake::{AppendError, AppendOptions, Appended, Intake};
+use crate::keyring::{Keyring, random};
+use crate::reader::Reader;
+use crate::sequencer::Message;
+use crate::state::{EnrolmentState, KeyRecord, State, TokenState};
+use proofs::tile::{MissingNode, NodeSource, Tile, TileId, Tiles, consistency_proof, inclusion_proof};
+use proofs::{Blake3, Checkpoint};
+use spec::event::Payload;
+use spec::{Author, Event, Hash, Header, Kind, Name, PublicKey, Severity, Timestamp, Uuid, Via, canonical};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// The ledger as it was when the last group became durable.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// Number of entries.
+    pub size: u64,
+    /// `recorded_at` of the last.
+    pub recorded_at: Timestamp,
+    /// What the checkpoint says.
+    pub checkpoint: Checkpoint,
+    /// The checkpoint, signed.
+    pub note: Arc<str>,
+}
+
+/// Who may do what, as of the head: for the checks that do not need a position.
+#[derive(Debug, Clone, Default)]
+pub struct Directory {
+    /// Keys.
+    pub keys: BTreeMap<PublicKey, KeyRecord>,
+    /// Which key speaks for an author.
+    pub authors: BTreeMap<Author, PublicKey>,
+    /// API tokens.
+    pub tokens: BTreeMap<Uuid, TokenState>,
+    /// Enrolment tokens.
+    pub enrolments: BTreeMap<Hash, EnrolmentState>,
+    /// Seqs of genesis and of each change of the ledger's keys.
+    pub authority_seqs: Vec<u64>,
+    /// Leaf of the last change of the ledger's keys.
+    pub last_change: Hash,
+}
+
+/// Counters of the running ledger.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Groups written.
+    pub groups: AtomicU64,
+    /// Entries written.
+    pub entries: AtomicU64,
+    /// Time spent writing and publishing groups, in microseconds.
+    pub append_micros: AtomicU64,
+    /// Groups by the time they took: at most 1, 2, 5, 10, 20, 50, 100, 500 ms, and longer.
+    pub append_buckets: [AtomicU64; 9],
+    /// When the last seal was recorded, in milliseconds since 1970.
+    pub last_seal_millis: AtomicU64,
+}
+
+/// Upper bounds of [`Metrics::append_buckets`], in milliseconds.
+pub const APPEND_BUCKETS_MS: [u64; 8] = [1, 2, 5, 10, 20, 50, 100, 500];
+
+impl Metrics {
+    pub(crate) fn observe_append(&self, entries: usize, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.groups.fetch_add(1, Ordering::Relaxed);
+        self.entries.fetch_add(entries as u64, Ordering::Relaxed);
+        self.append_micros.fetch_add(micros, Ordering::Relaxed);
+        let bucket =
+            APPEND_BUCKETS_MS.iter().position(|ms| micros <= ms * 1000).unwrap_or(APPEND_BUCKETS_MS.len());
+        if let Some(counter) = self.append_buckets.get(bucket) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn observe_seal(&self, at: Timestamp) {
+        self.last_seal_millis.store(at.millis(), Ordering::Relaxed);
+    }
+}
+
+/// What the sequencer shares with everyone who reads.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) head: watch::Sender<Arc<Head>>,
+    pub(crate) metrics: Metrics,
+    tree: RwLock<Tiles<Blake3>>,
+    directory: RwLock<Directory>,
+    index: Index,
+    poisoned: OnceLock<String>,
+    snapshot: Mutex<Option<Vec<u8>>>,
+}
+
+impl Shared {
+    pub(crate) fn new(head: Head, tree: Tiles<Blake3>, state: &State, index: Index) -> Self {
+        let shared = Self {
+            head: watch::Sender::new(Arc::new(head)),
+            metrics: Metrics::default(),
+            tree: RwLock::new(tree),
+            directory: RwLock::default(),
+            index,
+            poisoned: OnceLock::new(),
+            snapshot: Mutex::default(),
+        };
+        shared.update_directory(state, &state.keys.keys().copied().collect::<Vec<_>>());
+        shared
+    }
+
+    /// Adds leaves to the tree that readers see and returns the tiles that became full.
+    pub(crate) fn extend_tree(&self, leaves: &[Hash]) -> Vec<(TileId, Arc<Tile>)> {
+        let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
+        let before = tree.size();
+        for leaf in leaves {
+            tree.push(*leaf);
+        }
+        let full = |id: &TileId| (id.index + 1).saturating_mul(256u64.saturating_pow(id.level + 1)) > before;
+        tree.finished().filter(|(id, _)| full(id)).map(|(id, tile)| (id, Arc::clone(tile))).collect()
+    }
+
+    pub(crate) fn edge_rows(&self) -> Vec<Vec<Hash>> {
+        self.tree.read().unwrap_or_else(PoisonError::into_inner).edge_rows()
+    }
+
+    /// Tree nodes for proofs. The lock is held for one look into memory, never for a read from disk.
+    pub(crate) fn with_nodes<T>(&self, use_nodes: impl FnOnce(&SharedNodes<'_>) -> T) -> T {
+        use_nodes(&SharedNodes(self))
+    }
+
+    pub(crate) fn update_directory(&self, state: &State, changed: &[PublicKey]) {
+        let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
+        for key in changed {
+            if let Some(record) = state.keys.get(key) {
+                if let Some(author) = &record.author {
+                    directory.authors.insert(author.clone(), *key);
+                }
+                directory.keys.insert(*key, record.clone());
+            }
+        }
+        directory.tokens.clone_from(&state.tokens);
+        directory.enrolments.clone_from(&state.enrolments);
+        directory.authority_seqs.clone_from(&state.authority_seqs);
+        directory.last_change = state.last_change;
+    }
+
+    pub(crate) fn store_snapshot(&self, snapshot: &[u8]) {
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot.to_vec());
+    }
+
+    pub(crate) fn take_snapshot(&self) -> Option<Vec<u8>> {
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(crate) fn poison(&self, error: &str) {
+        // The first error is the one that matters.
+        let _ = self.poisoned.set(error.to_owned());
+    }
+}
+
+/// The nodes of the tree that readers see.
+#[derive(Debug)]
+pub(crate) struct SharedNodes<'a>(&'a Shared);
+
+impl NodeSource for SharedNodes<'_> {
+    fn node(&self, level: u32, index: u64) -> Option<Hash> {
+        let in_memory = self.0.tree.read().unwrap_or_else(PoisonError::into_inner).node(level, index);
+        in_memory.or_else(|| self.0.index.stored_node(level, index))
+    }
+}
+
+/// An event to be signed by the service on behalf of an author without a key.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Who speaks.
+    pub author: Author,
+    /// How that was established.
+    pub via: Via,
+    /// What kind of fact it is.
+    pub kind: Kind,
+    /// The organisation.
+    pub org: Name,
+    /// The tenant.
+    pub tenant: Option<Name>,
+    /// The node it is about.
+    pub node_id: Option<Uuid>,
+    /// How grave it is.
+    pub severity: Option<Severity>,
+    /// When it happened; now, if absent.
+    pub ts: Option<Timestamp>,
+    /// Its id, for resends; a fresh one, if absent.
+    pub id: Option<Uuid>,
+    /// The payload.
+    pub payload: serde_json::Value,
+}
+
+/// Why a draft cannot become an event.
+#[derive(Debug, thiserror::Error)]
+pub enum DraftError {
+    /// The payload has no canonical form.
+    #[error("payload: {0}")]
+    Canonical(#[from] canonical::WriteError),
+    /// The payload does not fit its kind.
+    #[error("payload: {0}")]
+    Payload(#[from] spec::payload::PayloadError),
+    /// The payload is too large.
+    #[error("payload is {0} bytes; at most 1,048,576 are allowed")]
+    TooLarge(usize),
+    /// The operating system gave no random bytes.
+    #[error("no random bytes: {0}")]
+    Random(#[from] std::io::Error),
+}
+
+/// A running ledger. Cheap to clone; the last clone to be dropped does not stop it, [`Ledger::close`] does.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) ledger: Hash,
+    pub(crate) origin: String,
+    pub(crate) keys: Keyring,
+    pub(crate) clock: Arc<dyn crate::clock::Clock>,
+    pub(crate) intake: Intake,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) reader: Reader,
+    pub(crate) messages: mpsc::UnboundedSender<Message>,
+    pub(crate) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
+    pub(crate) lock: Mutex<Option<DirLock>>,
+}
+
+impl Ledger {
+    /// The ledger id: leaf of entry 0.
+    pub fn id(&self) -> Hash {
+        self.inner.ledger
+    }
+
+    /// `<name>/<ledger id>/blake3`.
+    pub fn origin(&self) -> &str {
+        &self.inner.origin
+    }
+
+    /// The verifier key of the ledger's checkpoints, as a vkey.
+    pub fn log_vkey(&self) -> String {
+        proofs::checkpoint::ledger_key(&self.inner.origin, self.inner.keys.checkpoint.public()).to_string()
+    }
+
+    /// The service's public key.
+    pub fn service_key(&self) -> PublicKey {
+        self.inner.keys.service.public()
+    }
+
+    /// The ledger's clock.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Appends signed events and says of each what became of it, in order.
+    ///
+    /// On return every recorded event is durable, under a signed checkpoint, and provable. Events of one
+    /// chain must be in order; after one that is refused the rest of its chain is `blocked`.
+    ///
+    /// # Errors
+    /// [`AppendError::Full`]: nothing was written; send the same bytes later. [`AppendError::Poisoned`]:
+    /// whether the events are in the log is unknown until it is reopened.
+    pub async fn append(&self, events: Vec<Event>, options: AppendOptions) -> Result<Appended, AppendError> {
+        self.inner.intake.append(events, false, options).await
+    }
+
+    /// Appends events this process has just signed itself with [`Ledger::sign`].
+    pub async fn append_own(
+        &self,
+        events: Vec<Event>,
+        options: AppendOptions,
+    ) -> Result<Appended, AppendError> {
+        let own = self.service_key();
+        let trusted = events.iter().all(|event| event.header.key == own);
+        self.inner.intake.append(events, trusted, options).await
+    }
+
+    /// Signs a draft with the service key. The payload's schema is checked.
+    pub fn sign(&self, draft: &Draft) -> Result<Event, DraftError> {
+        let json = canonical::to_vec(&draft.payload)?;
+        if json.len() > spec::limits::MAX_PAYLOAD_BYTES {
+            return Err(DraftError::TooLarge(json.len()));
+        }
+        let json: Box<str> = String::from_utf8(json).unwrap_or_default().into();
+        draft.kind.check_payload(1, &json)?;
+        let payload = Payload { json, salt: Hash(random()?) };
+        let now = self.now();
+        let header = Header {
+            author: draft.author.clone(),
+            chain: None,
+            id: match draft.id {
+                Some(id) => id,
+                None => Uuid::v7(now, random()?),
+            },
+            key: self.service_key(),
+            kind: draft.kind.clone(),
+            ledger: self.inner.ledger,
+            node_id: draft.node_id,
+            org: draft.org.clone(),
+            payload_hash: payload.hash(),
+            payload_version: 1,
+            severity: draft.severity,
+            tenant: draft.tenant.clone(),
+            ts: draft.ts.unwrap_or(now),
+            via: Some(draft.via.clone()),
+        };
+        let sig = self.inner.keys.service.sign(&header.signing_bytes());
+        Ok(Event { header, sig, payload })
+    }
+
+    /// Appends a seal; `None` if nothing but a seal happened since the last one.
+    pub async fn seal(&self) -> Result<Option<u64>, AppendError> {
+        let (reply, answer) = oneshot::channel();
+        self.inner.messages.send(Message::Seal(reply)).map_err(|_| AppendError::Closed)?;
+        answer.await.map_err(|_| AppendError::Closed)?
+    }
+
+    /// Appends an entry of a kind that only the ledger itself may say.
+    pub async fn append_statement(&self, kind: Kind, payload: serde_json::Value) -> Result<u64, AppendError> {
+        let (reply, answer) = oneshot::channel();
+        self.inner.messages.send(Message::Own(kind, payload, reply)).map_err(|_| AppendError::Closed)?;
+        answer.await.map_err(|_| AppendError::Closed)?
+    }
+
+    /// The head, and word of each new one.
+    pub fn head(&self) -> watch::Receiver<Arc<Head>> {
+        self.inner.shared.head.subscribe()
+    }
+
+    /// Runs a look-up in who may do what. Keep it short: new keys and tokens wait for it.
+    pub fn directory<T>(&self, look: impl FnOnce(&Directory) -> T) -> T {
+        look(&self.inner.shared.directory.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads entries beside the writer.
+    pub fn reader(&self) -> &Reader {
+        &self.inner.reader
+    }
+
+    /// The proof that entry `seq` is in the ledger at `size`.
+    pub fn inclusion(&self, seq: u64, size: u64) -> Result<Vec<Hash>, MissingNode> {
+        self.inner.shared.with_nodes(|nodes| inclusion_proof::<Blake3>(nodes, seq, size))
+    }
+
+    /// The proof that the ledger at `new` extends the ledger at `old`.
+    pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, MissingNode> {
+        self.inner.shared.with_nodes(|nodes| consistency_proof::<Blake3>(nodes, old, new))
+    }
+
+    /// The counters.
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.shared.metrics
+    }
+
+    /// Events that wait for their answer.
+    pub fn queue_depth(&self) -> usize {
+        self.inner.intake.depth()
+    }
+
+    /// Why the ledger accepts nothing more, if so.
+    pub fn poisoned(&self) -> Option<&str> {
+        self.inner.shared.poisoned.get().map(String::as_str)
+    }
+
+    /// Stops: what waits is finished, a seal is appended if `seal`, `ROOT.txt` is written, files are closed.
+    ///
+    /// Blocks until done. Later calls do nothing.
+    pub fn close(&self, seal: bool) {
+        self.inner.intake.close();
+        // A sequencer that has ended on its own has nothing left to stop.
+        let _ = self.inner.messages.send(Message::Stop { seal });
+        let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the ledger panicked");
+            }
+        }
+        drop(self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// Takes in committed groups until the sequencer ends, then makes the index durable.
+pub(crate) fn run_index(mut groups: mpsc::UnboundedReceiver<IndexedGroup>, shared: &Shared) {
+    while let Some(first) = groups.blocking_recv() {
+        let mut batch = vec![first];
+        while batch.len() < 64
+            && let Ok(next) = groups.try_recv()
+        {
+            batch.push(next);
+        }
+        match shared.index.insert(&batch) {
+            Ok(()) => {
+                let size = batch.last().map_or(0, |group| group.size);
+                shared.tree.write().unwrap_or_else(PoisonError::into_inner).forget_below(size);
+            }
+            Err(error) => tracing::error!(%error, "index; reads fall back to the segments"),
+        }
+    }
+    let finish = || {
+        if let Some(snapshot) = shared.take_snapshot() {
+            shared.index.store_snapshot(&snapshot)?;
+        }
+        shared.index.sync()
+    };
+    if let Err(error) = finish() {
+        tracing::error!(%error, "the index could not be closed; the next open rebuilds what is missing");
+    }
+}
