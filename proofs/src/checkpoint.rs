@@ -91,8 +91,8 @@ pub fn origin(name: &str, ledger: &Hash) -> String {
 
 /// Whether `origin` is of the form [`origin`] gives for `ledger`.
 pub(crate) fn is_origin_of(origin: &str, ledger: &Hash) -> bool {
-    let name = origin.strip_suffix("/blake3").and_then(|rest| rest.strip_suffix(&ledger.to_hex()));
-    name.and_then(|name| name.strip_suffix('/')).is_some_and(|name| !name.is_empty())
+    let prefix = origin.strip_suffix("/blake3").and_then(|rest| rest.strip_suffix(&ledger.to_hex()));
+    prefix.and_then(|prefix| prefix.strip_suffix('/')).is_some_and(|name| !name.is_empty())
 }
 
 /// The key under which the ledger's signature line is made.
@@ -108,12 +108,11 @@ pub fn witness_key(name: &str, key: PublicKey) -> NoteKey {
 impl Checkpoint {
     /// Reads the text of a checkpoint: exactly six lines in their only form.
     pub fn parse(text: &str) -> Result<Self, CheckpointError> {
-        let mut lines = text.split_inclusive('\n');
+        let mut rest = text.split_inclusive('\n');
         let mut number = 0;
         let mut line = |prefix: &str| {
             number += 1;
-            lines
-                .next()
+            rest.next()
                 .and_then(|line| line.strip_suffix('\n')?.strip_prefix(prefix))
                 .ok_or(CheckpointError::Line(number))
         };
@@ -124,15 +123,15 @@ impl Checkpoint {
         let size = line("")?;
         let hashes = [line("")?, line("keys ")?, line("lanes ")?, line("sha256 ")?];
         let mut decoded = [Hash::ZERO; 4];
-        for (i, (slot, text)) in decoded.iter_mut().zip(hashes).enumerate() {
-            let bytes = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        for (i, (slot, encoded)) in decoded.iter_mut().zip(hashes).enumerate() {
+            let bytes = STANDARD.decode(encoded).ok().and_then(|bytes| bytes.try_into().ok());
             *slot = Hash(bytes.ok_or(CheckpointError::Line(i + 3))?);
         }
         let [root, keys, lanes, sha256] = decoded;
         let size = size.parse().map_err(|_| CheckpointError::Line(2))?;
         let checkpoint = Self { origin, size, root, keys, lanes, sha256 };
         if size > MAX_SAFE_INTEGER || checkpoint.to_string() != text {
-            return Err(CheckpointError::Line(if lines.next().is_some() { 7 } else { 2 }));
+            return Err(CheckpointError::Line(if rest.next().is_some() { 7 } else { 2 }));
         }
         Ok(checkpoint)
     }

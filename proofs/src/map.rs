@@ -29,7 +29,7 @@ pub struct SparseMap {
 #[derive(Debug, Clone)]
 enum Node {
     Leaf { path: Hash, hash: Hash },
-    Branch { bit: u8, hash: Hash, children: Box<[Node; 2]> },
+    Branch { bit: u8, hash: Hash, children: Box<[Self; 2]> },
 }
 
 /// One step of a proof, from the root down: the bit that was asked and the hash of the other side.

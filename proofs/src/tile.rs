@@ -35,7 +35,9 @@ impl Tile {
     /// Rebuilds a tile from its bottom row.
     pub fn from_hashes<H: TreeHash>(hashes: &[Hash]) -> Self {
         let mut tile = Self::default();
-        hashes.iter().for_each(|hash| tile.push::<H>(*hash));
+        for hash in hashes {
+            tile.push::<H>(*hash);
+        }
         tile
     }
 

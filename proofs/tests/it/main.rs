@@ -7,7 +7,12 @@
     reason = "a helper of a test may stop the test"
 )]
 
+mod bundle;
+mod equivocation;
 mod map;
 mod note;
+mod proofchain;
+mod signature;
 mod tree;
 mod util;
+mod vectors;

@@ -29,7 +29,9 @@ fn naive(members: &[(Hash, Vec<u8>)]) -> Hash {
 
 fn build(members: &Members) -> SparseMap {
     let mut map = SparseMap::default();
-    members.iter().for_each(|(path, value)| map.insert(path, value));
+    for (path, value) in members {
+        map.insert(path, value);
+    }
     map
 }
 

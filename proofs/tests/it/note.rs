@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use proofs::checkpoint::{self, CHECKPOINT_TYPE, COSIGNATURE_TYPE, cosign, ledger_key, witness_key};
 use proofs::note::{MAX_NOTE_BYTES, MAX_SIGNATURES, Note, NoteError, NoteKey, NoteSignature};
 use proofs::{Checkpoint, CheckpointError, SigningKey};
+use sha2::Digest as _;
 use spec::{Hash, PublicKey};
 
 struct Fixture {
@@ -314,7 +315,6 @@ fn vkeys_have_one_form() {
     assert_eq!(NoteKey::parse(&cosigner.to_string()).as_ref(), Some(cosigner));
 
     // The id is what C2SP says it is.
-    use sha2::Digest as _;
     let input = [key.name.as_bytes(), b"\n", CHECKPOINT_TYPE, &key.key.0].concat();
     assert_eq!(key.id(), sha2::Sha256::digest(input)[..4]);
     let same_key = witness_key(&key.name, key.key);

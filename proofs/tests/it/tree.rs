@@ -350,7 +350,9 @@ fn corrupted_consistency_is_refused<F: Face>(old: u64, root1: Hash, new: u64, ro
 fn corrupted_proofs_are_refused<F: Face>() {
     let mut tiles = Tiles::<F>::default();
     let leaves: Vec<Hash> = (0..67).map(|i| F::leaf(&distinct_leaf(i))).collect();
-    leaves.iter().for_each(|leaf| tiles.push(*leaf));
+    for leaf in &leaves {
+        tiles.push(*leaf);
+    }
     // All small trees, and a few around larger powers of two.
     for size in (1..=17_u64).chain([31, 32, 33, 64, 67]) {
         let root = root_at::<F>(&tiles, size).unwrap();

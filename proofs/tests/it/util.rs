@@ -12,7 +12,9 @@ pub(crate) trait Face: TreeHash {
     /// The digest of the parts, computed without `proofs`.
     fn digest(parts: &[&[u8]]) -> Hash {
         let mut digest = Self::Digest::new();
-        parts.iter().for_each(|part| digest.update(part));
+        for part in parts {
+            digest.update(part);
+        }
         Hash(digest.finalize()[..].try_into().unwrap())
     }
 }
