@@ -188,11 +188,7 @@ fn members() -> Vec<(&'static str, Vec<u8>, Value)> {
     let gone = SigningKey::from_seed(&[22; 32]).public();
     let service = SigningKey::from_seed(&[23; 32]).public();
     vec![
-        (
-            "keys",
-            service.0.to_vec(),
-            json!({"author": "service:ledger", "introduced": 0, "org": "ledger", "use": "service"}),
-        ),
+        ("keys", service.0.to_vec(), json!({"introduced": 0, "org": "ledger", "use": "service"})),
         (
             "keys",
             node.0.to_vec(),
