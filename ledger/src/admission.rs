@@ -192,7 +192,7 @@ impl std::fmt::Display for Code {
     }
 }
 
-type Check = Result<(), Code>;
+pub(crate) type Check = Result<(), Code>;
 
 impl State {
     /// Decides what becomes of an event that would be recorded at the next position at `now`.
@@ -442,7 +442,8 @@ impl State {
         }
     }
 
-    fn check_authority(&self, payload: &Authority) -> Check {
+    /// Whether a change of the ledger's keys follows the last one and carries the recovery threshold.
+    pub(crate) fn check_authority(&self, payload: &Authority) -> Check {
         let change = &payload.change;
         let recovery = self.recovery.as_ref().ok_or(Code::BadAuthority)?;
         if payload.prev_change != self.last_change || self.current_key(change.key_use) != Some(change.old) {

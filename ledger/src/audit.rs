@@ -1,1 +1,447 @@
-//! placeholder
+//! The auditor of the log: a function over bytes, without I/O.
+//!
+//! Segments go in one after another; every line, position, payload, signature, admission decision, seal
+//! and root is checked on the way. Signatures are checked on other cores while the fold goes on. What the
+//! ledger did wrong is a *failure*; what the log proves about an author is a *finding*.
+
+use crate::admission::{Candidate, Found, Verdict};
+use crate::fault::Fault;
+use crate::ids::OpenIds;
+use crate::replay::{Replayed, replay_group};
+use crate::segment::{Next, later_commit, next_group};
+use crate::state::State;
+use proofs::Checkpoint;
+use proofs::signature::{self, Item};
+use serde::Serialize;
+use spec::payload::{Recovery, Seal};
+use spec::{Hash, Kind, PublicKey, Signature};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError, mpsc};
+
+/// Failures beyond this many are counted, not listed.
+pub const MAX_LISTED: usize = 100;
+
+/// Signatures checked in one batch.
+const SIGNATURE_BATCH: usize = 1024;
+
+/// How far an author's clock may differ from the ledger's before that is a finding.
+const CLOCK_SKEW_MS: u64 = 5 * 60 * 1000;
+
+/// What the log proves about an author.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Stable code.
+    pub code: &'static str,
+    /// The entry that shows it.
+    pub seq: u64,
+    /// In words.
+    pub detail: String,
+}
+
+/// How often each check was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Lines read in canonical form.
+    pub lines: u64,
+    /// Commit lines that hold.
+    pub commits: u64,
+    /// Entries whose signature was checked.
+    pub signatures: u64,
+    /// Seal entries.
+    pub seals: u64,
+    /// Checkpoints of which all roots were recomputed.
+    pub checkpoints: u64,
+}
+
+/// What an audit found.
+#[derive(Debug)]
+pub struct Audit {
+    /// The state after the last good group.
+    pub state: State,
+    /// What was checked.
+    pub counts: Counts,
+    /// The ledger's faults, in the order of the log, at most [`MAX_LISTED`].
+    pub failures: Vec<Fault>,
+    /// How many there are.
+    pub failure_count: u64,
+    /// Authors' faults.
+    pub findings: Vec<Finding>,
+    /// Seals: seq and leaf by index.
+    pub seals: Vec<(u64, Hash)>,
+    /// Recomputed checkpoints at the sizes asked for.
+    pub checkpoints: BTreeMap<u64, Checkpoint>,
+    /// Cut tails the log accounts for: segment, offset, hash.
+    pub cuts: Vec<(u64, u64, Hash)>,
+    /// Ids of each segment, in order.
+    pub ids: Vec<OpenIds>,
+    /// Bytes after the last commit line of the last segment.
+    pub uncommitted_bytes: u64,
+}
+
+/// A segment handed to the auditor.
+#[derive(Debug)]
+pub struct SegmentBytes {
+    /// First seq, from its name.
+    pub first: u64,
+    /// Name, for the place of faults.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+struct Signed {
+    seq: u64,
+    file: String,
+    byte: u64,
+    key: PublicKey,
+    sig: Signature,
+    message: Vec<u8>,
+}
+
+/// Audits a log. `wanted` are the sizes at which checkpoints are to be recomputed; `segments` yields the
+/// segments in order and whether one is the last.
+pub fn audit(
+    wanted: &BTreeSet<u64>,
+    segments: impl Iterator<Item = Result<(SegmentBytes, bool), Fault>>,
+    progress: &mut dyn FnMut(u64),
+) -> Audit {
+    let (sender, receiver) = mpsc::sync_channel::<Vec<Signed>>(16);
+    let receiver = Mutex::new(receiver);
+    let bad = Mutex::new(Vec::new());
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut audit = std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| check_signatures(&receiver, &bad));
+        }
+        let mut auditor = Auditor::new(wanted, sender);
+        for segment in segments {
+            let going_on = match segment {
+                Ok((segment, is_last)) => auditor.segment(&segment, is_last, progress),
+                Err(fault) => auditor.stop(fault),
+            };
+            if !going_on {
+                break;
+            }
+        }
+        auditor.finish()
+    });
+    for fault in bad.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        audit.fail(fault);
+    }
+    audit.failures.sort_by_key(|fault| fault.seq);
+    audit
+}
+
+fn check_signatures(receiver: &Mutex<mpsc::Receiver<Vec<Signed>>>, bad: &Mutex<Vec<Fault>>) {
+    loop {
+        // The guard is a temporary of its own statement: other workers receive while this one checks.
+        let received = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(batch) = received else { return };
+        let items: Vec<Item<'_>> =
+            batch.iter().map(|s| Item { key: &s.key, sig: &s.sig, message: &s.message }).collect();
+        for (signed, holds) in batch.iter().zip(signature::verify_all(&items)) {
+            if !holds {
+                let fault = Fault::new("signature", "the event's signature does not verify under its key")
+                    .at_seq(signed.seq)
+                    .in_file(signed.file.clone())
+                    .at_byte(signed.byte);
+                bad.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+            }
+        }
+    }
+}
+
+struct Auditor<'a> {
+    audit: Audit,
+    wanted: &'a BTreeSet<u64>,
+    sender: mpsc::SyncSender<Vec<Signed>>,
+    batch: Vec<Signed>,
+    identities: Vec<(Hash, u64)>,
+}
+
+impl Audit {
+    fn fail(&mut self, fault: Fault) {
+        self.failure_count += 1;
+        if self.failures.len() < MAX_LISTED {
+            self.failures.push(fault);
+        }
+    }
+}
+
+impl<'a> Auditor<'a> {
+    fn new(wanted: &'a BTreeSet<u64>, sender: mpsc::SyncSender<Vec<Signed>>) -> Self {
+        let audit = Audit {
+            state: State::default(),
+            counts: Counts::default(),
+            failures: Vec::new(),
+            failure_count: 0,
+            findings: Vec::new(),
+            seals: Vec::new(),
+            checkpoints: BTreeMap::new(),
+            cuts: Vec::new(),
+            ids: Vec::new(),
+            uncommitted_bytes: 0,
+        };
+        Self { audit, wanted, sender, batch: Vec::new(), identities: Vec::new() }
+    }
+
+    fn stop(&mut self, fault: Fault) -> bool {
+        self.audit.fail(fault);
+        false
+    }
+
+    /// Takes one segment; says whether the audit can go on.
+    fn segment(&mut self, segment: &SegmentBytes, is_last: bool, progress: &mut dyn FnMut(u64)) -> bool {
+        let SegmentBytes { first, name, bytes } = segment;
+        if *first != self.audit.state.size() {
+            let detail = format!(
+                "it should start at seq {}; a segment is missing or misnamed",
+                self.audit.state.size()
+            );
+            return self.stop(Fault::new("segment-name", detail).in_file(name.clone()));
+        }
+        self.audit.ids.push(OpenIds::new(*first));
+        let mut at = 0;
+        loop {
+            match next_group(bytes, at, 0) {
+                Next::End => return true,
+                Next::Group(group) => {
+                    if let Err(fault) = self.group(&group, name) {
+                        let line = line_of(bytes, fault.byte.unwrap_or(group.start));
+                        return self.stop(Fault { line: Some(line), ..fault.in_file(name.clone()) });
+                    }
+                    let taken = group.end - at as u64;
+                    at = usize::try_from(group.end).unwrap_or(usize::MAX);
+                    progress(taken);
+                }
+                Next::Invalid(fault) => {
+                    let rest = bytes.len() - at;
+                    if is_last && fault.code == "torn-tail" && later_commit(bytes, at).is_none() {
+                        self.audit.uncommitted_bytes = rest as u64;
+                        return true;
+                    }
+                    let fault = self.sharpen(bytes, at, fault);
+                    let line = line_of(bytes, fault.byte.unwrap_or(at as u64));
+                    let seq = fault.seq.unwrap_or(self.audit.state.size());
+                    return self.stop(Fault { line: Some(line), ..fault.in_file(name.clone()).at_seq(seq) });
+                }
+            }
+        }
+    }
+
+    /// Finds the first line of a damaged group that is wrong by itself, to name more than the group.
+    fn sharpen(&self, bytes: &[u8], at: usize, fault: Fault) -> Fault {
+        let mut seq = self.audit.state.size();
+        let mut prev = self.audit.state.head;
+        let mut byte = at;
+        for line in bytes.get(at..).unwrap_or_default().split_inclusive(|b| *b == b'\n') {
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            if spec::Commit::looks_like(text) {
+                return fault;
+            }
+            let problem = match spec::canonical::check(text) {
+                Err(e) => Some((byte + e.at, format!("not canonical JSON: {e}"))),
+                Ok(text) => match spec::Record::parse(text) {
+                    Err(e) => Some((byte, e.to_string())),
+                    Ok(record) if record.entry.position.seq != seq => {
+                        Some((byte, format!("it says seq {}, its place is {seq}", record.entry.position.seq)))
+                    }
+                    Ok(record) if record.entry.position.prev != prev => {
+                        Some((byte, "prev is not the leaf of the entry before".to_owned()))
+                    }
+                    Ok(record) => {
+                        let bad_payload = record
+                            .payload
+                            .as_ref()
+                            .is_some_and(|p| p.hash() != record.entry.header.payload_hash);
+                        prev = record.leaf;
+                        bad_payload
+                            .then(|| (byte, "the payload is not the one the header commits to".to_owned()))
+                    }
+                },
+            };
+            if let Some((at, detail)) = problem {
+                let detail = format!("{}; first damaged line: {detail}", fault.detail);
+                return Fault { detail, ..fault }.at_seq(seq).at_byte(at as u64);
+            }
+            seq += 1;
+            byte += line.len();
+        }
+        fault
+    }
+
+    fn group(&mut self, group: &crate::segment::Group<'_>, name: &str) -> Result<(), Fault> {
+        let mut found = Observed::default();
+        let wanted = self.wanted;
+        let replayed = replay_group(&mut self.audit.state, group, &mut |state, item| {
+            if wanted.contains(&state.size()) {
+                found.checkpoints.push(state.checkpoint_now());
+            }
+            found.admission(state, item)?;
+            found.seal(state, item)
+        })?;
+        self.audit.counts.commits += 1;
+        self.audit.counts.lines += replayed.len() as u64 + 1;
+        if wanted.contains(&self.audit.state.size()) {
+            found.checkpoints.push(self.audit.state.checkpoint_now());
+        }
+        for checkpoint in found.checkpoints {
+            self.audit.checkpoints.insert(checkpoint.size, checkpoint);
+        }
+        self.audit.seals.extend(&found.seals);
+        self.audit.counts.seals += found.seals.len() as u64;
+        for item in replayed {
+            self.record(item, name);
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, item: Replayed, name: &str) {
+        let Replayed { record, offset, .. } = item;
+        let header = &record.entry.header;
+        let seq = record.entry.position.seq;
+        if let Some(ids) = self.audit.ids.last_mut() {
+            ids.insert_with_traces(&record);
+        }
+        self.identities.push((header.identity(), seq));
+        self.findings(&record);
+        let message = header.signing_bytes();
+        let (key, sig) = (header.key, record.entry.sig);
+        self.batch.push(Signed { seq, file: name.to_owned(), byte: offset, key, sig, message });
+        self.audit.counts.signatures += 1;
+        if self.batch.len() >= SIGNATURE_BATCH {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        if self.sender.send(batch).is_err() {
+            self.audit.fail(Fault::new("signature", "no worker was left to check signatures"));
+        }
+    }
+
+    fn findings(&mut self, record: &spec::Record) {
+        let header = &record.entry.header;
+        let seq = record.entry.position.seq;
+        let mut find = |code, detail: String| self.audit.findings.push(Finding { code, seq, detail });
+        match header.kind {
+            Kind::ChainFork => {
+                find("chain-fork", "an author signed two events for one place of its chain".to_owned())
+            }
+            Kind::Refusal => find("refusal", "a validly signed event was refused for good".to_owned()),
+            Kind::ChainGap => {
+                find("chain-gap", format!("{} says that its spool dropped events", header.author))
+            }
+            Kind::ChainOpen => {
+                find("chain-open", format!("{} opened a new epoch of its chain", header.author))
+            }
+            Kind::Recovery => {
+                find("recovery", "an open of the ledger had to repair something".to_owned());
+                let payload =
+                    record.payload.as_ref().and_then(|p| serde_json::from_str::<Recovery>(&p.json).ok());
+                if let Some(Recovery {
+                    segment: Some(segment), offset: Some(offset), hash: Some(hash), ..
+                }) = payload
+                {
+                    self.audit.cuts.push((segment, offset, hash));
+                }
+            }
+            _ => {
+                let skew = header.ts.millis().abs_diff(record.entry.position.recorded_at.millis());
+                if header.kind == Kind::Heartbeat
+                    && header.ts > record.entry.position.recorded_at
+                    && skew > CLOCK_SKEW_MS
+                {
+                    find("clock-skew", format!("{} has a clock {} s ahead", header.author, skew / 1000));
+                }
+            }
+        }
+    }
+
+    fn finish(mut self) -> Audit {
+        self.flush();
+        self.identities.sort_unstable();
+        let twice = self.identities.windows(2).filter_map(|pair| match pair {
+            [(a, _), (b, seq)] if a == b => Some(*seq),
+            _ => None,
+        });
+        for seq in twice {
+            let fault =
+                Fault::new("duplicate", "another entry has the same organisation, author and id").at_seq(seq);
+            self.audit.fail(fault);
+        }
+        if self.audit.state.size() == 0 && self.audit.failures.is_empty() {
+            self.audit.fail(Fault::new("genesis", "the log has no entries"));
+        }
+        self.audit
+    }
+}
+
+/// What the fold observes before each record is applied.
+#[derive(Default)]
+struct Observed {
+    checkpoints: Vec<Checkpoint>,
+    seals: Vec<(u64, Hash)>,
+}
+
+impl Observed {
+    /// Replays the decision that let the entry in.
+    fn admission(&self, state: &State, item: &Replayed) -> Result<(), Fault> {
+        let header = &item.record.entry.header;
+        let Some(payload) = &item.record.payload else { return Ok(()) };
+        header
+            .kind
+            .check_payload(header.payload_version, &payload.json)
+            .map_err(|e| Fault::new("payload-schema", e.to_string()))?;
+        let candidate = Candidate {
+            header,
+            event_hash: item.event_hash,
+            identity: Hash::ZERO,
+            payload: &payload.json,
+            flaw: None,
+        };
+        // Duplicates are looked for at the end, over all entries at once.
+        match state.admit(&candidate, item.record.entry.position.recorded_at, &Found::default()) {
+            Verdict::Append => Ok(()),
+            Verdict::Duplicate(_) => Err(Fault::new("admission", "the entry is a duplicate")),
+            Verdict::Refuse(refused) => Err(Fault::new(
+                "admission",
+                format!("it should have been refused: {}: {}", refused.code, refused.detail),
+            )),
+        }
+    }
+
+    fn seal(&mut self, state: &State, item: &Replayed) -> Result<(), Fault> {
+        if item.record.entry.header.kind != Kind::Seal {
+            return Ok(());
+        }
+        let json = item.record.payload.as_ref().map_or("", |p| &p.json);
+        let seal: Seal =
+            serde_json::from_str(json).map_err(|e| Fault::new("payload-schema", e.to_string()))?;
+        let problem = if seal.index != state.seals.count {
+            Some("it is not numbered after the seal before")
+        } else if seal.prev != state.seals.last {
+            Some("it does not name the leaf of the seal before")
+        } else if seal.root != state.tree.root() {
+            Some("its root is not the tree's")
+        } else if seal.admission != state.admission_digest() {
+            Some("its admission digest is not that of the state")
+        } else {
+            None
+        };
+        match problem {
+            Some(problem) => Err(Fault::new("seal", problem)),
+            None => {
+                self.seals.push((item.record.entry.position.seq, item.record.leaf));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Number of the line that holds a byte, from 1.
+fn line_of(bytes: &[u8], byte: u64) -> u64 {
+    let until = usize::try_from(byte).unwrap_or(usize::MAX).min(bytes.len());
+    bytes.get(..until).unwrap_or_default().iter().filter(|b| **b == b'\n').count() as u64 + 1
+}

@@ -7,6 +7,7 @@
 
 pub mod admission;
 pub mod audit;
+pub mod bundle;
 pub mod clock;
 pub mod durable;
 pub mod fault;

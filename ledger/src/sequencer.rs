@@ -115,7 +115,6 @@ pub(crate) struct GroupInProgress {
     recorded_at: Option<Timestamp>,
     changed: Vec<PublicKey>,
     directory_changed: bool,
-    authority_changed: bool,
 }
 
 struct Waiting {
@@ -690,9 +689,10 @@ impl GroupInProgress {
                 self.changed.extend(key_in(payload));
             }
             Kind::Token | Kind::Enrolment => self.directory_changed = true,
-            Kind::Authority | Kind::Genesis => {
+            Kind::Authority => {
                 self.directory_changed = true;
-                self.authority_changed = true;
+                let change = serde_json::from_str::<spec::payload::Authority>(payload).ok().map(|p| p.change);
+                self.changed.extend(change.into_iter().flat_map(|change| [change.old, change.new]));
             }
             _ => {}
         }

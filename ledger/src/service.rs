@@ -6,9 +6,9 @@ use crate::intake::{AppendError, AppendOptions, Appended, Intake};
 use crate::keyring::{Keyring, random};
 use crate::reader::Reader;
 use crate::sequencer::Message;
-use crate::state::{EnrolmentState, KeyRecord, State, TokenState};
+use crate::state::{EnrolmentState, KeyRecord, State, TokenState, canonical_bytes, key_path, key_value};
 use proofs::tile::{MissingNode, NodeSource, Tile, TileId, Tiles, consistency_proof, inclusion_proof};
-use proofs::{Blake3, Checkpoint};
+use proofs::{Blake3, Checkpoint, SparseMap};
 use spec::event::Payload;
 use spec::{Author, Event, Hash, Header, Kind, Name, PublicKey, Severity, Timestamp, Uuid, Via, canonical};
 use std::collections::BTreeMap;
@@ -45,6 +45,8 @@ pub struct Directory {
     pub authority_seqs: Vec<u64>,
     /// Leaf of the last change of the ledger's keys.
     pub last_change: Hash,
+    /// The map of keys that checkpoints commit to.
+    pub key_map: SparseMap,
 }
 
 /// Counters of the running ledger.
@@ -138,6 +140,7 @@ impl Shared {
                     directory.authors.insert(author.clone(), *key);
                 }
                 directory.keys.insert(*key, record.clone());
+                directory.key_map.insert(&key_path(key), &canonical_bytes(&key_value(record)));
             }
         }
         directory.tokens.clone_from(&state.tokens);

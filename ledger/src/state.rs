@@ -239,6 +239,24 @@ impl State {
         }
     }
 
+    /// The checkpoint of the present size, without remembering the work done for it.
+    pub fn checkpoint_now(&self) -> Checkpoint {
+        self.clone_for_checkpoint().checkpoint()
+    }
+
+    fn clone_for_checkpoint(&self) -> Self {
+        Self {
+            origin: self.origin.clone(),
+            lanes: self.lanes.clone(),
+            tree: self.tree.clone(),
+            sha256: self.sha256.clone(),
+            key_map: self.key_map.clone(),
+            lane_map: self.lane_map.clone(),
+            stale_lanes: self.stale_lanes.clone(),
+            ..Self::default()
+        }
+    }
+
     /// The ledger's key of a use that is current after the entries so far.
     pub fn current_key(&self, key_use: KeyUse) -> Option<PublicKey> {
         self.authority.iter().rev().find(|k| k.key_use == key_use).map(|k| k.key)
@@ -249,11 +267,9 @@ impl State {
         self.authority.iter().rev().find(|k| k.key_use == KeyUse::Checkpoint && k.from < size).map(|k| k.key)
     }
 
-    /// The key map's value and proof for a key.
-    pub fn key_proof(&self, key: &PublicKey) -> Option<(serde_json::Value, Vec<map::Step>)> {
-        let record = self.keys.get(key)?;
-        let (steps, _) = self.key_map.prove(&key_path(key))?;
-        Some((key_value(record), steps))
+    /// The map of keys that checkpoints commit to.
+    pub fn key_map(&self) -> &SparseMap {
+        &self.key_map
     }
 
     /// What a seal commits to beside the tree: everything admission rests on, as map roots.

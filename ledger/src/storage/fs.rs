@@ -14,7 +14,7 @@ pub struct FsStorage {
 impl FsStorage {
     /// Storage on `disk`; makes the folders it needs durable.
     pub fn new(disk: Arc<dyn Disk>) -> io::Result<Self> {
-        for folder in ["log", "proofchain"] {
+        for folder in ["log", "proofchain", "ids"] {
             if disk.list("")?.iter().all(|name| name != folder) {
                 disk.create_dir(folder)?;
                 disk.sync_dir("")?;

@@ -1,0 +1,134 @@
+//! Verifying a proof bundle: one entry, from a pinned ledger id alone.
+
+use super::files::pin;
+use super::trust::{AuthorityKeys, read_record};
+use super::{Options, Report, TargetKind};
+use crate::fault::Fault;
+use crate::replay::Replayed;
+use crate::state::key_path;
+use proofs::bundle::Bundle;
+use proofs::checkpoint::Verified;
+use proofs::tree::verify_inclusion;
+use proofs::{Blake3, Checkpoint, map, signature};
+use spec::payload::{Genesis, KeyIntroduction};
+use spec::{Hash, KeyUse, Kind, canonical};
+
+/// Verifies a bundle.
+pub fn verify_bundle(bytes: &[u8], options: &Options) -> Report {
+    let mut report = Report::new(TargetKind::Bundle);
+    if let Err(fault) = check(bytes, options, &mut report) {
+        report.fail(fault);
+    }
+    report.finish(options.strict)
+}
+
+fn check(bytes: &[u8], options: &Options, report: &mut Report) -> Result<(), Fault> {
+    let fault = |detail: String| Fault::new("bundle", detail);
+    let bundle = Bundle::parse(bytes).map_err(|e| fault(e.to_string()))?;
+    let authority = AuthorityKeys::from_records(&bundle.authority).map_err(fault)?;
+    if bundle.ledger != authority.ledger {
+        return Err(fault("its ledger id is not that of its authority".to_owned()));
+    }
+    pin(&authority, options, report)?;
+    let verified = open_checkpoint(&bundle, &authority, options)?;
+    report.witnessed(&verified, options);
+    let checkpoint = &verified.checkpoint;
+    report.origin.clone_from(&checkpoint.origin);
+    report.size = checkpoint.size;
+    report.root = checkpoint.root;
+    report.count("checkpoints", 1);
+
+    let entry = read_record(&record_of(&bundle)).map_err(fault)?;
+    let seq = entry.record.entry.position.seq;
+    let at = |detail: String| fault(detail).at_seq(seq);
+    included(&entry, &bundle.inclusion, checkpoint).map_err(at)?;
+    report.chain_head = entry.record.leaf;
+    let header = &entry.record.entry.header;
+    if header.ledger != authority.ledger && seq != 0 {
+        return Err(at("the event is signed for another ledger".to_owned()));
+    }
+    if !signature::verify(&header.key, &header.signing_bytes(), &entry.record.entry.sig) {
+        return Err(Fault::new("signature", "the event's signature does not verify").at_seq(seq));
+    }
+    report.count("signatures", 1);
+
+    check_key(&bundle, &entry, checkpoint).map_err(at)?;
+    check_introduction(&bundle, &entry, checkpoint).map_err(at)?;
+    report.count("bundle", 1);
+    Ok(())
+}
+
+fn open_checkpoint(bundle: &Bundle, authority: &AuthorityKeys, options: &Options) -> Result<Verified, Fault> {
+    let fault = |detail: String| Fault::new("checkpoint", detail);
+    let note = proofs::note::Note::parse(bundle.checkpoint.as_bytes()).map_err(|e| fault(e.to_string()))?;
+    let said = Checkpoint::parse(&note.text).map_err(|e| fault(e.to_string()))?;
+    if said.origin != authority.origin {
+        return Err(fault("the checkpoint is of another ledger".to_owned()));
+    }
+    let keys: Vec<_> = authority.key_at(KeyUse::Checkpoint, said.size).into_iter().collect();
+    Checkpoint::open(bundle.checkpoint.as_bytes(), &keys, &options.trust.witnesses)
+        .map_err(|e| fault(e.to_string()))
+}
+
+/// The bundle's entry, payload and salt as a record.
+fn record_of(bundle: &Bundle) -> serde_json::Value {
+    let mut record = serde_json::json!({"entry": bundle.entry});
+    if let Some(object) = record.as_object_mut() {
+        if let Some(payload) = &bundle.payload {
+            object.insert("payload".to_owned(), payload.clone());
+        }
+        if let Some(salt) = &bundle.salt {
+            object.insert("salt".to_owned(), salt.to_hex().into());
+        }
+    }
+    record
+}
+
+fn included(item: &Replayed, path: &[Hash], checkpoint: &Checkpoint) -> Result<(), String> {
+    let seq = item.record.entry.position.seq;
+    verify_inclusion::<Blake3>(&item.record.leaf, seq, checkpoint.size, path, &checkpoint.root)
+        .map_err(|e| format!("inclusion: {e}"))
+}
+
+/// The signing key was valid when it signed, as of the checkpoint.
+fn check_key(bundle: &Bundle, entry: &Replayed, checkpoint: &Checkpoint) -> Result<(), String> {
+    let key = entry.record.entry.header.key;
+    let path = key_path(&key);
+    let value = canonical::to_vec(&bundle.key.record).map_err(|e| e.to_string())?;
+    if !map::verify_presence(&checkpoint.keys, &path, &value, &bundle.key.path) {
+        return Err("the key record is not in the checkpoint's key map".to_owned());
+    }
+    let seq = entry.record.entry.position.seq;
+    let number = |field: &str| bundle.key.record.get(field).and_then(serde_json::Value::as_u64);
+    let introduced = number("introduced").ok_or("the key record names no introduction")?;
+    let since = introduced < seq || (introduced == 0 && seq == 0);
+    if !since || number("until").is_some_and(|until| seq >= until) {
+        return Err("the key was not valid at the entry's position".to_owned());
+    }
+    if number("suspect_from").is_some_and(|from| seq >= from) {
+        return Err("the key was compromised before it signed this entry".to_owned());
+    }
+    Ok(())
+}
+
+/// The record that introduced the key says so, and is where the key record puts it.
+fn check_introduction(bundle: &Bundle, entry: &Replayed, checkpoint: &Checkpoint) -> Result<(), String> {
+    let introduction = read_record(&bundle.introduction.record)?;
+    included(&introduction, &bundle.introduction.inclusion, checkpoint)?;
+    let key = entry.record.entry.header.key;
+    let at = introduction.record.entry.position.seq;
+    if bundle.key.record.get("introduced").and_then(serde_json::Value::as_u64) != Some(at) {
+        return Err("the introduction is not the one the key record names".to_owned());
+    }
+    let json = introduction.record.payload.as_ref().map_or("", |p| &p.json);
+    let names_key = match introduction.record.entry.header.kind {
+        Kind::Key => serde_json::from_str::<KeyIntroduction>(json).is_ok_and(|p| p.key == key),
+        Kind::Genesis => serde_json::from_str::<Genesis>(json)
+            .is_ok_and(|p| p.listed_keys().iter().any(|(listed, _)| *listed == key)),
+        Kind::Authority => {
+            serde_json::from_str::<spec::payload::Authority>(json).is_ok_and(|p| p.change.new == key)
+        }
+        _ => false,
+    };
+    if names_key { Ok(()) } else { Err("the introduction does not name the signing key".to_owned()) }
+}

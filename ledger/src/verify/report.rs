@@ -1,0 +1,256 @@
+//! The report of a verification: what was checked, what failed, what was found.
+
+use super::Options;
+use crate::audit::{Audit, Finding, MAX_LISTED};
+use crate::fault::Fault;
+use proofs::checkpoint::Verified;
+use serde::Serialize;
+use spec::Hash;
+use std::collections::BTreeMap;
+
+/// The value of `format`.
+pub const FORMAT: &str = "vaultmesh-verify-v1";
+
+/// Whether the target verifies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything that was checked holds.
+    Verified,
+    /// Something does not.
+    Failed,
+}
+
+/// What the verdict rests on beside the target itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrustStatus {
+    /// Nothing: a wholly re-signed history is consistent with itself too.
+    Unpinned,
+    /// A ledger id known from elsewhere.
+    Pinned,
+    /// A ledger id and the cosignatures of a quorum of witnesses.
+    Witnessed,
+}
+
+/// What was verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetKind {
+    /// A log with its side files.
+    Log,
+    /// A proof bundle.
+    Bundle,
+    /// A proof chain alone.
+    Proofchain,
+    /// A checkpoint alone.
+    Checkpoint,
+    /// An equivocation file.
+    Equivocation,
+}
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckStatus {
+    /// It holds wherever it was made.
+    Passed,
+    /// It failed at least once.
+    Failed,
+    /// It was not made.
+    NotChecked,
+}
+
+/// One kind of check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Stable code.
+    pub code: String,
+    /// How it came out.
+    pub status: CheckStatus,
+    /// How often it was made.
+    pub count: u64,
+}
+
+/// The report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// [`FORMAT`].
+    pub format: &'static str,
+    /// Whether the target verifies.
+    pub verdict: Verdict,
+    /// What that rests on.
+    pub trust: TrustStatus,
+    /// What was verified.
+    pub kind: TargetKind,
+    /// The ledger's origin.
+    pub origin: String,
+    /// Number of entries.
+    pub size: u64,
+    /// Root of the tree at that size.
+    pub root: Hash,
+    /// Leaf of the last entry.
+    pub chain_head: Hash,
+    /// Number of seals.
+    pub seals: u64,
+    /// Bytes after the last commit line: a write under way, or a tail the next open will cut.
+    pub uncommitted_bytes: u64,
+    /// What was checked.
+    pub checks: Vec<Check>,
+    /// The ledger's faults, at most 100.
+    pub failures: Vec<Fault>,
+    /// How many there are.
+    pub failure_count: u64,
+    /// Authors' faults that the log proves, at most 100.
+    pub findings: Vec<Finding>,
+    /// How many there are.
+    pub finding_count: u64,
+    /// How long it took.
+    pub elapsed_ms: u64,
+    #[serde(skip)]
+    counted: BTreeMap<&'static str, u64>,
+}
+
+/// Which check a failure's code belongs to.
+fn check_of(code: &str) -> &'static str {
+    match code {
+        "line-canonical" | "line-format" => "lines",
+        "commit-format" | "commit-bytes" | "commit-hash" | "commit-size" | "commit-empty" | "torn-tail" => {
+            "commits"
+        }
+        "seq" | "chain" | "lane" | "clock" | "genesis" | "segment-name" => "order",
+        "payload-hash" | "payload-missing" | "payload-schema" => "payloads",
+        "commit-root" => "tree",
+        "signature" => "signatures",
+        "admission" => "admission",
+        "duplicate" => "identities",
+        "seal" => "seals",
+        "proofchain" => "proofchain",
+        "checkpoint" | "root-txt" | "shorter" => "checkpoints",
+        "not-extended" => "old",
+        "cut-tail" => "cut-tails",
+        "ids" => "ids",
+        "witness" => "witnesses",
+        "bundle" => "bundle",
+        "equivocation" => "equivocation",
+        _ => "target",
+    }
+}
+
+impl Report {
+    pub(super) fn new(kind: TargetKind) -> Self {
+        Self {
+            format: FORMAT,
+            verdict: Verdict::Verified,
+            trust: TrustStatus::Unpinned,
+            kind,
+            origin: String::new(),
+            size: 0,
+            root: Hash::empty(),
+            chain_head: Hash::ZERO,
+            seals: 0,
+            uncommitted_bytes: 0,
+            checks: Vec::new(),
+            failures: Vec::new(),
+            failure_count: 0,
+            findings: Vec::new(),
+            finding_count: 0,
+            elapsed_ms: 0,
+            counted: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn count(&mut self, check: &'static str, times: u64) {
+        *self.counted.entry(check).or_default() += times;
+    }
+
+    pub(super) fn skip(&mut self, check: &'static str) {
+        self.counted.entry(check).or_default();
+    }
+
+    pub(super) fn fail(&mut self, fault: Fault) {
+        self.failure_count += 1;
+        self.counted.entry(check_of(fault.code)).or_default();
+        if self.failures.len() < MAX_LISTED {
+            self.failures.push(fault);
+        }
+    }
+
+    pub(super) fn failed(mut self, fault: Fault, strict: bool) -> Self {
+        self.fail(fault);
+        self.finish(strict)
+    }
+
+    /// Notes which witnesses stand behind a checkpoint, and whether they are enough.
+    pub(super) fn witnessed(&mut self, verified: &Verified, options: &Options) {
+        let quorum = options.trust.quorum;
+        if quorum == 0 {
+            return;
+        }
+        self.count("witnesses", verified.witnesses.len() as u64);
+        if verified.witnesses.len() < quorum {
+            let detail = format!("{} of {quorum} witnesses have cosigned", verified.witnesses.len());
+            self.fail(Fault::new("witness", detail));
+        } else if self.trust == TrustStatus::Pinned {
+            self.trust = TrustStatus::Witnessed;
+        }
+    }
+
+    pub(super) fn take_audit(&mut self, audit: Audit) {
+        let counts = audit.counts;
+        let entries = audit.state.size();
+        for (check, times) in [
+            ("lines", counts.lines),
+            ("commits", counts.commits),
+            ("order", entries),
+            ("payloads", entries),
+            ("tree", counts.commits),
+            ("signatures", counts.signatures),
+            ("admission", entries),
+            ("identities", entries),
+            ("seals", counts.seals),
+        ] {
+            self.count(check, times);
+        }
+        self.skip("digests");
+        self.origin = audit.state.origin.clone();
+        self.size = entries;
+        self.root = audit.state.tree.root();
+        self.chain_head = audit.state.head;
+        self.seals = audit.state.seals.count;
+        self.uncommitted_bytes = audit.uncommitted_bytes;
+        let side = std::mem::take(&mut self.failures);
+        let side_count = self.failure_count;
+        self.failure_count = audit.failure_count + side_count;
+        for fault in audit.failures.into_iter().chain(side) {
+            self.counted.entry(check_of(fault.code)).or_default();
+            if self.failures.len() < MAX_LISTED {
+                self.failures.push(fault);
+            }
+        }
+        self.finding_count = audit.findings.len() as u64;
+        self.findings = audit.findings;
+        self.findings.truncate(MAX_LISTED);
+    }
+
+    pub(super) fn finish(mut self, strict: bool) -> Self {
+        let failed: Vec<&str> = self.failures.iter().map(|fault| check_of(fault.code)).collect();
+        self.checks = self
+            .counted
+            .iter()
+            .map(|(code, count)| {
+                let status = if failed.contains(code) {
+                    CheckStatus::Failed
+                } else if *count == 0 {
+                    CheckStatus::NotChecked
+                } else {
+                    CheckStatus::Passed
+                };
+                Check { code: (*code).to_owned(), status, count: *count }
+            })
+            .collect();
+        let good = self.failure_count == 0 && !(strict && self.finding_count > 0);
+        self.verdict = if good { Verdict::Verified } else { Verdict::Failed };
+        self
+    }
+}

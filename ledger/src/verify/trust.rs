@@ -1,0 +1,156 @@
+//! What an auditor brings along: a ledger id, witnesses, and the authority that follows from the id.
+
+use crate::admission::{Candidate, Found, Verdict};
+use crate::replay::Replayed;
+use crate::state::State;
+use proofs::note::NoteKey;
+use proofs::signature;
+use serde::Deserialize;
+use spec::payload::Authority;
+use spec::{Hash, KeyUse, Kind, PublicKey, Record};
+
+/// What is trusted from elsewhere.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    /// The ledger's id.
+    pub ledger: Option<Hash>,
+    /// Witnesses whose cosignatures count.
+    pub witnesses: Vec<NoteKey>,
+    /// How many of them must have cosigned; 0 asks for none.
+    pub quorum: usize,
+}
+
+/// Why a trust policy is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// Neither an id nor a policy.
+    #[error("neither a ledger id of 64 hex digits nor a trust policy: {0}")]
+    Form(String),
+    /// A witness key that cannot be read.
+    #[error("{0:?} is not a witness's vkey")]
+    Witness(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Policy {
+    format: String,
+    ledger: Hash,
+    #[serde(default)]
+    quorum: usize,
+    #[serde(default)]
+    witnesses: Vec<String>,
+}
+
+impl Trust {
+    /// Reads a ledger id, or a policy `{"format":"vaultmesh-trust-v1","ledger","quorum","witnesses":[vkey…]}`.
+    pub fn parse(text: &str) -> Result<Self, TrustError> {
+        let text = text.trim();
+        if let Ok(ledger) = Hash::from_hex(text) {
+            return Ok(Self { ledger: Some(ledger), ..Self::default() });
+        }
+        let policy: Policy = serde_json::from_str(text).map_err(|e| TrustError::Form(e.to_string()))?;
+        if policy.format != "vaultmesh-trust-v1" {
+            return Err(TrustError::Form(format!("format is {:?}", policy.format)));
+        }
+        if policy.quorum > policy.witnesses.len() {
+            return Err(TrustError::Form("the quorum is larger than the number of witnesses".to_owned()));
+        }
+        let witnesses = policy
+            .witnesses
+            .iter()
+            .map(|vkey| NoteKey::parse(vkey).ok_or_else(|| TrustError::Witness(vkey.clone())))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { ledger: Some(policy.ledger), witnesses, quorum: policy.quorum })
+    }
+}
+
+/// The ledger's keys over time, from the records that name them alone.
+#[derive(Debug)]
+pub struct AuthorityKeys {
+    /// The ledger id: leaf of the genesis record.
+    pub ledger: Hash,
+    /// The origin.
+    pub origin: String,
+    /// Genesis and the changes: seq, leaf.
+    pub entries: Vec<(u64, Hash)>,
+    state: State,
+}
+
+impl AuthorityKeys {
+    /// Reads and checks genesis and every change: signatures, possession proofs, recovery threshold.
+    pub fn from_records(records: &[serde_json::Value]) -> Result<Self, String> {
+        let mut state = State::default();
+        let mut entries = Vec::new();
+        for (i, value) in records.iter().enumerate() {
+            let item = read_record(value)?;
+            let header = &item.record.entry.header;
+            let position = &item.record.entry.position;
+            let wanted = if i == 0 { Kind::Genesis } else { Kind::Authority };
+            if header.kind != wanted || (i == 0 && position.seq != 0) {
+                return Err(format!("authority record {i} is of kind {}", header.kind));
+            }
+            if !signature::verify(&header.key, &header.signing_bytes(), &item.record.entry.sig) {
+                return Err(format!("the signature of authority record {i} does not verify"));
+            }
+            let json = item.record.payload.as_ref().map_or("", |p| &p.json);
+            header.kind.check_payload(header.payload_version, json).map_err(|e| e.to_string())?;
+            admit(&state, &item, json).map_err(|e| format!("authority record {i}: {e}"))?;
+            state
+                .apply(header, item.event_hash, position, &item.record.entry.to_canonical(), Some(json))
+                .map_err(|e| e.to_string())?;
+            entries.push((position.seq, item.record.leaf));
+        }
+        if entries.is_empty() || !entries.is_sorted_by(|a, b| a.0 < b.0) {
+            return Err("the authority has no genesis, or is out of order".to_owned());
+        }
+        Ok(Self { ledger: state.ledger, origin: state.origin.clone(), entries, state })
+    }
+
+    /// The key of a use that was current after the first `size` entries.
+    pub fn key_at(&self, key_use: KeyUse, size: u64) -> Option<PublicKey> {
+        let known = self.state.authority.iter().rev().find(|k| k.key_use == key_use && k.from < size);
+        known.map(|k| k.key)
+    }
+}
+
+/// Genesis by the rules of entry 0; a change by the recovery threshold and the service key of its time.
+fn admit(state: &State, item: &Replayed, json: &str) -> Result<(), String> {
+    let header = &item.record.entry.header;
+    if state.size() > 0 {
+        if state.current_key(KeyUse::Service) != Some(header.key) || header.ledger != state.ledger {
+            return Err("it is not signed by the ledger's service key".to_owned());
+        }
+        let payload: Authority = serde_json::from_str(json).map_err(|e| e.to_string())?;
+        return state.check_authority(&payload).map_err(|code| code.detail().to_owned());
+    }
+    let candidate =
+        Candidate { header, event_hash: item.event_hash, identity: Hash::ZERO, payload: json, flaw: None };
+    match state.admit(&candidate, item.record.entry.position.recorded_at, &Found::default()) {
+        Verdict::Refuse(refused) => Err(refused.detail),
+        Verdict::Append | Verdict::Duplicate(_) => Ok(()),
+    }
+}
+
+/// Reads a record given as a JSON value, with its payload commitment checked.
+pub(super) fn read_record(value: &serde_json::Value) -> Result<Replayed, String> {
+    let line = crate::state::canonical_bytes(value);
+    let text = std::str::from_utf8(&line).map_err(|e| e.to_string())?;
+    let record = Record::parse(text).map_err(|e| e.to_string())?;
+    if record.payload.as_ref().is_some_and(|p| p.hash() != record.entry.header.payload_hash) {
+        return Err("a payload is not the one its header commits to".to_owned());
+    }
+    let event_hash = record.entry.header.event_hash(&record.entry.sig);
+    Ok(Replayed { record, event_hash, offset: 0, len: line.len() })
+}
+
+/// Whether authority records are exactly those of a log.
+pub(super) fn check_authority(records: &[serde_json::Value], state: &State) -> Result<(), String> {
+    let keys = AuthorityKeys::from_records(records)?;
+    // An older file may lack the newest changes; what it has must be the log's own, in order.
+    let seqs: Vec<u64> = keys.entries.iter().map(|(seq, _)| *seq).collect();
+    if keys.ledger != state.ledger || !state.authority_seqs.starts_with(&seqs) {
+        return Err("its authority is not the log's".to_owned());
+    }
+    Ok(())
+}
