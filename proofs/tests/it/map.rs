@@ -157,6 +157,19 @@ fn an_inner_node_is_no_member() {
     assert!(!verify_absence(&map.root(), &member, Some((&member, b"{}")), &steps));
 }
 
+/// A root over branches in another order than the map's only one proves nothing, even if it is signed.
+#[test]
+fn steps_go_down() {
+    let (path, value) = (Hash([0; 32]), b"{}");
+    let sibling = Hash([7; 32]);
+    for (bits, accepted) in [([3, 5], true), ([5, 3], false), ([3, 3], false), ([255, 0], false)] {
+        let branch = |bit: u8, hash: &Hash| Hash::of(Domain::MapBranch, &[&[bit], &hash.0, &sibling.0]);
+        let root = branch(bits[0], &branch(bits[1], &leaf_hash(&path, value)));
+        let steps = bits.map(|bit| Step { bit, sibling });
+        assert_eq!(verify_presence(&root, &path, value, &steps), accepted, "{bits:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 

@@ -301,6 +301,11 @@ fn parts_are_bound_by_their_hash_and_their_form() {
         let renamed = Part { hash: part_hash(bad.as_bytes()), ..named.clone() };
         assert_eq!(renamed.rows(bad.as_bytes()), refused(), "{bad:.60}");
     }
+    // A row as the array of its fields is canonical JSON, and not a row.
+    let Row { checkpoint, consistency, inclusion, index, leaf, seq } = &rows[0];
+    let as_array = json!([checkpoint, consistency, inclusion, index, leaf, seq]).to_string() + "\n";
+    assert!(serde_json::from_str::<Row>(&as_array).is_ok());
+    assert_eq!(Row::parse(as_array.as_bytes()), None);
     assert_eq!(Row::parse(&rows[0].to_line()), Some(rows[0].clone()));
     assert_eq!(Row::parse(lines[0].as_bytes()), None);
 }

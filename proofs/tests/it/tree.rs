@@ -256,6 +256,35 @@ fn three_levels_of_tiles_agree_with_ct_merkle() {
 }
 
 #[test]
+fn only_tiles_wholly_below_are_forgotten() {
+    let mut full = Tiles::<Blake3>::default();
+    for _ in 0..700 {
+        full.push(Hash([7; 32]));
+    }
+    let left = |size| {
+        let mut tiles = full.clone();
+        tiles.forget_below(size);
+        tiles.finished().map(|(id, _)| id).collect::<Vec<_>>()
+    };
+    let tile = |index| TileId { level: 0, index };
+    assert_eq!(left(0), [tile(0), tile(1)]);
+    assert_eq!(left(255), [tile(0), tile(1)]);
+    assert_eq!(left(256), [tile(1)]);
+    assert_eq!(left(511), [tile(1)]);
+    assert_eq!(left(512), []);
+    // A tile of level 1 covers 65,536 leaves.
+    let mut full = Tiles::<Blake3>::default();
+    for _ in 0..65_536 {
+        full.push(Hash([7; 32]));
+    }
+    for (size, count) in [(0, 257), (65_280, 2), (65_535, 2), (65_536, 0)] {
+        let mut tiles = full.clone();
+        tiles.forget_below(size);
+        assert_eq!(tiles.finished().count(), count, "{size}");
+    }
+}
+
+#[test]
 fn an_edge_of_the_wrong_shape_is_refused() {
     let mut tiles = Tiles::<Blake3>::default();
     for size in 1..=600_u64 {
