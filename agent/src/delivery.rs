@@ -19,6 +19,10 @@ pub const MAX_BATCH_EVENTS: usize = 200;
 /// Most bytes of events in one request; a single larger event still goes alone.
 pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
 
+/// By how much a batch may exceed the one before it. After a failure the first has one event: neither a
+/// service that is down nor one that has just come back is sent a MiB by every node.
+const BATCH_GROWTH: usize = 8;
+
 /// What one request came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
@@ -62,7 +66,8 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             Ok(events) => events,
             Err(error) => return Ok(self.disk_failed(clock.now(), &error)),
         };
-        let alone = matches!(events.as_slice(), [event] if event.header.kind == Kind::Heartbeat);
+        let alone = self.spool.pending() == 1
+            && events.first().is_some_and(|event| event.header.kind == Kind::Heartbeat);
         let before = clock.now();
         let response = network.send(request(&events, alone)).await;
         let now = clock.now();
@@ -119,7 +124,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             tracing::debug!(count = settled.count, waiting = self.spool.pending(), "delivered");
             self.backoff.succeed();
             self.retry_at = now.steady;
-            self.batch_events = MAX_BATCH_EVENTS;
+            self.batch_events = (self.batch_events * BATCH_GROWTH).min(self.batch_limit);
         }
         match settled.end {
             None if settled.count > 0 => Ok(Delivery::Settled(settled.count)),
@@ -137,7 +142,10 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         match verdict {
             Verdict::Never if count > 1 => {
                 // Which event is at fault shows when fewer are sent.
-                self.batch_events = if response.status == 413 { count / 2 } else { 1 };
+                if response.status == 413 {
+                    self.batch_limit = count / 2;
+                }
+                self.batch_events = if response.status == 413 { self.batch_limit } else { 1 };
                 Ok(self.later(now, response.retry_after, Why::Refused, &text))
             }
             verdict => self.act(now, verdict, &text, response.retry_after),
@@ -201,6 +209,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         self.retry_at = now.steady + delay;
         let (failures, retry_ms) = (self.backoff.failures(), delay.as_millis());
         if why == Why::Unavailable {
+            self.batch_events = 1;
             tracing::warn!(reason = text, failures, retry_ms, "not delivered");
         } else {
             tracing::error!(reason = text, failures, retry_ms, "not delivered");

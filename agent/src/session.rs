@@ -120,7 +120,10 @@ pub struct Session<D, E, S> {
     pub(crate) backoff: Backoff,
     reopenings: Backoff,
     reopened_at: Option<Duration>,
+    /// Events in the next request: few after a failure, more with each success.
     pub(crate) batch_events: usize,
+    /// Most events in a request, as far as the service has shown.
+    pub(crate) batch_limit: usize,
     pub(crate) clock_offset_ms: Option<i64>,
 }
 
@@ -165,6 +168,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             reopenings: Backoff::default(),
             reopened_at: None,
             batch_events: crate::delivery::MAX_BATCH_EVENTS,
+            batch_limit: crate::delivery::MAX_BATCH_EVENTS,
             clock_offset_ms: None,
         };
         session.set_interval(session.interval_secs);

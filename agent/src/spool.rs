@@ -25,9 +25,6 @@ pub const SPOOL_FILE: &str = "spool.log";
 /// Where a damaged spool is kept.
 pub const DAMAGED_FILE: &str = "spool.damaged";
 
-/// Acknowledged bytes that may stay in the file before it is rewritten without them.
-const COMPACT_BYTES: u64 = 64 * 1024;
-
 /// Bytes copied at a time.
 const COPY_BYTES: usize = 256 * 1024;
 
@@ -38,12 +35,14 @@ pub struct Limits {
     pub max_bytes: u64,
     /// Number of waiting events.
     pub max_events: usize,
+    /// Bytes of acknowledged events that may stay in the file before it is rewritten without them.
+    pub compact_bytes: u64,
 }
 
 impl Default for Limits {
     /// 64 MiB and 100,000 events: five weeks of heartbeats at 30 s.
     fn default() -> Self {
-        Self { max_bytes: 64 * 1024 * 1024, max_events: 100_000 }
+        Self { max_bytes: 64 * 1024 * 1024, max_events: 100_000, compact_bytes: 64 * 1024 }
     }
 }
 
@@ -226,7 +225,9 @@ impl Spool {
             }
         }
         self.note_acknowledged(disk);
-        if self.acknowledged_bytes > COMPACT_BYTES && self.acknowledged_bytes >= self.pending_bytes {
+        if self.acknowledged_bytes > self.limits.compact_bytes
+            && self.acknowledged_bytes >= self.pending_bytes
+        {
             self.compact(disk)?;
         }
         Ok(())

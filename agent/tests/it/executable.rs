@@ -1,0 +1,244 @@
+//! The executable against a server on loopback: exit codes, standard output, signals, two at once.
+
+use crate::ledger::Ledger;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use vaultmesh_agent::clock::{Clock as _, SystemClock};
+use vaultmesh_agent::network::Request;
+
+/// Serves a ledger until the process that tests it ends.
+struct Server {
+    ledger: Arc<Mutex<Ledger>>,
+    url: String,
+}
+
+fn serve() -> Server {
+    let ledger = Arc::new(Mutex::new(Ledger::new(SystemClock::start().now().wall)));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let shared = Arc::clone(&ledger);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let ledger = Arc::clone(&shared);
+            std::thread::spawn(move || while exchange(&stream, &ledger).is_some() {});
+        }
+    });
+    Server { ledger, url }
+}
+
+/// One request and its answer; `None` when the other side has gone.
+fn exchange(stream: &TcpStream, ledger: &Mutex<Ledger>) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let path = line.split(' ').nth(1)?.to_owned();
+    let mut length = 0;
+    loop {
+        line.clear();
+        reader.read_line(&mut line).ok()?;
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let body = (length > 0).then_some(("application/json", body));
+    let response = {
+        let mut ledger = ledger.lock().unwrap();
+        ledger.now = SystemClock::start().now().wall;
+        ledger.handle(&Request { path, body })
+    };
+    let head = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\n\r\n", response.status, response.body.len());
+    let mut stream = stream;
+    stream.write_all(&[head.as_bytes(), &response.body].concat()).ok()
+}
+
+fn agent(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vaultmesh-agent"));
+    command.args(args).env_clear().env("VAULTMESH_STATE_DIR", dir).stdin(Stdio::null());
+    command
+}
+
+fn run(dir: &Path, args: &[&str]) -> Output {
+    agent(dir, args).output().unwrap()
+}
+
+fn assert_code(output: &Output, code: i32, says: &str) {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{errors}");
+    assert!(errors.contains(says), "{errors}");
+}
+
+fn json(output: &Output) -> Value {
+    assert_code(output, 0, "");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// An agent in the background; it does not outlive the test.
+struct Running(Child);
+
+impl Running {
+    fn start(dir: &Path) -> Self {
+        let mut command = agent(dir, &["run", "--interval", "1", "--log", "error"]);
+        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    fn signal(mut self, signal: Signal) -> (ExitStatus, Duration) {
+        let begun = Instant::now();
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+        (self.0.wait().unwrap(), begun.elapsed())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_life_from_enrolment_to_a_signal() {
+    let server = serve();
+    let home = tempfile::tempdir().unwrap();
+    let dir = &home.path().join("state");
+    let token = server.ledger.lock().unwrap().token();
+
+    let enroll = || run(dir, &["enroll", "--url", &server.url, "--token", &token]);
+    let said = json(&enroll());
+    assert_eq!((&said["org"], &said["tenant"]), (&"acme".into(), &"prod".into()));
+    assert_eq!(said["ledger"], server.ledger.lock().unwrap().id.to_hex());
+    assert_eq!(json(&enroll()), said, "a second enrolment says the same");
+    let mode = |name: &str| std::fs::metadata(dir.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("node.key"), mode("spool.log")), (0o700, 0o600, 0o600));
+
+    let once = run(dir, &["run", "--once"]);
+    assert_code(&once, 0, "");
+    assert!(once.stdout.is_empty());
+    assert_eq!(server.ledger.lock().unwrap().log.len(), 1);
+    let status = json(&run(dir, &["status", "-o", "json"]));
+    assert_eq!((&status["node_id"], &status["key"]), (&said["node_id"], &said["key"]));
+    assert_eq!(
+        (&status["last_seq"], &status["spool_depth"], &status["dropped"]),
+        (&0.into(), &0.into(), &0.into())
+    );
+    assert_eq!(status["last_checkpoint"]["size"], 3);
+
+    for signal in [Signal::TERM, Signal::INT] {
+        let before = server.ledger.lock().unwrap().log.len();
+        let running = Running::start(dir);
+        until("three heartbeats", || server.ledger.lock().unwrap().log.len() >= before + 3);
+        assert_code(&run(dir, &["run", "--once"]), 1, "another agent works in");
+        assert_code(&enroll(), 1, "another agent works in");
+        json(&run(dir, &["status", "-o", "json"]));
+        let (ended, after) = running.signal(signal);
+        assert_eq!(ended.code(), Some(0));
+        assert!(after < Duration::from_secs(1), "{after:?}");
+    }
+    // And by the rudest signal: nothing is lost, nothing is sent twice.
+    let running = Running::start(dir);
+    std::thread::sleep(Duration::from_millis(300));
+    running.signal(Signal::KILL);
+    assert_code(&run(dir, &["run", "--once"]), 0, "");
+    let ledger = server.ledger.lock().unwrap();
+    let seqs: Vec<u64> = ledger.log.iter().map(|e| e.header.chain.unwrap().seq).collect();
+    assert_eq!(seqs, (0..seqs.len() as u64).collect::<Vec<_>>());
+    assert_eq!(ledger.problems, [""; 0]);
+    let last: Value = serde_json::from_str(&ledger.log.last().unwrap().payload.json).unwrap();
+    for field in ["load1_milli", "memory_total_bytes", "uptime_secs", "agent_rss_bytes"] {
+        assert!(last[field].is_u64(), "{last}");
+    }
+    assert_ne!(last["hostname"], "unknown");
+}
+
+#[test]
+fn a_ledger_that_lies_ends_the_agent() {
+    let server = serve();
+    let home = tempfile::tempdir().unwrap();
+    let dir = &home.path().join("state");
+    let token = server.ledger.lock().unwrap().token();
+    json(&run(dir, &["enroll", "--url", &server.url, "--token", &token]));
+    let backup = server.ledger.lock().unwrap().clone();
+    server.ledger.lock().unwrap().grow("lost");
+    assert_code(&run(dir, &["run", "--once"]), 0, "");
+    *server.ledger.lock().unwrap() = backup;
+    let mut running = Running::start(dir);
+    until("the agent ends", || running.0.try_wait().unwrap().is_some());
+    assert_eq!(running.0.wait().unwrap().code(), Some(1));
+    assert_code(&run(dir, &["run"]), 1, "stopped: ledger contradicts itself");
+    let status = json(&run(dir, &["status", "-o", "json"]));
+    assert_eq!(status["stopped"], "ledger contradicts itself");
+}
+
+#[test]
+fn exit_codes_say_what_went_wrong() {
+    let server = serve();
+    let home = tempfile::tempdir().unwrap();
+    let dir = &home.path().join("state");
+    let token = server.ledger.lock().unwrap().token();
+    let other = format!("vm1.{}.{}", "ab".repeat(32), "5e".repeat(32));
+    let enroll = |url: &str, token: &str| run(dir, &["enroll", "--url", url, "--token", token]);
+
+    assert_code(&run(dir, &[]), 2, "Usage");
+    assert_code(&run(dir, &["run", "--interval", "0"]), 2, "0");
+    assert_code(&run(dir, &["enroll", "--token", &token]), 2, "VAULTMESH_CC_URL");
+    assert_code(&run(dir, &["enroll", "--url", &server.url]), 2, "VAULTMESH_ENROLMENT_TOKEN");
+    assert_code(&enroll(&server.url, "secret"), 2, "vm1.");
+    assert_code(&enroll("ftp://somewhere", &token), 2, "ftp");
+    assert_code(&run(dir, &["run"]), 3, "enrol");
+    assert_code(&run(dir, &["status"]), 3, "not enrolled");
+    assert_code(&enroll("http://127.0.0.1:1", &token), 3, "no answer");
+    assert_code(&enroll(&server.url, &other), 1, "bad-token");
+    // The key that was made stays, and the node is enrolled with it.
+    json(&enroll(&server.url, &token));
+    assert_code(&enroll(&server.url, &other), 1, "enrolled with ledger");
+    let key = dir.join("node.key");
+    std::fs::set_permissions(&key, PermissionsExt::from_mode(0o644)).unwrap();
+    assert_code(&run(dir, &["run", "--once"]), 1, "0644");
+    std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(dir, PermissionsExt::from_mode(0o770)).unwrap();
+    assert_code(&run(dir, &["run", "--once"]), 1, "0770");
+    std::fs::set_permissions(dir, PermissionsExt::from_mode(0o700)).unwrap();
+    let elsewhere = agent(dir, &["run", "--once"])
+        .env("VAULTMESH_NODE_ID", "550e8400-e29b-41d4-a716-446655440000")
+        .output()
+        .unwrap();
+    assert_code(&elsewhere, 2, "VAULTMESH_NODE_ID");
+    let unreachable =
+        agent(dir, &["run", "--once"]).env("VAULTMESH_CC_URL", "http://127.0.0.1:1").output().unwrap();
+    assert_code(&unreachable, 3, "1 events wait");
+    assert_code(&run(dir, &["run", "--once"]), 0, "");
+    assert_eq!(server.ledger.lock().unwrap().log.len(), 2);
+}
+
+#[test]
+fn the_manual_and_the_completions() {
+    let home = tempfile::tempdir().unwrap();
+    let text = |args: &[&str]| {
+        let output = run(home.path(), args);
+        assert_code(&output, 0, "");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(text(&["man"]).contains("vaultmesh\\-agent"));
+    assert!(text(&["completions", "bash"]).contains("enroll"));
+    assert!(text(&["--help"]).contains("Exit codes"));
+    assert!(text(&["--version"]).starts_with("vaultmesh-agent "));
+}
