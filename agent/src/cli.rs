@@ -1,7 +1,13 @@
 //! The command line: help, man page and completions come from these definitions.
 
+use crate::commands::{self, Failure};
+use crate::config::Environment;
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing::Level;
 
 /// Reports this node's state to a VaultMesh ledger and checks every receipt.
 #[derive(Debug, Parser)]
@@ -91,4 +97,41 @@ pub(crate) enum Output {
     Text,
     /// One JSON object
     Json,
+}
+
+/// Runs the command line `arguments`, program name first, and returns the exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, everything else is a mistake.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let environment =
+        Environment::read(|name| std::env::var(name).ok()).map_err(|error| Failure::usage(&error))?;
+    let level = cli.log.or(environment.log).unwrap_or(Level::INFO);
+    let started = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .try_init();
+    // Another executable that runs this command line may have started the log already.
+    drop(started);
+    match cli.command {
+        Command::Enroll(args) => commands::enroll::run(args, &environment),
+        Command::Run(args) => commands::run::run(&args, &environment),
+        Command::Status(args) => commands::status::run(&args, &environment),
+        Command::Completions { shell } => commands::reference::completions(shell),
+        Command::Man => commands::reference::man(),
+    }
 }

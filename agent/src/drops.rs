@@ -41,7 +41,8 @@ impl Drops {
             .filter(|event| event.header.kind == Kind::ChainGap)
             .and_then(|event| serde_json::from_str::<ChainGap>(&event.payload.json).ok());
         if drops.run.is_some() && drops.run == reported {
-            drops.run = None;
+            // On the disk as well: the next event hides the one that reported it.
+            drops.reported(disk)?;
         }
         Ok(drops)
     }

@@ -9,8 +9,10 @@
 pub mod author;
 pub mod authority;
 pub mod backoff;
+pub mod cli;
 pub mod client;
 pub mod clock;
+mod commands;
 pub mod config;
 pub mod delivery;
 pub mod disk;

@@ -4,17 +4,17 @@ use super::{Failure, answer, runtime, state_dir};
 use crate::cli::Enroll;
 use serde_json::json;
 use std::io::Read as _;
-use vaultmesh_agent::client::HttpClient;
-use vaultmesh_agent::config::Environment;
-use vaultmesh_agent::disk::FileDisk;
-use vaultmesh_agent::enrol::{self, Enrolment};
-use vaultmesh_agent::entropy::SystemEntropy;
-use vaultmesh_agent::identity::{Identity, check_permissions};
-use vaultmesh_agent::lock::{StateLock, create_private_dir};
-use vaultmesh_agent::network::Network as _;
-use vaultmesh_agent::problem::Problem;
-use vaultmesh_agent::procfs::Root;
-use vaultmesh_agent::token::EnrolmentToken;
+use crate::client::HttpClient;
+use crate::config::Environment;
+use crate::disk::FileDisk;
+use crate::enrol::{self, Enrolment};
+use crate::entropy::SystemEntropy;
+use crate::identity::{Identity, check_permissions};
+use crate::lock::{StateLock, create_private_dir};
+use crate::network::Network as _;
+use crate::problem::Problem;
+use crate::procfs::Root;
+use crate::token::EnrolmentToken;
 
 /// Longest token that is read from standard input.
 const MAX_TOKEN_BYTES: u64 = 1024;

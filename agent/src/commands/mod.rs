@@ -9,12 +9,12 @@ use crate::cli::StateDir;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use vaultmesh_agent::client::ClientError;
-use vaultmesh_agent::config::{DEFAULT_STATE_DIR, Environment};
-use vaultmesh_agent::enrol::EnrolmentError;
-use vaultmesh_agent::identity::IdentityError;
-use vaultmesh_agent::lock::LockError;
-use vaultmesh_agent::session::{OpenError, SessionError, Stop};
+use crate::client::ClientError;
+use crate::config::{DEFAULT_STATE_DIR, Environment};
+use crate::enrol::EnrolmentError;
+use crate::identity::IdentityError;
+use crate::lock::LockError;
+use crate::session::{OpenError, SessionError, Stop};
 
 /// Why a command failed, and with which exit code.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 use super::{Failure, answer, state_dir};
 use crate::cli::{Output, Status as Args};
 use std::fmt::Write as _;
-use vaultmesh_agent::config::Environment;
-use vaultmesh_agent::disk::FileDisk;
-use vaultmesh_agent::status::Status;
+use crate::config::Environment;
+use crate::disk::FileDisk;
+use crate::status::Status;
 
 pub(crate) fn run(args: &Args, environment: &Environment) -> Result<(), Failure> {
     let status = Status::read(&FileDisk::new(&state_dir(&args.state, environment)))?;

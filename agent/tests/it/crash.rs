@@ -2,8 +2,8 @@
 
 use crate::node::{Agent, MINUTE, Node};
 use crate::world::{Chance, Fault, SimDisk, Still, World};
-use proofs::SigningKey;
-use spec::{Kind, Uuid};
+use spec::payload::ChainGap;
+use spec::{Event, Hash, Kind, Uuid};
 use std::rc::Rc;
 use std::time::Duration;
 use vaultmesh_agent::enrol::{self, Enrolment};
@@ -60,8 +60,16 @@ fn power_fails_at_every_operation() {
         let count = |kind: Kind| ledger.log.iter().filter(|e| e.header.kind == kind).count();
         assert!(count(Kind::Heartbeat) >= 12, "operation {operation}");
         forced += count(Kind::ChainOpen);
+        let gaps = ledger.log.iter().filter(|e| e.header.kind == Kind::ChainGap);
+        let mut heads: Vec<_> = gaps.map(gap_head).collect();
+        heads.sort_unstable();
+        assert!(heads.is_sorted_by(|a, b| a < b), "operation {operation}: a run was reported twice");
     }
     assert!(forced < 20, "{forced} new epochs: an unfinished line alone is no reason for one");
+}
+
+fn gap_head(event: &Event) -> Hash {
+    serde_json::from_str::<ChainGap>(&event.payload.json).unwrap().head
 }
 
 #[test]
@@ -88,18 +96,14 @@ fn a_failing_operation_stops_nothing_for_long() {
 
 /// Enrols as the command does: a key if there is none, then the chain, then the enrolment.
 fn enrol(world: &World, disk: &SimDisk, chance: &mut Chance) -> bool {
-    let identity = match Identity::load(disk) {
-        Ok(Some(identity)) => identity,
-        _ => {
-            let mut seed = [0; 32];
-            vaultmesh_agent::entropy::Entropy::fill(chance, &mut seed).unwrap();
-            let key = SigningKey::from_seed(&seed);
-            let identity = Identity { node_id: Uuid::v4([1; 16]), key };
-            if identity.store(disk).is_err() {
-                return false;
-            }
-            identity
+    let identity = if let Ok(Some(identity)) = Identity::load(disk) {
+        identity
+    } else {
+        let identity = Identity::generate(Some(Uuid::v4([1; 16])), chance).unwrap();
+        if identity.store(disk).is_err() {
+            return false;
         }
+        identity
     };
     if matches!(Enrolment::load(disk), Ok(Some(_))) {
         return true;

@@ -153,7 +153,7 @@ impl Network for &World {
     async fn send(&self, request: Request) -> Result<Response, NetworkError> {
         self.note(&request);
         self.pass(Duration::from_millis(20));
-        if self.steady.get() > self.end.get() + Duration::from_secs(60) {
+        if self.steady.get() > self.end.get() + Duration::from_mins(1) {
             std::future::pending::<()>().await;
         }
         let fault = (self.script.borrow_mut())(&request, self.steady.get());
