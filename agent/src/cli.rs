@@ -22,7 +22,7 @@ pub(crate) struct Cli {
 
     /// Least severe messages to log: error, warn, info, debug or trace [env: VAULTMESH_LOG]
     #[arg(long, global = true, value_name = "LEVEL")]
-    pub(crate) log: Option<tracing::Level>,
+    pub(crate) log: Option<Level>,
 }
 
 #[derive(Debug, Subcommand)]

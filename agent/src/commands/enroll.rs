@@ -2,8 +2,6 @@
 
 use super::{Failure, answer, runtime, state_dir};
 use crate::cli::Enroll;
-use serde_json::json;
-use std::io::Read as _;
 use crate::client::HttpClient;
 use crate::config::Environment;
 use crate::disk::FileDisk;
@@ -15,6 +13,8 @@ use crate::network::Network as _;
 use crate::problem::Problem;
 use crate::procfs::Root;
 use crate::token::EnrolmentToken;
+use serde_json::json;
+use std::io::Read as _;
 
 /// Longest token that is read from standard input.
 const MAX_TOKEN_BYTES: u64 = 1024;

@@ -6,15 +6,15 @@ pub(crate) mod run;
 pub(crate) mod status;
 
 use crate::cli::StateDir;
-use std::fmt::Display;
-use std::path::PathBuf;
-use std::process::ExitCode;
 use crate::client::ClientError;
 use crate::config::{DEFAULT_STATE_DIR, Environment};
 use crate::enrol::EnrolmentError;
 use crate::identity::IdentityError;
 use crate::lock::LockError;
 use crate::session::{OpenError, SessionError, Stop};
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// Why a command failed, and with which exit code.
 #[derive(Debug)]

@@ -2,8 +2,6 @@
 
 use super::{Failure, runtime, state_dir};
 use crate::cli::Run;
-use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use crate::client::HttpClient;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Environment;
@@ -16,6 +14,8 @@ use crate::identity::check_permissions;
 use crate::lock::StateLock;
 use crate::procfs::Root;
 use crate::session::{OpenError, Options, Session};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long the agent may take to end by itself after a signal. Whatever it is doing is safe to cut off.
 const GRACE: Duration = Duration::from_millis(800);

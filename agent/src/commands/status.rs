@@ -2,10 +2,10 @@
 
 use super::{Failure, answer, state_dir};
 use crate::cli::{Output, Status as Args};
-use std::fmt::Write as _;
 use crate::config::Environment;
 use crate::disk::FileDisk;
 use crate::status::Status;
+use std::fmt::Write as _;
 
 pub(crate) fn run(args: &Args, environment: &Environment) -> Result<(), Failure> {
     let status = Status::read(&FileDisk::new(&state_dir(&args.state, environment)))?;
