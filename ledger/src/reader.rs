@@ -3,7 +3,7 @@
 use crate::ids::OpenIds;
 use crate::index::{GroupLocation, Index, RowError};
 use crate::segment::{Next, next_group};
-use crate::storage::{Storage, StorageError};
+use crate::storage::{SegmentInfo, Storage, StorageError};
 use spec::entry::Record;
 use spec::{Kind, Name, Severity, Timestamp, Uuid};
 use std::sync::Arc;
@@ -48,6 +48,8 @@ pub struct Query {
     pub node: Option<Uuid>,
     /// Entries recorded at or after this time.
     pub since: Option<Timestamp>,
+    /// Entries recorded before this time.
+    pub until: Option<Timestamp>,
     /// Entries of at least this severity.
     pub min_severity: Option<Severity>,
     /// The first seq that counts.
@@ -76,6 +78,7 @@ impl Query {
             && (self.kinds.is_empty() || self.kinds.contains(&header.kind))
             && self.node.is_none_or(|node| header.subject_node() == Some(node))
             && self.since.is_none_or(|since| record.entry.position.recorded_at >= since)
+            && self.until.is_none_or(|until| record.entry.position.recorded_at < until)
             && self.min_severity.is_none_or(|least| header.severity.is_some_and(|s| s >= least))
     }
 
@@ -84,7 +87,10 @@ impl Query {
         if let Some(node) = self.node {
             return Some(vec![format!("node:{node}")]);
         }
-        (!self.kinds.is_empty()).then(|| self.kinds.iter().map(|kind| format!("kind:{kind}")).collect())
+        if !self.kinds.is_empty() {
+            return Some(self.kinds.iter().map(|kind| format!("kind:{kind}")).collect());
+        }
+        self.orgs.as_ref().map(|orgs| orgs.iter().map(|org| format!("org:{org}")).collect())
     }
 }
 
@@ -115,6 +121,13 @@ impl Reader {
         let mut query = query.clone();
         if let Some(since) = query.since {
             query.from = query.from.max(self.index.first_since(since, query.to)?);
+        }
+        if let Some(until) = query.until {
+            let end = self.index.first_since(until, query.to)?;
+            // Entries the index does not know yet may still be before that time.
+            if self.index.group_of(end)?.is_some() {
+                query.to = query.to.min(end);
+            }
         }
         let mut records = Vec::new();
         let mut at = if query.descending { query.to } else { query.from };
@@ -183,6 +196,21 @@ impl Reader {
             records.push(value);
         }
         Ok(records)
+    }
+
+    /// A document beside the log, such as `PROOFCHAIN.json`.
+    pub async fn document(&self, name: &str) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(self.storage.get(name).await?)
+    }
+
+    /// The segments as they lie in the store.
+    pub async fn segments(&self) -> Result<Vec<SegmentInfo>, ReadError> {
+        Ok(self.storage.segments().await?)
+    }
+
+    /// Up to `len` bytes of a segment from `offset`. Bytes behind the last commit line may not be durable.
+    pub async fn segment(&self, first: u64, offset: u64, len: usize) -> Result<Vec<u8>, ReadError> {
+        Ok(self.storage.read(first, offset, len).await?)
     }
 
     /// The ids of one whole segment, read from the log.
