@@ -1,0 +1,173 @@
+//! Who may do what: one matrix of roles and actions.
+
+use crate::problem::{FORBIDDEN, Problem, UNAUTHENTICATED};
+use ledger::state::LEDGER_ORG;
+use spec::payload::Role;
+use spec::{Name, PublicKey, Uuid};
+
+/// What a route lets its caller do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// See events, entries, keys and tokens' names.
+    Read,
+    /// Write notes.
+    WriteNote,
+    /// Write events of every kind that people write.
+    WriteEvent,
+    /// Make and end enrolment tokens.
+    ManageEnrolment,
+    /// Make and end API tokens.
+    ManageTokens,
+    /// Revoke keys.
+    GovernKeys,
+    /// Import events from elsewhere.
+    Import,
+    /// Download the log as it lies on disk; in the organisation `ledger` only.
+    Audit,
+    /// Make the ledger seal itself; in the organisation `ledger` only.
+    Seal,
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 9] = [
+        Self::Read,
+        Self::WriteNote,
+        Self::WriteEvent,
+        Self::ManageEnrolment,
+        Self::ManageTokens,
+        Self::GovernKeys,
+        Self::Import,
+        Self::Audit,
+        Self::Seal,
+    ];
+
+    /// The action in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::WriteNote => "write notes",
+            Self::WriteEvent => "write events",
+            Self::ManageEnrolment => "manage enrolment tokens",
+            Self::ManageTokens => "manage API tokens",
+            Self::GovernKeys => "govern keys",
+            Self::Import => "import events",
+            Self::Audit => "download the log",
+            Self::Seal => "seal the ledger",
+        }
+    }
+}
+
+/// The matrix.
+pub fn allows(role: Role, action: Action) -> bool {
+    match action {
+        Action::Read => true,
+        Action::WriteNote => matches!(role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin | Role::Support),
+        Action::WriteEvent | Action::ManageEnrolment => {
+            matches!(role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin)
+        }
+        Action::ManageTokens | Action::GovernKeys | Action::Import | Action::Seal => {
+            matches!(role, Role::OrgOwner | Role::OrgAdmin)
+        }
+        Action::Audit => matches!(role, Role::OrgOwner | Role::OrgAdmin | Role::Auditor),
+    }
+}
+
+/// How the asker was established.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PrincipalKind {
+    /// Not at all.
+    Anonymous,
+    /// By a JWT that a node signed with its key.
+    Node {
+        /// The node.
+        node: Uuid,
+        /// Its key.
+        key: PublicKey,
+        /// Its tenant.
+        tenant: Option<Name>,
+    },
+    /// By an API token.
+    Token(Uuid),
+    /// By access to the machine: the request came over the admin socket.
+    Admin,
+}
+
+/// Who is asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// How that was established.
+    pub kind: PrincipalKind,
+    /// The organisation it belongs to; `ledger` stands for all of them. None for the anonymous.
+    pub org: Option<Name>,
+    /// What it may do there; empty for nodes and the anonymous.
+    pub roles: Vec<Role>,
+}
+
+impl Principal {
+    /// Whoever shows nothing.
+    pub const ANONYMOUS: Self = Self { kind: PrincipalKind::Anonymous, org: None, roles: Vec::new() };
+
+    /// Whoever has access to the machine.
+    pub fn admin() -> Self {
+        let org = LEDGER_ORG.parse().ok();
+        Self { kind: PrincipalKind::Admin, org, roles: vec![Role::OrgOwner] }
+    }
+
+    /// What the log calls it.
+    pub fn id(&self) -> String {
+        match &self.kind {
+            PrincipalKind::Anonymous => "anonymous".to_owned(),
+            PrincipalKind::Node { node, .. } => format!("node:{node}"),
+            PrincipalKind::Token(id) => format!("token:{id}"),
+            PrincipalKind::Admin => "service:admin".to_owned(),
+        }
+    }
+
+    /// Whether it belongs to the organisation `ledger`, and so to all of them.
+    pub fn is_everywhere(&self) -> bool {
+        self.org.as_ref().is_some_and(|org| org.as_str() == LEDGER_ORG)
+    }
+
+    /// The one organisation it is bound to; `None` if it is bound to none.
+    pub fn bound_to(&self) -> Option<&Name> {
+        self.org.as_ref().filter(|org| org.as_str() != LEDGER_ORG)
+    }
+
+    /// Whether it may do something in some organisation.
+    pub fn may_somewhere(&self, action: Action) -> bool {
+        match self.kind {
+            PrincipalKind::Node { .. } => action == Action::Read,
+            _ => self.roles.iter().any(|role| allows(*role, action)),
+        }
+    }
+
+    /// Refuses what it may not do in any organisation.
+    pub fn require(&self, action: Action) -> Result<(), Problem> {
+        if self.kind == PrincipalKind::Anonymous {
+            return Err(Problem::new(UNAUTHENTICATED, "show an API token: Authorization: Bearer vmt1.…"));
+        }
+        if self.may_somewhere(action) {
+            return Ok(());
+        }
+        Err(Problem::new(FORBIDDEN, format!("your role does not let you {}", action.as_str())))
+    }
+
+    /// Refuses what it may not do in an organisation.
+    pub fn require_in(&self, action: Action, org: &Name) -> Result<(), Problem> {
+        self.require(action)?;
+        if self.is_everywhere() || self.org.as_ref() == Some(org) {
+            return Ok(());
+        }
+        Err(Problem::new(FORBIDDEN, format!("you do not belong to the organisation {org}")))
+    }
+
+    /// Refuses what only the organisation `ledger` may do.
+    pub fn require_everywhere(&self, action: Action) -> Result<(), Problem> {
+        self.require(action)?;
+        if self.is_everywhere() {
+            return Ok(());
+        }
+        Err(Problem::new(FORBIDDEN, format!("only the organisation ledger may {}", action.as_str())))
+    }
+}

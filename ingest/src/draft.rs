@@ -1,0 +1,133 @@
+//! Drafts: what the service signs for people, bots and imports.
+//!
+//! ```text
+//! {"id":"…","kind":"note","node_id":"…","org":"acme","payload":{"text":"…"},"severity":"info",
+//!  "tenant":"prod","ts":"2026-11-21T20:42:00Z"}
+//! ```
+//!
+//! `kind` and `payload` are always there; `org` may be left out by a token of one organisation. With an
+//! `id` the draft can be sent again: the same draft becomes the same event.
+
+use crate::access::{Action, Principal, PrincipalKind};
+use crate::problem::{INVALID, Problem, UNAUTHENTICATED, internal};
+use crate::strict::{StrictValue, present};
+use ledger::admission::Code;
+use ledger::service::{Draft, DraftError};
+use serde::Deserialize;
+use spec::kind::Speaker;
+use spec::time::parse_rfc3339;
+use spec::{Author, Kind, Name, Via};
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// A draft as it arrives.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with the members of a draft")]
+pub(crate) struct DraftBody {
+    kind: String,
+    pub(crate) payload: StrictValue,
+    #[serde(default, deserialize_with = "present")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    node_id: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    org: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    severity: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    tenant: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) ts: Option<String>,
+}
+
+impl DraftBody {
+    /// The draft of a principal who writes under its own name.
+    pub(crate) fn of_principal(self, principal: &Principal) -> Result<Draft, Problem> {
+        let (author, via) = speaker(principal)?;
+        let draft = self.typed(author, via, principal.bound_to())?;
+        if draft.kind.info().speaker != Speaker::Anyone {
+            let detail = format!("events of kind {} have a route of their own, or are not for you to say", draft.kind);
+            return Err(Problem::of_code(Code::NotAllowed).detailed(detail).pointer("/kind"));
+        }
+        let action = if draft.kind == Kind::Note { Action::WriteNote } else { Action::WriteEvent };
+        principal.require_in(action, &draft.org)?;
+        Ok(draft)
+    }
+
+    /// The draft with every member read; `org` is that of whoever is bound to one.
+    pub(crate) fn typed(self, author: Author, via: Via, org: Option<&Name>) -> Result<Draft, Problem> {
+        let org = match (self.org, org) {
+            (Some(org), _) => member("/org", &org)?,
+            (None, Some(org)) => org.clone(),
+            (None, None) => return Err(invalid("/org", "name the organisation")),
+        };
+        let id: Option<spec::Uuid> = optional("/id", self.id.as_deref())?;
+        if id.is_some_and(|id| id.version() != 7) {
+            return Err(invalid("/id", "expected a UUID of version 7"));
+        }
+        let ts = match self.ts {
+            None => None,
+            Some(ts) => Some(parse_rfc3339(&ts).ok_or_else(|| invalid("/ts", "expected a time of RFC 3339"))?),
+        };
+        Ok(Draft {
+            author,
+            via,
+            kind: member("/kind", &self.kind)?,
+            org,
+            tenant: optional("/tenant", self.tenant.as_deref())?,
+            node_id: optional("/node_id", self.node_id.as_deref())?,
+            severity: optional("/severity", self.severity.as_deref())?,
+            ts,
+            id,
+            payload: self.payload.0,
+        })
+    }
+}
+
+/// The author a principal writes as, and how that was established.
+pub(crate) fn speaker(principal: &Principal) -> Result<(Author, Via), Problem> {
+    let unauthenticated = || {
+        let detail = "sign the event, or show an API token: Authorization: Bearer vmt1.…";
+        Problem::new(UNAUTHENTICATED, detail)
+    };
+    match &principal.kind {
+        PrincipalKind::Token(id) => {
+            let via = Via { method: name("token")?, subject: Some(name(&id.to_string())?) };
+            Ok((Author::Token(*id), via))
+        }
+        PrincipalKind::Admin => {
+            Ok((Author::Service(name("admin")?), Via { method: name("admin")?, subject: None }))
+        }
+        PrincipalKind::Anonymous | PrincipalKind::Node { .. } => Err(unauthenticated()),
+    }
+}
+
+/// A name that is one.
+pub(crate) fn name(text: &str) -> Result<Name, Problem> {
+    text.parse().map_err(internal)
+}
+
+/// A member of the body that is read from text.
+pub(crate) fn member<T: FromStr<Err: Display>>(pointer: &str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|e| invalid(pointer, e))
+}
+
+fn optional<T: FromStr<Err: Display>>(pointer: &str, text: Option<&str>) -> Result<Option<T>, Problem> {
+    text.map(|text| member(pointer, text)).transpose()
+}
+
+/// A member of the body that is not what it should be.
+pub(crate) fn invalid(pointer: &str, problem: impl Display) -> Problem {
+    Problem::new(INVALID, format!("{pointer}: {problem}")).pointer(pointer)
+}
+
+impl From<DraftError> for Problem {
+    fn from(error: DraftError) -> Self {
+        let code = match &error {
+            DraftError::Canonical(_) | DraftError::Payload(_) => Code::BadPayload,
+            DraftError::TooLarge(_) => Code::TooLarge,
+            DraftError::Random(_) => return internal(error),
+        };
+        Self::of_code(code).detailed(error.to_string()).pointer("/payload")
+    }
+}

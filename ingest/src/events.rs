@@ -1,0 +1,302 @@
+//! `POST /api/events`: one event, an array, or NDJSON; signed, or drafts.
+//!
+//! ```text
+//! one     201 new, 200 duplicate    <receipt with checkpoint>
+//! batch   201 all new, 200 all duplicates, 207 otherwise
+//!         {"results":[{"index":0,"status":201,"receipt":{…}},{"index":1,"status":409,"problem":{…}}],
+//!          "checkpoint":"<note>"}
+//! ```
+
+use crate::access::{Principal, PrincipalKind};
+use crate::answer;
+use crate::app::Inner;
+use crate::body::Media;
+use crate::bucket::Subject;
+use crate::dispatch::{Call, too_many};
+use crate::incoming::{self, Incoming};
+use crate::limits::MAX_INLINE_PARSE_BYTES;
+use crate::problem::{BAD_JSON, Problem, internal};
+use crate::query_string::QueryString;
+use crate::receipt::{RECEIPT_BYTES, write_receipt};
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use ledger::admission::Code;
+use ledger::{AppendOptions, Appended, Outcome, Receipt};
+use spec::canonical::{write_string, write_u64};
+use spec::{Event, PublicKey};
+use std::collections::BTreeMap;
+
+/// `POST /api/events`.
+pub(crate) async fn post(call: Call) -> Result<Response<Body>, Problem> {
+    let inclusion = QueryString::read(call.query(), &["inclusion"])?.flag("inclusion")?;
+    if call.media == Media::Json && !incoming::is_array(&call.body) {
+        return match Incoming::read(&call.body)? {
+            Incoming::Signed(event) => one_signed(&call.app, event).await,
+            Incoming::Draft(draft) => {
+                let event = call.app.ledger.sign(&draft.of_principal(&call.principal)?)?;
+                one_own(&call, event).await
+            }
+        };
+    }
+    let batch = if call.body.len() > MAX_INLINE_PARSE_BYTES {
+        let (body, media, principal) = (call.body.clone(), call.media, call.principal.clone());
+        call.blocking(move |app| Batch::read(app, &body, media, &principal)).await?
+    } else {
+        Batch::read(&call.app, &call.body, call.media, &call.principal)?
+    };
+    batch.append(&call, inclusion).await
+}
+
+/// Appends one event that carries its author's signature.
+pub(crate) async fn one_signed(app: &Inner, event: Event) -> Result<Response<Body>, Problem> {
+    let (receipt, appended) = append_signed(app, event).await?;
+    Ok(one(&receipt, &appended.checkpoint))
+}
+
+/// Appends one signed event and accounts for it.
+pub(crate) async fn append_signed(app: &Inner, event: Event) -> Result<(Receipt, Appended), Problem> {
+    let key = event.header.key;
+    app.check_known(&key)?;
+    app.check_limit(&key)?;
+    let appended = app.ledger.append(vec![event], AppendOptions { inclusion: true }).await?;
+    app.charge_outcomes(&[key], &appended.outcomes);
+    only(appended)
+}
+
+/// Appends one event that this service has just signed.
+pub(crate) async fn append_own(app: &Inner, event: Event) -> Result<(Receipt, Appended), Problem> {
+    let appended = app.ledger.append_own(vec![event], AppendOptions { inclusion: true }).await?;
+    only(appended)
+}
+
+async fn one_own(call: &Call, event: Event) -> Result<Response<Body>, Problem> {
+    call.app.check_principal(&call.principal)?;
+    let (receipt, appended) = append_own(&call.app, event).await?;
+    call.app.charge_principal(&call.principal, 1);
+    Ok(one(&receipt, &appended.checkpoint))
+}
+
+fn one(receipt: &Receipt, checkpoint: &str) -> Response<Body> {
+    let mut out =
+        Vec::with_capacity(RECEIPT_BYTES + receipt.inclusion.len() * 67 + checkpoint.len() * 5 / 4);
+    write_receipt(receipt, Some(checkpoint), &mut out);
+    answer::json(status_of(receipt), out)
+}
+
+/// 201 for what is new, 200 for what was there.
+pub(crate) fn status_of(receipt: &Receipt) -> StatusCode {
+    if receipt.duplicate { StatusCode::OK } else { StatusCode::CREATED }
+}
+
+/// The one outcome of an append of one event.
+fn only(mut appended: Appended) -> Result<(Receipt, Appended), Problem> {
+    let receipt = result_of(appended.outcomes.pop())?;
+    Ok((receipt, appended))
+}
+
+/// The events of one request, and what is wrong with those that are none.
+#[derive(Debug, Default)]
+struct Batch {
+    events: Vec<Event>,
+    /// Whether this service has signed the events itself.
+    own: bool,
+    /// Per element of the request: what is wrong with it, or `None` for the next of `events`.
+    slots: Vec<Option<Problem>>,
+}
+
+impl Batch {
+    fn read(app: &Inner, body: &[u8], media: Media, principal: &Principal) -> Result<Self, Problem> {
+        let elements = match media {
+            Media::Json => incoming::elements(body)?,
+            Media::Ndjson => incoming::lines(body)?,
+        };
+        if elements.is_empty() {
+            return Err(Problem::new(BAD_JSON, "a batch has at least one event"));
+        }
+        let (mut batch, mut drafts) = (Self::default(), Vec::new());
+        for element in elements {
+            let slot = match Incoming::read(element) {
+                Ok(Incoming::Signed(event)) => {
+                    let known = app.check_known(&event.header.key).err();
+                    if known.is_none() {
+                        batch.events.push(event);
+                    }
+                    known
+                }
+                Ok(Incoming::Draft(draft)) => {
+                    match draft.of_principal(principal).and_then(|d| Ok(app.ledger.sign(&d)?)) {
+                        Ok(event) => {
+                            drafts.push(event);
+                            None
+                        }
+                        Err(problem) => Some(problem),
+                    }
+                }
+                Err(problem) => Some(problem),
+            };
+            batch.slots.push(slot);
+        }
+        if !drafts.is_empty() {
+            if !batch.events.is_empty() {
+                return Err(Problem::new(BAD_JSON, "a batch has signed events or drafts, not both"));
+            }
+            batch.events = drafts;
+            batch.own = true;
+        }
+        Ok(batch)
+    }
+
+    async fn append(self, call: &Call, inclusion: bool) -> Result<Response<Body>, Problem> {
+        let (app, options) = (&*call.app, AppendOptions { inclusion });
+        let appended = if self.events.is_empty() {
+            None
+        } else if self.own {
+            app.check_principal(&call.principal)?;
+            let appended = app.ledger.append_own(self.events, options).await?;
+            app.charge_principal(&call.principal, appended.outcomes.len());
+            Some(appended)
+        } else {
+            let keys: Vec<PublicKey> = self.events.iter().map(|event| event.header.key).collect();
+            let mut distinct = keys.clone();
+            distinct.sort_unstable();
+            distinct.dedup();
+            distinct.iter().try_for_each(|key| app.check_limit(key))?;
+            let appended = app.ledger.append(self.events, options).await?;
+            app.charge_outcomes(&keys, &appended.outcomes);
+            Some(appended)
+        };
+        Ok(answer_batch(app, call.address.as_ref(), self.slots, appended))
+    }
+}
+
+/// Writes the results in the order of the request.
+pub(crate) fn answer_batch(
+    app: &Inner,
+    address: Option<&Subject>,
+    slots: Vec<Option<Problem>>,
+    appended: Option<Appended>,
+) -> Response<Body> {
+    let (outcomes, checkpoint) = match appended {
+        Some(appended) => (appended.outcomes, appended.checkpoint),
+        None => (Vec::new(), app.ledger.head().borrow().note.clone()),
+    };
+    let path = outcomes.iter().find_map(|outcome| match outcome {
+        Outcome::Recorded(receipt) => Some(receipt.inclusion.len() * 67),
+        Outcome::Refused { .. } => None,
+    });
+    let each = RECEIPT_BYTES + path.unwrap_or_default();
+    let mut out = Vec::with_capacity(slots.len() * each + checkpoint.len() * 2 + 64);
+    let (mut new, mut duplicate, mut refused, mut unauthenticated) = (0, 0, 0, 0);
+    let mut outcomes = outcomes.into_iter();
+    out.extend_from_slice(b"{\"results\":[");
+    for (index, slot) in slots.into_iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"{\"index\":" } else { b",{\"index\":" });
+        write_u64(index as u64, &mut out);
+        let result = match slot {
+            Some(problem) => Err(problem),
+            None => result_of(outcomes.next()),
+        };
+        match result {
+            Ok(receipt) => {
+                *(if receipt.duplicate { &mut duplicate } else { &mut new }) += 1;
+                write_recorded(&receipt, &mut out);
+            }
+            Err(problem) => {
+                refused += 1;
+                unauthenticated += usize::from(problem.status() == StatusCode::UNAUTHORIZED);
+                write_problem(app, problem.index(index), &mut out);
+            }
+        }
+    }
+    if let Some(address) = address {
+        app.failures.charge(*address, unauthenticated);
+    }
+    out.extend_from_slice(b"],\"checkpoint\":");
+    write_string(&checkpoint, &mut out);
+    out.push(b'}');
+    let status = match (new, duplicate, refused) {
+        (_, 0, 0) => StatusCode::CREATED,
+        (0, _, 0) => StatusCode::OK,
+        _ => StatusCode::MULTI_STATUS,
+    };
+    answer::json(status, out)
+}
+
+fn result_of(outcome: Option<Outcome>) -> Result<Receipt, Problem> {
+    match outcome {
+        Some(Outcome::Recorded(receipt)) => Ok(receipt),
+        Some(Outcome::Refused { refused, recorded }) => Err(Problem::refused(&refused, recorded)),
+        None => Err(internal("the ledger said nothing of an event")),
+    }
+}
+
+fn write_recorded(receipt: &Receipt, out: &mut Vec<u8>) {
+    out.extend_from_slice(if receipt.duplicate { b",\"status\":200" } else { b",\"status\":201" });
+    out.extend_from_slice(b",\"receipt\":");
+    write_receipt(receipt, None, out);
+    out.push(b'}');
+}
+
+fn write_problem(app: &Inner, problem: Problem, out: &mut Vec<u8>) {
+    app.metrics.refusal(problem.code());
+    out.extend_from_slice(b",\"status\":");
+    write_u64(problem.status().as_u16().into(), out);
+    out.extend_from_slice(b",\"problem\":");
+    problem.write(out);
+    out.push(b'}');
+}
+
+impl Inner {
+    /// Refuses a key that was never introduced, without spending a signature check on it.
+    fn check_known(&self, key: &PublicKey) -> Result<(), Problem> {
+        let known = self.ledger.directory(|directory| directory.keys.contains_key(key));
+        if known { Ok(()) } else { Err(Problem::of_code(Code::UnknownKey)) }
+    }
+
+    fn check_limit(&self, key: &PublicKey) -> Result<(), Problem> {
+        match self.identities.wait_secs(&Subject::Key(*key)) {
+            Some(secs) => Err(too_many("signed with this key", secs)),
+            None => Ok(()),
+        }
+    }
+
+    /// Charges each key for what it has really signed and what was not in the ledger before.
+    fn charge_outcomes(&self, keys: &[PublicKey], outcomes: &[Outcome]) {
+        let mut spent: BTreeMap<&PublicKey, usize> = BTreeMap::new();
+        for (key, outcome) in keys.iter().zip(outcomes) {
+            let costs = match outcome {
+                Outcome::Recorded(receipt) => !receipt.duplicate,
+                Outcome::Refused { refused, .. } => {
+                    !matches!(refused.code, Code::UnknownKey | Code::BadSignature)
+                }
+            };
+            *spent.entry(key).or_default() += usize::from(costs);
+        }
+        for (key, count) in spent {
+            self.identities.charge(Subject::Key(*key), count);
+        }
+    }
+
+    /// Refuses a token that has spent all it may.
+    pub(crate) fn check_principal(&self, principal: &Principal) -> Result<(), Problem> {
+        let Some(subject) = subject_of(principal) else { return Ok(()) };
+        match self.identities.wait_secs(&subject) {
+            Some(secs) => Err(too_many("with these credentials", secs)),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn charge_principal(&self, principal: &Principal, count: usize) {
+        if let Some(subject) = subject_of(principal) {
+            self.identities.charge(subject, count);
+        }
+    }
+}
+
+fn subject_of(principal: &Principal) -> Option<Subject> {
+    match &principal.kind {
+        PrincipalKind::Token(id) => Some(Subject::Token(*id)),
+        PrincipalKind::Node { key, .. } => Some(Subject::Key(*key)),
+        PrincipalKind::Anonymous | PrincipalKind::Admin => None,
+    }
+}

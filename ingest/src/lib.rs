@@ -1,0 +1,38 @@
+//! The ledger over HTTP: who asks, what is admitted, receipts, proofs, limits.
+//!
+//! [`App`] is a ledger's HTTP side; [`serve`] runs it on listeners it is given until it is told to stop.
+//! One table ([`routes::ROUTES`]) names every route with who may use it; one matrix ([`access::allows`])
+//! says what each role may do; one form ([`problem::Problem`]) answers every refusal. The crate prints
+//! nothing, ends no process and keeps no state beside the ledger that a restart would lose. The normative
+//! text is `spec/api.md`.
+
+pub mod access;
+mod answer;
+mod app;
+pub mod body;
+mod bucket;
+mod connection;
+mod dispatch;
+mod draft;
+mod events;
+mod heartbeat;
+mod incoming;
+mod jwt;
+pub mod limits;
+mod metrics;
+mod principal;
+pub mod problem;
+mod public;
+mod query_string;
+mod receipt;
+mod register;
+pub mod routes;
+mod server;
+mod strict;
+
+pub use access::{Action, Principal, PrincipalKind};
+pub use app::{App, Config};
+pub use limits::Limits;
+pub use principal::Peer;
+pub use problem::Problem;
+pub use server::{Listeners, serve};

@@ -1,0 +1,322 @@
+//! Problem details (RFC 9457): the one form of every refusal.
+//!
+//! ```text
+//! {"code":"chain-gap","detail":"…","expected":{"epoch":"…","prev":"…","seq":7},"recorded":false,
+//!  "status":409,"title":"…","type":"/problems/chain-gap"}
+//! ```
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use ledger::AppendError;
+use ledger::admission::{Code, Expected, Refused, Trace};
+use serde::Serialize;
+use spec::{Epoch, EventError, Hash};
+
+/// A kind of problem: its stable code, its status, and what it means in general.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The stable code.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What it means, whatever the request.
+    pub title: &'static str,
+}
+
+macro_rules! rows {
+    ($($name:ident $code:literal $status:literal $title:literal;)*) => {
+        $(
+            #[doc = $title]
+            pub const $name: Row = Row { code: $code, status: $status, title: $title };
+        )*
+        /// Every problem of the HTTP side itself; those of admission stand in [`Code`].
+        pub const ROWS: &[Row] = &[$($name),*];
+    };
+}
+
+rows! {
+    NOT_CANONICAL "not-canonical" 400 "The bytes are not canonical JSON";
+    BAD_EVENT "bad-event" 400 "This is not an event";
+    PAYLOAD_HASH "payload-hash" 400 "payload_hash is not the hash of the payload under its salt";
+    BAD_JSON "bad-json" 400 "The body is not the JSON this route takes";
+    BAD_QUERY "bad-query" 400 "A query parameter is unknown or malformed";
+    BAD_PATH "bad-path" 400 "A part of the path is malformed";
+    UNEXPECTED_BODY "unexpected-body" 400 "This route takes no body";
+    UNAUTHENTICATED "unauthenticated" 401 "Who is asking is not established";
+    FORBIDDEN "forbidden" 403 "Whoever is asking may not do this";
+    NOT_FOUND "not-found" 404 "There is nothing here";
+    METHOD_NOT_ALLOWED "method-not-allowed" 405 "This path takes other methods";
+    TIMEOUT "timeout" 408 "The request took too long to arrive";
+    CONFLICT "conflict" 409 "This cannot be done in the present state";
+    TOO_LARGE "too-large" 413 "The request exceeds a limit";
+    UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" 415 "This route takes another media type";
+    WRONG_KIND "wrong-kind" 422 "This route takes events of another kind";
+    INVALID "invalid" 422 "A value is not one this route takes";
+    RATE_LIMITED "rate-limited" 429 "Too many requests";
+    INTERNAL "internal" 500 "The service failed";
+    QUEUE_FULL "queue-full" 503 "The ledger has more to do than it may hold; nothing was written";
+    POISONED "poisoned" 503 "The ledger stopped after a failed write";
+    UNAVAILABLE "unavailable" 503 "The service is stopping";
+}
+
+/// Seconds after which a request that was refused for want of room may be sent again.
+const RETRY_SECS: u64 = 1;
+
+/// Seconds to wait for a ledger that has to be reopened.
+const POISONED_RETRY_SECS: u64 = 30;
+
+/// Why a request, or one event of it, is refused.
+#[derive(Debug, Clone)]
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
+    row: Row,
+    detail: String,
+    field: Option<String>,
+    pointer: Option<String>,
+    index: Option<usize>,
+    expected: Option<Expected>,
+    recorded: bool,
+    retry_after_secs: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<Place>,
+    #[serde(skip_serializing_if = "is_false")]
+    recorded: bool,
+}
+
+#[derive(Serialize)]
+struct Place {
+    epoch: Epoch,
+    seq: u64,
+    prev: Hash,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Problem {
+    /// A problem of a kind, with what is wrong this time.
+    pub fn new(row: Row, detail: impl Into<String>) -> Self {
+        let parts = Parts {
+            row,
+            detail: detail.into(),
+            field: None,
+            pointer: None,
+            index: None,
+            expected: None,
+            recorded: false,
+            retry_after_secs: None,
+        };
+        Self(Box::new(parts))
+    }
+
+    /// Says in other words what is wrong this time.
+    #[must_use]
+    pub fn detailed(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = detail.into();
+        self
+    }
+
+    /// Names the query parameter or header at fault.
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.0.field = Some(field.into());
+        self
+    }
+
+    /// Names the member of the body at fault by JSON pointer (RFC 6901).
+    #[must_use]
+    pub fn pointer(mut self, pointer: impl Into<String>) -> Self {
+        self.0.pointer = Some(pointer.into());
+        self
+    }
+
+    /// Names the event of a batch, from 0.
+    #[must_use]
+    pub fn index(mut self, index: usize) -> Self {
+        self.0.index = Some(index);
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, secs: u64) -> Self {
+        self.0.retry_after_secs = Some(secs);
+        self
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        self.0.row.code
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Appends the document.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let parts = &*self.0;
+        let document = Document {
+            r#type: format!("/problems/{}", parts.row.code),
+            title: parts.row.title,
+            status: parts.row.status,
+            detail: &parts.detail,
+            code: parts.row.code,
+            field: parts.field.as_deref(),
+            pointer: parts.pointer.as_deref(),
+            index: parts.index,
+            // A chain without an open epoch begins at 0 with the introduction; its author knows both.
+            expected: parts.expected.and_then(|e| Some(Place { epoch: e.epoch?, seq: e.seq, prev: e.prev })),
+            recorded: parts.recorded,
+        };
+        // Texts and numbers always have a JSON form.
+        let _ = serde_json::to_writer(out, &document);
+    }
+
+    /// The answer.
+    pub fn into_response(self) -> Response<Body> {
+        let mut body = Vec::with_capacity(256);
+        self.write(&mut body);
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(secs) = self.0.retry_after_secs {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        }
+        if self.status() == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+
+    /// What became of an event that the ledger refused.
+    pub fn refused(refused: &Refused, recorded: Option<u64>) -> Self {
+        let code = refused.code;
+        let mut problem =
+            Self::new(Row { code: code.as_str(), status: status_of(code), title: code.detail() }, &*refused.detail);
+        if matches!(code, Code::ChainGap | Code::ChainFork | Code::Blocked | Code::EpochClosed) {
+            problem.0.expected = refused.expected;
+        }
+        problem.0.recorded = recorded.is_some() && refused.trace == Trace::Refusal;
+        problem
+    }
+
+    /// A refusal that needs no position to be decided.
+    pub fn of_code(code: Code) -> Self {
+        Self::new(Row { code: code.as_str(), status: status_of(code), title: code.detail() }, code.detail())
+    }
+}
+
+/// Every code of admission.
+pub const ADMISSION_CODES: [Code; 27] = [
+    Code::UnknownKey,
+    Code::KeyRevoked,
+    Code::WrongUse,
+    Code::AuthorMismatch,
+    Code::ForeignLedger,
+    Code::BadSignature,
+    Code::DuplicateId,
+    Code::IdTime,
+    Code::EpochClosed,
+    Code::TooManyEpochs,
+    Code::ChainFork,
+    Code::ChainGap,
+    Code::Blocked,
+    Code::BadPayload,
+    Code::NotAllowed,
+    Code::WrongOrg,
+    Code::WrongTenant,
+    Code::TokenUnknown,
+    Code::TokenExpired,
+    Code::TokenRevoked,
+    Code::TokenExhausted,
+    Code::KeyInUse,
+    Code::AuthorTaken,
+    Code::BadKey,
+    Code::BadPossession,
+    Code::BadAuthority,
+    Code::TooLarge,
+];
+
+/// The status of each code of admission.
+pub fn status_of(code: Code) -> u16 {
+    match code {
+        Code::UnknownKey | Code::BadSignature | Code::TokenUnknown => 401,
+        Code::KeyRevoked
+        | Code::WrongUse
+        | Code::AuthorMismatch
+        | Code::NotAllowed
+        | Code::WrongOrg
+        | Code::WrongTenant
+        | Code::TokenExpired
+        | Code::TokenRevoked
+        | Code::TokenExhausted
+        | Code::BadAuthority => 403,
+        Code::DuplicateId
+        | Code::EpochClosed
+        | Code::TooManyEpochs
+        | Code::ChainFork
+        | Code::ChainGap
+        | Code::Blocked
+        | Code::KeyInUse
+        | Code::AuthorTaken => 409,
+        Code::TooLarge => 413,
+        Code::ForeignLedger | Code::IdTime | Code::BadPayload | Code::BadKey | Code::BadPossession => 422,
+    }
+}
+
+impl From<EventError> for Problem {
+    fn from(error: EventError) -> Self {
+        let row = match &error {
+            EventError::TooLarge { .. } => TOO_LARGE,
+            EventError::Canonical(_) => NOT_CANONICAL,
+            EventError::PayloadHash => PAYLOAD_HASH,
+            EventError::Shape(_) | EventError::Missing(_) | EventError::Field { .. } => BAD_EVENT,
+        };
+        let problem = Self::new(row, error.to_string());
+        match error.pointer() {
+            Some(pointer) => problem.pointer(pointer),
+            None => problem,
+        }
+    }
+}
+
+impl From<AppendError> for Problem {
+    fn from(error: AppendError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AppendError::Full => Self::new(QUEUE_FULL, detail).retry_after(RETRY_SECS),
+            AppendError::Poisoned(_) => Self::new(POISONED, detail).retry_after(POISONED_RETRY_SECS),
+            AppendError::Refused(code) => Self::of_code(code),
+            AppendError::Closed => Self::new(UNAVAILABLE, detail).retry_after(POISONED_RETRY_SECS),
+        }
+    }
+}
+
+/// A failure of the service; the cause goes to the log, not to the caller.
+pub(crate) fn internal(error: impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "a request failed");
+    Problem::new(INTERNAL, "the cause is in the service's log")
+}

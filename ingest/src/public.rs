@@ -1,0 +1,159 @@
+//! What everyone may see: health, metrics, the checkpoint, proofs, the ledger's keys.
+
+use crate::answer;
+use crate::app::Inner;
+use crate::dispatch::Call;
+use crate::problem::{NOT_FOUND, POISONED, Problem, UNAVAILABLE, internal};
+use crate::query_string::{QueryString, bad};
+use crate::receipt::{write_hash, write_hashes};
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use spec::canonical::write_u64;
+use std::sync::atomic::Ordering;
+
+/// `GET /healthz`: the process answers.
+pub(crate) async fn healthz(_: Call) -> Result<Response<Body>, Problem> {
+    Ok(answer::text(StatusCode::OK, "ok\n"))
+}
+
+/// `GET /readyz`: the ledger takes events.
+pub(crate) async fn readyz(call: Call) -> Result<Response<Body>, Problem> {
+    if let Some(reason) = call.app.ledger.poisoned() {
+        return Err(Problem::new(POISONED, reason).retry_after(30));
+    }
+    if call.app.draining.load(Ordering::Acquire) {
+        return Err(Problem::new(UNAVAILABLE, "the service is stopping").retry_after(30));
+    }
+    Ok(answer::text(StatusCode::OK, "ready\n"))
+}
+
+/// `GET /metrics`.
+pub(crate) async fn metrics(call: Call) -> Result<Response<Body>, Problem> {
+    let text = call.blocking(|app| Ok(crate::metrics::render(app))).await?;
+    Ok(answer::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", Body::from(text)))
+}
+
+/// `GET /ROOT.txt` and `GET /api/ledger/checkpoint`: the newest checkpoint.
+pub(crate) async fn checkpoint(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let note = call.app.ledger.head().borrow().note.to_string();
+    Ok(answer::text(StatusCode::OK, note))
+}
+
+/// `GET /api/ledger`.
+pub(crate) async fn ledger(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let ledger = &call.app.ledger;
+    let size = ledger.head().borrow().size;
+    let value = json!({
+        "ledger": ledger.id(), "origin": ledger.origin(), "log_vkey": ledger.log_vkey(), "size": size,
+    });
+    Ok(answer::value(StatusCode::OK, &value))
+}
+
+#[derive(Serialize)]
+struct Authority<'a> {
+    authority: &'a [Box<RawValue>],
+}
+
+/// `GET /api/ledger/authority`: genesis and every change of the ledger's keys.
+pub(crate) async fn authority(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let records = call.reading(|app| async move { app.authority().await }).await?;
+    Ok(answer::value(StatusCode::OK, &Authority { authority: &records }))
+}
+
+/// `GET /api/ledger/proof/inclusion?seq=&size=`; `index` is another word for `seq`.
+pub(crate) async fn inclusion(call: Call) -> Result<Response<Body>, Problem> {
+    let query = QueryString::read(call.query(), &["seq", "index", "size"])?;
+    let seq: u64 = match query.parse("index")? {
+        Some(index) => index,
+        None => query.require("seq")?,
+    };
+    let size = size_of(&call.app, &query, "size")?;
+    if seq >= size {
+        return Err(bad("seq", format_args!("the ledger of {size} entries has no entry {seq}")));
+    }
+    let body = call
+        .reading(move |app| async move {
+            let record = app.ledger.reader().record(seq).await.map_err(internal)?;
+            let leaf = record.ok_or_else(|| internal("an entry cannot be read back"))?.leaf;
+            let proof = app.ledger.inclusion(seq, size).map_err(internal)?;
+            let mut out = Vec::with_capacity(128 + proof.len() * 67);
+            out.extend_from_slice(b"{\"seq\":");
+            write_u64(seq, &mut out);
+            out.extend_from_slice(b",\"size\":");
+            write_u64(size, &mut out);
+            write_hash(b",\"leaf\":\"", &leaf, &mut out);
+            out.extend_from_slice(b",\"proof\":");
+            write_hashes(&proof, &mut out);
+            out.push(b'}');
+            Ok(out)
+        })
+        .await?;
+    Ok(answer::json(StatusCode::OK, body))
+}
+
+/// `GET /api/ledger/proof/consistency?old=&new=`.
+pub(crate) async fn consistency(call: Call) -> Result<Response<Body>, Problem> {
+    let query = QueryString::read(call.query(), &["old", "new"])?;
+    let (old, new) = (query.require::<u64>("old")?, size_of(&call.app, &query, "new")?);
+    if old > new {
+        return Err(bad("old", format_args!("it is larger than new, {new}")));
+    }
+    let body = call
+        .reading(move |app| async move {
+            let proof = app.ledger.consistency(old, new).map_err(internal)?;
+            let mut out = Vec::with_capacity(64 + proof.len() * 67);
+            out.extend_from_slice(b"{\"old\":");
+            write_u64(old, &mut out);
+            out.extend_from_slice(b",\"new\":");
+            write_u64(new, &mut out);
+            out.extend_from_slice(b",\"proof\":");
+            write_hashes(&proof, &mut out);
+            out.push(b'}');
+            Ok(out)
+        })
+        .await?;
+    Ok(answer::json(StatusCode::OK, body))
+}
+
+/// A size the ledger has had; its present one if none is named.
+fn size_of(app: &Inner, query: &QueryString<'_>, name: &str) -> Result<u64, Problem> {
+    let head = app.ledger.head().borrow().size;
+    match query.parse(name)? {
+        None => Ok(head),
+        Some(size) if size <= head => Ok(size),
+        Some(_) => Err(bad(name, format_args!("the ledger has {head} entries"))),
+    }
+}
+
+/// `GET /PROOFCHAIN.json`.
+pub(crate) async fn proofchain(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    document(&call, "PROOFCHAIN.json".to_owned(), "application/json").await
+}
+
+/// `GET /proofchain/{file}`.
+pub(crate) async fn proofchain_part(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let file: String = call.param("file")?;
+    let digits = file.strip_suffix(".jsonl").unwrap_or_default();
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Problem::new(NOT_FOUND, "there is no such part of the proof chain"));
+    }
+    document(&call, format!("proofchain/{file}"), "application/x-ndjson").await
+}
+
+async fn document(call: &Call, name: String, media_type: &'static str) -> Result<Response<Body>, Problem> {
+    let bytes = call
+        .reading(move |app| async move {
+            let found = app.ledger.reader().document(&name).await.map_err(internal)?;
+            found.ok_or_else(|| Problem::new(NOT_FOUND, format!("there is no {name} yet")))
+        })
+        .await?;
+    Ok(answer::with_type(StatusCode::OK, media_type, Body::from(bytes)))
+}

@@ -1,0 +1,54 @@
+//! The receipt on the wire.
+//!
+//! ```text
+//! {"seq":42,"prev":"…","lane":{"n":7,"prev":"…"},"recorded_at":"…","event_hash":"…","leaf":"…",
+//!  "duplicate":false,"inclusion":["…"],"checkpoint":"<note>"}
+//! ```
+
+use ledger::Receipt;
+use spec::Hash;
+use spec::canonical::{write_string, write_u64};
+use spec::hash::write_hex;
+
+/// Bytes a receipt takes without its inclusion path and checkpoint.
+pub(crate) const RECEIPT_BYTES: usize = 512;
+
+/// Appends a receipt; with its own checkpoint unless the answer has one for all.
+pub(crate) fn write_receipt(receipt: &Receipt, checkpoint: Option<&str>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"seq\":");
+    write_u64(receipt.seq, out);
+    write_hash(b",\"prev\":\"", &receipt.prev, out);
+    out.extend_from_slice(b",\"lane\":{\"n\":");
+    write_u64(receipt.lane.n, out);
+    write_hash(b",\"prev\":\"", &receipt.lane.prev, out);
+    out.extend_from_slice(b"},\"recorded_at\":\"");
+    receipt.recorded_at.write(out);
+    write_hash(b"\",\"event_hash\":\"", &receipt.event_hash, out);
+    write_hash(b",\"leaf\":\"", &receipt.leaf, out);
+    out.extend_from_slice(if receipt.duplicate { b",\"duplicate\":true" } else { b",\"duplicate\":false" });
+    if checkpoint.is_some() || !receipt.inclusion.is_empty() {
+        out.extend_from_slice(b",\"inclusion\":");
+        write_hashes(&receipt.inclusion, out);
+    }
+    if let Some(note) = checkpoint {
+        out.extend_from_slice(b",\"checkpoint\":");
+        write_string(note, out);
+    }
+    out.push(b'}');
+}
+
+/// Appends hashes as an array of hex texts.
+pub(crate) fn write_hashes(hashes: &[Hash], out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (i, hash) in hashes.iter().enumerate() {
+        write_hash(if i == 0 { b"\"" } else { b",\"" }, hash, out);
+    }
+    out.push(b']');
+}
+
+/// Appends `lead`, the hash's hex digits and a closing quote.
+pub(crate) fn write_hash(lead: &[u8], hash: &Hash, out: &mut Vec<u8>) {
+    out.extend_from_slice(lead);
+    write_hex(&hash.0, out);
+    out.push(b'"');
+}

@@ -1,0 +1,205 @@
+//! `POST /api/nodes/register`: a node introduces its key with an enrolment token.
+//!
+//! ```text
+//! {"author":"node:<uuid>","hostname":"…","key":"…","labels":{…},"pop":"…","token":"vm1.<ledger>.<secret>"}
+//! 201 new, 200 introduced before with this token:
+//! {"node_id":"…","org":"…","tenant":"…","ledger":"…","origin":"…","log_vkey":"…","authority":[<record>…],
+//!  "checkpoint":"<note>","introduction":{"record":<record>,"inclusion":["…"]},"heartbeat_secs":30}
+//! ```
+//!
+//! The sequencer decides who gets a token's last use. Whoever lost the answer asks again and gets it.
+
+use crate::answer;
+use crate::app::Inner;
+use crate::dispatch::Call;
+use crate::draft::{invalid, member, name};
+use crate::problem::{Problem, internal};
+use crate::query_string::QueryString;
+use crate::strict::present;
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use ledger::admission::Code;
+use ledger::service::Draft;
+use ledger::{AppendOptions, Outcome};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use spec::payload::{KeyIntroduction, node_possession_bytes, token_hash};
+use spec::{Author, Hash, KeyUse, Kind, Name, PublicKey, Signature, Uuid, Via};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with author, key, pop and token")]
+struct Request {
+    author: String,
+    key: String,
+    pop: String,
+    token: String,
+    /// What people call the node. Part of no event: heartbeats say it.
+    #[serde(default, deserialize_with = "present")]
+    hostname: Option<String>,
+    /// Taken for the sake of callers that send them, and not kept.
+    #[serde(default, deserialize_with = "present")]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    node_id: Uuid,
+    org: &'a Name,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a Name>,
+    ledger: Hash,
+    origin: &'a str,
+    log_vkey: String,
+    authority: &'a [Box<RawValue>],
+    checkpoint: &'a str,
+    introduction: Included,
+    heartbeat_secs: u64,
+}
+
+#[derive(Serialize)]
+struct Included {
+    record: Box<RawValue>,
+    inclusion: Vec<Hash>,
+}
+
+/// `POST /api/nodes/register` and `POST /api/nodes`.
+pub(crate) async fn post(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let (payload, node) = read(&call)?;
+    if let Some(seq) = introduced(&call.app, &payload)? {
+        return answer_introduction(&call, node, seq, StatusCode::OK).await;
+    }
+    let draft = draft(&call.app, &payload)?;
+    let event = call.app.ledger.sign(&draft)?;
+    let appended = call.app.ledger.append_own(vec![event], AppendOptions::default()).await?;
+    match appended.outcomes.into_iter().next() {
+        Some(Outcome::Recorded(receipt)) => {
+            answer_introduction(&call, node, receipt.seq, StatusCode::CREATED).await
+        }
+        Some(Outcome::Refused { refused, recorded }) => match introduced(&call.app, &payload)? {
+            // The same request, sent twice at once: the other one was first.
+            Some(seq) => answer_introduction(&call, node, seq, StatusCode::OK).await,
+            None => Err(Problem::refused(&refused, recorded)),
+        },
+        None => Err(internal("the ledger said nothing of an event")),
+    }
+}
+
+/// Reads the request and checks what needs no look at the ledger's state.
+fn read(call: &Call) -> Result<(KeyIntroduction, Uuid), Problem> {
+    let request: Request = call.json()?;
+    let author: Author = member("/author", &request.author)?;
+    let Author::Node(node) = author else { return Err(invalid("/author", "expected node:<uuid>")) };
+    let key: PublicKey = member("/key", &request.key)?;
+    let pop: Signature = member("/pop", &request.pop)?;
+    let limit = spec::limits::MAX_NAME_BYTES * 2;
+    if request.hostname.is_some_and(|hostname| hostname.len() > limit) {
+        return Err(invalid("/hostname", format_args!("at most {limit} bytes")));
+    }
+    if request.labels.is_some_and(|labels| labels.len() > 64) {
+        return Err(invalid("/labels", "at most 64"));
+    }
+    let (ledger, secret) = request
+        .token
+        .strip_prefix("vm1.")
+        .and_then(|rest| rest.split_once('.'))
+        .ok_or_else(|| invalid("/token", "expected vm1.<ledger id>.<secret>"))?;
+    let (ledger, secret): (Hash, Hash) = (hash("/token", ledger)?, hash("/token", secret)?);
+    if ledger != call.app.ledger.id() {
+        return Err(Problem::of_code(Code::ForeignLedger).detailed("the token is for another ledger").pointer("/token"));
+    }
+    let token = token_hash(&secret.0);
+    Ok((KeyIntroduction { author, key, pop, token, key_use: KeyUse::Node }, node))
+}
+
+fn hash(pointer: &str, text: &str) -> Result<Hash, Problem> {
+    Hash::from_hex(text).map_err(|_| invalid(pointer, "expected vm1.<ledger id>.<secret>"))
+}
+
+/// Seq of the introduction if this very key was introduced before, for this author, with this token.
+fn introduced(app: &Inner, payload: &KeyIntroduction) -> Result<Option<u64>, Problem> {
+    let found = app.ledger.directory(|directory| {
+        let record = directory.keys.get(&payload.key)?;
+        let same = record.author.as_ref() == Some(&payload.author) && record.token == Some(payload.token);
+        same.then_some((record.introduced, record.until))
+    });
+    let Some((seq, until)) = found else { return Ok(None) };
+    let statement = node_possession_bytes(&payload.author, &payload.key, &app.ledger.id(), &payload.token);
+    if !proofs::signature::verify(&payload.key, &statement, &payload.pop) {
+        return Err(Problem::of_code(Code::BadPossession).pointer("/pop"));
+    }
+    if until.is_some() {
+        return Err(Problem::of_code(Code::KeyRevoked));
+    }
+    Ok(Some(seq))
+}
+
+fn draft(app: &Inner, payload: &KeyIntroduction) -> Result<Draft, Problem> {
+    let token = app.ledger.directory(|directory| directory.enrolments.get(&payload.token).cloned());
+    let token = token.ok_or_else(|| Problem::of_code(Code::TokenUnknown).pointer("/token"))?;
+    Ok(Draft {
+        author: Author::Service(name("ingest")?),
+        via: Via { method: name("enrolment")?, subject: Some(name(&payload.token.to_hex())?) },
+        kind: Kind::Key,
+        org: token.org,
+        tenant: token.tenant,
+        node_id: None,
+        severity: None,
+        ts: None,
+        id: None,
+        payload: serde_json::to_value(payload).map_err(internal)?,
+    })
+}
+
+async fn answer_introduction(
+    call: &Call,
+    node: Uuid,
+    seq: u64,
+    status: StatusCode,
+) -> Result<Response<Body>, Problem> {
+    let body = call
+        .reading(move |app| async move {
+            let authority = app.authority().await?;
+            let (record, line) = app.ledger.reader().line(seq).await.map_err(internal)?.ok_or_else(|| internal("no such entry"))?;
+            let head = app.ledger.head().borrow().clone();
+            let inclusion = app.ledger.inclusion(seq, head.size).map_err(internal)?;
+            let header = &record.entry.header;
+            let answer = Answer {
+                node_id: node,
+                org: &header.org,
+                tenant: header.tenant.as_ref(),
+                ledger: app.ledger.id(),
+                origin: app.ledger.origin(),
+                log_vkey: app.ledger.log_vkey(),
+                authority: &authority,
+                checkpoint: &head.note,
+                introduction: Included { record: RawValue::from_string(line).map_err(internal)?, inclusion },
+                heartbeat_secs: app.config.heartbeat_secs,
+            };
+            serde_json::to_vec(&answer).map_err(internal)
+        })
+        .await?;
+    Ok(answer::json(status, body))
+}
+
+impl Inner {
+    /// The records of genesis and of each change of the ledger's keys. Blocks while they are read.
+    pub(crate) async fn authority(&self) -> Result<Arc<[Box<RawValue>]>, Problem> {
+        let seqs = self.ledger.directory(|directory| directory.authority_seqs.clone());
+        let known = Arc::clone(&self.authority.lock().unwrap_or_else(PoisonError::into_inner));
+        if known.len() == seqs.len() {
+            return Ok(known);
+        }
+        let mut records = Vec::with_capacity(seqs.len());
+        for seq in seqs {
+            let (_, line) =
+                self.ledger.reader().line(seq).await.map_err(internal)?.ok_or_else(|| internal("no such entry"))?;
+            records.push(RawValue::from_string(line).map_err(internal)?);
+        }
+        let records: Arc<[Box<RawValue>]> = records.into();
+        *self.authority.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&records);
+        Ok(records)
+    }
+}

@@ -1,0 +1,139 @@
+//! JSON from people and programs that do not sign: any spacing and order, but only one meaning.
+//!
+//! Refused: duplicate keys at any level, numbers beyond 2^53 − 1, nesting over 64, lone surrogates.
+
+use crate::problem::{BAD_JSON, Problem};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use spec::limits::{MAX_DEPTH, MAX_SAFE_INTEGER};
+use std::fmt;
+
+/// Reads a JSON object as a struct.
+pub(crate) fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
+    // serde reads an array as a struct too.
+    if bytes.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(Problem::new(BAD_JSON, "expected a JSON object"));
+    }
+    serde_json::from_slice(bytes).map_err(|e| Problem::new(BAD_JSON, e.to_string()))
+}
+
+/// Reads a member that may be absent but not `null`.
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// A JSON value with one meaning.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StrictValue(pub(crate) Value);
+
+impl<'de> Deserialize<'de> for StrictValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Nested(0).deserialize(deserializer).map(Self)
+    }
+}
+
+/// Reads a value so many levels below the outermost.
+#[derive(Clone, Copy)]
+struct Nested(usize);
+
+impl Nested {
+    fn deeper<E: Error>(self) -> Result<Self, E> {
+        if self.0 < MAX_DEPTH { Ok(Self(self.0 + 1)) } else { Err(E::custom("nested deeper than 64")) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Nested {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "2^53 - 1 is exact in a double")]
+const MAX_MAGNITUDE: f64 = MAX_SAFE_INTEGER as f64;
+
+impl<'de> Visitor<'de> for Nested {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, v: bool) -> Result<Value, E> {
+        Ok(Value::Bool(v))
+    }
+
+    fn visit_u64<E: Error>(self, v: u64) -> Result<Value, E> {
+        if v <= MAX_SAFE_INTEGER { Ok(v.into()) } else { Err(E::custom("number beyond 2^53-1")) }
+    }
+
+    fn visit_i64<E: Error>(self, v: i64) -> Result<Value, E> {
+        if v.unsigned_abs() <= MAX_SAFE_INTEGER { Ok(v.into()) } else { Err(E::custom("number beyond 2^53-1")) }
+    }
+
+    fn visit_f64<E: Error>(self, v: f64) -> Result<Value, E> {
+        if v.abs() <= MAX_MAGNITUDE { Ok(v.into()) } else { Err(E::custom("number beyond 2^53-1")) }
+    }
+
+    fn visit_str<E>(self, v: &str) -> Result<Value, E> {
+        Ok(Value::String(v.to_owned()))
+    }
+
+    fn visit_string<E>(self, v: String) -> Result<Value, E> {
+        Ok(Value::String(v))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let below = self.deeper()?;
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element_seed(below)? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let below = self.deeper()?;
+        let mut members = serde_json::Map::new();
+        while let Some(key) = access.next_key::<String>()? {
+            if members.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("duplicate key {key:?}")));
+            }
+            members.insert(key, access.next_value_seed(below)?);
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_meaning_or_none() {
+        let read = |text: &str| serde_json::from_str::<StrictValue>(text);
+        let deep = |n: usize| "[".repeat(n) + &"]".repeat(n);
+        for good in ["{\"a\": 1, \"b\": [1.5, null]}", "9007199254740991", "-1", &deep(64)] {
+            assert!(read(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "{\"a\":1,\"a\":1}",
+            "[{\"a\":{\"b\":1,\"b\":2}}]",
+            "9007199254740992",
+            "-9007199254740992",
+            "1e20",
+            "\"\\ud800\"",
+            &deep(65),
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}
