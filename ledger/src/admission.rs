@@ -129,6 +129,37 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code, in the order of `spec/event.md`.
+    pub const ALL: [Self; 27] = [
+        Self::UnknownKey,
+        Self::KeyRevoked,
+        Self::WrongUse,
+        Self::AuthorMismatch,
+        Self::ForeignLedger,
+        Self::BadSignature,
+        Self::DuplicateId,
+        Self::IdTime,
+        Self::EpochClosed,
+        Self::TooManyEpochs,
+        Self::ChainFork,
+        Self::ChainGap,
+        Self::Blocked,
+        Self::BadPayload,
+        Self::NotAllowed,
+        Self::WrongOrg,
+        Self::WrongTenant,
+        Self::TokenUnknown,
+        Self::TokenExpired,
+        Self::TokenRevoked,
+        Self::TokenExhausted,
+        Self::KeyInUse,
+        Self::AuthorTaken,
+        Self::BadKey,
+        Self::BadPossession,
+        Self::BadAuthority,
+        Self::TooLarge,
+    ];
+
     /// The stable word.
     pub fn as_str(self) -> &'static str {
         self.text().0

@@ -5,7 +5,7 @@
 
 mod rows;
 
-pub use rows::{FjallRows, MemoryRows, RowError, Rows, Space};
+pub use rows::{FjallRows, MemoryRows, Row, RowError, Rows, Space};
 
 use proofs::tile::{NodeSource, TILE_WIDTH, Tile, TileId, Tiles, node_in_row, tile_of};
 use proofs::{Blake3, TreeHash};

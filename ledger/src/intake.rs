@@ -88,6 +88,16 @@ pub enum AppendError {
     /// The ledger was closed. Nothing was written.
     #[error("the ledger is closed")]
     Closed,
+    /// A statement of the ledger's own is not admissible. Nothing was written.
+    #[error("the statement is not admissible: {code}: {detail}", code = .0, detail = .0.detail())]
+    Refused(Code),
+}
+
+impl AppendError {
+    /// Whoever should have answered has died: what it did is not known.
+    pub(crate) fn unanswered() -> Self {
+        Self::Poisoned("a thread of the ledger ended without an answer".to_owned())
+    }
 }
 
 /// An event with everything known that does not depend on its position.
@@ -138,7 +148,7 @@ fn heartbeat_is_own(header: &Header, payload: &Payload) -> bool {
         return true;
     }
     let node = match header.author {
-        Author::Node(id) => Some(id),
+        Author::Node(id) => Some(id).filter(|id| header.node_id.is_none_or(|about| about == *id)),
         _ => header.node_id,
     };
     // The schema check has read the payload; here only one field matters.
@@ -240,7 +250,7 @@ impl Intake {
         let ticket = self.gauge.take(events.len(), bytes).ok_or(AppendError::Full)?;
         let (reply, answer) = oneshot::channel();
         self.shared.push(Raw { events, trusted, options, reply, ticket }).ok_or(AppendError::Closed)?;
-        answer.await.map_err(|_| AppendError::Closed)?
+        answer.await.map_err(|_| AppendError::unanswered())?
     }
 
     /// Events that wait.
@@ -250,13 +260,23 @@ impl Intake {
 
     /// Refuses new events and waits until those queued have gone to the sequencer.
     pub(crate) fn close(&self) {
-        self.shared.closed.store(true, Ordering::Release);
+        {
+            // Under the lock, or a worker that has just found the queue empty sleeps through the call.
+            let _waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            self.shared.closed.store(true, Ordering::Release);
+        }
         self.shared.arrived.notify_all();
         for worker in self.workers.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             if worker.join().is_err() {
                 tracing::error!("a verification worker panicked");
             }
         }
+    }
+}
+
+impl Drop for Intake {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

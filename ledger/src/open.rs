@@ -335,8 +335,10 @@ async fn start(
         habits: Habits { seal_every: options.seal_every, service_version: options.service_version.clone() },
         digests: options.digests.clone(),
         group: GroupInProgress::default(),
+        stopping: false,
     };
-    report.repaired_seal = sequencer.repair_seal().await.map_err(OpenError::Genesis)?;
+    report.repaired_seal =
+        sequencer.repair_seal().await.map_err(|e| OpenError::Io(std::io::Error::other(e)))?;
     let mut threads = Vec::new();
     let index_shared = Arc::clone(&shared);
     threads.push(spawn("sequencer", move || {

@@ -12,7 +12,6 @@ use crate::intake::{AppendError, Appended, Outcome, Prepared, Receipt, Submissio
 use crate::keyring::{Keyring, random};
 use crate::reader::Reader;
 use crate::seal::{self, SealChain};
-use crate::segment::SEGMENT_BYTES;
 use crate::service::{Head, Shared};
 use crate::state::{LEDGER_ORG, Snapshot, State};
 use crate::storage::{Storage, StorageError};
@@ -77,6 +76,8 @@ pub(crate) struct Sequencer {
     pub(crate) digests: Option<Arc<dyn seal::Digests>>,
     pub(crate) snapshot_at: u64,
     pub(crate) group: GroupInProgress,
+    /// Whether the order to stop has been taken.
+    pub(crate) stopping: bool,
 }
 
 /// The segment that is written to.
@@ -125,42 +126,64 @@ struct Waiting {
 }
 
 impl Sequencer {
-    /// Runs until told to stop or poisoned.
+    /// Runs until told to stop. What goes wrong on the way poisons the ledger; then only answers go out.
     pub(crate) async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
-        if let Some(version) = self.habits.service_version.clone()
-            && let Err(error) = self.own_service(ServiceAction::Start, &version).await
-        {
-            self.poison(&mut messages, &error).await;
-            return;
+        let closing = match self.serve(&mut messages).await {
+            Ok(()) => AppendError::Closed,
+            Err(error) => {
+                tracing::error!(error, "the ledger stopped; reopen it");
+                self.shared.poison(&error);
+                let poisoned = AppendError::Poisoned(error);
+                while !self.stopping
+                    && let Some(message) = messages.recv().await
+                {
+                    self.turn_away(message, &poisoned);
+                }
+                poisoned
+            }
+        };
+        messages.close();
+        while let Some(message) = messages.recv().await {
+            self.turn_away(message, &closing);
+        }
+    }
+
+    async fn serve(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>) -> Result<(), String> {
+        if let Some(version) = self.habits.service_version.clone() {
+            self.own_service(ServiceAction::Start, &version).await?;
         }
         let mut seal_due = self.habits.seal_every.map(|every| Instant::now() + every);
         let mut alive_due = Instant::now() + ALIVE_EVERY;
         loop {
             let due = seal_due.map_or(alive_due, |seal| seal.min(alive_due));
+            // Asked first, or a queue that never empties would put the seal off for ever.
+            if due <= Instant::now() {
+                self.on_timer(&mut seal_due, &mut alive_due).await?;
+            }
             let message = match tokio::time::timeout_at(due.into(), messages.recv()).await {
                 Ok(None) => Message::Stop { seal: false },
                 Ok(Some(message)) => message,
-                Err(_) => {
-                    let result = self.on_timer(&mut seal_due, &mut alive_due).await;
-                    if let Err(error) = result {
-                        self.poison(&mut messages, &error).await;
-                        return;
-                    }
-                    continue;
-                }
+                Err(_) => continue,
             };
-            let stop = matches!(message, Message::Stop { .. });
-            if let Err(error) = self.handle(message, &mut messages).await {
-                self.poison(&mut messages, &error).await;
-                return;
-            }
-            if stop {
-                return;
+            alive_due = Instant::now() + ALIVE_EVERY;
+            self.handle(message, messages).await?;
+            if self.stopping {
+                return Ok(());
             }
             if self.watermark.failed() {
-                self.poison(&mut messages, "ROOT.txt could not be written").await;
-                return;
+                return Err("ROOT.txt could not be written".to_owned());
             }
+        }
+    }
+
+    /// Answers a message without doing what it asks.
+    fn turn_away(&mut self, message: Message, error: &AppendError) {
+        // Whoever asked may have given up waiting.
+        match message {
+            Message::Submit(submission) => drop(submission.reply.send(Err(error.clone()))),
+            Message::Seal(reply) => drop(reply.send(Err(error.clone()))),
+            Message::Own(_, _, reply) => drop(reply.send(Err(error.clone()))),
+            Message::Stop { .. } => self.stopping = true,
         }
     }
 
@@ -193,10 +216,13 @@ impl Sequencer {
                 let mut waiting = Vec::new();
                 let mut after = None;
                 let result = self.fill(first, messages, &mut waiting, &mut after).await;
-                self.answer(waiting, result)?;
-                match after {
-                    Some(message) => Box::pin(self.handle(message, messages)).await,
-                    None => Ok(()),
+                match (self.answer(waiting, result), after) {
+                    (Ok(()), Some(message)) => Box::pin(self.handle(message, messages)).await,
+                    (Err(error), Some(message)) => {
+                        self.turn_away(message, &AppendError::Poisoned(error.clone()));
+                        Err(error)
+                    }
+                    (answered, None) => answered,
                 }
             }
             Message::Seal(reply) => {
@@ -207,10 +233,17 @@ impl Sequencer {
             }
             Message::Own(kind, payload, reply) => {
                 let result = self.own(kind, &payload).await;
-                let _ = reply.send(result.clone().map_err(AppendError::Poisoned));
+                let answer = match result.clone() {
+                    Ok(said) => said.map_err(AppendError::Refused),
+                    Err(error) => Err(AppendError::Poisoned(error)),
+                };
+                let _ = reply.send(answer);
                 result.map(drop)
             }
-            Message::Stop { seal } => self.stop(seal).await,
+            Message::Stop { seal } => {
+                self.stopping = true;
+                self.stop(seal).await
+            }
         }
     }
 
@@ -422,7 +455,7 @@ impl Sequencer {
         let size = self.state.size();
         let root = self.state.tree.root();
         Commit::of(&group.bytes, size, root).write_line(&mut group.bytes);
-        if self.segment.len >= SEGMENT_BYTES {
+        if self.segment.len >= self.storage.segment_bytes() {
             let first = size - group.lengths.len() as u64;
             self.ids.close_segment(first, &*self.storage).await.map_err(|e| e.to_string())?;
             self.segment = OpenSegment { first, len: 0 };
@@ -496,16 +529,22 @@ impl Sequencer {
             return Err(error);
         }
         let head = self.shared.head.borrow().clone();
+        let mut result = Ok(());
         for mut entry in waiting {
-            if entry.inclusion {
-                self.prove(&mut entry.outcomes, head.size)?;
+            let proved =
+                if entry.inclusion { self.prove(&mut entry.outcomes, head.size) } else { Ok(()) };
+            let answer = proved.map(|()| Appended {
+                outcomes: entry.outcomes,
+                checkpoint: Arc::clone(&head.note),
+                size: head.size,
+            });
+            if let Err(error) = &answer {
+                result = Err(error.clone());
             }
-            let appended =
-                Appended { outcomes: entry.outcomes, checkpoint: Arc::clone(&head.note), size: head.size };
             // A caller that has gone away has lost its answer, not its events.
-            let _ = entry.reply.send(Ok(appended));
+            let _ = entry.reply.send(answer.map_err(AppendError::Poisoned));
         }
-        Ok(())
+        result
     }
 
     fn prove(&self, outcomes: &mut [Outcome], size: u64) -> Result<(), String> {
@@ -520,21 +559,29 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Appends an event of the ledger's own as a group.
-    async fn own(&mut self, kind: Kind, payload: &serde_json::Value) -> Result<u64, String> {
+    /// Appends an event of the ledger's own as a group, unless it is not admissible.
+    async fn own(&mut self, kind: Kind, payload: &serde_json::Value) -> Result<Result<u64, Code>, String> {
         let org = name(LEDGER_ORG)?;
         let event = self.own_event(kind, payload, org, None, None)?;
         let prepared = Prepared::new(event, true);
-        let Outcome::Recorded(receipt) = self.admit(prepared, &mut Vec::new()).await? else {
-            return Err("the ledger refused its own entry".to_owned());
-        };
-        self.commit().await?;
-        Ok(receipt.seq)
+        match self.admit(prepared, &mut Vec::new()).await? {
+            Outcome::Recorded(receipt) => {
+                self.commit().await?;
+                Ok(Ok(receipt.seq))
+            }
+            Outcome::Refused { refused, .. } => Ok(Err(refused.code)),
+        }
+    }
+
+    /// Appends an event of the ledger's own that cannot be inadmissible.
+    async fn must_own(&mut self, kind: Kind, payload: &serde_json::Value) -> Result<u64, String> {
+        let refused = |code| format!("the ledger refused its own entry: {code}");
+        self.own(kind, payload).await?.map_err(refused)
     }
 
     async fn own_service(&mut self, action: ServiceAction, version: &str) -> Result<u64, String> {
         let payload = to_value(&spec::payload::Service { action, version: version.to_owned() })?;
-        self.own(Kind::Service, &payload).await
+        self.must_own(Kind::Service, &payload).await
     }
 
     fn own_event(
@@ -578,7 +625,7 @@ impl Sequencer {
         }
         let advisory = self.digests.as_ref().map(|d| d.digests(self.state.size())).unwrap_or_default();
         let payload: Seal = seal::payload(&self.state, advisory);
-        let seq = self.own(Kind::Seal, &to_value(&payload)?).await?;
+        let seq = self.must_own(Kind::Seal, &to_value(&payload)?).await?;
         let row = self.row(payload.index, seq, self.state.seals.last)?;
         if self.seals.next_index() == row.index {
             self.seals.set_authority(self.authority().await?);
@@ -633,21 +680,6 @@ impl Sequencer {
             self.shared.store_snapshot(&snapshot);
         }
         self.watermark.close().map_err(|e| e.to_string())
-    }
-
-    /// Refuses everything from now on.
-    async fn poison(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>, error: &str) {
-        tracing::error!(error, "the ledger stopped; reopen it");
-        self.shared.poison(error);
-        while let Some(message) = messages.recv().await {
-            let poisoned = || AppendError::Poisoned(error.to_owned());
-            match message {
-                Message::Submit(submission) => drop(submission.reply.send(Err(poisoned()))),
-                Message::Seal(reply) => drop(reply.send(Err(poisoned()))),
-                Message::Own(_, _, reply) => drop(reply.send(Err(poisoned()))),
-                Message::Stop { .. } => return,
-            }
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::state::{EnrolmentState, KeyRecord, State, TokenState, canonical_bytes
 use proofs::tile::{MissingNode, NodeSource, Tile, TileId, Tiles, consistency_proof, inclusion_proof};
 use proofs::{Blake3, Checkpoint, SparseMap};
 use spec::event::Payload;
-use spec::{Author, Event, Hash, Header, Kind, Name, PublicKey, Severity, Timestamp, Uuid, Via, canonical};
+use spec::{Author, Event, Hash, Header, KeyUse, Kind, Name, PublicKey, Severity, Timestamp, Uuid, Via, canonical};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -216,7 +216,8 @@ pub enum DraftError {
     Random(#[from] std::io::Error),
 }
 
-/// A running ledger. Cheap to clone; the last clone to be dropped does not stop it, [`Ledger::close`] does.
+/// A running ledger. Cheap to clone. [`Ledger::close`] stops it; so does dropping the last clone, without a
+/// seal.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     pub(crate) inner: Arc<Inner>,
@@ -257,6 +258,17 @@ impl Ledger {
         self.inner.keys.service.public()
     }
 
+    /// The public key that is in use for one of the ledger's own purposes.
+    pub fn current_key(&self, key_use: KeyUse) -> PublicKey {
+        let keys = &self.inner.keys;
+        match key_use {
+            KeyUse::Checkpoint => keys.checkpoint.public(),
+            KeyUse::CheckpointSha256 => keys.checkpoint_sha256.public(),
+            KeyUse::Command => keys.command.public(),
+            _ => keys.service.public(),
+        }
+    }
+
     /// The ledger's clock.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
@@ -286,6 +298,9 @@ impl Ledger {
     }
 
     /// Signs a draft with the service key. The payload's schema is checked.
+    ///
+    /// A draft with an id becomes the same event every time, so that it can be sent again: its salt is
+    /// derived from the service key and everything else it says, and its time, if absent, is that of its id.
     pub fn sign(&self, draft: &Draft) -> Result<Event, DraftError> {
         let json = canonical::to_vec(&draft.payload)?;
         if json.len() > spec::limits::MAX_PAYLOAD_BYTES {
@@ -293,9 +308,8 @@ impl Ledger {
         }
         let json: Box<str> = String::from_utf8(json).unwrap_or_default().into();
         draft.kind.check_payload(1, &json)?;
-        let payload = Payload { json, salt: Hash(random()?) };
         let now = self.now();
-        let header = Header {
+        let mut header = Header {
             author: draft.author.clone(),
             chain: None,
             id: match draft.id {
@@ -307,13 +321,19 @@ impl Ledger {
             ledger: self.inner.ledger,
             node_id: draft.node_id,
             org: draft.org.clone(),
-            payload_hash: payload.hash(),
+            payload_hash: Hash::ZERO,
             payload_version: 1,
             severity: draft.severity,
             tenant: draft.tenant.clone(),
-            ts: draft.ts.unwrap_or(now),
+            ts: draft.ts.or_else(|| draft.id?.time()).unwrap_or(now),
             via: Some(draft.via.clone()),
         };
+        let salt = match draft.id {
+            Some(_) => derived_salt(self.inner.keys.service.seed(), &header, &json),
+            None => Hash(random()?),
+        };
+        let payload = Payload { json, salt };
+        header.payload_hash = payload.hash();
         let sig = self.inner.keys.service.sign(&header.signing_bytes());
         Ok(Event { header, sig, payload })
     }
@@ -322,14 +342,17 @@ impl Ledger {
     pub async fn seal(&self) -> Result<Option<u64>, AppendError> {
         let (reply, answer) = oneshot::channel();
         self.inner.messages.send(Message::Seal(reply)).map_err(|_| AppendError::Closed)?;
-        answer.await.map_err(|_| AppendError::Closed)?
+        answer.await.map_err(|_| AppendError::unanswered())?
     }
 
     /// Appends an entry of a kind that only the ledger itself may say.
+    ///
+    /// # Errors
+    /// [`AppendError::Refused`]: nothing was written, and the ledger goes on.
     pub async fn append_statement(&self, kind: Kind, payload: serde_json::Value) -> Result<u64, AppendError> {
         let (reply, answer) = oneshot::channel();
         self.inner.messages.send(Message::Own(kind, payload, reply)).map_err(|_| AppendError::Closed)?;
-        answer.await.map_err(|_| AppendError::Closed)?
+        answer.await.map_err(|_| AppendError::unanswered())?
     }
 
     /// The head, and word of each new one.
@@ -376,17 +399,37 @@ impl Ledger {
     ///
     /// Blocks until done. Later calls do nothing.
     pub fn close(&self, seal: bool) {
-        self.inner.intake.close();
+        self.inner.close(seal);
+    }
+}
+
+impl Inner {
+    fn close(&self, seal: bool) {
+        self.intake.close();
         // A sequencer that has ended on its own has nothing left to stop.
-        let _ = self.inner.messages.send(Message::Stop { seal });
-        let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let _ = self.messages.send(Message::Stop { seal });
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a thread of the ledger panicked");
             }
         }
-        drop(self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
+}
+
+/// The lock is released only after the last thread has ended, however the ledger goes out of use.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close(false);
+    }
+}
+
+/// A salt that nobody without the service key can guess, and that only the very same draft has.
+fn derived_salt(seed: &[u8; 32], header: &Header, payload: &str) -> Hash {
+    let mut hasher = blake3::Hasher::new_derive_key("VaultMesh 2026-11-22 salt of a draft with an id");
+    hasher.update(seed).update(&header.signing_bytes()).update(payload.as_bytes());
+    Hash(*hasher.finalize().as_bytes())
 }
 
 /// Takes in committed groups until the sequencer ends, then makes the index durable.

@@ -10,6 +10,7 @@ mod memory;
 pub use fs::FsStorage;
 pub use memory::MemoryStorage;
 
+use crate::segment::SEGMENT_BYTES;
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
@@ -65,6 +66,11 @@ pub enum StorageError {
 /// append has returned; they may also see bytes whose append has not, so a reader trusts nothing behind
 /// the last commit line it has been told of.
 pub trait Storage: Send + Sync + Debug + 'static {
+    /// Segments end at the first group that reaches this size.
+    fn segment_bytes(&self) -> u64 {
+        SEGMENT_BYTES
+    }
+
     /// The segments in order of their first seq.
     fn segments(&self) -> BoxFuture<'_, Result<Vec<SegmentInfo>, StorageError>>;
 

@@ -84,6 +84,15 @@ impl Watermark {
     }
 }
 
+/// An older checkpoint must not be written once somebody else may have opened the ledger.
+impl Drop for Watermark {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "ROOT.txt");
+        }
+    }
+}
+
 fn run(shared: &(Mutex<Slot>, Condvar), storage: &dyn Storage) -> Result<(), StorageError> {
     let (slot, changed) = shared;
     loop {

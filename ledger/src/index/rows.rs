@@ -27,6 +27,13 @@ pub type Row = (Vec<u8>, Vec<u8>);
 #[error("index: {0}")]
 pub struct RowError(String);
 
+impl RowError {
+    /// An error of a store, in words.
+    pub fn new(problem: impl Into<String>) -> Self {
+        Self(problem.into())
+    }
+}
+
 /// A key-value store.
 pub trait Rows: Send + Sync + Debug {
     /// The value under a key.

@@ -2,6 +2,7 @@
 
 use super::{BoxFuture, SegmentInfo, Storage, StorageError, cut_name, segment_first, segment_name};
 use crate::durable::{Disk, parent, replace};
+use crate::segment::SEGMENT_BYTES;
 use std::io;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct FsStorage {
     disk: Arc<dyn Disk>,
+    segment_bytes: u64,
 }
 
 impl FsStorage {
@@ -17,15 +19,22 @@ impl FsStorage {
         for folder in ["log", "proofchain", "ids"] {
             if disk.list("")?.iter().all(|name| name != folder) {
                 disk.create_dir(folder)?;
-                disk.sync_dir("")?;
             }
         }
-        Ok(Self { disk })
+        // Also when they are there: whoever made them may have died, or failed, before this.
+        disk.sync_dir("")?;
+        Ok(Self::read_only(disk))
     }
 
     /// Storage that is only read: nothing is created.
     pub fn read_only(disk: Arc<dyn Disk>) -> Self {
-        Self { disk }
+        Self { disk, segment_bytes: SEGMENT_BYTES }
+    }
+
+    /// The same storage with segments of another size.
+    #[must_use]
+    pub fn with_segment_bytes(self, segment_bytes: u64) -> Self {
+        Self { segment_bytes, ..self }
     }
 
     fn len(&self, name: &str) -> io::Result<u64> {
@@ -86,6 +95,10 @@ fn read_failed(name: &str) -> impl FnOnce(io::Error) -> StorageError + use<> {
 }
 
 impl Storage for FsStorage {
+    fn segment_bytes(&self) -> u64 {
+        self.segment_bytes
+    }
+
     fn segments(&self) -> BoxFuture<'_, Result<Vec<SegmentInfo>, StorageError>> {
         Box::pin(async {
             let names = self.disk.list("log").map_err(read_failed("log"))?;

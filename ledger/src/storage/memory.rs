@@ -1,13 +1,15 @@
 //! Storage in memory: for tests and for whoever wants a ledger that ends with the process.
 
 use super::{BoxFuture, SegmentInfo, Storage, StorageError, cut_name};
+use crate::segment::SEGMENT_BYTES;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Segments and documents in memory; "durable" means: as long as the value lives.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MemoryStorage {
     inner: Mutex<Inner>,
+    segment_bytes: u64,
 }
 
 #[derive(Debug, Default)]
@@ -16,13 +18,29 @@ struct Inner {
     documents: BTreeMap<String, Vec<u8>>,
 }
 
+impl Default for MemoryStorage {
+    fn default() -> Self {
+        Self { inner: Mutex::default(), segment_bytes: SEGMENT_BYTES }
+    }
+}
+
 impl MemoryStorage {
+    /// The same storage with segments of another size.
+    #[must_use]
+    pub fn with_segment_bytes(self, segment_bytes: u64) -> Self {
+        Self { segment_bytes, ..self }
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Storage for MemoryStorage {
+    fn segment_bytes(&self) -> u64 {
+        self.segment_bytes
+    }
+
     fn segments(&self) -> BoxFuture<'_, Result<Vec<SegmentInfo>, StorageError>> {
         let inner = self.inner();
         let all = inner.segments.iter().map(|(first, b)| SegmentInfo { first: *first, len: b.len() as u64 });
