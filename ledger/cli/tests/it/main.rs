@@ -1,0 +1,12 @@
+//! Tests of the executable, and of the workspace as a whole.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper of a test may stop the test"
+)]
+
+mod dependencies;
+mod tidy;
+mod workspace;
