@@ -90,7 +90,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     }
 
     fn next_batch(&mut self) -> Result<Vec<Event>, SessionError> {
-        self.spool.ensure(&self.disk)?;
+        self.ensure_spool()?;
         Ok(self.spool.peek(&self.disk, self.batch_events, MAX_BATCH_BYTES)?)
     }
 

@@ -29,6 +29,9 @@ pub struct Drops {
     pub run: Option<ChainGap>,
     /// Events dropped since the node was enrolled.
     pub total: u64,
+    /// Whether the file may say something else.
+    #[serde(skip)]
+    unsaved: bool,
 }
 
 impl Drops {
@@ -37,14 +40,20 @@ impl Drops {
     pub fn load(disk: &impl Disk, newest: Option<&Event>) -> io::Result<Self> {
         let bytes = durable::read(disk, DROPS_FILE, MAX_FILE_BYTES)?.unwrap_or_default();
         let mut drops: Self = serde_json::from_slice(&bytes).unwrap_or_default();
+        drops.compare(disk, newest)?;
+        Ok(drops)
+    }
+
+    /// Forgets the run if `newest`, the newest event in the spool, reports it.
+    pub fn compare(&mut self, disk: &impl Disk, newest: Option<&Event>) -> io::Result<()> {
         let reported = newest
             .filter(|event| event.header.kind == Kind::ChainGap)
             .and_then(|event| serde_json::from_str::<ChainGap>(&event.payload.json).ok());
-        if drops.run.is_some() && drops.run == reported {
+        if self.run.is_some() && self.run == reported {
             // On the disk as well: the next event hides the one that reported it.
-            drops.reported(disk)?;
+            self.reported(disk)?;
         }
-        Ok(drops)
+        Ok(())
     }
 
     /// Counts an event that was dropped.
@@ -70,8 +79,17 @@ impl Drops {
         self.store(disk)
     }
 
-    fn store(&self, disk: &impl Disk) -> io::Result<()> {
+    /// After a failed write: writes again. Nothing is chained before that, or a crash could make the
+    /// node report a run twice.
+    pub fn ensure(&mut self, disk: &impl Disk) -> io::Result<()> {
+        if self.unsaved { self.store(disk) } else { Ok(()) }
+    }
+
+    fn store(&mut self, disk: &impl Disk) -> io::Result<()> {
+        self.unsaved = true;
         let bytes = canonical::to_vec(self).map_err(io::Error::other)?;
-        durable::replace(disk, DROPS_FILE, &bytes)
+        durable::replace(disk, DROPS_FILE, &bytes)?;
+        self.unsaved = false;
+        Ok(())
     }
 }

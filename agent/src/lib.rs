@@ -4,11 +4,12 @@
 //! that a test runs days in a second and loses power wherever it likes; what touches the system
 //! ([`disk::FileDisk`], [`client::HttpClient`], [`clock::SystemClock`], [`entropy::SystemEntropy`],
 //! [`heartbeat::SystemSampler`]) is thin. Whoever only needs signed events, such as a load generator,
-//! takes [`author::ChainAuthor`] alone. Nothing here prints or ends the process.
+//! takes [`author::ChainAuthor`] alone. Only [`cli`] and the commands behind it print or end the process.
 
 pub mod author;
 pub mod authority;
 pub mod backoff;
+pub mod chain;
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -33,6 +34,7 @@ mod reply;
 pub mod session;
 pub mod spool;
 mod spool_scan;
+mod spool_write;
 pub mod status;
 pub mod token;
 mod trust;

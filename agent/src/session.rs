@@ -1,11 +1,12 @@
 //! The agent at work: when it speaks, what it chains, and how it goes on after a crash.
 //!
 //! The loop is a function of its clock, network, disk and random numbers; none of them is the system's
-//! unless `main` says so. [`crate::delivery`] holds the sending half, [`crate::trust`] the checking one.
+//! unless `main` says so. `delivery` holds the sending half, `trust` the checking one.
 
-use crate::author::{ChainAuthor, Draft, DraftError};
+use crate::author::{ChainAuthor, DraftError};
 use crate::authority::Authority;
 use crate::backoff::Backoff;
+use crate::chain::Enqueued;
 use crate::clock::{Clock, Now};
 use crate::delivery::Delivery;
 use crate::disk::Disk;
@@ -17,19 +18,12 @@ use crate::identity::{Identity, IdentityError};
 use crate::memory::{EQUIVOCATION_FILE, Memory, MemoryError};
 use crate::network::Network;
 use crate::spool::{Doubt, Limits, Spool, SpoolError};
-use serde::Serialize;
-use spec::{ChainLink, Event, Kind, Uuid};
+use spec::{ChainLink, Kind, Uuid};
 use std::io;
 use std::time::Duration;
 
-/// Bytes that an event's header and a `chain-gap` event in front of it may take in the spool.
-const ROOM_BYTES: usize = 4096;
-
 /// Shortest and longest interval between heartbeats that a service may ask for.
 const INTERVAL_SECS: std::ops::RangeInclusive<u64> = 1..=3600;
-
-/// How long an epoch must last before the next forced one counts as the first.
-const QUIET: Duration = Duration::from_hours(1);
 
 /// What an operator may choose.
 #[derive(Debug, Clone, Copy, Default)]
@@ -91,15 +85,6 @@ pub enum Stop {
     Banned(String),
 }
 
-/// What became of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Enqueued {
-    /// It waits for its receipt.
-    Spooled,
-    /// The spool is full; the event is counted and will be reported by a `chain-gap` event.
-    Dropped,
-}
-
 /// A running agent.
 #[derive(Debug)]
 pub struct Session<D, E, S> {
@@ -109,17 +94,17 @@ pub struct Session<D, E, S> {
     node_id: Uuid,
     pub(crate) authority: Authority,
     pub(crate) enrolment: Enrolment,
-    author: ChainAuthor,
+    pub(crate) author: ChainAuthor,
     pub(crate) spool: Spool,
-    drops: Drops,
+    pub(crate) drops: Drops,
     pub(crate) memory: Memory,
     options: Options,
     pub(crate) interval_secs: u64,
     next_beat: Duration,
     pub(crate) retry_at: Duration,
     pub(crate) backoff: Backoff,
-    reopenings: Backoff,
-    reopened_at: Option<Duration>,
+    pub(crate) reopenings: Backoff,
+    pub(crate) reopened_at: Option<Duration>,
     /// Events in the next request: few after a failure, more with each success.
     pub(crate) batch_events: usize,
     /// Most events in a request, as far as the service has shown.
@@ -221,29 +206,6 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         Ok(Ok(Delivery::Settled(settled)))
     }
 
-    /// Signs an event, chains it and writes it to the disk; it is sent when its turn comes.
-    pub fn enqueue<P: Serialize>(
-        &mut self,
-        now: Now,
-        kind: Kind,
-        payload: &P,
-    ) -> Result<Enqueued, SessionError> {
-        self.spool.ensure(&self.disk)?;
-        let draft = Draft::new(kind, payload, now.wall, &mut self.entropy)?;
-        let events = 1 + usize::from(self.drops.run.is_some());
-        if !self.spool.has_room(events, draft.payload.json.len() + ROOM_BYTES) {
-            self.drop_event(draft)?;
-            return Ok(Enqueued::Dropped);
-        }
-        if let Some(run) = self.drops.run.clone() {
-            let gap = Draft::new(Kind::ChainGap, &run, now.wall, &mut self.entropy)?;
-            self.append(gap)?;
-            self.drops.reported(&self.disk)?;
-        }
-        self.append(draft)?;
-        Ok(Enqueued::Spooled)
-    }
-
     /// Events that wait for their receipts.
     pub fn pending(&self) -> usize {
         self.spool.pending()
@@ -270,17 +232,6 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         self.interval_secs = secs.clamp(*INTERVAL_SECS.start(), *INTERVAL_SECS.end());
     }
 
-    /// Leaves the present epoch because of something the ledger said; not too often in a row.
-    pub(crate) fn reopen(&mut self, now: Now, reason: &str, skip: usize) -> Result<(), SessionError> {
-        if self.reopened_at.is_none_or(|at| now.steady.saturating_sub(at) > QUIET) {
-            self.reopenings.succeed();
-        }
-        self.rechain(now, reason, 0, skip, &[])?;
-        self.reopened_at = Some(now.steady);
-        self.retry_at = now.steady + self.reopenings.fail(None, &mut self.entropy)?;
-        Ok(())
-    }
-
     fn beat(&mut self, now: Now) -> Result<(), SessionError> {
         let interval = Duration::from_secs(self.interval_secs);
         // Nine to eleven tenths of the interval, so that no two nodes stay in step.
@@ -297,63 +248,6 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         if self.enqueue(now, Kind::Heartbeat, &heartbeat)? == Enqueued::Dropped {
             tracing::warn!(total = self.drops.total, "the spool is full; a heartbeat was dropped");
         }
-        Ok(())
-    }
-
-    fn append(&mut self, draft: Draft) -> Result<(), SessionError> {
-        self.author.go_to(self.spool.next());
-        let event = self.author.sign(draft);
-        Ok(self.spool.append(&self.disk, &event)?)
-    }
-
-    /// Signs an event that will never be sent, for the head of the run it belongs to.
-    fn drop_event(&mut self, draft: Draft) -> Result<(), SessionError> {
-        let mut place = self.spool.next();
-        if let Some(run) = &self.drops.run {
-            place = ChainLink { prev: run.head, seq: place.seq + run.count, ..place };
-        }
-        self.author.go_to(place);
-        let event = self.author.sign(draft);
-        Ok(self.drops.add(&self.disk, &event)?)
-    }
-
-    /// Opens a new epoch and signs what waits again under it: all but the first `keep` events, which stay
-    /// as they are, and the `skip` after those, which are given up; then what was salvaged.
-    fn rechain(
-        &mut self,
-        now: Now,
-        reason: &str,
-        keep: usize,
-        skip: usize,
-        salvage: &[Event],
-    ) -> Result<(), SessionError> {
-        let first = self.spool.waiting(&self.disk, 0)?.and_then(|event| event.header.chain);
-        let mut author = self.author.clone();
-        author.go_to(self.spool.next());
-        let last = match first {
-            Some(link) if keep == 0 => (link.seq > 0).then_some(link.prev),
-            _ => author.last(),
-        };
-        let open = author.open_epoch(last, reason, now.wall, &mut self.entropy)?;
-        let base = first.filter(|_| keep > 0).or(open.header.chain).unwrap_or_else(|| author.next_link());
-        let mut writer = self.spool.writer(&self.disk, base)?;
-        for i in 0..keep {
-            if let Some(event) = self.spool.waiting(&self.disk, i)? {
-                writer.push(&self.disk, &event)?;
-            }
-        }
-        writer.push(&self.disk, &open)?;
-        let waiting = (keep + skip..self.spool.pending()).map(|i| self.spool.waiting(&self.disk, i));
-        for event in waiting.chain(salvage.iter().cloned().map(|event| Ok(Some(event)))) {
-            let Some(Event { header, payload, .. }) = event? else { continue };
-            if header.kind == Kind::ChainOpen || header.key != author.credentials().key.public() {
-                continue;
-            }
-            let id = self.entropy.event_id(now.wall)?;
-            let draft = Draft { kind: header.kind, payload, severity: header.severity, ts: header.ts, id };
-            writer.push(&self.disk, &author.next_event(draft))?;
-        }
-        self.spool.become_written(&self.disk, writer)?;
         Ok(())
     }
 }

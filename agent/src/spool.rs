@@ -14,8 +14,8 @@
 use crate::disk::Disk;
 use crate::durable::Replacement;
 use crate::spool_scan::{Scan, Slot, Tail};
-use serde::{Deserialize, Serialize};
-use spec::{ChainLink, Epoch, Event, EventError, Hash, canonical};
+use crate::spool_write::{PREFIX_BYTES, Writer, line};
+use spec::{ChainLink, Event, EventError};
 use std::collections::VecDeque;
 use std::io;
 
@@ -62,27 +62,6 @@ pub enum SpoolError {
     },
 }
 
-/// A place in the chain, as a base line holds it.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Base {
-    epoch: Epoch,
-    prev: Hash,
-    seq: u64,
-}
-
-impl From<ChainLink> for Base {
-    fn from(link: ChainLink) -> Self {
-        Self { epoch: link.epoch, prev: link.prev, seq: link.seq }
-    }
-}
-
-impl From<Base> for ChainLink {
-    fn from(base: Base) -> Self {
-        Self { epoch: base.epoch, prev: base.prev, seq: base.seq }
-    }
-}
-
 /// Waiting events and the place of the next one.
 #[derive(Debug)]
 pub struct Spool {
@@ -92,7 +71,7 @@ pub struct Spool {
     acknowledged: usize,
     pending_bytes: u64,
     acknowledged_bytes: u64,
-    len: u64,
+    pub(crate) len: u64,
     next: ChainLink,
     /// Set when a write failed: what the file holds is known only after it was read again.
     unsure: bool,
@@ -250,18 +229,18 @@ impl Spool {
     }
 
     /// Starts a file that will take this one's place.
-    pub fn writer(&self, disk: &impl Disk, base: ChainLink) -> io::Result<Writer> {
+    pub(crate) fn writer(&self, disk: &impl Disk, base: ChainLink) -> io::Result<Writer> {
         Writer::begin(disk, base, self.limits)
     }
 
     /// Takes over what a writer has put in this spool's place.
-    pub fn become_written(&mut self, disk: &impl Disk, writer: Writer) -> Result<(), SpoolError> {
+    pub(crate) fn become_written(&mut self, disk: &impl Disk, writer: Writer) -> Result<(), SpoolError> {
         self.unsure = true;
         *self = writer.commit(disk)?;
         Ok(())
     }
 
-    fn empty(next: ChainLink, limits: Limits) -> Self {
+    pub(crate) fn empty(next: ChainLink, limits: Limits) -> Self {
         Self {
             limits,
             slots: VecDeque::new(),
@@ -285,7 +264,7 @@ impl Spool {
         self.acknowledged_bytes += u64::from(slot.len);
     }
 
-    fn note_event(&mut self, json: &[u8], event: &Event) {
+    pub(crate) fn note_event(&mut self, json: &[u8], event: &Event) {
         let len = u32::try_from(json.len()).unwrap_or(u32::MAX);
         self.add(Slot { offset: self.len + PREFIX_BYTES, len });
         self.len += PREFIX_BYTES + json.len() as u64 + 1;
@@ -308,16 +287,21 @@ impl Spool {
     }
 
     /// After a failed write: reads what the disk has and writes it anew, so that all of it is synced.
-    /// An event whose append failed may turn out to be there.
-    pub fn ensure(&mut self, disk: &impl Disk) -> Result<(), SpoolError> {
-        if self.unsure {
-            let scan = Scan::read(disk)?;
-            let mut found = Self::empty(scan.next.unwrap_or(self.next), self.limits);
-            scan.slots.iter().for_each(|slot| found.add(*slot));
-            scan.slots.iter().take(scan.acknowledged).for_each(|slot| found.count_acknowledged(*slot));
-            *self = found.rewritten(disk)?;
+    /// Says whether that was needed; an event whose append failed may then turn out to be there.
+    pub fn ensure(&mut self, disk: &impl Disk) -> Result<bool, SpoolError> {
+        if !self.unsure {
+            return Ok(false);
         }
-        Ok(())
+        let scan = Scan::read(disk)?;
+        let mut found = Self::empty(scan.next.unwrap_or(self.next), self.limits);
+        for slot in &scan.slots {
+            found.add(*slot);
+        }
+        for slot in scan.slots.iter().take(scan.acknowledged) {
+            found.count_acknowledged(*slot);
+        }
+        *self = found.rewritten(disk)?;
+        Ok(true)
     }
 
     /// Writes the waiting events into a new file.
@@ -329,58 +313,6 @@ impl Spool {
         }
         Ok(writer.commit(disk)?)
     }
-}
-
-/// A spool that is being written to take another's place.
-#[derive(Debug)]
-pub struct Writer {
-    file: Replacement,
-    spool: Spool,
-}
-
-impl Writer {
-    fn begin(disk: &impl Disk, base: ChainLink, limits: Limits) -> io::Result<Self> {
-        let mut file = Replacement::begin(disk, SPOOL_FILE)?;
-        let json = canonical::to_vec(&Base::from(base)).map_err(io::Error::other)?;
-        let first = line(b'b', &json);
-        file.push(disk, &first)?;
-        let mut spool = Spool::empty(base, limits);
-        spool.len = first.len() as u64;
-        Ok(Self { file, spool })
-    }
-
-    /// Adds an event that follows the one before.
-    pub fn push(&mut self, disk: &impl Disk, event: &Event) -> io::Result<()> {
-        let json = event.to_canonical();
-        self.file.push(disk, &line(b'e', &json))?;
-        self.spool.note_event(&json, event);
-        Ok(())
-    }
-
-    fn commit(self, disk: &impl Disk) -> io::Result<Spool> {
-        self.file.commit(disk)?;
-        Ok(self.spool)
-    }
-}
-
-/// Letter, space, check, space.
-pub(crate) const PREFIX_BYTES: u64 = 19;
-
-fn line(letter: u8, body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(body.len() + 20);
-    out.extend_from_slice(&[letter, b' ']);
-    out.extend_from_slice(&check(letter, body));
-    out.push(b' ');
-    out.extend_from_slice(body);
-    out.push(b'\n');
-    out
-}
-
-pub(crate) fn check(letter: u8, body: &[u8]) -> [u8; 16] {
-    let hash = blake3::Hasher::new().update(&[letter]).update(body).finalize().to_hex();
-    let mut out = [0; 16];
-    out.iter_mut().zip(hash.bytes()).for_each(|(slot, digit)| *slot = digit);
-    out
 }
 
 /// The place after `event`.

@@ -6,7 +6,7 @@ use crate::enrol::Enrolment;
 use crate::identity::Identity;
 use crate::memory::{EQUIVOCATION_FILE, Memory};
 use crate::session::{OpenError, SessionError};
-use crate::spool_scan::Scan;
+use crate::spool_scan::{Scan, Tail};
 use serde::Serialize;
 use spec::{Hash, PublicKey, Uuid};
 
@@ -48,7 +48,7 @@ impl Status {
     pub fn read(disk: &impl Disk) -> Result<Self, OpenError> {
         let identity = Identity::load(disk)?.ok_or(OpenError::NotEnrolled)?;
         let (enrolment, authority) = Enrolment::load(disk)?.ok_or(OpenError::NotEnrolled)?;
-        let scan = Scan::read(disk).map_err(SessionError::Io)?;
+        let scan = settled_scan(disk).map_err(SessionError::Io)?;
         let memory = Memory::load(disk, &authority)
             .ok()
             .flatten()
@@ -68,4 +68,17 @@ impl Status {
             stopped: stopped.then_some("ledger contradicts itself"),
         })
     }
+}
+
+/// The spool as it stands. A running agent may replace the file while it is read; what looks damaged is
+/// therefore looked at again.
+fn settled_scan(disk: &impl Disk) -> std::io::Result<Scan> {
+    let mut scan = Scan::read(disk)?;
+    for _ in 0..3 {
+        if matches!(scan.tail, Tail::Clean | Tail::Torn) {
+            break;
+        }
+        scan = Scan::read(disk)?;
+    }
+    Ok(scan)
 }

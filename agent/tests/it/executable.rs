@@ -242,3 +242,44 @@ fn the_manual_and_the_completions() {
     assert!(text(&["--help"]).contains("Exit codes"));
     assert!(text(&["--version"]).starts_with("vaultmesh-agent "));
 }
+
+/// Resident memory in KiB and processor time in clock ticks.
+fn usage(child: &Child) -> (u64, u64) {
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", child.id())).unwrap();
+    let status = read("status");
+    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let stat = read("stat");
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    (rss.trim().trim_end_matches(" kB").parse().unwrap(), ticks)
+}
+
+/// The budget of an agent at rest; `cargo test --release -p vaultmesh-agent -- --ignored at_rest`.
+#[test]
+#[ignore = "takes a minute, and says something only of a release build"]
+fn at_rest() {
+    const BEATS: u64 = 60;
+    let server = serve();
+    let home = tempfile::tempdir().unwrap();
+    let dir = &home.path().join("state");
+    let token = server.ledger.lock().unwrap().token();
+    json(&run(dir, &["enroll", "--url", &server.url, "--token", &token]));
+    let running = Running::start(dir);
+    let wait_for = |count: u64| {
+        while (server.ledger.lock().unwrap().log.len() as u64) < count {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    wait_for(5);
+    let (_, before) = usage(&running.0);
+    wait_for(5 + BEATS);
+    let (rss, after) = usage(&running.0);
+    // Ticks are hundredths of a second; heartbeats here come thirty times as often as they would.
+    let milli_percent = (after - before) * 10 * 100 * 1000 / 1000 / (BEATS * 30);
+    println!(
+        "resident {rss} KiB; {} ms a heartbeat, {milli_percent}/1000 % of a core at 30 s",
+        (after - before) * 10 / BEATS
+    );
+    assert!(rss <= 12 * 1024, "{rss} KiB");
+    assert!(milli_percent <= 200, "{milli_percent}");
+}
