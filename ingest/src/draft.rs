@@ -126,6 +126,7 @@ impl From<DraftError> for Problem {
         let code = match &error {
             DraftError::Canonical(_) | DraftError::Payload(_) => Code::BadPayload,
             DraftError::TooLarge(_) => Code::TooLarge,
+            DraftError::Id(_) => return invalid("/id", error),
             DraftError::Random(_) => return internal(error),
         };
         Self::of_code(code).detailed(error.to_string()).pointer("/payload")

@@ -76,6 +76,14 @@ pub fn store_key(path: &Path, key: &SigningKey) -> io::Result<()> {
     write_secret(path, &format!("{}\n", Hash(*key.seed()).to_hex()))
 }
 
+/// Makes the key in `<use>.key.next` the one in use. Done again after a crash, it does no harm.
+pub fn adopt(keys: &Path, key_use: KeyUse) -> io::Result<()> {
+    let name = format!("{}.key", key_use.as_str());
+    let disk = crate::durable::RealDisk::existing(keys);
+    crate::durable::Disk::rename(&disk, &format!("{name}.next"), &name)?;
+    crate::durable::Disk::sync_dir(&disk, "")
+}
+
 /// Reads a private key; refuses a file that others may read.
 pub fn load_key(path: &Path) -> io::Result<SigningKey> {
     use std::os::unix::fs::PermissionsExt as _;

@@ -7,6 +7,10 @@
     reason = "a helper of a test may stop the test"
 )]
 
+mod commands;
 mod dependencies;
+mod flips;
+mod kill;
+mod support;
 mod tidy;
 mod workspace;

@@ -1,0 +1,325 @@
+//! The command line: help, man pages and completions all come from these definitions.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use spec::payload::Role;
+use spec::{Kind, Name, PublicKey, Severity, Uuid};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A ledger of signed events that anyone can verify: run it, read it, prove it.
+#[derive(Debug, Parser)]
+#[command(name = "ledger", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 does not verify or was refused, 2 usage, 3 could not read or write."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Data directory of the ledger.
+    #[arg(long, global = true, env = "VAULTMESH_DATA", default_value = "./vaultmesh-data")]
+    pub(crate) data: PathBuf,
+    /// Address of a running service, in place of the data directory.
+    #[arg(long, global = true, env = "VAULTMESH_CC_URL")]
+    pub(crate) url: Option<String>,
+    /// API token for --url.
+    #[arg(long, global = true, env = "VAULTMESH_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// How answers are written to standard output.
+    #[arg(short = 'o', long = "output", global = true, value_enum)]
+    pub(crate) output: Option<Output>,
+    /// How much is said on standard error.
+    #[arg(long, global = true, env = "VAULTMESH_LOG", default_value = "warn")]
+    pub(crate) log: tracing::Level,
+}
+
+/// Forms of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON document a line.
+    Jsonl,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a new ledger: keys, entry 0, an owner token.
+    Init(Init),
+    /// Run the ledger and its HTTP service.
+    Serve(Serve),
+    /// Start everything on this machine with a few real agents, and show what it can do.
+    Demo(Demo),
+    /// Check a data directory, an export, a bundle, a proof chain or a running service.
+    Verify(Verify),
+    /// Write a bundle that proves one entry to anyone who knows the ledger id.
+    Prove(Prove),
+    /// Copy everything an auditor needs.
+    Export(Export),
+    /// Append events from JSON lines; repeating an import adds nothing.
+    Import(Import),
+    /// Append a seal now.
+    Seal,
+    /// Show the newest checkpoint.
+    Checkpoint,
+    /// Let nodes join.
+    Enroll {
+        #[command(subcommand)]
+        command: Enroll,
+    },
+    /// API tokens with roles.
+    Tokens {
+        #[command(subcommand)]
+        command: Tokens,
+    },
+    /// The keys of the ledger and its nodes.
+    Keys {
+        #[command(subcommand)]
+        command: Keys,
+    },
+    /// Read entries, on files or over HTTP.
+    Logs {
+        #[command(subcommand)]
+        command: Logs,
+    },
+    /// Build the index anew from the log.
+    Reindex,
+    /// The node agent, as `vaultmesh-agent`.
+    #[command(disable_help_flag = true)]
+    Agent {
+        /// Arguments for the agent.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
+    /// Write shell completions to standard output.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the man page to standard output, or all of them to a directory.
+    Man {
+        /// Directory for one page a command.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// First part of the ledger's origin.
+    #[arg(long, default_value = "vaultmesh.local")]
+    pub(crate) origin: Name,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address to listen on.
+    #[arg(long, env = "VAULTMESH_LISTEN", default_value = "127.0.0.1:8088")]
+    pub(crate) listen: SocketAddr,
+    /// Make a ledger if there is none.
+    #[arg(long)]
+    pub(crate) init: bool,
+    /// First part of the origin of a ledger made by --init.
+    #[arg(long, default_value = "vaultmesh.local")]
+    pub(crate) origin: Name,
+    /// Seconds between seals; 0 for none.
+    #[arg(long, default_value_t = 3600)]
+    pub(crate) seal_every: u64,
+    /// Seconds between a node's heartbeats.
+    #[arg(long, env = "VAULTMESH_HEARTBEAT_SECS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) heartbeat_secs: u64,
+    /// Write a missing or unreadable ROOT.txt anew; the log records it.
+    #[arg(long)]
+    pub(crate) rebuild_root: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// How many agents to start.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub(crate) nodes: u64,
+    /// Address to listen on; a busy port moves to the next.
+    #[arg(long, default_value = "127.0.0.1:8088")]
+    pub(crate) listen: SocketAddr,
+    /// Seconds after which the demo ends by itself.
+    #[arg(long)]
+    pub(crate) duration: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Data directory, export, bundle, PROOFCHAIN.json, equivocation file, or http(s) address.
+    pub(crate) target: String,
+    /// An older PROOFCHAIN.json or ROOT.txt that the target must extend.
+    #[arg(long)]
+    pub(crate) old: Option<PathBuf>,
+    /// Ledger id, or a file with one or with a trust policy.
+    #[arg(long)]
+    pub(crate) trust: Option<String>,
+    /// Count findings about authors as failures.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// The same as -o json.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false, id = "which")]
+pub(crate) struct ProveWhich {
+    /// The entry's number.
+    #[arg(long)]
+    pub(crate) seq: Option<u64>,
+    /// The event's id.
+    #[arg(long)]
+    pub(crate) id: Option<Uuid>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prove {
+    #[command(flatten)]
+    pub(crate) which: ProveWhich,
+    /// File to write.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Directory to write; must not exist or be empty.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Files of JSON lines `{"kind","org","ts","payload",…}`; `-` for standard input.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Name the events' author gets: `import:<name>`. The file's name, if absent.
+    #[arg(long)]
+    pub(crate) source: Option<Name>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Enroll {
+    /// Make an enrolment token.
+    Token {
+        /// Organisation the nodes join.
+        #[arg(long, default_value = "default")]
+        org: Name,
+        /// Tenant within it.
+        #[arg(long)]
+        tenant: Option<Name>,
+        /// Seconds the token is good for.
+        #[arg(long, default_value_t = 3600)]
+        ttl: u64,
+        /// How many nodes may use it.
+        #[arg(long, default_value_t = 1)]
+        uses: u64,
+    },
+    /// List enrolment tokens of an organisation.
+    List {
+        /// The organisation.
+        #[arg(long, default_value = "default")]
+        org: Name,
+    },
+    /// End a token before its time.
+    Revoke {
+        /// The token's id.
+        token_id: String,
+        /// The organisation.
+        #[arg(long, default_value = "default")]
+        org: Name,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tokens {
+    /// Make an API token.
+    Create {
+        /// Organisation it is good for; `ledger` for all.
+        #[arg(long, default_value = "default")]
+        org: Name,
+        /// org_owner, org_admin, node_admin, viewer, support or auditor.
+        #[arg(long)]
+        role: Role,
+        /// What it is for.
+        #[arg(long, default_value = "")]
+        label: String,
+        /// Seconds it is good for; until revoked, if absent.
+        #[arg(long)]
+        ttl: Option<u64>,
+    },
+    /// List API tokens.
+    List,
+    /// End a token.
+    Revoke {
+        /// The token's id.
+        id: Uuid,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// List keys.
+    Show,
+    /// Replace one of the ledger's own keys. The service must be stopped, the recovery key present.
+    Rotate {
+        /// checkpoint, checkpoint-sha256, service or command.
+        #[arg(long = "use")]
+        key_use: String,
+        /// File of the recovery key.
+        #[arg(long)]
+        recovery_key: PathBuf,
+    },
+    /// End a node's key.
+    Revoke {
+        /// The public key.
+        key: PublicKey,
+        /// Why.
+        #[arg(long)]
+        reason: Option<String>,
+        /// It was stolen: doubt what it signed from this entry on.
+        #[arg(long, value_name = "SEQ")]
+        compromised_from: Option<u64>,
+    },
+}
+
+/// Which entries.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Filter {
+    /// Kinds, divided by commas.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) kind: Vec<Kind>,
+    /// Entries about this node.
+    #[arg(long)]
+    pub(crate) node: Option<Uuid>,
+    /// From an RFC 3339 time, a duration back (90s, 15m, 2h, 7d) or `seq:N` on.
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// At least this severity.
+    #[arg(long)]
+    pub(crate) min_severity: Option<Severity>,
+    /// At most this many.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Logs {
+    /// Show entries.
+    View(Filter),
+    /// Show new entries as they come.
+    Tail(Filter),
+    /// Count entries by node and kind.
+    Stats(Filter),
+}

@@ -1,0 +1,18 @@
+//! One file for each command.
+
+pub(crate) mod agent;
+pub(crate) mod checkpoint;
+pub(crate) mod demo;
+pub(crate) mod enroll;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod init;
+pub(crate) mod keys;
+pub(crate) mod logs;
+pub(crate) mod prove;
+pub(crate) mod reference;
+pub(crate) mod reindex;
+pub(crate) mod seal;
+pub(crate) mod serve;
+pub(crate) mod tokens;
+pub(crate) mod verify;

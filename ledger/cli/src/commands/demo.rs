@@ -1,0 +1,114 @@
+//! `ledger demo`: the service and a small fleet of real agents on this machine, and a story that shows
+//! what a ledger is for.
+
+mod fleet;
+mod screen;
+mod story;
+
+use super::serve::{self, stop_signal};
+use crate::cli::{Demo, Global, Output};
+use crate::client::{Client, block_on};
+use crate::data::{DataDir, Manner};
+use crate::failure::Failure;
+use fleet::Fleet;
+pub(crate) use fleet::LEASH;
+use screen::Screen;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+use story::Story;
+use tokio::net::TcpListener;
+
+/// Seconds between heartbeats: a demo should move.
+const HEARTBEAT_SECS: u64 = 2;
+
+/// How many ports after a busy one are tried.
+const PORTS_TRIED: u16 = 50;
+
+/// How often the screen and the story move on.
+const TICK: Duration = Duration::from_millis(250);
+
+pub(crate) fn run(global: &Global, args: &Demo) -> Result<ExitCode, Failure> {
+    let default = Path::new("./vaultmesh-data");
+    let data = if global.data == default { PathBuf::from("./vaultmesh-demo") } else { global.data.clone() };
+    let jsonl = global.output.is_some_and(|o| o != Output::Table);
+    block_on(demo(&DataDir::new(&data), args, Screen::new(jsonl)))
+}
+
+async fn demo(dir: &DataDir, args: &Demo, mut screen: Screen) -> Result<ExitCode, Failure> {
+    let stop = stop_signal()?;
+    let resumed = dir.has_ledger();
+    if !resumed {
+        dir.init(&"demo.vaultmesh.local".parse().map_err(Failure::io)?).await?;
+    }
+    let (listener, moved) = listen(args.listen).await?;
+    if let Some(from) = moved {
+        screen.event("port", &format!("{from} is busy, listening on {}", listener.local_addr()?))?;
+    }
+    let running =
+        serve::start(dir, listener, Manner { as_service: true, ..Manner::default() }, HEARTBEAT_SECS).await?;
+    let url = format!("http://{}", running.address);
+    screen.header(&running, dir, &url, resumed)?;
+
+    let client = Client::socket(&dir.admin_socket())?;
+    let mut fleet = Fleet::start(dir, &url, args.nodes, &client).await?;
+    let mut story = Story::new(dir, running.ledger.clone());
+    let outcome = play(&mut story, &mut fleet, &mut screen, &running.ledger, args.duration, stop).await;
+
+    screen.event("stop", "stopping the agents, draining, sealing")?;
+    fleet.stop().await;
+    let poisoned = running.finish().await;
+    let told = story.told();
+    screen.farewell(dir, told)?;
+    outcome?;
+    if let Some(why) = poisoned {
+        return Err(Failure::io(format!("the ledger stopped: {why}")));
+    }
+    match args.duration {
+        Some(secs) if !told => Err(Failure::refused(format!("the story was not over after {secs} s"))),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Moves screen and story on until told to stop, or until the time is up and the story told.
+async fn play(
+    story: &mut Story,
+    fleet: &mut Fleet,
+    screen: &mut Screen,
+    ledger: &ledger::Ledger,
+    duration: Option<u64>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let end = tokio::time::Instant::now() + Duration::from_secs(duration.unwrap_or(u64::from(u32::MAX)));
+    let mut tick = tokio::time::interval(TICK);
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return Ok(()),
+            () = tokio::time::sleep_until(end) => return Ok(()),
+            _ = tick.tick() => {}
+        }
+        fleet.observe(ledger).await?;
+        story.tick(fleet, screen).await?;
+        screen.status(ledger, fleet)?;
+        if ledger.poisoned().is_some() {
+            return Ok(());
+        }
+    }
+}
+
+/// Listens on the address, or on the next free port if it is busy.
+async fn listen(wanted: SocketAddr) -> Result<(TcpListener, Option<SocketAddr>), Failure> {
+    for step in 0..=PORTS_TRIED {
+        let Some(port) = wanted.port().checked_add(step) else { break };
+        match TcpListener::bind((wanted.ip(), port)).await {
+            Ok(listener) => return Ok((listener, (step > 0).then_some(wanted))),
+            Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {}
+            Err(e) => return Err(Failure::io(format!("cannot listen on {wanted}: {e}"))),
+        }
+    }
+    Err(Failure::io(format!(
+        "{wanted} and the {PORTS_TRIED} ports after it are busy; choose another with --listen"
+    )))
+}

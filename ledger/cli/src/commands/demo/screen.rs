@@ -1,0 +1,148 @@
+//! What the demo shows: a header, one status line that redraws on a terminal, and a line for each event.
+
+use super::fleet::Fleet;
+use crate::commands::serve::Running;
+use crate::data::DataDir;
+use crate::failure::Failure;
+use crate::output::say;
+use ledger::Ledger;
+use serde_json::json;
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+/// How often a plain status line is written where none can be redrawn.
+const PLAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// The demo's output.
+#[derive(Debug)]
+pub(super) struct Screen {
+    jsonl: bool,
+    terminal: bool,
+    drawn: bool,
+    last_plain: Option<Instant>,
+    started: Instant,
+    first_receipt: bool,
+}
+
+impl Screen {
+    pub(super) fn new(jsonl: bool) -> Self {
+        let terminal = !jsonl && std::io::stdout().is_terminal();
+        Self {
+            jsonl,
+            terminal,
+            drawn: false,
+            last_plain: None,
+            started: Instant::now(),
+            first_receipt: false,
+        }
+    }
+
+    pub(super) fn header(
+        &self,
+        running: &Running,
+        dir: &DataDir,
+        url: &str,
+        resumed: bool,
+    ) -> Result<(), Failure> {
+        let token = dir.owner_token().unwrap_or_default();
+        let ledger = &running.ledger;
+        if self.jsonl {
+            let mut facts = running.facts(dir);
+            if let Some(object) = facts.as_object_mut() {
+                object.insert("event".to_owned(), json!("start"));
+                object.insert("resumed".to_owned(), json!(resumed));
+                object.insert("token_file".to_owned(), json!(dir.owner_token_file()));
+            }
+            return say(&format!("{facts}\n"));
+        }
+        let data = dir.path().display();
+        let begun = if resumed { "resumed" } else { "new" };
+        say(&format!(
+            "\nVaultMesh demo ({begun})\n\n\
+             \x20 url        {url}\n\
+             \x20 data       {data}\n\
+             \x20 ledger id  {}\n\
+             \x20 token      {token}\n\n\
+             \x20 look       curl -s -H 'authorization: Bearer {token}' '{url}/api/events?limit=3'\n\
+             \x20 verify     cargo ledger verify {data} --trust {}\n\n",
+            ledger.id(),
+            ledger.id(),
+        ))
+    }
+
+    /// Something happened.
+    pub(super) fn event(&mut self, name: &str, text: &str) -> Result<(), Failure> {
+        let secs = self.started.elapsed().as_secs_f32();
+        if self.jsonl {
+            let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            return say(&format!("{}\n", json!({"event": name, "at_ms": millis, "detail": text})));
+        }
+        self.clear()?;
+        say(&format!("{secs:6.1} s  {text}\n"))
+    }
+
+    /// Where things stand.
+    pub(super) fn status(&mut self, ledger: &Ledger, fleet: &Fleet) -> Result<(), Failure> {
+        let now = ledger.now();
+        if !self.first_receipt && fleet.agents.iter().any(|agent| agent.heartbeats > 0) {
+            self.first_receipt = true;
+            self.event("first-receipt", "the first heartbeat is in the ledger, proved and acknowledged")?;
+        }
+        let due = self.last_plain.is_none_or(|at| at.elapsed() >= PLAIN_EVERY);
+        if !self.terminal && !due {
+            return Ok(());
+        }
+        self.last_plain = Some(Instant::now());
+        let head = ledger.head().borrow().clone();
+        let nodes: Vec<String> = fleet
+            .agents
+            .iter()
+            .map(|agent| {
+                let state = if agent.is_stale(now) { "STALE" } else { "ok" };
+                format!("{} {state} {}", agent.name, agent.heartbeats)
+            })
+            .collect();
+        if self.jsonl {
+            let nodes: Vec<_> = fleet
+                .agents
+                .iter()
+                .map(|a| json!({"name": a.name, "node_id": a.node_id, "stale": a.is_stale(now), "heartbeats": a.heartbeats}))
+                .collect();
+            return say(&format!(
+                "{}\n",
+                json!({"event": "status", "size": head.size, "root": head.checkpoint.root, "nodes": nodes})
+            ));
+        }
+        let root: String = head.checkpoint.root.to_hex().chars().take(12).collect();
+        let line = format!("{} entries  root {root}…  {}", head.size, nodes.join("  "));
+        if !self.terminal {
+            return say(&format!("{line}\n"));
+        }
+        let width = terminal_width();
+        let line: String = line.chars().take(width.saturating_sub(1)).collect();
+        self.drawn = true;
+        say(&format!("\r\x1b[2K{line}"))
+    }
+
+    pub(super) fn farewell(&mut self, dir: &DataDir, told: bool) -> Result<(), Failure> {
+        if self.jsonl {
+            return say(&format!("{}\n", json!({"event": "end", "story_told": told})));
+        }
+        self.clear()?;
+        let data = dir.path().display();
+        say(&format!(
+            "\nThe ledger is sealed and closed.\n\n\
+             \x20 verify  cargo ledger verify {data}\n\
+             \x20 resume  cargo ledger demo --data {data}\n\
+             \x20 delete  rm -r {data}\n"
+        ))
+    }
+
+    fn clear(&mut self) -> Result<(), Failure> {
+        if std::mem::take(&mut self.drawn) { say("\r\x1b[2K") } else { Ok(()) }
+    }
+}
+
+fn terminal_width() -> usize {
+    rustix::termios::tcgetwinsize(std::io::stdout()).map_or(100, |size| usize::from(size.ws_col.max(20)))
+}

@@ -1,0 +1,115 @@
+//! `ledger import`.
+
+use crate::cli::{Global, Import};
+use crate::client::with_client;
+use crate::failure::Failure;
+use crate::output::{advance, bytes_bar, say_json, tell};
+use axum::http::Method;
+use serde_json::{Value, json};
+use spec::Name;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Lines sent at once: small enough for one request, large enough to be quick.
+const BATCH_LINES: usize = 1000;
+
+/// Bytes sent at once.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+pub(crate) fn run(global: &Global, args: &Import) -> Result<ExitCode, Failure> {
+    let mut counts = Counts::default();
+    with_client(global, async |client| {
+        for file in &args.files {
+            let source = match &args.source {
+                Some(name) => name.clone(),
+                None => name_of(file)?,
+            };
+            let path = format!("/api/import?source={source}");
+            let size = std::fs::metadata(file).map_or(0, |m| m.len());
+            let bar = bytes_bar(size, "importing");
+            let mut reader = open(file)?;
+            let mut first_line = 1;
+            loop {
+                let (batch, lines) = next_batch(&mut *reader, file)?;
+                if lines == 0 {
+                    break;
+                }
+                let sent = batch.len() as u64;
+                let answer = client.send(Method::POST, &path, Some(("application/x-ndjson", batch))).await?;
+                counts.add(&answer.json()?, file, first_line);
+                first_line += lines;
+                advance(&bar, sent);
+            }
+            bar.finish_and_clear();
+        }
+        Ok(())
+    })?;
+    say_json(&json!({"imported": counts.new, "duplicates": counts.duplicates, "refused": counts.refused}))?;
+    Ok(if counts.refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+#[derive(Default)]
+struct Counts {
+    new: u64,
+    duplicates: u64,
+    refused: u64,
+}
+
+impl Counts {
+    fn add(&mut self, answer: &Value, file: &Path, first_line: u64) {
+        for result in answer.get("results").and_then(Value::as_array).into_iter().flatten() {
+            match result.get("status").and_then(Value::as_u64) {
+                Some(201) => self.new += 1,
+                Some(200) => self.duplicates += 1,
+                _ => {
+                    self.refused += 1;
+                    let index = result.get("index").and_then(Value::as_u64).unwrap_or(0);
+                    let word =
+                        |field: &str| result.pointer(field).and_then(Value::as_str).unwrap_or_default();
+                    let (code, detail) = (word("/problem/code"), word("/problem/detail"));
+                    tell(&format!("{}:{}: {code}: {detail}", file.display(), first_line + index));
+                }
+            }
+        }
+    }
+}
+
+fn open(file: &Path) -> Result<Box<dyn BufRead>, Failure> {
+    if file.as_os_str() == "-" {
+        return Ok(Box::new(BufReader::new(std::io::stdin())));
+    }
+    let opened = std::fs::File::open(file).map_err(|e| Failure::io(format!("{}: {e}", file.display())))?;
+    Ok(Box::new(BufReader::new(opened)))
+}
+
+fn next_batch(reader: &mut dyn BufRead, file: &Path) -> Result<(Vec<u8>, u64), Failure> {
+    let mut batch = Vec::new();
+    let mut lines = 0;
+    while lines < BATCH_LINES as u64 && batch.len() < BATCH_BYTES {
+        let before = batch.len();
+        let read = reader
+            .read_until(b'\n', &mut batch)
+            .map_err(|e| Failure::io(format!("{}: {e}", file.display())))?;
+        if read == 0 {
+            break;
+        }
+        if batch.get(before..).is_some_and(|line| line.trim_ascii().is_empty()) {
+            batch.truncate(before);
+            continue;
+        }
+        lines += 1;
+    }
+    Ok((batch, lines))
+}
+
+/// `import:<name>` from a file's name, with what a name may not hold replaced.
+fn name_of(file: &Path) -> Result<Name, Failure> {
+    let stem = file.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let text: String = stem
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
+        .collect();
+    let text = if text == "-" { "stdin".to_owned() } else { text };
+    text.parse().map_err(|_| Failure::usage(format!("{}: give a name with --source", file.display())))
+}

@@ -1,0 +1,86 @@
+//! `ledger keys`.
+
+use super::tokens::items_table;
+use crate::cli::{Global, Keys, Output};
+use crate::client::{block_on, with_client};
+use crate::data::{DataDir, Manner, close};
+use crate::failure::Failure;
+use crate::output::{say, say_json, tell};
+use axum::http::Method;
+use ledger::keyring;
+use serde_json::json;
+use spec::payload::{Authority, AuthorityChange, KeySignature, authority_bytes, possession_bytes};
+use spec::{KeyUse, Kind, PublicKey};
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(crate) fn run(global: &Global, command: &Keys) -> Result<ExitCode, Failure> {
+    match command {
+        Keys::Show => show(global),
+        Keys::Revoke { key, reason, compromised_from } => {
+            revoke(global, *key, reason.as_deref(), *compromised_from)
+        }
+        Keys::Rotate { key_use, recovery_key } => rotate(global, key_use, recovery_key),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(global: &Global) -> Result<(), Failure> {
+    let answer = with_client(global, async |client| client.json(Method::GET, "/api/keys", None).await)?;
+    if global.output.is_none_or(|o| o == Output::Table) {
+        say(&items_table(&answer, &["key", "use", "author", "org", "introduced", "until"]))
+    } else {
+        say_json(&answer)
+    }
+}
+
+fn revoke(global: &Global, key: PublicKey, reason: Option<&str>, from: Option<u64>) -> Result<(), Failure> {
+    let mut body = json!({"status": if from.is_some() { "compromised" } else { "revoked" }});
+    if let Some(object) = body.as_object_mut() {
+        object.extend(reason.map(|reason| ("reason".to_owned(), json!(reason))));
+        object.extend(from.map(|from| ("suspect_from".to_owned(), json!(from))));
+    }
+    let path = format!("/api/keys/{key}/governance");
+    say_json(&with_client(global, async |client| client.json(Method::PATCH, &path, Some(&body)).await)?)
+}
+
+/// Replaces one of the ledger's own keys under the recovery key.
+fn rotate(global: &Global, key_use: &str, recovery_key: &Path) -> Result<(), Failure> {
+    let key_use = [KeyUse::Checkpoint, KeyUse::CheckpointSha256, KeyUse::Service, KeyUse::Command]
+        .into_iter()
+        .find(|k| k.as_str() == key_use)
+        .ok_or_else(|| Failure::usage("--use is checkpoint, checkpoint-sha256, service or command"))?;
+    if global.url.is_some() {
+        return Err(Failure::usage("keys are rotated on the machine that holds them; leave --url out"));
+    }
+    let dir = DataDir::new(&global.data);
+    let recovery = keyring::load_key(recovery_key).map_err(Failure::io)?;
+    let new = keyring::generate()?;
+    let seq = block_on(async {
+        let (ledger, _) = dir.open(Manner::default()).await?;
+        let old = ledger.current_key(key_use);
+        let prev_change = ledger.directory(|d| d.last_change);
+        let statement = json!({"key": new.public(), "ledger": ledger.id(), "use": key_use});
+        let change =
+            AuthorityChange { new: new.public(), old, pop: new.sign(&possession_bytes(&statement)), key_use };
+        let sig = recovery.sign(&authority_bytes(&change, &ledger.id(), &prev_change));
+        let payload =
+            Authority { change, prev_change, signatures: vec![KeySignature { key: recovery.public(), sig }] };
+        // The new key's file first: a crash after the entry must find it.
+        let keys = dir.path().join("keys");
+        let next = keys.join(format!("{}.key.next", key_use.as_str()));
+        // A file left by a rotation that was refused.
+        let _ = std::fs::remove_file(&next);
+        keyring::store_key(&next, &new)?;
+        let result = ledger
+            .append_statement(Kind::Authority, serde_json::to_value(&payload).map_err(Failure::io)?)
+            .await;
+        close(ledger, false).await;
+        let seq = result.map_err(Failure::refused)?;
+        keyring::adopt(&keys, key_use)?;
+        Ok(seq)
+    })?;
+    say_json(&json!({"use": key_use, "key": new.public(), "seq": seq}))?;
+    tell("Put the recovery key away again.");
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! `ledger serve`: the ledger and its HTTP service, until told to stop.
+
+use crate::cli::{Global, Output, Serve};
+use crate::client::block_on;
+use crate::data::{self, DataDir, Manner};
+use crate::failure::Failure;
+use crate::output::{say_json, tell};
+use ledger::Ledger;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
+
+pub(crate) fn run(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
+    block_on(serve(global, args))
+}
+
+async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
+    let dir = DataDir::new(&global.data);
+    if args.init && !dir.has_ledger() {
+        dir.init(&args.origin).await?;
+        tell(&format!(
+            "made a ledger in {}; the owner's token is in {}",
+            dir.path().display(),
+            dir.owner_token_file().display()
+        ));
+    }
+    // The address first: a port that is taken is found out before anything is opened.
+    let listener = TcpListener::bind(args.listen).await.map_err(|e| {
+        Failure::io(format!("cannot listen on {}: {e}; choose another with --listen", args.listen))
+    })?;
+    let seal_every = (args.seal_every > 0).then(|| Duration::from_secs(args.seal_every));
+    let stop = stop_signal()?;
+    let running = start(
+        &dir,
+        listener,
+        Manner { as_service: true, seal_every, rebuild_root: args.rebuild_root },
+        args.heartbeat_secs,
+    )
+    .await?;
+    let facts = running.facts(&dir);
+    if global.output.is_some_and(|o| o != Output::Table) {
+        say_json(&facts)?;
+    } else {
+        tell(&format!(
+            "listening on http://{}\nledger       {}\ndata         {}\nverify       ledger verify {}",
+            running.address,
+            running.ledger.id(),
+            dir.path().display(),
+            dir.path().display(),
+        ));
+    }
+    let poisoned = running.until(stop).await;
+    match poisoned {
+        None => Ok(ExitCode::SUCCESS),
+        Some(why) => Err(Failure::io(format!("the ledger stopped: {why}; start it again"))),
+    }
+}
+
+/// A service at work.
+pub(crate) struct Running {
+    pub(crate) ledger: Ledger,
+    pub(crate) address: SocketAddr,
+    stop: tokio::sync::oneshot::Sender<()>,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    socket: std::path::PathBuf,
+}
+
+/// Opens the ledger and starts to serve it.
+pub(crate) async fn start(
+    dir: &DataDir,
+    listener: TcpListener,
+    manner: Manner,
+    heartbeat_secs: u64,
+) -> Result<Running, Failure> {
+    let (ledger, report) = dir.open(manner).await?;
+    if let Some(fault) = &report.cut_fault {
+        tell(&format!("cut {} bytes that were never acknowledged: {fault}", report.cut_bytes));
+    }
+    let socket = dir.admin_socket();
+    // The lock is ours, so a socket that is there is a leftover.
+    match std::fs::remove_file(&socket) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Failure::io(e)),
+        _ => {}
+    }
+    let admin = UnixListener::bind(&socket).map_err(|e| Failure::io(format!("{}: {e}", socket.display())))?;
+    std::fs::set_permissions(&socket, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    let address = listener.local_addr()?;
+    let config =
+        ingest::Config { heartbeat_secs, data_dir: Some(dir.path().to_owned()), ..ingest::Config::default() };
+    let app = ingest::App::new(ledger.clone(), config);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(ingest::serve(app, vec![listener], Some(admin), async {
+        // A sender that is gone means stop as well.
+        let _ = stopped.await;
+    }));
+    Ok(Running { ledger, address, stop, server, socket })
+}
+
+impl Running {
+    /// What `-o json` says when the service is up.
+    pub(crate) fn facts(&self, dir: &DataDir) -> serde_json::Value {
+        json!({
+            "listening": format!("http://{}", self.address),
+            "origin": self.ledger.origin(),
+            "ledger_id": self.ledger.id(),
+            "log_vkey": self.ledger.log_vkey(),
+            "data": dir.path(),
+        })
+    }
+
+    /// Serves until `stop` or until the ledger stops by itself; then drains, seals and closes.
+    pub(crate) async fn until(self, stop: impl Future<Output = ()>) -> Option<String> {
+        let watch = self.ledger.clone();
+        let poisoned = async move {
+            loop {
+                if watch.poisoned().is_some() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
+        tokio::select! {
+            () = stop => {}
+            () = poisoned => {}
+        }
+        self.finish().await
+    }
+
+    /// Drains, seals and closes; says why if the ledger had stopped by itself.
+    pub(crate) async fn finish(self) -> Option<String> {
+        // The server may have ended already.
+        let _ = self.stop.send(());
+        match self.server.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "server"),
+            Err(error) => tracing::error!(%error, "the server panicked"),
+        }
+        data::close(self.ledger.clone(), true).await;
+        // Gone already if somebody tidied up.
+        let _ = std::fs::remove_file(&self.socket);
+        self.ledger.poisoned().map(str::to_owned)
+    }
+}
+
+/// Resolves at the first SIGTERM or SIGINT; a second SIGINT ends the process the hard way.
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

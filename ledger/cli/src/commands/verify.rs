@@ -1,0 +1,227 @@
+//! `ledger verify`.
+
+use crate::cli::{Global, Output, Verify};
+use crate::client::{Client, block_on};
+use crate::failure::Failure;
+use crate::output::{advance, bytes_bar, say, say_json, table};
+use axum::http::Method;
+use ledger::durable::RealDisk;
+use ledger::fault::Fault;
+use ledger::verify::{
+    CheckStatus, DiskSource, Options, Report, Source, Trust, Verdict, verify_bundle, verify_equivocation,
+    verify_log, verify_note, verify_proofchain,
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+pub(crate) fn run(global: &Global, args: &Verify) -> Result<ExitCode, Failure> {
+    let started = Instant::now();
+    let options = Options {
+        trust: args.trust.as_deref().map(trust).transpose()?.unwrap_or_default(),
+        old: args.old.as_deref().map(read).transpose()?,
+        strict: args.strict,
+    };
+    let mut report = if args.target.starts_with("http://") || args.target.starts_with("https://") {
+        let source = block_on(fetch(&args.target, global.token.clone()))?;
+        with_bar(&source, &options)
+    } else {
+        verify_path(Path::new(&args.target), &options)?
+    };
+    report.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if args.json || global.output.is_some_and(|o| o != Output::Table) {
+        say_json(&serde_json::to_value(&report).map_err(Failure::io)?)?;
+    } else {
+        say(&describe(&report, &args.target))?;
+    }
+    // What could not be read proves nothing either way.
+    let unreadable = report.failures.iter().any(|fault| fault.code == "unreadable");
+    Ok(match (report.verdict, unreadable) {
+        (Verdict::Verified, _) => ExitCode::SUCCESS,
+        (Verdict::Failed, true) => ExitCode::from(3),
+        (Verdict::Failed, false) => ExitCode::from(1),
+    })
+}
+
+fn trust(text: &str) -> Result<Trust, Failure> {
+    let parsed = if text.len() == 64 {
+        Trust::parse(text)
+    } else {
+        Trust::parse(&String::from_utf8_lossy(&read(Path::new(text))?))
+    };
+    parsed.map_err(|e| Failure::usage(format!("--trust: {e}")))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|e| Failure::io(format!("{}: {e}", path.display())))
+}
+
+fn verify_path(path: &Path, options: &Options) -> Result<Report, Failure> {
+    if path.is_dir() {
+        if !path.join("log").is_dir() && path.join("PROOFCHAIN.json").is_file() {
+            return verify_file(&path.join("PROOFCHAIN.json"), options);
+        }
+        if !path.join("log").is_dir() {
+            return Err(Failure::io(format!(
+                "{} holds no ledger: there is no log folder in it",
+                path.display()
+            )));
+        }
+        let disk = RealDisk::existing(path);
+        return Ok(with_bar(&DiskSource(&disk), options));
+    }
+    verify_file(path, options)
+}
+
+fn with_bar(source: &dyn Source, options: &Options) -> Report {
+    let total = source.segments().map(|all| all.iter().map(|(_, len)| len).sum()).unwrap_or(0);
+    let bar = bytes_bar(total, "verifying");
+    let report = verify_log(source, options, &mut |bytes| advance(&bar, bytes));
+    bar.finish_and_clear();
+    report
+}
+
+/// A single file: what it is stands in its `format`, or it is a signed note.
+fn verify_file(path: &Path, options: &Options) -> Result<Report, Failure> {
+    let bytes = read(path)?;
+    let format = serde_json::from_slice::<Value>(&bytes)
+        .ok()
+        .and_then(|value| value.get("format").and_then(Value::as_str).map(str::to_owned));
+    Ok(match format.as_deref() {
+        Some(proofs::bundle::FORMAT) => verify_bundle(&bytes, options),
+        Some(proofs::equivocation::FORMAT) => verify_equivocation(&bytes, options),
+        Some(proofs::proofchain::FORMAT) => {
+            let beside = path.parent().map(Path::to_owned).unwrap_or_default();
+            let part = |name: &str| std::fs::read(beside.join(name)).ok();
+            verify_proofchain(&bytes, &part, options)
+        }
+        // Damaged in its first bytes, or something else altogether: judged by its name.
+        _ if path.extension().is_some_and(|e| e == "json")
+            && path.file_stem().is_some_and(|s| s == "PROOFCHAIN") =>
+        {
+            verify_proofchain(&bytes, &|_| None, options)
+        }
+        _ if path.extension().is_some_and(|e| e == "txt") => verify_note(&bytes, options),
+        _ => verify_bundle(&bytes, options),
+    })
+}
+
+/// A service's files, fetched before anything is checked.
+struct Fetched {
+    segments: Vec<(u64, Vec<u8>)>,
+    documents: BTreeMap<String, Vec<u8>>,
+}
+
+impl Source for Fetched {
+    fn segments(&self) -> Result<Vec<(u64, u64)>, Fault> {
+        Ok(self.segments.iter().map(|(first, bytes)| (*first, bytes.len() as u64)).collect())
+    }
+
+    fn segment(&self, first: u64) -> Result<Vec<u8>, Fault> {
+        let found = self.segments.iter().find(|(f, _)| *f == first);
+        Ok(found.map(|(_, bytes)| bytes.clone()).unwrap_or_default())
+    }
+
+    fn document(&self, name: &str) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.documents.get(name).cloned())
+    }
+
+    fn list(&self, _folder: &str) -> Result<Vec<String>, Fault> {
+        Ok(Vec::new())
+    }
+}
+
+async fn fetch(url: &str, token: Option<String>) -> Result<Fetched, Failure> {
+    let client = Client::http(url, token)?;
+    let mut documents = BTreeMap::new();
+    for name in ["ROOT.txt", "PROOFCHAIN.json"] {
+        let answer = client.send(Method::GET, &format!("/{name}"), None).await?;
+        if answer.status != 404 {
+            documents.insert(name.to_owned(), answer.good()?);
+        }
+    }
+    if let Some(chain) =
+        documents.get("PROOFCHAIN.json").and_then(|b| proofs::proofchain::ProofChain::parse(b).ok())
+    {
+        for part in chain.parts {
+            let bytes = client.send(Method::GET, &format!("/{}", part.file), None).await?.good()?;
+            documents.insert(part.file, bytes);
+        }
+    }
+    let listed = client.json(Method::GET, "/api/ledger/segments", None).await?;
+    let items = listed.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut segments = Vec::new();
+    for first in items.iter().filter_map(|item| item.get("first").and_then(Value::as_u64)) {
+        let bytes = client.send(Method::GET, &format!("/api/ledger/segments/{first}"), None).await?.good()?;
+        segments.push((first, bytes));
+    }
+    Ok(Fetched { segments, documents })
+}
+
+/// The report for people: the verdict first, then what it rests on, then what is wrong.
+fn describe(report: &Report, target: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    let verdict = match report.verdict {
+        Verdict::Verified => "VERIFIED",
+        Verdict::Failed => "DOES NOT VERIFY",
+    };
+    let _ = writeln!(out, "{verdict}  {target}\n");
+    let rows = [
+        ("kind", word(&report.kind)),
+        ("trust", word(&report.trust)),
+        ("origin", report.origin.clone()),
+        ("size", format!("{} entries, {} seals", report.size, report.seals)),
+        ("root", report.root.to_hex()),
+    ];
+    for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
+        let _ = writeln!(out, "{name:<8}{value}");
+    }
+    if report.uncommitted_bytes > 0 {
+        let _ = writeln!(
+            out,
+            "tail    {} bytes not committed: a write under way, or cut at the next open",
+            report.uncommitted_bytes
+        );
+    }
+    let rows: Vec<Vec<String>> = report
+        .checks
+        .iter()
+        .map(|check| {
+            let status = match check.status {
+                CheckStatus::Passed => "ok",
+                CheckStatus::Failed => "FAILED",
+                CheckStatus::NotChecked => "not checked",
+            };
+            vec![check.code.clone(), check.count.to_string(), status.to_owned()]
+        })
+        .collect();
+    let _ = write!(out, "\n{}", table(&["check", "count", "status"], &rows));
+    for failure in &report.failures {
+        let _ = writeln!(out, "\nFAILURE {failure}");
+    }
+    if report.failure_count > report.failures.len() as u64 {
+        let _ = writeln!(out, "… and {} more", report.failure_count - report.failures.len() as u64);
+    }
+    if report.finding_count > 0 {
+        let _ = writeln!(out, "\n{} findings about authors:", report.finding_count);
+        for finding in report.findings.iter().take(10) {
+            let _ = writeln!(out, "  {} at seq {}: {}", finding.code, finding.seq, finding.detail);
+        }
+    }
+    if matches!(report.trust, ledger::verify::TrustStatus::Unpinned) {
+        let _ = writeln!(
+            out,
+            "\nNothing was pinned: a history that was signed anew as a whole would verify as well.\nGive the ledger id you know with --trust."
+        );
+    }
+    let _ = writeln!(out, "\n{} ms", report.elapsed_ms);
+    out
+}
+
+/// The JSON word of an enum, for people too.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}

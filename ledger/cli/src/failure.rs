@@ -1,0 +1,52 @@
+//! Why a command failed, and with which exit code.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+/// A failed command.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    text: String,
+}
+
+impl Failure {
+    /// Does not verify, or was refused.
+    pub(crate) fn refused(text: impl Display) -> Self {
+        Self { code: 1, text: text.to_string() }
+    }
+
+    /// Called in a way that makes no sense.
+    pub(crate) fn usage(text: impl Display) -> Self {
+        Self { code: 2, text: text.to_string() }
+    }
+
+    /// Could not read or write.
+    pub(crate) fn io(text: impl Display) -> Self {
+        Self { code: 3, text: text.to_string() }
+    }
+
+    /// Says why on standard error and gives the exit code.
+    #[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
+    pub(crate) fn report(self) -> ExitCode {
+        eprintln!("ledger: {}", self.text);
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::io(error)
+    }
+}
+
+impl From<ledger::open::OpenError> for Failure {
+    fn from(error: ledger::open::OpenError) -> Self {
+        use ledger::open::OpenError;
+        match error {
+            OpenError::Storage(_) | OpenError::Io(_) | OpenError::Read(_) => Self::io(error),
+            OpenError::Empty | OpenError::Exists => Self::usage(error),
+            _ => Self::refused(error),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The executable `ledger`.
+
+mod cli;
+mod client;
+mod commands;
+mod data;
+mod failure;
+mod output;
+
+use clap::Parser as _;
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, everything else is a mistake.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    output::start_log(cli.global.log);
+    match run(cli) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
+    let global = cli.global;
+    match cli.command {
+        Command::Init(args) => commands::init::run(&global, &args),
+        Command::Serve(args) => commands::serve::run(&global, &args),
+        Command::Demo(args) => commands::demo::run(&global, &args),
+        Command::Verify(args) => commands::verify::run(&global, &args),
+        Command::Prove(args) => commands::prove::run(&global, &args),
+        Command::Export(args) => commands::export::run(&global, &args),
+        Command::Import(args) => commands::import::run(&global, &args),
+        Command::Seal => commands::seal::run(&global),
+        Command::Checkpoint => commands::checkpoint::run(&global),
+        Command::Enroll { command } => commands::enroll::run(&global, &command),
+        Command::Tokens { command } => commands::tokens::run(&global, &command),
+        Command::Keys { command } => commands::keys::run(&global, &command),
+        Command::Logs { command } => commands::logs::run(&global, &command),
+        Command::Reindex => commands::reindex::run(&global),
+        Command::Agent { arguments } => Ok(commands::agent::run(arguments)),
+        Command::Completions { shell } => commands::reference::completions(shell),
+        Command::Man { out } => commands::reference::man(out.as_deref()),
+    }
+}

@@ -1,0 +1,78 @@
+//! Standard output, standard error and the progress bar: the only place that prints.
+
+use crate::failure::Failure;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+/// Writes an answer to standard output; a reader that has gone away is no error.
+pub(crate) fn say(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::io(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a JSON value as one line.
+pub(crate) fn say_json(value: &serde_json::Value) -> Result<(), Failure> {
+    say(&format!("{value}\n"))
+}
+
+/// Writes a line for people to standard error.
+#[expect(clippy::print_stderr, reason = "words for people stand beside the answer, never in it")]
+pub(crate) fn tell(text: &str) {
+    eprintln!("{text}");
+}
+
+/// A table with aligned columns; the last column takes what is left.
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |i: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(i)).map(|cell| cell.chars().count());
+        cells.chain(head.get(i).map(|h| h.len())).max().unwrap_or(0)
+    };
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut text = String::new();
+        for (i, cell) in cells.enumerate() {
+            let pad = if i + 1 == head.len() { 0 } else { width(i) + 2 - cell.chars().count().min(width(i)) };
+            text.push_str(cell);
+            text.push_str(&" ".repeat(pad));
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        text
+    };
+    let mut out = line(&mut head.iter().copied());
+    for row in rows {
+        out.push_str(&line(&mut row.iter().map(String::as_str)));
+    }
+    out
+}
+
+/// A bar over bytes that shows itself only after a second, and only on a terminal.
+pub(crate) fn bytes_bar(total: u64, what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes}, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.set_message(what);
+    bar
+}
+
+/// Moves a bar on; draws it from the second second.
+pub(crate) fn advance(bar: &ProgressBar, by: u64) {
+    if bar.is_hidden() && bar.elapsed() > Duration::from_secs(1) && std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+    }
+    bar.inc(by);
+}
+
+/// Starts the log on standard error.
+pub(crate) fn start_log(level: tracing::Level) {
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

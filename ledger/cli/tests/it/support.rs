@@ -1,0 +1,172 @@
+//! Running the executable, talking to it, and writing events as a node does.
+
+use serde_json::Value;
+use spec::payload::{node_possession_bytes, token_hash};
+use spec::{Author, Epoch, Event, Hash, Kind, PublicKey, Timestamp, Uuid};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use vaultmesh_agent::author::{ChainAuthor, Credentials, Draft};
+use vaultmesh_agent::entropy::SystemEntropy;
+
+/// The executable under test.
+pub(crate) const LEDGER: &str = env!("CARGO_BIN_EXE_ledger");
+
+/// The executable with arguments, without what the caller's environment might add.
+pub(crate) fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(LEDGER);
+    for name in ["VAULTMESH_DATA", "VAULTMESH_CC_URL", "VAULTMESH_TOKEN", "VAULTMESH_LOG"] {
+        command.env_remove(name);
+    }
+    command.args(args);
+    command
+}
+
+/// Runs the executable to its end.
+pub(crate) fn ledger(args: &[&str]) -> Output {
+    command(args).output().unwrap()
+}
+
+/// Runs the executable, expects an exit code, and reads its JSON answer.
+pub(crate) fn json(args: &[&str], code: i32) -> Value {
+    let output = ledger(args);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{args:?}\nstdout {out}\nstderr {err}");
+    serde_json::from_str(&out).unwrap_or_else(|e| panic!("{args:?}: {e}\nstdout {out}\nstderr {err}"))
+}
+
+/// The verdict of `ledger verify`, whose exit code must agree with it.
+pub(crate) fn verify(target: &Path, more: &[&str]) -> Value {
+    let target = target.to_str().unwrap();
+    let output = ledger(&[&["verify", target, "--json"], more].concat());
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+    let expected = if report["verdict"] == "verified" { 0 } else { 1 };
+    assert_eq!(output.status.code(), Some(expected), "{report}");
+    report
+}
+
+/// A running service; killed when dropped.
+pub(crate) struct Service {
+    pub(crate) url: String,
+    pub(crate) ledger_id: Hash,
+    pub(crate) data: PathBuf,
+    child: Child,
+}
+
+impl Service {
+    pub(crate) fn start(data: &Path) -> Self {
+        let mut child = command(&["serve", "--init", "--listen", "127.0.0.1:0", "-o", "json"])
+            .arg("--data")
+            .arg(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let facts: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line:?}"));
+        Self {
+            url: facts["listening"].as_str().unwrap().to_owned(),
+            ledger_id: Hash::from_hex(facts["ledger_id"].as_str().unwrap()).unwrap(),
+            data: data.to_owned(),
+            child,
+        }
+    }
+
+    /// Ends the process as a power cut would end it, as far as a process can.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop and waits; the exit code.
+    pub(crate) fn terminate(mut self) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().code()
+    }
+
+    pub(crate) fn enrolment_token(&self, uses: u32) -> String {
+        let data = self.data.to_str().unwrap();
+        let uses = uses.to_string();
+        let answer = json(&["enroll", "token", "--data", data, "--org", "acme", "--uses", &uses], 0);
+        answer["token"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Ended already, in most tests.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The wall clock, for events that a real service is to accept.
+#[expect(clippy::disallowed_methods, reason = "the service under test reads the same clock")]
+pub(crate) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap())
+}
+
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    ledger::keyring::random().unwrap()
+}
+
+/// A node that is enrolled and signs events with the agent's own code.
+pub(crate) struct Node {
+    pub(crate) id: Uuid,
+    pub(crate) key: PublicKey,
+    pub(crate) author: ChainAuthor,
+}
+
+impl Node {
+    pub(crate) async fn enrol(client: &reqwest::Client, service: &Service, token: &str) -> Self {
+        let key = ledger::keyring::generate().unwrap();
+        let id = Uuid::v4(random());
+        let author = Author::Node(id);
+        let secret = Hash::from_hex(token.rsplit('.').next().unwrap()).unwrap();
+        let statement =
+            node_possession_bytes(&author, &key.public(), &service.ledger_id, &token_hash(&secret.0));
+        let body = serde_json::json!({
+            "author": author, "key": key.public(), "pop": key.sign(&statement), "token": token,
+        });
+        let response = client
+            .post(format!("{}/api/nodes/register", service.url))
+            .body(body.to_string())
+            .header("content-type", "application/json")
+            .send()
+            .await
+            .unwrap();
+        assert!(response.status().is_success(), "{}", response.text().await.unwrap());
+        let answer: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+        let record = ledger_record(&answer["introduction"]["record"]);
+        let credentials = Credentials {
+            author,
+            introduction: record.entry.header.event_hash(&record.entry.sig),
+            key: key.clone(),
+            ledger: service.ledger_id,
+            org: "acme".parse().unwrap(),
+            tenant: None,
+        };
+        Self { id, key: key.public(), author: ChainAuthor::new(credentials, Epoch(random())) }
+    }
+
+    pub(crate) fn note(&mut self, text: &str) -> Event {
+        let payload = serde_json::json!({"text": text});
+        let draft = Draft::new(Kind::Note, &payload, now(), &mut SystemEntropy).unwrap();
+        self.author.next_event(draft)
+    }
+}
+
+/// A record from its JSON value.
+pub(crate) fn ledger_record(value: &Value) -> spec::Record {
+    let line = spec::canonical::to_vec(value).unwrap();
+    spec::Record::parse(std::str::from_utf8(&line).unwrap()).unwrap()
+}
+
+/// Events as a body of JSON lines.
+pub(crate) fn lines(events: &[Event]) -> Vec<u8> {
+    events.iter().flat_map(|event| [event.to_canonical(), b"\n".to_vec()].concat()).collect()
+}
