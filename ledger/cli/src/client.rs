@@ -47,7 +47,7 @@ impl Client {
 
     /// The service behind an `admin.sock`.
     pub(crate) fn socket(path: &Path) -> Result<Self, Failure> {
-        let client = reqwest::Client::builder().unix_socket(path).build().map_err(Failure::io)?;
+        let client = builder().tls_certs_only([]).unix_socket(path).build().map_err(Failure::io)?;
         Ok(Self::Http { client, base: "http://admin.sock".to_owned(), token: None })
     }
 
@@ -56,7 +56,9 @@ impl Client {
         if !url.starts_with("http://") && !url.starts_with("https://") {
             return Err(Failure::usage(format!("{url} is not an http(s) address")));
         }
-        let client = reqwest::Client::builder().build().map_err(Failure::io)?;
+        // The machine's certificates are loaded only where they are needed.
+        let builder = if url.starts_with("https://") { builder() } else { builder().tls_certs_only([]) };
+        let client = builder.build().map_err(Failure::io)?;
         Ok(Self::Http { client, base: url.trim_end_matches('/').to_owned(), token })
     }
 
@@ -148,6 +150,13 @@ impl Answer {
         let body = self.good()?;
         serde_json::from_slice(&body).map_err(|e| Failure::io(format!("the answer is not JSON: {e}")))
     }
+}
+
+/// A client that speaks TLS by way of ring.
+fn builder() -> reqwest::ClientBuilder {
+    // Installed already when a second client is made.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
 }
 
 /// The innermost error: the outer ones repeat the address.

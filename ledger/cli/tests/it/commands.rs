@@ -1,6 +1,6 @@
 //! The commands as a user meets them: answers on standard output, words on standard error, exit codes.
 
-use crate::support::{Node, Service, json, ledger, verify};
+use crate::support::{Node, Service, http, json, ledger, verify};
 use serde_json::Value;
 use std::path::Path;
 
@@ -85,7 +85,7 @@ fn a_service_with_a_node_over_http() {
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let node = runtime.block_on(async {
-        let client = reqwest::Client::new();
+        let client = http();
         let mut node = Node::enrol(&client, &service, &service.enrolment_token(1)).await;
         for n in 0..5 {
             let event = node.note(&format!("note {n}"));

@@ -2,7 +2,7 @@
 //!
 //! `VAULTMESH_KILLS` sets how often; the soak of a release runs 200 and more.
 
-use crate::support::{Node, Service, lines, verify};
+use crate::support::{Node, Service, http, lines, verify};
 use serde_json::Value;
 use spec::Hash;
 use std::collections::BTreeMap;
@@ -65,7 +65,7 @@ fn acknowledged_events_survive_kill_minus_nine() {
     let acknowledged = Acknowledged::default();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+        let client = http();
         let mut service = Service::start(&data);
         let token = service.enrolment_token(3);
         let mut nodes = Vec::new();

@@ -114,6 +114,13 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     ledger::keyring::random().unwrap()
 }
 
+/// A client for services on loopback.
+pub(crate) fn http() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder().tls_certs_only([]);
+    builder.timeout(std::time::Duration::from_secs(10)).build().unwrap()
+}
+
 /// A node that is enrolled and signs events with the agent's own code.
 pub(crate) struct Node {
     pub(crate) id: Uuid,

@@ -98,7 +98,11 @@ impl Screen {
             .agents
             .iter()
             .map(|agent| {
-                let state = if agent.is_stale(now) { "STALE" } else { "ok" };
+                let state = match (agent.last_seen, agent.is_stale(now)) {
+                    (None, _) => "new",
+                    (Some(_), true) => "STALE",
+                    (Some(_), false) => "ok",
+                };
                 format!("{} {state} {}", agent.name, agent.heartbeats)
             })
             .collect();
