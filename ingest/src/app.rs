@@ -109,6 +109,11 @@ impl App {
         self.complete(self.routes())
     }
 
+    /// The router for whoever has opened the ledger himself: every request is the admin's.
+    pub fn admin_router(&self) -> Router {
+        self.router().layer(axum::Extension(Peer::Admin))
+    }
+
     /// Establishes who asks, for routes of other crates. No credentials is [`Principal::ANONYMOUS`].
     ///
     /// # Errors

@@ -131,6 +131,13 @@ fn size_of(app: &Inner, query: &QueryString<'_>, name: &str) -> Result<u64, Prob
     }
 }
 
+/// `POST /api/ledger/seal`: `seq` is null if nothing but a seal happened since the last one.
+pub(crate) async fn seal(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let seq = call.app.ledger.seal().await?;
+    Ok(answer::value(StatusCode::OK, &json!({"seq": seq})))
+}
+
 /// `GET /PROOFCHAIN.json`.
 pub(crate) async fn proofchain(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;

@@ -5,7 +5,7 @@ use crate::body::BodyRule;
 use crate::dispatch::Call;
 use crate::limits::{MAX_EVENTS_BODY_BYTES, MAX_HEARTBEAT_BODY_BYTES, MAX_JSON_BODY_BYTES};
 use crate::problem::Problem;
-use crate::{events, heartbeat, public, register};
+use crate::{enrolment, entries, events, heartbeat, import, keys, public, query, register, tokens};
 use axum::body::Body;
 use axum::http::{Method, Response};
 use std::fmt;
@@ -64,8 +64,9 @@ const JSON: BodyRule = BodyRule::Json(MAX_JSON_BODY_BYTES);
 const HEARTBEAT: BodyRule = BodyRule::Json(MAX_HEARTBEAT_BODY_BYTES);
 const EVENTS: BodyRule = BodyRule::Events(MAX_EVENTS_BODY_BYTES);
 const NOTHING: BodyRule = BodyRule::None;
+const LINES: BodyRule = BodyRule::Lines(MAX_EVENTS_BODY_BYTES);
 
-use Access::{Credential, Public};
+use Access::{Credential, Everywhere, Public, Role};
 
 /// The table.
 pub static ROUTES: &[Route] = table! {
@@ -74,6 +75,27 @@ pub static ROUTES: &[Route] = table! {
     POST "/api/events" Credential, EVENTS => events::post;
     POST "/api/nodes/register" Credential, JSON => register::post;
     POST "/api/nodes" Credential, JSON => register::post;
+
+    GET "/api/events" Role(Action::Read), NOTHING => query::get;
+    POST "/api/import" Role(Action::Import), LINES => import::post;
+    GET "/api/me" Access::Anyone, NOTHING => tokens::me;
+    POST "/api/tokens" Role(Action::ManageTokens), JSON => tokens::create;
+    GET "/api/tokens" Role(Action::ManageTokens), NOTHING => tokens::list;
+    DELETE "/api/tokens/{id}" Role(Action::ManageTokens), NOTHING => tokens::revoke;
+    GET "/api/keys" Role(Action::Read), NOTHING => keys::list;
+    GET "/api/keys/{key}" Role(Action::Read), NOTHING => keys::get;
+    PATCH "/api/keys/{key}/governance" Role(Action::GovernKeys), JSON => keys::govern;
+    POST "/api/orgs/{org}/nodes/enrollment-tokens" Role(Action::ManageEnrolment), JSON => enrolment::create;
+    GET "/api/orgs/{org}/nodes/enrollment-tokens" Role(Action::ManageEnrolment), NOTHING => enrolment::list;
+    DELETE "/api/orgs/{org}/nodes/enrollment-tokens/{token_id}"
+        Role(Action::ManageEnrolment), NOTHING => enrolment::revoke;
+
+    GET "/api/ledger/entries" Role(Action::Read), NOTHING => entries::list;
+    GET "/api/ledger/entries/{seq}" Role(Action::Read), NOTHING => entries::get;
+    GET "/api/ledger/bundle/{seq}" Role(Action::Read), NOTHING => entries::bundle;
+    GET "/api/ledger/segments" Everywhere(Action::Audit), NOTHING => entries::segments;
+    GET "/api/ledger/segments/{first}" Everywhere(Action::Audit), NOTHING => entries::segment;
+    POST "/api/ledger/seal" Everywhere(Action::Seal), NOTHING => public::seal;
 
     GET "/healthz" Public, NOTHING => public::healthz;
     GET "/readyz" Public, NOTHING => public::readyz;

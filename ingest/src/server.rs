@@ -23,36 +23,50 @@ use tower::ServiceExt as _;
 /// How long to wait after the operating system would not give another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Where requests come from.
-#[derive(Debug, Default)]
-pub struct Listeners {
-    /// For everyone.
-    pub tcp: Vec<TcpListener>,
-    /// For whoever may open the socket's file: it is the credential of [`Peer::Admin`].
-    pub admin: Option<UnixListener>,
+/// Serves [`App::router`] until `shutdown` is done, then lets requests in progress finish, within the
+/// drain time.
+///
+/// Who may open the file of `admin` is the credential of [`Peer::Admin`].
+pub async fn serve(
+    app: App,
+    tcp: Vec<TcpListener>,
+    admin: Option<UnixListener>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let router = app.router();
+    serve_router(app, router, tcp, admin, shutdown).await
 }
 
-/// Serves until `shutdown` is done, then lets requests in progress finish, within the drain time.
+/// As [`serve`], with [`App::routes`] merged with others and completed.
 ///
-/// `router` is [`App::router`], or [`App::routes`] merged with others and completed.
-pub async fn serve(app: App, router: Router, listeners: Listeners, shutdown: impl Future<Output = ()>) {
+/// # Errors
+/// A part of the service ended on its own; what goes on without it has been stopped.
+pub async fn serve_router(
+    app: App,
+    router: Router,
+    tcp: Vec<TcpListener>,
+    admin: Option<UnixListener>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let room = Arc::new(Semaphore::new(app.inner.config.limits.connections));
+    let server = || Server { app: app.clone(), router: router.clone(), stopped: stopped.clone() };
     let mut loops = JoinSet::new();
-    for listener in listeners.tcp {
-        let server = Server { app: app.clone(), router: router.clone(), stopped: stopped.clone() };
-        loops.spawn(server.accept_tcp(listener, Arc::clone(&room)));
+    for listener in tcp {
+        loops.spawn(server().accept_tcp(listener, Arc::clone(&room)));
     }
-    if let Some(listener) = listeners.admin {
-        let server = Server { app: app.clone(), router: router.clone(), stopped: stopped.clone() };
-        loops.spawn(server.accept_admin(listener));
+    if let Some(listener) = admin {
+        loops.spawn(server().accept_admin(listener));
     }
-    drop(stopped);
-    shutdown.await;
+    let ended = tokio::select! {
+        () = shutdown => Ok(()),
+        Some(ended) = loops.join_next() => ended.map_err(io::Error::other),
+    };
     app.drain();
-    // Without a listener nobody is told, and nobody has to be.
+    // Those who listen hear it; others have ended.
     let _ = stop.send(true);
     while loops.join_next().await.is_some() {}
+    ended
 }
 
 struct Server {

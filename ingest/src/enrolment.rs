@@ -1,0 +1,102 @@
+//! `/api/orgs/{org}/nodes/enrollment-tokens`: what a node joins an organisation with.
+
+use crate::access::Action;
+use crate::answer;
+use crate::dispatch::Call;
+use crate::draft::{invalid, member};
+use crate::limits::{DEFAULT_ENROLMENT_TTL_SECS, MAX_ENROLMENT_TTL_SECS, MAX_ENROLMENT_USES};
+use crate::management::{no_content, secret};
+use crate::problem::{NOT_FOUND, Problem};
+use crate::query_string::QueryString;
+use crate::strict::present;
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use ledger::service::Directory;
+use ledger::state::{EnrolmentState, LEDGER_ORG};
+use serde::Deserialize;
+use serde_json::json;
+use spec::payload::{Enrolment, token_hash};
+use spec::{Hash, Kind, Name, Timestamp};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+struct Request {
+    #[serde(default, deserialize_with = "present")]
+    tenant: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    ttl_secs: Option<u64>,
+    #[serde(default, deserialize_with = "present")]
+    uses: Option<u64>,
+}
+
+/// `POST`: makes a token; the only answer that ever shows it.
+pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
+    let org = own_org(&call)?;
+    let request: Request = call.json()?;
+    let ttl_secs = within("/ttl_secs", request.ttl_secs, DEFAULT_ENROLMENT_TTL_SECS, MAX_ENROLMENT_TTL_SECS)?;
+    let uses = within("/uses", request.uses, 1, MAX_ENROLMENT_USES)?;
+    let tenant: Option<Name> = request.tenant.map(|tenant| member("/tenant", &tenant)).transpose()?;
+    if org.as_str() == LEDGER_ORG {
+        let detail = "no node joins the organisation ledger; name another";
+        return Err(Problem::new(crate::problem::INVALID, detail).field("org"));
+    }
+    let expires_at = Timestamp::from_millis(call.app.ledger.now().millis() + ttl_secs * 1000);
+    let secret = secret()?;
+    let token = token_hash(&secret.0);
+    let payload = Enrolment::Create { expires_at, org: org.clone(), tenant, token, uses };
+    call.app.say(&call.principal, &org, Kind::Enrolment, &payload).await?;
+    let answer = json!({
+        "token": format!("vm1.{}.{secret}", call.app.ledger.id()), "token_id": token, "expires_at": expires_at,
+    });
+    Ok(answer::value(StatusCode::CREATED, &answer))
+}
+
+/// `GET`: the organisation's tokens, without secrets.
+pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
+    let org = own_org(&call)?;
+    let items: Vec<serde_json::Value> = call.app.ledger.directory(|directory: &Directory| {
+        directory.enrolments.iter().filter(|(_, state)| state.org == org).map(|(id, s)| item(id, s)).collect()
+    });
+    Ok(answer::value(StatusCode::OK, &json!({"items": items})))
+}
+
+fn item(id: &Hash, state: &EnrolmentState) -> serde_json::Value {
+    let mut item = json!({
+        "token_id": id, "expires_at": state.expires_at, "uses_left": state.uses_left, "revoked": state.revoked,
+    });
+    if let (Some(tenant), Some(members)) = (&state.tenant, item.as_object_mut()) {
+        members.insert("tenant".to_owned(), json!(tenant));
+    }
+    item
+}
+
+/// `DELETE …/{token_id}`: ends a token before its time; again, and nothing happens.
+pub(crate) async fn revoke(call: Call) -> Result<Response<Body>, Problem> {
+    let org = own_org(&call)?;
+    let id: String = call.param("token_id")?;
+    let missing = || Problem::new(NOT_FOUND, "this organisation has no such enrolment token");
+    let token = Hash::from_hex(&id).map_err(|_| missing())?;
+    let found = call.app.ledger.directory(|directory| directory.enrolments.get(&token).cloned());
+    let state = found.filter(|state| state.org == org).ok_or_else(missing)?;
+    if !state.revoked {
+        call.app.say(&call.principal, &org, Kind::Enrolment, &Enrolment::Revoke { token }).await?;
+    }
+    Ok(no_content())
+}
+
+fn own_org(call: &Call) -> Result<Name, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let org: Name = call.param("org")?;
+    call.principal.require_in(Action::ManageEnrolment, &org)?;
+    Ok(org)
+}
+
+/// A number from 1 to `most`.
+pub(crate) fn within(pointer: &str, value: Option<u64>, default: u64, most: u64) -> Result<u64, Problem> {
+    let value = value.unwrap_or(default);
+    if (1..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(invalid(pointer, format_args!("expected 1 to {most}")))
+    }
+}

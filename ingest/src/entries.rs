@@ -1,0 +1,189 @@
+//! The log as it lies on disk: record lines of one's organisation, proof bundles, whole segments.
+
+use crate::access::{Action, Principal, PrincipalKind};
+use crate::answer;
+use crate::app::Inner;
+use crate::dispatch::Call;
+use crate::limits::{DEFAULT_PAGE_ITEMS, MAX_ENTRIES, SEGMENT_CHUNK_BYTES};
+use crate::problem::{NOT_FOUND, Problem, internal};
+use crate::query_string::QueryString;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use ledger::bundle::BundleError;
+use serde_json::json;
+use spec::Record;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// `GET /api/ledger/entries?from=&limit=`: record lines; `Link` names the next page.
+pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
+    let query = QueryString::read(call.query(), &["from", "limit"])?;
+    let from: u64 = query.parse("from")?.unwrap_or(0);
+    let limit = query.limit(DEFAULT_PAGE_ITEMS, MAX_ENTRIES)?;
+    let principal = call.principal.clone();
+    let (body, next) = call.reading(move |app| lines(app, principal, from, limit)).await?;
+    let mut response = answer::with_type(StatusCode::OK, "application/x-ndjson", Body::from(body));
+    if let Some(next) = next {
+        let link = format!("</api/ledger/entries?from={next}&limit={limit}>; rel=\"next\"");
+        response.headers_mut().insert(header::LINK, HeaderValue::try_from(link).map_err(internal)?);
+    }
+    Ok(response)
+}
+
+/// Entries that are looked at for one answer, whoever they belong to.
+const MAX_LOOKED_AT: u64 = 20_000;
+
+async fn lines(
+    app: Arc<Inner>,
+    principal: Principal,
+    from: u64,
+    limit: usize,
+) -> Result<(Vec<u8>, Option<u64>), Problem> {
+    let size = app.ledger.head().borrow().size;
+    let (mut body, mut count, mut seq) = (Vec::new(), 0, from);
+    let end = size.min(from.saturating_add(MAX_LOOKED_AT));
+    while seq < end && count < limit {
+        if let Some((record, line)) = app.ledger.reader().line(seq).await.map_err(internal)?
+            && may_see(&principal, &record)
+        {
+            body.extend_from_slice(line.as_bytes());
+            body.push(b'\n');
+            count += 1;
+        }
+        seq += 1;
+    }
+    Ok((body, (seq < size).then_some(seq)))
+}
+
+/// Whether an entry is the principal's to see.
+fn may_see(principal: &Principal, record: &Record) -> bool {
+    let header = &record.entry.header;
+    let own_org = principal.is_everywhere() || principal.org.as_ref() == Some(&header.org);
+    match principal.kind {
+        PrincipalKind::Node { node, .. } => own_org && header.subject_node() == Some(node),
+        _ => own_org,
+    }
+}
+
+/// `GET /api/ledger/entries/{seq}`: one record line.
+pub(crate) async fn get(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let mut line = visible(&call).await?.1;
+    line.push('\n');
+    Ok(answer::with_type(StatusCode::OK, "application/json", Body::from(line)))
+}
+
+/// `GET /api/ledger/bundle/{seq}`: everything that proves an entry.
+pub(crate) async fn bundle(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let seq = visible(&call).await?.0;
+    let bytes = call
+        .reading(move |app| async move {
+            match ledger::bundle::build(&app.ledger, seq).await {
+                Ok(bundle) => Ok(bundle.to_canonical()),
+                Err(error @ BundleError::NoEntry { .. }) => Err(Problem::new(NOT_FOUND, error.to_string())),
+                Err(error) => Err(internal(error)),
+            }
+        })
+        .await?;
+    Ok(answer::with_type(StatusCode::OK, "application/json", Body::from(bytes)))
+}
+
+/// The entry that the path names. One of another organisation is not there.
+async fn visible(call: &Call) -> Result<(u64, String), Problem> {
+    let seq: u64 = call.param("seq")?;
+    let missing = move || Problem::new(NOT_FOUND, format!("there is no entry {seq} for you to see"));
+    if seq >= call.app.ledger.head().borrow().size {
+        return Err(missing());
+    }
+    let found =
+        call.reading(move |app| async move { app.ledger.reader().line(seq).await.map_err(internal) }).await?;
+    let (record, line) = found.ok_or_else(missing)?;
+    if may_see(&call.principal, &record) { Ok((seq, line)) } else { Err(missing()) }
+}
+
+/// `GET /api/ledger/segments`: first seq and length of each.
+pub(crate) async fn segments(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let segments =
+        call.reading(|app| async move { app.ledger.reader().segments().await.map_err(internal) }).await?;
+    let items: Vec<_> = segments.iter().map(|s| json!({"first": s.first, "bytes": s.len})).collect();
+    Ok(answer::value(StatusCode::OK, &json!({"items": items})))
+}
+
+/// `GET /api/ledger/segments/{first}`: its bytes, as many as it has now.
+pub(crate) async fn segment(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    debug_assert!(call.principal.may_somewhere(Action::Audit));
+    let first: u64 = call.param("first")?;
+    let len = call
+        .reading(move |app| async move {
+            let segments = app.ledger.reader().segments().await.map_err(internal)?;
+            let found = segments.iter().find(|s| s.first == first).map(|s| s.len);
+            found.ok_or_else(|| Problem::new(NOT_FOUND, format!("no segment begins at {first}")))
+        })
+        .await?;
+    let body = SegmentBody { app: Arc::clone(&call.app), first, offset: 0, len, reading: None };
+    let mut response = answer::with_type(StatusCode::OK, "application/x-ndjson", Body::new(body));
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(len));
+    Ok(response)
+}
+
+type Reading = Pin<Box<dyn Future<Output = std::io::Result<Vec<u8>>> + Send>>;
+
+/// A segment, read piece by piece as the client takes it.
+struct SegmentBody {
+    app: Arc<Inner>,
+    first: u64,
+    offset: u64,
+    len: u64,
+    reading: Option<Reading>,
+}
+
+impl SegmentBody {
+    fn read(&self) -> Reading {
+        let (app, runtime) = (Arc::clone(&self.app), tokio::runtime::Handle::current());
+        let (first, offset) = (self.first, self.offset);
+        let rest = usize::try_from(self.len - offset).unwrap_or(usize::MAX);
+        Box::pin(async move {
+            let task = tokio::task::spawn_blocking(move || {
+                runtime.block_on(app.ledger.reader().segment(first, offset, rest.min(SEGMENT_CHUNK_BYTES)))
+            });
+            task.await.map_err(std::io::Error::other)?.map_err(std::io::Error::other)
+        })
+    }
+}
+
+impl HttpBody for SegmentBody {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<std::io::Result<hyper::body::Frame<Bytes>>>> {
+        if self.offset == self.len {
+            return Poll::Ready(None);
+        }
+        let mut reading = match self.reading.take() {
+            Some(reading) => reading,
+            None => self.read(),
+        };
+        match reading.as_mut().poll(cx) {
+            Poll::Pending => {
+                self.reading = Some(reading);
+                Poll::Pending
+            }
+            Poll::Ready(Ok(bytes)) if bytes.is_empty() => {
+                Poll::Ready(Some(Err(std::io::ErrorKind::UnexpectedEof.into())))
+            }
+            Poll::Ready(Ok(bytes)) => {
+                self.offset += bytes.len() as u64;
+                Poll::Ready(Some(Ok(hyper::body::Frame::data(Bytes::from(bytes)))))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
+        }
+    }
+}

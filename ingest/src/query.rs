@@ -1,0 +1,190 @@
+//! `GET /api/events`: entries by time, kind, node and severity, page by page.
+
+use crate::access::{Action, Principal, PrincipalKind};
+use crate::answer;
+use crate::cursor::{Bounds, Cursor};
+use crate::dispatch::Call;
+use crate::limits::{DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS};
+use crate::problem::{Problem, internal};
+use crate::query_string::{QueryString, bad};
+use crate::receipt::write_hash;
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use ledger::reader::{Page, Query};
+use spec::canonical::{write_string, write_u64};
+use spec::time::parse_rfc3339;
+use spec::{Kind, Name, Record, Timestamp, Uuid};
+use std::fmt::Write as _;
+
+const KNOWN: [&str; 9] =
+    ["since", "until", "kind", "node_id", "min_severity", "order", "limit", "cursor", "org"];
+
+/// `GET /api/events`.
+pub(crate) async fn get(call: Call) -> Result<Response<Body>, Problem> {
+    let parameters = QueryString::read(call.query(), &KNOWN)?;
+    let head = call.app.ledger.head().borrow().clone();
+    let (query, filter) = read(&parameters, &call.principal, head.size, call.app.ledger.now())?;
+    let descending = query.descending;
+    let bounds = Bounds { from: query.from, to: query.to, since: query.since, until: query.until };
+    let page = call
+        .reading(move |app| async move { app.ledger.reader().query(&query).await.map_err(internal) })
+        .await?;
+    let cursor = page.next.filter(|next| if descending { *next > bounds.from } else { *next < bounds.to });
+    let cursor = cursor.map(|next| Cursor { next, descending, bounds }.encode(&filter));
+    Ok(answer::json(StatusCode::OK, write_page(&page, cursor.as_deref(), &head.note)))
+}
+
+/// Reads the parameters; the text that comes with them is the filter a cursor belongs to.
+fn read(
+    parameters: &QueryString<'_>,
+    principal: &Principal,
+    size: u64,
+    now: Timestamp,
+) -> Result<(Query, String), Problem> {
+    let mut query = Query { to: size, ..Query::default() };
+    query.orgs = orgs(parameters, principal)?;
+    query.node = parameters.parse("node_id")?;
+    if let PrincipalKind::Node { node, .. } = principal.kind {
+        only_own(&mut query.node, node)?;
+    }
+    query.kinds = match parameters.get("kind") {
+        None => Vec::new(),
+        Some(list) => {
+            let kinds = list.split(',').map(|kind| kind.parse::<Kind>().map_err(|e| bad("kind", e)));
+            kinds.collect::<Result<_, _>>()?
+        }
+    };
+    query.min_severity = parameters.parse("min_severity")?;
+    query.descending = match parameters.get("order") {
+        None | Some("desc") => true,
+        Some("asc") => false,
+        Some(_) => return Err(bad("order", "expected asc or desc")),
+    };
+    query.limit = parameters.limit(DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS)?;
+    match parameters.get("since").map(|text| start("since", text, now)).transpose()? {
+        None => {}
+        Some(Start::Seq(seq)) => query.from = seq,
+        Some(Start::Time(time)) => query.since = Some(time),
+    }
+    match parameters.get("until").map(|text| start("until", text, now)).transpose()? {
+        None => {}
+        Some(Start::Seq(seq)) => query.to = seq.min(size),
+        Some(Start::Time(time)) => query.until = Some(time),
+    }
+    let filter = filter_text(&query);
+    if let Some(text) = parameters.get("cursor") {
+        let cursor = Cursor::decode(text, &filter)
+            .filter(|cursor| cursor.descending == query.descending)
+            .ok_or_else(|| bad("cursor", "it is not one of this query"))?;
+        // The bounds are those of the first page: `since=15m` does not move while someone reads.
+        let Bounds { from, to, since, until } = cursor.bounds;
+        (query.from, query.to, query.since, query.until) = (from, to.min(size), since, until);
+        if query.descending {
+            query.to = query.to.min(cursor.next);
+        } else {
+            query.from = query.from.max(cursor.next);
+        }
+    }
+    Ok((query, filter))
+}
+
+/// The organisations the query may see: all for the organisation `ledger`, else the principal's own.
+fn orgs(parameters: &QueryString<'_>, principal: &Principal) -> Result<Option<Vec<Name>>, Problem> {
+    match parameters.parse::<Name>("org")? {
+        Some(org) => {
+            principal.require_in(Action::Read, &org)?;
+            Ok(Some(vec![org]))
+        }
+        None => Ok(principal.bound_to().map(|org| vec![org.clone()])),
+    }
+}
+
+/// A node sees what is about itself.
+fn only_own(asked: &mut Option<Uuid>, node: Uuid) -> Result<(), Problem> {
+    if asked.is_some_and(|asked| asked != node) {
+        return Err(Problem::new(crate::problem::FORBIDDEN, "a node sees its own events only").field("node_id"));
+    }
+    *asked = Some(node);
+    Ok(())
+}
+
+fn filter_text(query: &Query) -> String {
+    let mut text = String::new();
+    for org in query.orgs.iter().flatten() {
+        let _ = write!(text, "org {org} ");
+    }
+    for kind in &query.kinds {
+        let _ = write!(text, "kind {kind} ");
+    }
+    if let Some(node) = query.node {
+        let _ = write!(text, "node {node} ");
+    }
+    if let Some(severity) = query.min_severity {
+        text.push_str(severity.as_str());
+    }
+    text
+}
+
+enum Start {
+    Seq(u64),
+    Time(Timestamp),
+}
+
+/// `seq:42`, a time of RFC 3339, or how long ago: `90s`, `15m`, `2h`, `7d`.
+fn start(name: &str, text: &str, now: Timestamp) -> Result<Start, Problem> {
+    let error = || bad(name, "expected a time of RFC 3339, a duration such as 15m, 2h or 7d, or seq:N");
+    if let Some(seq) = text.strip_prefix("seq:") {
+        return seq.parse().map(Start::Seq).map_err(|_| error());
+    }
+    if let Some(time) = parse_rfc3339(text) {
+        return Ok(Start::Time(time));
+    }
+    let (count, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(error)?;
+    let secs = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(error()),
+    };
+    let count: u64 = count.parse().map_err(|_| error())?;
+    let millis = count.saturating_mul(secs).saturating_mul(1000);
+    Ok(Start::Time(Timestamp::from_millis(now.millis().saturating_sub(millis))))
+}
+
+fn write_page(page: &Page, cursor: Option<&str>, checkpoint: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(page.records.len() * 1536 + 1024);
+    out.extend_from_slice(b"{\"items\":[");
+    for (i, record) in page.records.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        write_item(record, &mut out);
+    }
+    out.extend_from_slice(b"],\"next_cursor\":");
+    match cursor {
+        Some(cursor) => write_string(cursor, &mut out),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"checkpoint\":");
+    write_string(checkpoint, &mut out);
+    out.push(b'}');
+    out
+}
+
+fn write_item(record: &Record, out: &mut Vec<u8>) {
+    let entry = &record.entry;
+    out.extend_from_slice(b"{\"seq\":");
+    write_u64(entry.position.seq, out);
+    out.extend_from_slice(b",\"recorded_at\":\"");
+    entry.position.recorded_at.write(out);
+    write_hash(b"\",\"event_hash\":\"", &entry.header.event_hash(&entry.sig), out);
+    write_hash(b",\"leaf\":\"", &record.leaf, out);
+    out.extend_from_slice(b",\"event\":");
+    entry.header.write(Some(&entry.sig), out);
+    if let Some(payload) = &record.payload {
+        out.extend_from_slice(b",\"payload\":");
+        out.extend_from_slice(payload.json.as_bytes());
+    }
+    out.push(b'}');
+}
