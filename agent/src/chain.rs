@@ -76,13 +76,12 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         Ok(self.spool.append(&self.disk, &event)?)
     }
 
-    /// Signs an event that will never be sent, for the head of the run it belongs to.
+    /// Signs an event that will never be sent, for the head of the run it belongs to: in an epoch of its
+    /// own, so that no place of the chain is ever signed for twice.
     fn drop_event(&mut self, draft: Draft) -> Result<(), SessionError> {
-        let mut place = self.spool.next();
-        if let Some(run) = &self.drops.run {
-            place = ChainLink { prev: run.head, seq: place.seq + run.count, ..place };
-        }
-        self.author.go_to(place);
+        let introduction = self.author.credentials().introduction;
+        let prev = self.drops.run.as_ref().map_or(introduction, |run| run.head);
+        self.author.go_to(ChainLink { epoch: self.entropy.epoch()?, prev, seq: 0 });
         let event = self.author.sign(draft);
         Ok(self.drops.add(&self.disk, &event)?)
     }

@@ -76,7 +76,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             Err(error) => return Ok(self.later(now, None, Why::Unavailable, &error.to_string())),
         };
         if !matches!(response.status, 200 | 201 | 207) {
-            return self.refused(now, &response, events.len());
+            return self.refused(now, &response, events.len(), alone);
         }
         let reply = if alone { Reply::heartbeat(&response) } else { Reply::batch(&response, events.len()) };
         let reply = match reply {
@@ -134,18 +134,24 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         }
     }
 
-    /// Acts on an answer that refuses the request as a whole.
-    fn refused(&mut self, now: Now, response: &Response, count: usize) -> Result<Delivery, Stop> {
+    /// Acts on an answer that refuses the request as a whole. Of a batch it says nothing about any one
+    /// event, which has a result of its own; only what is too large even alone can never be sent.
+    fn refused(
+        &mut self,
+        now: Now,
+        response: &Response,
+        count: usize,
+        alone: bool,
+    ) -> Result<Delivery, Stop> {
         let problem = Problem::read(&response.body);
         let text = format!("status {}, {}", response.status, problem.describe());
-        let verdict = Verdict::of(response.status, &problem);
-        match verdict {
-            Verdict::Never if count > 1 => {
-                // Which event is at fault shows when fewer are sent.
-                if response.status == 413 {
-                    self.batch_limit = count / 2;
+        let too_large = response.status == 413;
+        match Verdict::of(response.status, &problem) {
+            Verdict::Never if !(alone || too_large && count == 1) => {
+                if too_large {
+                    self.batch_limit = (count / 2).max(1);
                 }
-                self.batch_events = if response.status == 413 { self.batch_limit } else { 1 };
+                self.batch_events = self.batch_limit;
                 Ok(self.later(now, response.retry_after, Why::Refused, &text))
             }
             verdict => self.act(now, verdict, &text, response.retry_after),

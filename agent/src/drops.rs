@@ -5,8 +5,8 @@
 //! dropped.json   {"run":{"count":12,"from":"…","head":"…","to":"…"},"total":40}
 //! ```
 //!
-//! A dropped event is signed like any other, each after the one before, so that the run has a head; none
-//! of them is ever sent, and the places they were signed for are taken by the events that follow.
+//! A dropped event is signed in an epoch of its own that is never opened, and links to the one dropped
+//! before it, so that the run has a head; none of them is ever sent.
 
 use crate::disk::Disk;
 use crate::durable;

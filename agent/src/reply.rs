@@ -48,11 +48,12 @@ impl Verdict {
     /// What a refusal of a single event means.
     pub(crate) fn of(status: u16, problem: &Problem) -> Self {
         match (problem.code.as_str(), problem.expected) {
-            _ if problem.recorded => Self::Recorded,
-            ("chain-gap", Some(expected)) => Self::Gap(expected),
+            // Forks are recorded as well, but the chain does not go on over them.
             ("chain-fork" | "epoch-closed", _) => Self::Elsewhere,
-            ("key-revoked" | "unknown-key", _) => Self::Banned,
+            ("chain-gap", Some(expected)) => Self::Gap(expected),
+            ("key-revoked" | "unknown-key" | "too-many-epochs", _) => Self::Banned,
             ("blocked", _) => Self::Later,
+            _ if problem.recorded => Self::Recorded,
             (code, _) if matches!(status, 400 | 409 | 413 | 422) && !code.is_empty() => Self::Never,
             (_, _) if status == 413 => Self::Never,
             _ => Self::Later,

@@ -13,6 +13,10 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// Longest line that is kept while it is read.
 const MAX_LINE_BYTES: usize = MAX_EVENT_BYTES + 64;
 
+/// No event is as short as this. Less at the end of the file is what a crash left of acknowledgements,
+/// which are not synced and may therefore lack any of their bytes.
+const SHORTEST_EVENT_BYTES: u64 = 256;
+
 /// Where an event's canonical JSON lies in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Slot {
@@ -74,6 +78,12 @@ impl Scan {
                     }
                 }
             }
+        }
+        if scan.next.is_some()
+            && scan.tail != Tail::Clean
+            && lines.end() - scan.good_len < SHORTEST_EVENT_BYTES
+        {
+            scan.tail = Tail::Torn;
         }
         if scan.next.is_none() && scan.tail == Tail::Clean {
             scan.tail = Tail::Damaged { reason: "the spool is empty".to_owned(), salvage: Vec::new() };
@@ -163,6 +173,11 @@ impl<D: Disk> Lines<'_, D> {
             }
             self.buffer.extend_from_slice(&chunk);
         }
+    }
+
+    /// Offset after the last line handed out.
+    fn end(&self) -> u64 {
+        self.at + self.used as u64
     }
 
     fn hand_out(&mut self, end: usize, finished: bool) -> Line {

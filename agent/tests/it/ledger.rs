@@ -318,13 +318,13 @@ impl Ledger {
             "epoch": chain.epoch.unwrap_or(link.epoch), "seq": chain.seq, "prev": chain.prev,
         }});
         if chain.closed.contains(&link.epoch) {
-            return Err(self.problem(409, "epoch-closed", &json!({})));
+            return Err(self.problem(409, "epoch-closed", &json!({"recorded": true})));
         }
         let opens = header.kind == Kind::ChainOpen && link.seq == 0 && link.prev == chain.introduction;
         let first = chain.epoch.is_none() && link.seq == 0 && link.prev == chain.introduction;
         if chain.epoch == Some(link.epoch) {
             if chain.places.contains_key(&(link.epoch, link.seq)) {
-                return Err(self.problem(409, "chain-fork", &json!({})));
+                return Err(self.problem(409, "chain-fork", &json!({"recorded": true})));
             }
             if (link.seq, link.prev) != (chain.seq, chain.prev) {
                 return Err(self.problem(409, "chain-gap", &expected));

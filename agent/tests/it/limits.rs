@@ -96,6 +96,26 @@ fn a_page_from_something_in_between_costs_nothing() {
 }
 
 #[test]
+fn a_refusal_of_a_whole_batch_blames_no_event() {
+    for (status, code) in [(400, "bad-query"), (409, "conflict"), (422, "invalid")] {
+        let world = World::new();
+        let mut node = Node::enrolled(&world, 7);
+        world.script(move |request, now| {
+            if now < MINUTE {
+                Fault::Lost
+            } else if now < 6 * MINUTE && request.path.starts_with("/api/events") {
+                Fault::Instead(answer(status, &json!({ "code": code })))
+            } else {
+                Fault::None
+            }
+        });
+        assert_eq!(node.live(25 * MINUTE), None, "{code}");
+        let kinds = kinds(&world);
+        assert!(kinds.len() > 45 && kinds.iter().all(|kind| *kind == Kind::Heartbeat), "{code}");
+    }
+}
+
+#[test]
 fn a_key_that_is_not_accepted_stops_the_node() {
     let world = World::new();
     let mut node = Node::enrolled(&world, 5);
