@@ -102,7 +102,9 @@ fn check_key(bundle: &Bundle, entry: &Replayed, checkpoint: &Checkpoint) -> Resu
     let number = |field: &str| bundle.key.record.get(field).and_then(serde_json::Value::as_u64);
     let introduced = number("introduced").ok_or("the key record names no introduction")?;
     let since = introduced < seq || (introduced == 0 && seq == 0);
-    if !since || number("until").is_some_and(|until| seq >= until) {
+    // The entry that replaces a key is the last one the old key signs.
+    let closes_itself = |until| until == seq && entry.record.entry.header.kind == Kind::Authority;
+    if !since || number("until").is_some_and(|until| seq >= until && !closes_itself(until)) {
         return Err("the key was not valid at the entry's position".to_owned());
     }
     if number("suspect_from").is_some_and(|from| seq >= from) {
