@@ -165,6 +165,11 @@ impl Code {
         self.text().0
     }
 
+    /// The code of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == word)
+    }
+
     /// What it means.
     pub fn detail(self) -> &'static str {
         self.text().1
@@ -194,7 +199,7 @@ impl Code {
             Self::TokenRevoked => ("token-revoked", "the token was revoked"),
             Self::TokenExhausted => ("token-exhausted", "the token was used as often as it may be"),
             Self::KeyInUse => ("key-in-use", "the key was introduced before, for something else"),
-            Self::AuthorTaken => ("author-taken", "another key speaks for this author"),
+            Self::AuthorTaken => ("author-taken", "another key, or another organisation, has this author"),
             Self::BadKey => ("bad-key", "the public key is weak or not in canonical form"),
             Self::BadPossession => ("bad-possession", "the proof of possession does not verify"),
             Self::BadAuthority => ("bad-authority", "the change lacks the recovery keys' signatures"),
@@ -444,7 +449,7 @@ impl State {
             return Err(Code::KeyInUse);
         }
         if let Some(key) = self.authors.get(&payload.author)
-            && self.keys.get(key).is_some_and(|record| record.until.is_none())
+            && self.keys.get(key).is_some_and(|record| record.until.is_none() || record.org != header.org)
         {
             return Err(Code::AuthorTaken);
         }
@@ -565,10 +570,10 @@ fn check_entry_zero(candidate: &Candidate<'_>) -> Check {
 }
 
 fn check_id_time(header: &Header, now: Timestamp) -> Check {
+    let time = header.id.time().ok_or(Code::IdTime)?.millis();
     if matches!(header.author, Author::Import(_)) {
         return Ok(());
     }
-    let time = header.id.time().ok_or(Code::IdTime)?.millis();
     let now = now.millis();
     let in_window =
         time <= now.saturating_add(MAX_ID_AHEAD_MS) && time.saturating_add(MAX_ID_BEHIND_MS) >= now;

@@ -69,10 +69,13 @@ pub fn replace(disk: &dyn Disk, path: &str, bytes: &[u8]) -> io::Result<()> {
 #[derive(Debug)]
 pub struct RealDisk {
     root: PathBuf,
-    /// The file last written to. Writing and syncing through one descriptor makes sure that an error of
-    /// write-back is reported to the sync that asks about those bytes.
-    written: Mutex<Option<(String, Arc<File>)>>,
+    /// The files last written to, the newest last. Writing and syncing through one descriptor makes sure
+    /// that an error of write-back is reported to the sync that asks about those bytes.
+    written: Mutex<Vec<(String, Arc<File>)>>,
 }
+
+/// Files kept open for writing: a segment, `ROOT.txt`, and a document or two.
+const MAX_WRITTEN: usize = 4;
 
 impl RealDisk {
     /// The file system below `root`, which is created if it is missing.
@@ -83,7 +86,7 @@ impl RealDisk {
 
     /// The file system below `root`, which is not created.
     pub fn existing(root: &Path) -> Self {
-        Self { root: root.to_owned(), written: Mutex::new(None) }
+        Self { root: root.to_owned(), written: Mutex::default() }
     }
 
     /// Where a path lies.
@@ -92,18 +95,25 @@ impl RealDisk {
     }
 
     fn open_to_write(&self, path: &str) -> io::Result<Arc<File>> {
-        if let Some((name, file)) = &*self.written()
-            && name == path
-        {
+        let mut written = self.written();
+        if let Some((_, file)) = written.iter().find(|(name, _)| name == path) {
             return Ok(Arc::clone(file));
         }
         let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).clone();
         let file = Arc::new(options.open(self.path(path))?);
-        *self.written() = Some((path.to_owned(), Arc::clone(&file)));
+        if written.len() >= MAX_WRITTEN {
+            written.remove(0);
+        }
+        written.push((path.to_owned(), Arc::clone(&file)));
         Ok(file)
     }
 
-    fn written(&self) -> MutexGuard<'_, Option<(String, Arc<File>)>> {
+    /// The name is about to stand for another file, or for none.
+    fn forget(&self, path: &str) {
+        self.written().retain(|(name, _)| name != path);
+    }
+
+    fn written(&self) -> MutexGuard<'_, Vec<(String, Arc<File>)>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,7 +125,8 @@ impl Disk for RealDisk {
 
     fn read_at(&self, path: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
         let file = File::open(self.path(path))?;
-        let mut bytes = vec![0; len];
+        let rest = file.metadata()?.len().saturating_sub(offset);
+        let mut bytes = vec![0; len.min(usize::try_from(rest).unwrap_or(usize::MAX))];
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match file.read_at(rest, offset + filled as u64) {
@@ -163,12 +174,13 @@ impl Disk for RealDisk {
 
     #[expect(clippy::disallowed_methods, reason = "the one place where files are renamed")]
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        *self.written() = None;
+        self.forget(from);
+        self.forget(to);
         std::fs::rename(self.path(from), self.path(to))
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {
-        *self.written() = None;
+        self.forget(path);
         std::fs::remove_file(self.path(path))
     }
 

@@ -29,16 +29,35 @@ pub fn rows_of(header: &Header) -> (Hash, Option<Hash>) {
 #[derive(Debug, Default)]
 pub struct OpenIds {
     rows: BTreeMap<Hash, u64>,
-    oldest: u64,
-    newest: u64,
+    /// Oldest and newest id time of whole groups, and of the group that is being filled.
+    settled: Times,
+    filling: Times,
     first: u64,
     next: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    oldest: u64,
+    newest: u64,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { oldest: u64::MAX, newest: 0 }
+    }
+}
+
+impl Times {
+    fn and(self, other: Self) -> Self {
+        Self { oldest: self.oldest.min(other.oldest), newest: self.newest.max(other.newest) }
+    }
 }
 
 impl OpenIds {
     /// No ids yet, in a segment that starts at `first`.
     pub fn new(first: u64) -> Self {
-        Self { rows: BTreeMap::new(), oldest: u64::MAX, newest: 0, first, next: first }
+        Self { first, next: first, ..Self::default() }
     }
 
     /// Adds an entry's ids.
@@ -49,9 +68,13 @@ impl OpenIds {
             self.rows.insert(place, seq);
         }
         let time = header.id.time().map_or(0, spec::Timestamp::millis);
-        self.oldest = self.oldest.min(time);
-        self.newest = self.newest.max(time);
+        self.filling = self.filling.and(Times { oldest: time, newest: time });
         self.next = seq + 1;
+    }
+
+    /// The group that was being filled belongs to this segment.
+    pub fn end_group(&mut self) {
+        self.settled = self.settled.and(std::mem::take(&mut self.filling));
     }
 
     /// Adds an entry's ids and, for a refusal, the place of the event it quotes.
@@ -83,14 +106,14 @@ impl OpenIds {
         self.rows.get(hash).copied()
     }
 
-    /// Divides the ids into those below `next` and those from it on, which open the next segment. The
-    /// bounds in time stay those of all.
+    /// Divides the ids into those of whole groups, which end at `next`, and those of the group that is
+    /// being filled, which opens the next segment.
     pub fn split(self, next: u64) -> (Self, Self) {
         let (below, above) = self.rows.into_iter().partition(|(_, seq)| *seq < next);
-        let (oldest, newest) = (self.oldest, self.newest);
+        let none = Times::default();
         (
-            Self { rows: below, oldest, newest, first: self.first, next },
-            Self { rows: above, oldest, newest, first: next, next: self.next },
+            Self { rows: below, settled: self.settled, filling: none, first: self.first, next },
+            Self { rows: above, settled: none, filling: self.filling, first: next, next: self.next },
         )
     }
 
@@ -98,7 +121,8 @@ impl OpenIds {
     pub fn to_file(&self, previous: Hash) -> ClosedIds {
         let mut bytes = Vec::with_capacity(HEAD + self.rows.len() * ROW + 32);
         bytes.extend_from_slice(MAGIC);
-        for number in [self.first, self.next, self.oldest, self.newest] {
+        let Times { oldest, newest } = self.settled.and(self.filling);
+        for number in [self.first, self.next, oldest, newest] {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
         bytes.extend_from_slice(&previous.0);
@@ -109,14 +133,7 @@ impl OpenIds {
         }
         let checksum = Hash::of(Domain::IdFile, &[&bytes]);
         bytes.extend_from_slice(&checksum.0);
-        ClosedIds {
-            bytes,
-            oldest: self.oldest,
-            newest: self.newest,
-            first: self.first,
-            next: self.next,
-            checksum,
-        }
+        ClosedIds { bytes, oldest, newest, first: self.first, next: self.next, checksum }
     }
 }
 

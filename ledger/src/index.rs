@@ -88,7 +88,8 @@ impl Index {
                 batch.push((Space::Terms, term_key(term, group.location.first), deltas(seqs)));
             }
             for (id, tile) in &group.tiles {
-                batch.push((Space::Tiles, tile_key(*id), tile.hashes().iter().flat_map(|h| h.0).collect()));
+                let row: Vec<u8> = tile.hashes().iter().flat_map(|h| h.0).collect();
+                batch.push((Space::Tiles, tile_key(*id), checksummed(&row)));
             }
             if let Some(snapshot) = &group.snapshot {
                 batch.push((Space::Meta, b"snapshot".to_vec(), checksummed(snapshot)));
@@ -99,6 +100,12 @@ impl Index {
             batch.push((Space::Meta, b"head".to_vec(), canonical::to_vec(&head).unwrap_or_default()));
         }
         self.rows.write(batch)
+    }
+
+    /// Takes back what was said of head and snapshot: the next open writes everything anew.
+    pub fn forget(&self) -> Result<(), RowError> {
+        let nothing = |name: &str| (Space::Meta, name.as_bytes().to_vec(), Vec::new());
+        self.rows.write(vec![nothing("head"), nothing("snapshot")])
     }
 
     /// How far it has come; `None` if it is empty.
@@ -175,7 +182,7 @@ impl Index {
     }
 
     fn tile(&self, id: TileId) -> Option<Vec<Hash>> {
-        let bytes = self.rows.get(Space::Tiles, &tile_key(id)).ok()??;
+        let bytes = unchecked(&self.rows.get(Space::Tiles, &tile_key(id)).ok()??)?;
         let whole = bytes.len() as u64 == TILE_WIDTH * 32;
         whole.then(|| bytes.as_chunks::<32>().0.iter().map(|chunk| Hash(*chunk)).collect())
     }
@@ -227,7 +234,8 @@ impl GroupLocation {
     pub fn line(&self, seq: u64) -> Option<(u64, u64)> {
         let n = usize::try_from(seq.checked_sub(self.first)?).ok()?;
         let length = *self.lengths.get(n)?;
-        Some((self.offset + self.lengths.iter().take(n).sum::<u64>(), length))
+        let start = self.lengths.iter().take(n).try_fold(self.offset, |at, length| at.checked_add(*length))?;
+        Some((start, length))
     }
 }
 
@@ -278,17 +286,17 @@ fn deltas(seqs: &[u64]) -> Vec<u8> {
 
 fn from_deltas(bytes: &[u8]) -> impl Iterator<Item = u64> {
     varints(bytes).scan(0, |at, delta| {
-        *at += delta;
+        *at = u64::wrapping_add(*at, delta);
         Some(*at)
     })
 }
 
 fn checksummed(bytes: &[u8]) -> Vec<u8> {
-    let sum = Hash::of(spec::Domain::IdFile, &[b"snapshot", bytes]);
+    let sum = Hash::of(spec::Domain::IdFile, &[b"row", bytes]);
     [&sum.0[..], bytes].concat()
 }
 
 fn unchecked(bytes: &[u8]) -> Option<Vec<u8>> {
     let (sum, body) = bytes.split_at_checked(32)?;
-    (Hash::of(spec::Domain::IdFile, &[b"snapshot", body]).0 == sum).then(|| body.to_vec())
+    (Hash::of(spec::Domain::IdFile, &[b"row", body]).0 == sum).then(|| body.to_vec())
 }

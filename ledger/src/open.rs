@@ -7,19 +7,20 @@ use crate::genesis::{self, Plan};
 use crate::index::{Index, IndexedGroup, Rows};
 use crate::intake::Intake;
 use crate::keyring::Keyring;
-use crate::reader::{ReadError, Reader};
-use crate::recovery::{RecoverError, Recovered, Tail, recover};
+use crate::reader::{Query, ReadError, Reader};
+use crate::recovery::{RecoverError, Recovered, recover};
 use crate::seal::{SealChain, SealChainError};
 use crate::sequencer::{GroupInProgress, Habits, IdSet, Sequencer, StoredSnapshot};
 use crate::service::{Head, Inner, Ledger, Shared, run_index};
 use crate::state::State;
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Storage, StorageError, cut_place};
 use crate::watermark::{ROOT_FILE, Watermark};
+use proofs::proofchain::ProofChainError;
 use proofs::tile::{NodeSource, Tiles, root_at};
 use proofs::{Blake3, Checkpoint};
 use spec::entry::{Commit, Position, write_record};
 use spec::payload::{Recovery, RecoveryAction};
-use spec::{Hash, KeyUse, Kind, Timestamp};
+use spec::{Domain, Hash, KeyUse, Kind, Timestamp};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -125,7 +126,8 @@ impl From<RecoverError> for OpenError {
 
 /// Writes entry 0 and the first checkpoint, and returns the ledger id.
 pub async fn create(storage: &dyn Storage, plan: &Plan, now: Timestamp) -> Result<Hash, OpenError> {
-    if !storage.segments().await?.is_empty() {
+    // A crash may have left the name of the first segment without a byte in it.
+    if storage.segments().await?.iter().any(|segment| segment.len > 0) {
         return Err(OpenError::Exists);
     }
     let event = genesis::event(plan, now)?;
@@ -184,34 +186,105 @@ pub async fn open(options: Options) -> Result<(Ledger, OpenReport), OpenError> {
         RootFile::Bad(_) if options.rebuild_root || recovered.state.size() == 1 => recovered.state.size() > 1,
         RootFile::Bad(problem) => return Err(OpenError::Root(problem)),
     };
-    let cut = recovered.tail.take();
-    if let Some(tail) = &cut {
+    if let Some(tail) = recovered.tail.take() {
         storage.cut(tail.segment, tail.offset).await?;
         report.cut_bytes = tail.bytes;
         report.cut_fault = Some(tail.fault.clone());
         tracing::warn!(bytes = tail.bytes, offset = tail.offset, "cut a torn tail: {}", tail.fault);
     }
     storage.rewrite_tail(recovered.segment.first, recovered.last_group).await?;
+    let mut repairs = unrecorded_cuts(&*storage, &reader, recovered.state.size()).await?;
+    if report.rebuilt_root {
+        repairs.push(Recovery {
+            action: RecoveryAction::RebuildRoot,
+            bytes: None,
+            hash: None,
+            offset: None,
+            segment: None,
+        });
+    }
     let ledger = start(options, recovered, index, seals, reader, &mut report).await?;
-    record_repairs(&ledger, cut.as_ref(), report.rebuilt_root).await?;
+    // What was repaired is itself an entry.
+    for repair in repairs {
+        let payload = serde_json::to_value(&repair).unwrap_or_default();
+        ledger.append_statement(Kind::Recovery, payload).await?;
+    }
     Ok((ledger, report))
+}
+
+/// Kept bytes of torn tails that no entry accounts for yet: those of this open, and those of an earlier one
+/// that did not live to record them.
+async fn unrecorded_cuts(
+    storage: &dyn Storage,
+    reader: &Reader,
+    size: u64,
+) -> Result<Vec<Recovery>, OpenError> {
+    let mut cuts = Vec::new();
+    for name in storage.list("log").await? {
+        let Some((segment, offset)) = cut_place(&name) else { continue };
+        let Some(bytes) = storage.get(&format!("log/{name}")).await? else { continue };
+        cuts.push(Recovery {
+            action: RecoveryAction::CutTail,
+            bytes: Some(bytes.len() as u64),
+            hash: Some(Hash::of(Domain::CutTail, &[&bytes])),
+            offset: Some(offset),
+            segment: Some(segment),
+        });
+    }
+    let mut query = Query { kinds: vec![Kind::Recovery], to: size, limit: 1000, ..Query::default() };
+    while !cuts.is_empty() {
+        let page = reader.query(&query).await?;
+        for record in &page.records {
+            let said = record.payload.as_ref().and_then(|p| serde_json::from_str::<Recovery>(&p.json).ok());
+            cuts.retain(|cut| said.as_ref() != Some(cut));
+        }
+        match page.next {
+            Some(next) => query.from = next,
+            None => break,
+        }
+    }
+    Ok(cuts)
 }
 
 /// Folds the log from the index's snapshot, or from the start, and brings the index up to it.
 async fn fold(storage: &dyn Storage, index: &Index) -> Result<Recovered, OpenError> {
+    if let Some(recovered) = fold_on(storage, index).await? {
+        return Ok(recovered);
+    }
+    tracing::warn!("the index is of another log; writing it anew");
+    let stored = |e: crate::index::RowError| OpenError::Io(std::io::Error::other(e.to_string()));
+    index.forget().map_err(stored)?;
+    fold_on(storage, index).await?.ok_or(OpenError::Empty)
+}
+
+/// As [`fold`]; `None` if the index is not one of this log.
+async fn fold_on(storage: &dyn Storage, index: &Index) -> Result<Option<Recovered>, OpenError> {
     let stored = |e: crate::index::RowError| OpenError::Io(std::io::Error::other(e.to_string()));
     let snapshot: Option<StoredSnapshot> =
         index.snapshot().map_err(stored)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let covered = index.head().map_err(stored)?;
+    // Behind the head the index has no rows, so a snapshot taken there is of no use.
+    let snapshot = snapshot.filter(|snapshot| {
+        covered.is_some_and(|head| match snapshot.state.size() {
+            size if size == head.size => snapshot.state.root() == Some(head.root),
+            size => size < head.size,
+        })
+    });
+    let begun = snapshot.as_ref().map_or(0, |snapshot| snapshot.state.size());
+    let whole = snapshot.is_none();
     let mut pending: Vec<IndexedGroup> = Vec::new();
     let mut failed = None;
-    let whole = snapshot.is_none();
-    let mut recovered = recover(storage, snapshot, &mut |group, _| {
+    let mut met = false;
+    let mut taken_up = !whole;
+    let recovered = recover(storage, snapshot, &mut |group, _| {
+        met |= covered.is_some_and(|head| (head.size, head.root) == (group.size, group.root));
+        // A snapshot that does not fit the log is passed over.
+        taken_up &= group.size > begun;
         if !whole && covered.is_some_and(|head| group.size <= head.size) {
             return;
         }
         pending.push(group);
-        if pending.len() >= 64 {
+        if pending.len() >= 64 && failed.is_none() {
             failed = index.insert(&std::mem::take(&mut pending)).err();
         }
     })
@@ -219,8 +292,9 @@ async fn fold(storage: &dyn Storage, index: &Index) -> Result<Recovered, OpenErr
     if let Some(error) = failed.or_else(|| index.insert(&pending).err()) {
         return Err(stored(error));
     }
-    recovered.tree.forget_below(recovered.state.size());
-    Ok(recovered)
+    met |= taken_up && covered.is_some_and(|head| head.size == begun);
+    let foreign = covered.is_some_and(|head| head.size <= recovered.state.size()) && !met && !whole;
+    Ok((!foreign).then_some(recovered))
 }
 
 fn check_keys(state: &State, keys: &Keyring) -> Result<(), OpenError> {
@@ -265,14 +339,34 @@ async fn check_watermarks(
     {
         return Err(behind(format!("PROOFCHAIN.json has a seal at seq {}", row.seq)));
     }
+    // The size on a note says which key must have signed it.
+    let keys: Vec<_> =
+        state.authority.iter().filter(|k| k.key_use == KeyUse::Checkpoint).map(|k| k.key).collect();
+    let nodes = MemoryThenIndex { tree: &recovered.tree, index };
+    let root_of = |size| {
+        root_at::<Blake3>(&nodes, size)
+            .map_err(|error| behind(format!("the index lacks tiles ({error}); run `ledger reindex`")))
+    };
+    if let Some(row) = seals.last() {
+        let checkpoint = Checkpoint::open(row.checkpoint.as_bytes(), &keys, &[])
+            .map_err(|source| ProofChainError::Checkpoint { index: row.index, source })
+            .map_err(SealChainError::File)?
+            .checkpoint;
+        if root_of(row.seq + 1)? != checkpoint.root || checkpoint.size != row.seq + 1 {
+            return Err(behind(format!("PROOFCHAIN.json names another root at size {}", row.seq + 1)));
+        }
+    }
+    let rows = seals.next_index();
+    // A crash between a seal and its row leaves the last row out, and nothing behind the seal.
+    let one_missing = state.seals.count == rows + 1 && state.seals.last_seq + 1 == size;
+    if state.seals.count > rows && !one_missing {
+        return Err(SealChainError::Missing { rows, seals: state.seals.count }.into());
+    }
     let bytes = match storage.get(ROOT_FILE).await {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Ok(RootFile::Bad("missing".to_owned())),
         Err(error) => return Ok(RootFile::Bad(format!("unreadable ({error})"))),
     };
-    // The size on the note says which key must have signed it.
-    let keys: Vec<_> =
-        state.authority.iter().filter(|k| k.key_use == KeyUse::Checkpoint).map(|k| k.key).collect();
     let verified = match Checkpoint::open(&bytes, &keys, &[]) {
         Ok(verified) => verified.checkpoint,
         Err(error) => return Ok(RootFile::Bad(format!("not a checkpoint of this ledger ({error})"))),
@@ -280,11 +374,10 @@ async fn check_watermarks(
     if verified.size > size {
         return Err(behind(format!("ROOT.txt was signed at size {}", verified.size)));
     }
-    let nodes = MemoryThenIndex { tree: &recovered.tree, index };
-    match root_at::<Blake3>(&nodes, verified.size) {
-        Ok(root) if root == verified.root && verified.origin == state.origin => Ok(RootFile::Good),
-        Ok(_) => Err(behind(format!("ROOT.txt names another root at size {}", verified.size))),
-        Err(error) => Err(behind(format!("the index lacks tiles ({error}); run `ledger reindex`"))),
+    if root_of(verified.size)? == verified.root && verified.origin == state.origin {
+        Ok(RootFile::Good)
+    } else {
+        Err(behind(format!("ROOT.txt names another root at size {}", verified.size)))
     }
 }
 
@@ -307,7 +400,8 @@ async fn start(
     reader: Reader,
     report: &mut OpenReport,
 ) -> Result<Ledger, OpenError> {
-    let Recovered { mut state, tree, open_ids, closed, segment, .. } = recovered;
+    let Recovered { mut state, tree, mut open_ids, closed, segment, .. } = recovered;
+    open_ids.end_group();
     let checkpoint = state.checkpoint();
     let time = options.clock.now().max(state.last_recorded).secs();
     let note: Arc<str> = checkpoint.sign(&options.keys.checkpoint, time).to_string().into();
@@ -365,27 +459,4 @@ async fn start(
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name(name.to_owned()).spawn(run)
-}
-
-/// What an open repaired is itself an entry.
-async fn record_repairs(ledger: &Ledger, cut: Option<&Tail>, rebuilt_root: bool) -> Result<(), OpenError> {
-    let nothing = Recovery {
-        action: RecoveryAction::RebuildRoot,
-        bytes: None,
-        hash: None,
-        offset: None,
-        segment: None,
-    };
-    let cut = cut.map(|tail| Recovery {
-        action: RecoveryAction::CutTail,
-        bytes: Some(tail.bytes),
-        hash: Some(tail.hash),
-        offset: Some(tail.offset),
-        segment: Some(tail.segment),
-    });
-    for repair in cut.into_iter().chain(rebuilt_root.then_some(nothing)) {
-        let payload = serde_json::to_value(&repair).unwrap_or_default();
-        ledger.append_statement(Kind::Recovery, payload).await?;
-    }
-    Ok(())
 }

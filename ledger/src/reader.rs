@@ -5,6 +5,7 @@ use crate::index::{GroupLocation, Index, RowError};
 use crate::segment::{Next, next_group};
 use crate::storage::{SegmentInfo, Storage, StorageError};
 use spec::entry::Record;
+use spec::limits::MAX_GROUP_BYTES;
 use spec::{Kind, Name, Severity, Timestamp, Uuid};
 use std::sync::Arc;
 
@@ -106,9 +107,10 @@ impl Reader {
 
     /// The record with its line as it stands on disk, without LF.
     pub async fn line(&self, seq: u64) -> Result<Option<(Record, String)>, ReadError> {
-        let indexed = match self.index.group_of(seq)? {
-            Some(group) => self.indexed_line(&group, seq).await?,
-            None => None,
+        // A damaged index makes this slower, never wrong.
+        let indexed = match self.index.group_of(seq) {
+            Ok(Some(group)) => self.indexed_line(&group, seq).await,
+            Ok(None) | Err(_) => None,
         };
         match indexed {
             Some(found) => Ok(Some(found)),
@@ -234,18 +236,32 @@ impl Reader {
         &self,
         group: &GroupLocation,
         seq: u64,
-    ) -> Result<Option<(Record, String)>, ReadError> {
-        let Some((offset, length)) = group.line(seq) else { return Ok(None) };
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let bytes = self.storage.read(group.segment, offset, length).await?;
+    ) -> Option<(Record, String)> {
+        let (offset, length) = group.line(seq)?;
+        let length = usize::try_from(length).ok().filter(|length| *length <= MAX_GROUP_BYTES)?;
+        let bytes = self.storage.read(group.segment, offset, length).await.ok()?;
         let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         // A damaged index points at something else: then the log is read without it.
-        Ok(parse(line, seq).ok().filter(|r| r.entry.position.seq == seq).map(|r| (r, lossy(line))))
+        parse(line, seq).ok().filter(|r| r.entry.position.seq == seq).map(|r| (r, lossy(line)))
     }
 
     /// Looks for an entry in the log from the last group the index knows before it.
     async fn scan(&self, seq: u64) -> Result<Option<(Record, String)>, ReadError> {
-        let known = self.index.groups_from(seq.saturating_sub(1), 1)?.into_iter().find(|g| g.first <= seq);
+        let near = self.index.groups_from(seq.saturating_sub(1), 1).unwrap_or_default();
+        match near.into_iter().find(|group| group.first <= seq) {
+            Some(group) => match self.scan_from(Some(group), seq).await? {
+                None => self.scan_from(None, seq).await,
+                found => Ok(found),
+            },
+            None => self.scan_from(None, seq).await,
+        }
+    }
+
+    async fn scan_from(
+        &self,
+        known: Option<GroupLocation>,
+        seq: u64,
+    ) -> Result<Option<(Record, String)>, ReadError> {
         for segment in self.storage.segments().await?.iter().rev() {
             if segment.first > seq {
                 continue;

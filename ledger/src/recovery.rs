@@ -88,7 +88,10 @@ async fn restore(
     let Some(snapshot) = snapshot else { return Ok(None) };
     let StoredSnapshot { state, segment, offset, edge, ids } = snapshot;
     let Some(state) = state.restore() else { return Ok(None) };
-    if !segments.iter().any(|s| s.first == segment && s.len >= offset) {
+    // The segments in front of it are not read now, but they must be there.
+    let before = segments.iter().map(|s| s.first).take_while(|first| *first < segment);
+    let all_there = before.eq(ids.iter().map(|(first, ..)| *first));
+    if !all_there || !segments.iter().any(|s| s.first == segment && s.len >= offset) {
         return Ok(None);
     }
     let from = offset.saturating_sub(MAX_COMMIT_BYTES as u64);
@@ -274,6 +277,8 @@ impl Recovered {
             snapshot: None,
         };
         on_group(indexed, &self.tree);
+        // The index has them now; kept here, each group would have to look through all of them again.
+        self.tree.forget_below(before);
         Ok(())
     }
 }

@@ -45,6 +45,14 @@ pub enum SealChainError {
     /// The file is damaged.
     #[error(transparent)]
     File(#[from] ProofChainError),
+    /// The file lacks rows that no crash explains.
+    #[error("it has {rows} rows, but the log has {seals} seals; restore the file")]
+    Missing {
+        /// Rows of the file.
+        rows: u64,
+        /// Seals of the log.
+        seals: u64,
+    },
 }
 
 impl SealChain {

@@ -113,6 +113,8 @@ pub(crate) struct GroupInProgress {
     leaves: Vec<Hash>,
     entries: Vec<(u64, Hash, Position)>,
     terms: BTreeMap<String, Vec<u64>>,
+    /// Event hash and code of what refusal entries of this group quote, by their seq.
+    refusals: BTreeMap<u64, (Hash, Code)>,
     recorded_at: Option<Timestamp>,
     changed: Vec<PublicKey>,
     directory_changed: bool,
@@ -296,6 +298,9 @@ impl Sequencer {
     async fn admit(&mut self, event: Prepared, blocked: &mut Vec<PublicKey>) -> Result<Outcome, String> {
         let recorded_at = self.recorded_at()?;
         let found = self.look_up(&event).await?;
+        if let Some(refused) = self.refused_before(&event, &found).await? {
+            return Ok(refused);
+        }
         let candidate = Candidate {
             header: &event.header,
             event_hash: event.event_hash,
@@ -319,6 +324,40 @@ impl Sequencer {
                 Ok(Outcome::Refused { refused, recorded })
             }
         }
+    }
+
+    /// The original answer to an event that a refusal entry quotes: whoever lost it sends the same bytes
+    /// again, and must not be taken for an author of two events.
+    async fn refused_before(&self, event: &Prepared, found: &Found) -> Result<Option<Outcome>, String> {
+        let Some(seq) = found.place else { return Ok(None) };
+        let refusal = match self.group.refusals.get(&seq) {
+            Some(refusal) => Some(*refusal),
+            None if self.group.find(seq).is_some() => None,
+            None => self.refusal_at(seq).await?,
+        };
+        let Some((_, code)) = refusal.filter(|(hash, _)| *hash == event.event_hash) else { return Ok(None) };
+        let refused = Refused {
+            code,
+            detail: code.detail().to_owned(),
+            trace: Trace::None,
+            expected: self.state.expected(&event.header),
+        };
+        Ok(Some(Outcome::Refused { refused, recorded: Some(seq) }))
+    }
+
+    /// Event hash and code of the event that the refusal entry at `seq` quotes, if it is one.
+    async fn refusal_at(&self, seq: u64) -> Result<Option<(Hash, Code)>, String> {
+        let record = self.reader.record(seq).await.map_err(|e| e.to_string())?;
+        let record = record.ok_or_else(|| format!("entry {seq} cannot be read back"))?;
+        if record.entry.header.kind != Kind::Refusal {
+            return Ok(None);
+        }
+        let refusal =
+            record.payload.and_then(|payload| serde_json::from_str::<Refusal>(&payload.json).ok());
+        Ok(refusal.and_then(|refusal| {
+            let (_, hash) = crate::state::quoted(&refusal.header, &refusal.sig)?;
+            Some((hash, Code::from_word(&refusal.code)?))
+        }))
     }
 
     /// Writes the entry that a refusal leaves behind, if it leaves one.
@@ -345,6 +384,7 @@ impl Sequencer {
         let own = self.own_event(kind.clone(), &payload, org, tenant, subject)?;
         let receipt = self.append(Prepared::new(own, true))?;
         if kind == Kind::Refusal {
+            self.group.refusals.insert(receipt.seq, (event.event_hash, refused.code));
             // The refused event is known from now on: sent again it is not the next of its chain.
             if let (_, Some(place)) = rows_of(header) {
                 self.ids.open.insert_place(place, receipt.seq);
@@ -463,6 +503,7 @@ impl Sequencer {
         let OpenSegment { first: segment, len: offset } = self.segment;
         self.storage.append(segment, offset, &group.bytes).await.map_err(|e| e.to_string())?;
         self.segment.len += group.bytes.len() as u64;
+        self.ids.open.end_group();
         self.publish(&mut group, size, root, GroupPlace { segment, offset });
         self.shared.metrics.observe_append(group.lengths.len(), started.elapsed());
         Ok(())

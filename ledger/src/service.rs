@@ -208,6 +208,9 @@ pub enum DraftError {
     /// The payload does not fit its kind.
     #[error("payload: {0}")]
     Payload(#[from] spec::payload::PayloadError),
+    /// The id is not one of version 7.
+    #[error("the id {0} is not a UUID of version 7")]
+    Id(Uuid),
     /// The payload is too large.
     #[error("payload is {0} bytes; at most 1,048,576 are allowed")]
     TooLarge(usize),
@@ -302,6 +305,9 @@ impl Ledger {
     /// A draft with an id becomes the same event every time, so that it can be sent again: its salt is
     /// derived from the service key and everything else it says, and its time, if absent, is that of its id.
     pub fn sign(&self, draft: &Draft) -> Result<Event, DraftError> {
+        if let Some(id) = draft.id.filter(|id| id.version() != 7) {
+            return Err(DraftError::Id(id));
+        }
         let json = canonical::to_vec(&draft.payload)?;
         if json.len() > spec::limits::MAX_PAYLOAD_BYTES {
             return Err(DraftError::TooLarge(json.len()));
@@ -434,7 +440,11 @@ fn derived_salt(seed: &[u8; 32], header: &Header, payload: &str) -> Hash {
 
 /// Takes in committed groups until the sequencer ends, then makes the index durable.
 pub(crate) fn run_index(mut groups: mpsc::UnboundedReceiver<IndexedGroup>, shared: &Shared) {
+    let mut failed = false;
     while let Some(first) = groups.blocking_recv() {
+        if failed {
+            continue;
+        }
         let mut batch = vec![first];
         while batch.len() < 64
             && let Ok(next) = groups.try_recv()
@@ -446,8 +456,15 @@ pub(crate) fn run_index(mut groups: mpsc::UnboundedReceiver<IndexedGroup>, share
                 let size = batch.last().map_or(0, |group| group.size);
                 shared.tree.write().unwrap_or_else(PoisonError::into_inner).forget_below(size);
             }
-            Err(error) => tracing::error!(%error, "index; reads fall back to the segments"),
+            Err(error) => {
+                // Later groups would move the head over the gap, and no open would fill it.
+                failed = true;
+                tracing::error!(%error, "the index ends here; reads fall back to the segments");
+            }
         }
+    }
+    if failed {
+        return;
     }
     let finish = || {
         if let Some(snapshot) = shared.take_snapshot() {

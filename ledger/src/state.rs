@@ -620,6 +620,11 @@ impl Snapshot {
         self.size
     }
 
+    /// Root of the native tree; `None` if the parts do not fit each other.
+    pub fn root(&self) -> Option<Hash> {
+        Some(Frontier::<Blake3>::from_parts(self.size, self.tree.clone())?.root())
+    }
+
     /// The state; `None` if the parts do not fit each other.
     pub fn restore(self) -> Option<State> {
         let mut state = State {

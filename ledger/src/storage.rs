@@ -89,7 +89,8 @@ pub trait Storage: Send + Sync + Debug + 'static {
     /// Up to `len` bytes of a segment from `offset`; fewer at its end.
     fn read(&self, segment: u64, offset: u64, len: usize) -> BoxFuture<'_, Result<Vec<u8>, StorageError>>;
 
-    /// Cuts a segment to `len` bytes, after keeping what is cut as the document `log/cut-<segment>-<len>`.
+    /// Cuts a segment to `len` bytes, after keeping what is cut as the document `log/cut-<segment>-<len>`,
+    /// or, if other bytes that were cut there have that name, `log/cut-<segment>-<len>-<n>` from 2 on.
     ///
     /// Durable on return. Repeating it after a crash is safe.
     fn cut(&self, segment: u64, len: u64) -> BoxFuture<'_, Result<(), StorageError>>;
@@ -121,4 +122,16 @@ pub fn segment_first(name: &str) -> Option<u64> {
 /// Name under which the bytes cut from a segment are kept.
 pub fn cut_name(segment: u64, offset: u64) -> String {
     format!("log/cut-{segment:020}-{offset}")
+}
+
+/// The names under which bytes cut at one place are kept, in the order in which they are taken.
+fn cut_names(segment: u64, offset: u64) -> impl Iterator<Item = String> {
+    let further = (2u64..).map(move |n| format!("{}-{n}", cut_name(segment, offset)));
+    std::iter::once(cut_name(segment, offset)).chain(further)
+}
+
+/// Segment and offset in the name of kept bytes (without the folder).
+pub fn cut_place(name: &str) -> Option<(u64, u64)> {
+    let mut parts = name.strip_prefix("cut-")?.split('-');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }

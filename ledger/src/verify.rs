@@ -18,7 +18,7 @@ use crate::durable::Disk;
 use crate::fault::Fault;
 use crate::ids::ClosedIds;
 use crate::seal::PROOFCHAIN_FILE;
-use crate::storage::{segment_first, segment_name};
+use crate::storage::{cut_place, segment_first, segment_name};
 use crate::watermark::ROOT_FILE;
 use proofs::proofchain::{ProofChain, RowAuditor};
 use proofs::{Checkpoint, checkpoint};
@@ -325,12 +325,11 @@ fn check_cuts(audit: &Audit, source: &dyn Source, report: &mut Report) {
     };
     for name in names.iter().filter(|name| name.starts_with("cut-")) {
         let path = format!("log/{name}");
-        let place = name.strip_prefix("cut-").and_then(|rest| rest.split_once('-'));
-        let place = place.and_then(|(segment, offset)| Some((segment.parse().ok()?, offset.parse().ok()?)));
+        let place = cut_place(name);
         let bytes = source.document(&path).ok().flatten().unwrap_or_default();
         let hash = Hash::of(Domain::CutTail, &[&bytes]);
         let known =
-            place.is_some_and(|(segment, offset): (u64, u64)| audit.cuts.contains(&(segment, offset, hash)));
+            place.is_some_and(|(segment, offset)| audit.cuts.contains(&(segment, offset, hash)));
         if known {
             report.count("cut-tails", 1);
         } else {
@@ -341,15 +340,11 @@ fn check_cuts(audit: &Audit, source: &dyn Source, report: &mut Report) {
 
 /// Id files against the segments they belong to. A missing one is no fault: it can be rebuilt.
 fn check_ids(audit: &Audit, source: &dyn Source, report: &mut Report) {
-    let mut previous = Hash::ZERO;
-    let closed = audit.ids.len().saturating_sub(1);
-    for ids in audit.ids.iter().take(closed) {
-        let own = ids.to_file(previous);
-        previous = own.checksum;
-        let name = crate::ids::file_name(own.first);
+    for (first, checksum) in &audit.id_files {
+        let name = crate::ids::file_name(*first);
         match source.document(&name) {
             Ok(None) => report.skip("ids"),
-            Ok(Some(bytes)) if ClosedIds::parse(bytes.clone(), None).is_some() && bytes == own.bytes() => {
+            Ok(Some(bytes)) if ClosedIds::parse(bytes, None).is_some_and(|ids| ids.checksum == *checksum) => {
                 report.count("ids", 1);
             }
             Ok(Some(_)) => report.fail(

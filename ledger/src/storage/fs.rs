@@ -1,6 +1,6 @@
 //! Storage in files: the embedded default.
 
-use super::{BoxFuture, SegmentInfo, Storage, StorageError, cut_name, segment_first, segment_name};
+use super::{BoxFuture, SegmentInfo, Storage, StorageError, cut_names, segment_first, segment_name};
 use crate::durable::{Disk, parent, replace};
 use crate::segment::SEGMENT_BYTES;
 use std::io;
@@ -66,8 +66,16 @@ impl FsStorage {
         }
         let rest = usize::try_from(found - len).unwrap_or(usize::MAX);
         let bytes = self.disk.read_at(&name, len, rest).map_err(read_failed(&name))?;
-        let kept = cut_name(segment, len);
-        replace(&*self.disk, &kept, &bytes).map_err(unknown("keep", &kept))?;
+        for kept in cut_names(segment, len) {
+            match self.disk.read(&kept) {
+                Ok(others) if others != bytes => {}
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(read_failed(&kept)(e)),
+                _ => {
+                    replace(&*self.disk, &kept, &bytes).map_err(unknown("keep", &kept))?;
+                    break;
+                }
+            }
+        }
         self.disk.set_len(&name, len).map_err(unknown("cut", &name))?;
         self.disk.sync(&name).map_err(unknown("sync", &name))
     }

@@ -1,6 +1,6 @@
 //! Storage in memory: for tests and for whoever wants a ledger that ends with the process.
 
-use super::{BoxFuture, SegmentInfo, Storage, StorageError, cut_name};
+use super::{BoxFuture, SegmentInfo, Storage, StorageError, cut_names};
 use crate::segment::SEGMENT_BYTES;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -81,7 +81,10 @@ impl Storage for MemoryStorage {
             _ => None,
         };
         if let Some(cut) = cut {
-            inner.documents.insert(cut_name(segment, len), cut);
+            let free = |name: &String| inner.documents.get(name).is_none_or(|others| *others == cut);
+            if let Some(name) = cut_names(segment, len).find(free) {
+                inner.documents.insert(name, cut);
+            }
         }
         Box::pin(std::future::ready(Ok(())))
     }
