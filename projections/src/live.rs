@@ -1,0 +1,109 @@
+//! The folds of a running ledger: kept at its head, and asked at its seals.
+
+use crate::{OutOfOrder, Projections};
+use ledger::open::Digests;
+use ledger::reader::{Query, ReadError, Reader};
+use ledger::service::Head;
+use spec::payload::Digest;
+use spec::{Kind, Record};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::watch;
+
+/// Entries folded under one lock, so that readers wait a few milliseconds at most.
+const BATCH: usize = 1024;
+
+/// Projections that follow a ledger.
+#[derive(Debug)]
+pub struct Live {
+    folds: RwLock<Folds>,
+    size: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Folds {
+    now: Projections,
+    /// What they were right before the last seal.
+    at_seal: BTreeMap<String, Digest>,
+}
+
+/// Why projections no longer follow.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The log gave another entry than the next one.
+    #[error(transparent)]
+    Order(#[from] OutOfOrder),
+    /// The log has no entry where its head says that there is one.
+    #[error("entry {0} is missing below the head")]
+    Missing(u64),
+}
+
+impl Live {
+    /// Projections of no entries yet.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { folds: RwLock::default(), size: watch::Sender::new(0) })
+    }
+
+    /// Looks at the folds as of one moment. Keep it short: new entries wait for it.
+    pub fn with<T>(&self, look: impl FnOnce(&Projections) -> T) -> T {
+        look(&self.folds.read().unwrap_or_else(PoisonError::into_inner).now)
+    }
+
+    /// How many entries are folded, and word of more.
+    pub fn size(&self) -> watch::Receiver<u64> {
+        self.size.subscribe()
+    }
+
+    /// Folds entry after entry up to the head, and on as it moves, until the ledger is closed.
+    pub async fn follow(
+        &self,
+        reader: Reader,
+        mut head: watch::Receiver<Arc<Head>>,
+    ) -> Result<(), FollowError> {
+        loop {
+            let target = head.borrow_and_update().size;
+            self.catch_up(&reader, target).await?;
+            if head.changed().await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn catch_up(&self, reader: &Reader, target: u64) -> Result<(), FollowError> {
+        let mut at = self.with(Projections::size);
+        while at < target {
+            let page =
+                reader.query(&Query { from: at, to: target, limit: BATCH, ..Query::default() }).await?;
+            if page.records.is_empty() {
+                return Err(FollowError::Missing(at));
+            }
+            at = self.take(&page.records)?;
+        }
+        Ok(())
+    }
+
+    fn take(&self, records: &[Record]) -> Result<u64, OutOfOrder> {
+        let mut folds = self.folds.write().unwrap_or_else(PoisonError::into_inner);
+        for record in records {
+            if record.entry.header.kind == Kind::Seal {
+                folds.at_seal = folds.now.digests();
+            }
+            folds.now.apply(record)?;
+        }
+        let size = folds.now.size();
+        drop(folds);
+        self.size.send_replace(size);
+        Ok(size)
+    }
+}
+
+impl Digests for Live {
+    /// Projections that lag report what they were at the seal before: a size at which an auditor looks.
+    fn digests(&self, size: u64) -> BTreeMap<String, Digest> {
+        let folds = self.folds.read().unwrap_or_else(PoisonError::into_inner);
+        if folds.now.size() == size { folds.now.digests() } else { folds.at_seal.clone() }
+    }
+}

@@ -1,0 +1,118 @@
+//! Entries as an admitted log has them; signatures and chains play no part in a fold.
+
+use serde_json::{Value, json};
+use spec::entry::{Entry, Lane, Position};
+use spec::event::Payload;
+use spec::{Author, Hash, Header, Kind, Name, PublicKey, Record, Signature, Timestamp, Uuid, canonical};
+
+/// 2026-11-21T20:42:00.123Z, when every test begins.
+pub(crate) const START: u64 = 1_795_293_720_123;
+
+pub(crate) fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+pub(crate) fn at(secs: u64) -> Timestamp {
+    Timestamp::from_millis(START + secs * 1000)
+}
+
+pub(crate) fn node(n: u8) -> Uuid {
+    Uuid::v4([n; 16])
+}
+
+pub(crate) fn key(n: u8) -> PublicKey {
+    proofs::SigningKey::from_seed(&[n; 32]).public()
+}
+
+/// What happens in a made-up log.
+#[derive(Debug, Clone)]
+pub(crate) enum Fact {
+    Introduce { node: u8, key: u8, org: &'static str },
+    EndKey { key: u8 },
+    Heartbeat { node: u8, org: &'static str, interval: u64, services_ok: Option<bool> },
+    BareHeartbeat { node: u8, org: &'static str },
+    ImportedHeartbeat { node: u8, org: &'static str },
+    Note { node: u8, org: &'static str },
+    RemarkOn { node: u8, org: &'static str },
+    Start,
+    Erased { node: u8, org: &'static str },
+}
+
+/// The entry at `seq`, recorded `secs` after the beginning.
+pub(crate) fn entry(seq: u64, secs: u64, fact: &Fact) -> Record {
+    use Fact::{
+        BareHeartbeat, EndKey, Erased, Heartbeat, ImportedHeartbeat, Introduce, Note, RemarkOn, Start,
+    };
+    let service = || Author::Service(name("ingest"));
+    let (author, kind, org, subject, value) = match fact {
+        Introduce { node: id, key: k, org } => {
+            let payload = json!({"author": Author::Node(node(*id)), "key": key(*k), "pop": Signature([0; 64]),
+                "token": Hash::ZERO, "use": "node"});
+            (service(), Kind::Key, *org, None, payload)
+        }
+        EndKey { key: k } => {
+            (service(), Kind::KeyStatus, "ledger", None, json!({"key": key(*k), "status": "revoked"}))
+        }
+        Heartbeat { node: id, org, interval, services_ok } => {
+            let ok = services_ok.map_or(json!("unknown"), Value::from);
+            let payload = heartbeat(*id, secs, json!({"interval_secs": interval, "services_ok": ok}));
+            (Author::Node(node(*id)), Kind::Heartbeat, *org, None, payload)
+        }
+        BareHeartbeat { node: id, org } => {
+            (service(), Kind::Heartbeat, *org, Some(node(*id)), heartbeat(*id, secs, json!({})))
+        }
+        ImportedHeartbeat { node: id, org } => {
+            let author = Author::Import(name("old"));
+            (
+                author,
+                Kind::Heartbeat,
+                *org,
+                Some(node(*id)),
+                heartbeat(*id, secs, json!({"interval_secs": 5})),
+            )
+        }
+        Note { node: id, org } | Erased { node: id, org } => {
+            (Author::Node(node(*id)), Kind::Note, *org, None, json!({"text": "a note"}))
+        }
+        RemarkOn { node: id, org } => {
+            (service(), Kind::Note, *org, Some(node(*id)), json!({"text": "looks slow"}))
+        }
+        Start => (service(), Kind::Service, "ledger", None, json!({"action": "start", "version": "1"})),
+    };
+    let kind = if matches!(fact, Erased { .. }) { Kind::Heartbeat } else { kind };
+    let json = String::from_utf8(canonical::to_vec(&value).unwrap()).unwrap();
+    let payload = Payload { json: json.into(), salt: Hash::ZERO };
+    let header = Header {
+        author,
+        chain: None,
+        id: Uuid::v7(at(secs), [0; 10]),
+        key: key(0),
+        kind,
+        ledger: Hash::ZERO,
+        node_id: subject,
+        org: name(org),
+        payload_hash: payload.hash(),
+        payload_version: 1,
+        severity: None,
+        tenant: None,
+        ts: at(secs),
+        via: None,
+    };
+    let lane = Lane { n: 0, prev: Hash::ZERO };
+    let position = Position { seq, prev: Hash::ZERO, lane, recorded_at: at(secs) };
+    let payload = (!matches!(fact, Erased { .. })).then_some(payload);
+    Record { entry: Entry { header, sig: Signature([0; 64]), position }, leaf: Hash::ZERO, payload }
+}
+
+/// A heartbeat with `more` in it.
+pub(crate) fn heartbeat(id: u8, secs: u64, more: Value) -> Value {
+    let mut payload = json!({
+        "cloudflare_ok": true, "hostname": format!("vault-{id}"), "node_id": node(id),
+        "os_profile": "DebianVault", "services_ok": true, "timestamp": at(secs).to_string(),
+        "vaultmesh_root": "/var/lib/vaultmesh",
+    });
+    if let (Some(payload), Value::Object(more)) = (payload.as_object_mut(), more) {
+        payload.extend(more);
+    }
+    payload
+}

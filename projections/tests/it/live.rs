@@ -1,0 +1,121 @@
+//! Folds that follow a ledger, and what its seals say of them.
+
+use crate::entries::{START, heartbeat, name, node};
+use ledger::clock::Clock;
+use ledger::genesis::Plan;
+use ledger::index::MemoryRows;
+use ledger::keyring::Keyring;
+use ledger::open::{Digests, Options};
+use ledger::service::Draft;
+use ledger::storage::MemoryStorage;
+use ledger::{AppendOptions, Ledger, Outcome};
+use projections::live::Live;
+use proofs::SigningKey;
+use spec::payload::Seal;
+use spec::{Author, Kind, Timestamp, Via};
+use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Debug)]
+struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(START)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+async fn start(live: Arc<Live>) -> Ledger {
+    let storage = Arc::new(MemoryStorage::default());
+    let keys = Keyring::generate().unwrap();
+    let recovery = vec![SigningKey::from_seed(&[9; 32])];
+    let plan =
+        Plan { name: name("test.local"), keys: keys.clone(), recovery, threshold: 1, predecessor: None };
+    ledger::open::create(&*storage, &plan, FixedClock.now()).await.unwrap();
+    let options = Options {
+        storage,
+        rows: Arc::new(MemoryRows::default()),
+        keys,
+        clock: Arc::new(FixedClock),
+        service_version: None,
+        seal_every: None,
+        rebuild_root: false,
+        digests: Some(live),
+        lock: None,
+    };
+    ledger::open::open(options).await.unwrap().0
+}
+
+async fn beat(ledger: &Ledger, id: u8) {
+    let draft = Draft {
+        author: Author::Import(name("old")),
+        via: Via { method: name("import"), subject: Some(name("old")) },
+        kind: Kind::Heartbeat,
+        org: name("acme"),
+        tenant: None,
+        node_id: Some(node(id)),
+        severity: None,
+        ts: None,
+        id: None,
+        payload: heartbeat(id, 0, serde_json::json!({})),
+    };
+    let event = ledger.sign(&draft).unwrap();
+    let appended = ledger.append_own(vec![event], AppendOptions::default()).await.unwrap();
+    assert!(matches!(appended.outcomes[..], [Outcome::Recorded(_)]), "{:?}", appended.outcomes);
+}
+
+async fn seal(ledger: &Ledger) -> Seal {
+    let seq = ledger.seal().await.unwrap().unwrap();
+    let record = ledger.reader().record(seq).await.unwrap().unwrap();
+    serde_json::from_str(&record.payload.unwrap().json).unwrap()
+}
+
+#[tokio::test]
+async fn folds_follow_the_head_and_seals_say_what_they_were() {
+    let live = Live::new();
+    let ledger = start(Arc::clone(&live)).await;
+    let (reader, head) = (ledger.reader().clone(), ledger.head());
+    let (follower, mut size) = (Arc::clone(&live), live.size());
+    let following = tokio::spawn(async move { follower.follow(reader, head).await });
+
+    for id in 0..3 {
+        beat(&ledger, id).await;
+    }
+    size.wait_for(|size| *size == 4).await.unwrap();
+    assert_eq!(live.with(|folds| folds.fleet().nodes(&name("acme")).count()), 3);
+    let expected = live.with(projections::Projections::digests);
+    assert_eq!(live.digests(4), expected);
+
+    let first = seal(&ledger).await;
+    assert_eq!(first.advisory, expected);
+    size.wait_for(|size| *size == 5).await.unwrap();
+    // Asked about a size they have not reached, they answer with the seal before.
+    assert_eq!(live.digests(9), expected);
+
+    beat(&ledger, 7).await;
+    size.wait_for(|size| *size == 6).await.unwrap();
+    let second = seal(&ledger).await;
+    assert_eq!(second.advisory["fleet"].size, 6);
+    assert_ne!(second.advisory["fleet"].digest, first.advisory["fleet"].digest);
+
+    // Another follower, from the start, arrives at the same.
+    let again = Live::new();
+    let followed = Arc::clone(&again);
+    let (reader, head) = (ledger.reader().clone(), ledger.head());
+    let second_follower = tokio::spawn(async move { followed.follow(reader, head).await });
+    again.size().wait_for(|size| *size == 7).await.unwrap();
+    assert_eq!(again.digests(9), second.advisory);
+    assert_eq!(
+        again.with(projections::Projections::digests)["fleet"].digest,
+        second.advisory["fleet"].digest
+    );
+
+    ledger.close(false);
+    drop(ledger);
+    following.await.unwrap().unwrap();
+    second_follower.await.unwrap().unwrap();
+}
