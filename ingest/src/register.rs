@@ -1,7 +1,8 @@
 //! `POST /api/nodes/register`: a node introduces its key with an enrolment token.
 //!
 //! ```text
-//! {"author":"node:<uuid>","hostname":"…","key":"…","labels":{…},"pop":"…","token":"vm1.<ledger>.<secret>"}
+//! {"author":"node:<uuid>","hostname":"…","key":"…","labels":{…},"pop":"…","token":"vm1.<ledger>.<secret>",
+//!  "use":"node"}
 //! 201 new, 200 introduced before with this token:
 //! {"node_id":"…","org":"…","tenant":"…","ledger":"…","origin":"…","log_vkey":"…","authority":[<record>…],
 //!  "checkpoint":"<note>","introduction":{"record":<record>,"inclusion":["…"]},"heartbeat_secs":30}
@@ -35,6 +36,9 @@ struct Request {
     key: String,
     pop: String,
     token: String,
+    /// What the key is for: `node` (if absent) or `device`, with an author `user:<uuid>`.
+    #[serde(default, rename = "use", deserialize_with = "present")]
+    key_use: Option<String>,
     /// What people call the node. Part of no event: heartbeats say it.
     #[serde(default, deserialize_with = "present")]
     hostname: Option<String>,
@@ -91,7 +95,13 @@ pub(crate) async fn post(call: Call) -> Result<Response<Body>, Problem> {
 fn read(call: &Call) -> Result<(KeyIntroduction, Uuid), Problem> {
     let request: Request = call.json()?;
     let author: Author = member("/author", &request.author)?;
-    let Author::Node(node) = author else { return Err(invalid("/author", "expected node:<uuid>")) };
+    let (key_use, node) = match (request.key_use.as_deref(), &author) {
+        (None | Some("node"), Author::Node(id)) => (KeyUse::Node, *id),
+        (Some("device"), Author::User(id)) => (KeyUse::Device, *id),
+        (None | Some("node"), _) => return Err(invalid("/author", "expected node:<uuid>")),
+        (Some("device"), _) => return Err(invalid("/author", "expected user:<uuid>")),
+        (Some(_), _) => return Err(invalid("/use", "expected node or device")),
+    };
     let key: PublicKey = member("/key", &request.key)?;
     let pop: Signature = member("/pop", &request.pop)?;
     let limit = spec::limits::MAX_NAME_BYTES * 2;
@@ -108,10 +118,12 @@ fn read(call: &Call) -> Result<(KeyIntroduction, Uuid), Problem> {
         .ok_or_else(|| invalid("/token", "expected vm1.<ledger id>.<secret>"))?;
     let (ledger, secret): (Hash, Hash) = (hash("/token", ledger)?, hash("/token", secret)?);
     if ledger != call.app.ledger.id() {
-        return Err(Problem::of_code(Code::ForeignLedger).detailed("the token is for another ledger").pointer("/token"));
+        return Err(Problem::of_code(Code::ForeignLedger)
+            .detailed("the token is for another ledger")
+            .pointer("/token"));
     }
     let token = token_hash(&secret.0);
-    Ok((KeyIntroduction { author, key, pop, token, key_use: KeyUse::Node }, node))
+    Ok((KeyIntroduction { author, key, pop, token, key_use }, node))
 }
 
 fn hash(pointer: &str, text: &str) -> Result<Hash, Problem> {
@@ -162,7 +174,13 @@ async fn answer_introduction(
     let body = call
         .reading(move |app| async move {
             let authority = app.authority().await?;
-            let (record, line) = app.ledger.reader().line(seq).await.map_err(internal)?.ok_or_else(|| internal("no such entry"))?;
+            let (record, line) = app
+                .ledger
+                .reader()
+                .line(seq)
+                .await
+                .map_err(internal)?
+                .ok_or_else(|| internal("no such entry"))?;
             let head = app.ledger.head().borrow().clone();
             let inclusion = app.ledger.inclusion(seq, head.size).map_err(internal)?;
             let header = &record.entry.header;
@@ -194,8 +212,13 @@ impl Inner {
         }
         let mut records = Vec::with_capacity(seqs.len());
         for seq in seqs {
-            let (_, line) =
-                self.ledger.reader().line(seq).await.map_err(internal)?.ok_or_else(|| internal("no such entry"))?;
+            let (_, line) = self
+                .ledger
+                .reader()
+                .line(seq)
+                .await
+                .map_err(internal)?
+                .ok_or_else(|| internal("no such entry"))?;
             records.push(RawValue::from_string(line).map_err(internal)?);
         }
         let records: Arc<[Box<RawValue>]> = records.into();

@@ -328,13 +328,12 @@ impl State {
         let own = via.method.as_str() == "self";
         let in_ledger_org = header.org.as_str() == LEDGER_ORG;
         match (&header.author, via.method.as_str()) {
-            (Author::Service(_), "self") => {}
+            (Author::Service(_), "self") | (Author::Import(_), "import") => {}
             (Author::Service(name), "admin") if name.as_str() == "admin" => {}
             (Author::Service(name), "enrolment") if name.as_str() == "ingest" && header.kind == Kind::Key => {
             }
             (Author::Service(name), "node-jwt") if name.as_str() == "ingest" => self.check_node(header)?,
             (Author::Token(_), "token") => self.check_token(header, now)?,
-            (Author::Import(_), "import") => {}
             _ => return Err(Code::NotAllowed),
         }
         let allowed = match speaker {

@@ -72,8 +72,8 @@ pub struct Audit {
     pub checkpoints: BTreeMap<u64, Checkpoint>,
     /// Cut tails the log accounts for: segment, offset, hash.
     pub cuts: Vec<(u64, u64, Hash)>,
-    /// Ids of each segment, in order.
-    pub ids: Vec<OpenIds>,
+    /// First seq and checksum of the id file that each closed segment should have, in order.
+    pub id_files: Vec<(u64, Hash)>,
     /// Bytes after the last commit line of the last segment.
     pub uncommitted_bytes: u64,
 }
@@ -135,8 +135,8 @@ pub fn audit(
 fn check_signatures(receiver: &Mutex<mpsc::Receiver<Vec<Signed>>>, bad: &Mutex<Vec<Fault>>) {
     loop {
         // The guard is a temporary of its own statement: other workers receive while this one checks.
-        let received = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(batch) = received else { return };
+        let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(batch) = next else { return };
         let items: Vec<Item<'_>> =
             batch.iter().map(|s| Item { key: &s.key, sig: &s.sig, message: &s.message }).collect();
         for (signed, holds) in batch.iter().zip(signature::verify_all(&items)) {
@@ -157,6 +157,8 @@ struct Auditor<'a> {
     sender: mpsc::SyncSender<Vec<Signed>>,
     batch: Vec<Signed>,
     identities: Vec<(Hash, u64)>,
+    /// Ids of the segment that is being read.
+    ids: OpenIds,
 }
 
 impl Audit {
@@ -179,10 +181,10 @@ impl<'a> Auditor<'a> {
             seals: Vec::new(),
             checkpoints: BTreeMap::new(),
             cuts: Vec::new(),
-            ids: Vec::new(),
+            id_files: Vec::new(),
             uncommitted_bytes: 0,
         };
-        Self { audit, wanted, sender, batch: Vec::new(), identities: Vec::new() }
+        Self { audit, wanted, sender, batch: Vec::new(), identities: Vec::new(), ids: OpenIds::new(0) }
     }
 
     fn stop(&mut self, fault: Fault) -> bool {
@@ -200,7 +202,7 @@ impl<'a> Auditor<'a> {
             );
             return self.stop(Fault::new("segment-name", detail).in_file(name.clone()));
         }
-        self.audit.ids.push(OpenIds::new(*first));
+        self.close_ids(*first);
         let mut at = 0;
         loop {
             match next_group(bytes, at, 0) {
@@ -231,10 +233,10 @@ impl<'a> Auditor<'a> {
 
     /// Finds the first line of a damaged group that is wrong by itself, to name more than the group.
     fn sharpen(&self, bytes: &[u8], at: usize, fault: Fault) -> Fault {
-        let mut seq = self.audit.state.size();
         let mut prev = self.audit.state.head;
         let mut byte = at;
-        for line in bytes.get(at..).unwrap_or_default().split_inclusive(|b| *b == b'\n') {
+        let lines = bytes.get(at..).unwrap_or_default().split_inclusive(|b| *b == b'\n');
+        for (seq, line) in (self.audit.state.size()..).zip(lines) {
             let text = line.strip_suffix(b"\n").unwrap_or(line);
             if spec::Commit::looks_like(text) {
                 return fault;
@@ -264,10 +266,19 @@ impl<'a> Auditor<'a> {
                 let detail = format!("{}; first damaged line: {detail}", fault.detail);
                 return Fault { detail, ..fault }.at_seq(seq).at_byte(at as u64);
             }
-            seq += 1;
             byte += line.len();
         }
         fault
+    }
+
+    /// Ends the ids of the segment before the one that starts at `first`.
+    fn close_ids(&mut self, first: u64) {
+        let ids = std::mem::replace(&mut self.ids, OpenIds::new(first));
+        if first > 0 {
+            let previous = self.audit.id_files.last().map_or(Hash::ZERO, |(_, checksum)| *checksum);
+            let file = ids.to_file(previous);
+            self.audit.id_files.push((file.first, file.checksum));
+        }
     }
 
     fn group(&mut self, group: &crate::segment::Group<'_>, name: &str) -> Result<(), Fault> {
@@ -277,7 +288,7 @@ impl<'a> Auditor<'a> {
             if wanted.contains(&state.size()) {
                 found.checkpoints.push(state.checkpoint_now());
             }
-            found.admission(state, item)?;
+            check_admission(state, item)?;
             found.seal(state, item)
         })?;
         self.audit.counts.commits += 1;
@@ -300,9 +311,7 @@ impl<'a> Auditor<'a> {
         let Replayed { record, offset, .. } = item;
         let header = &record.entry.header;
         let seq = record.entry.position.seq;
-        if let Some(ids) = self.audit.ids.last_mut() {
-            ids.insert_with_traces(&record);
-        }
+        self.ids.insert_with_traces(&record);
         self.identities.push((header.identity(), seq));
         self.findings(&record);
         let message = header.signing_bytes();
@@ -327,14 +336,14 @@ impl<'a> Auditor<'a> {
         let mut find = |code, detail: String| self.audit.findings.push(Finding { code, seq, detail });
         match header.kind {
             Kind::ChainFork => {
-                find("chain-fork", "an author signed two events for one place of its chain".to_owned())
+                find("chain-fork", "an author signed two events for one place of its chain".to_owned());
             }
             Kind::Refusal => find("refusal", "a validly signed event was refused for good".to_owned()),
             Kind::ChainGap => {
-                find("chain-gap", format!("{} says that its spool dropped events", header.author))
+                find("chain-gap", format!("{} says that its spool dropped events", header.author));
             }
             Kind::ChainOpen => {
-                find("chain-open", format!("{} opened a new epoch of its chain", header.author))
+                find("chain-open", format!("{} opened a new epoch of its chain", header.author));
             }
             Kind::Recovery => {
                 find("recovery", "an open of the ledger had to repair something".to_owned());
@@ -386,32 +395,6 @@ struct Observed {
 }
 
 impl Observed {
-    /// Replays the decision that let the entry in.
-    fn admission(&self, state: &State, item: &Replayed) -> Result<(), Fault> {
-        let header = &item.record.entry.header;
-        let Some(payload) = &item.record.payload else { return Ok(()) };
-        header
-            .kind
-            .check_payload(header.payload_version, &payload.json)
-            .map_err(|e| Fault::new("payload-schema", e.to_string()))?;
-        let candidate = Candidate {
-            header,
-            event_hash: item.event_hash,
-            identity: Hash::ZERO,
-            payload: &payload.json,
-            flaw: None,
-        };
-        // Duplicates are looked for at the end, over all entries at once.
-        match state.admit(&candidate, item.record.entry.position.recorded_at, &Found::default()) {
-            Verdict::Append => Ok(()),
-            Verdict::Duplicate(_) => Err(Fault::new("admission", "the entry is a duplicate")),
-            Verdict::Refuse(refused) => Err(Fault::new(
-                "admission",
-                format!("it should have been refused: {}: {}", refused.code, refused.detail),
-            )),
-        }
-    }
-
     fn seal(&mut self, state: &State, item: &Replayed) -> Result<(), Fault> {
         if item.record.entry.header.kind != Kind::Seal {
             return Ok(());
@@ -430,18 +413,42 @@ impl Observed {
         } else {
             None
         };
-        match problem {
-            Some(problem) => Err(Fault::new("seal", problem)),
-            None => {
-                self.seals.push((item.record.entry.position.seq, item.record.leaf));
-                Ok(())
-            }
+        if let Some(problem) = problem {
+            return Err(Fault::new("seal", problem));
         }
+        self.seals.push((item.record.entry.position.seq, item.record.leaf));
+        Ok(())
+    }
+}
+
+/// Replays the decision that let the entry in.
+fn check_admission(state: &State, item: &Replayed) -> Result<(), Fault> {
+    let header = &item.record.entry.header;
+    let Some(payload) = &item.record.payload else { return Ok(()) };
+    header
+        .kind
+        .check_payload(header.payload_version, &payload.json)
+        .map_err(|e| Fault::new("payload-schema", e.to_string()))?;
+    let candidate = Candidate {
+        header,
+        event_hash: item.event_hash,
+        identity: Hash::ZERO,
+        payload: &payload.json,
+        flaw: None,
+    };
+    // Duplicates are looked for at the end, over all entries at once.
+    match state.admit(&candidate, item.record.entry.position.recorded_at, &Found::default()) {
+        Verdict::Append => Ok(()),
+        Verdict::Duplicate(_) => Err(Fault::new("admission", "the entry is a duplicate")),
+        Verdict::Refuse(refused) => Err(Fault::new(
+            "admission",
+            format!("it should have been refused: {}: {}", refused.code, refused.detail),
+        )),
     }
 }
 
 /// Number of the line that holds a byte, from 1.
 fn line_of(bytes: &[u8], byte: u64) -> u64 {
     let until = usize::try_from(byte).unwrap_or(usize::MAX).min(bytes.len());
-    bytes.get(..until).unwrap_or_default().iter().filter(|b| **b == b'\n').count() as u64 + 1
+    bytes.get(..until).unwrap_or_default().split(|b| *b == b'\n').count() as u64
 }

@@ -5,10 +5,10 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 /// How far the clock may run ahead of its monotonic extrapolation.
-pub const MAX_AHEAD: Duration = Duration::from_secs(60);
+pub const MAX_AHEAD: Duration = Duration::from_mins(1);
 
 /// How far the clock may lie behind the last entry.
-pub const MAX_BEHIND: Duration = Duration::from_secs(5 * 60);
+pub const MAX_BEHIND: Duration = Duration::from_mins(5);
 
 /// Where the time comes from.
 pub trait Clock: Send + Sync + Debug + 'static {

@@ -234,7 +234,8 @@ impl GroupLocation {
     pub fn line(&self, seq: u64) -> Option<(u64, u64)> {
         let n = usize::try_from(seq.checked_sub(self.first)?).ok()?;
         let length = *self.lengths.get(n)?;
-        let start = self.lengths.iter().take(n).try_fold(self.offset, |at, length| at.checked_add(*length))?;
+        let start =
+            self.lengths.iter().take(n).try_fold(self.offset, |at, length| at.checked_add(*length))?;
         Some((start, length))
     }
 }

@@ -12,6 +12,8 @@ pub mod clock;
 pub mod durable;
 pub mod fault;
 pub mod genesis;
+mod group;
+mod id_set;
 pub mod ids;
 pub mod index;
 pub mod intake;

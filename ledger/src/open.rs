@@ -4,13 +4,15 @@ use crate::clock::{Clock, Recorder};
 use crate::durable::DirLock;
 use crate::fault::Fault;
 use crate::genesis::{self, Plan};
+use crate::group::GroupInProgress;
+use crate::id_set::IdSet;
 use crate::index::{Index, IndexedGroup, Rows};
 use crate::intake::Intake;
 use crate::keyring::Keyring;
 use crate::reader::{Query, ReadError, Reader};
 use crate::recovery::{RecoverError, Recovered, recover};
-use crate::seal::{SealChain, SealChainError};
-use crate::sequencer::{GroupInProgress, Habits, IdSet, Sequencer, StoredSnapshot};
+use crate::seal::SealChain;
+use crate::sequencer::{Habits, Sequencer, StoredSnapshot};
 use crate::service::{Head, Inner, Ledger, Shared, run_index};
 use crate::state::State;
 use crate::storage::{Storage, StorageError, cut_place};
@@ -25,7 +27,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-pub use crate::seal::Digests;
+pub use crate::seal::{Digests, SealChainError};
 
 /// How a ledger is opened.
 #[derive(Debug)]

@@ -232,11 +232,7 @@ impl Reader {
         Ok(ids)
     }
 
-    async fn indexed_line(
-        &self,
-        group: &GroupLocation,
-        seq: u64,
-    ) -> Option<(Record, String)> {
+    async fn indexed_line(&self, group: &GroupLocation, seq: u64) -> Option<(Record, String)> {
         let (offset, length) = group.line(seq)?;
         let length = usize::try_from(length).ok().filter(|length| *length <= MAX_GROUP_BYTES)?;
         let bytes = self.storage.read(group.segment, offset, length).await.ok()?;

@@ -5,17 +5,18 @@
 //! without one is cut if it is no longer than a group may be and what remains is at least every watermark.
 
 use crate::fault::Fault;
+use crate::id_set::ClosedMeta;
 use crate::ids::OpenIds;
 use crate::index::{GroupLocation, IndexedGroup, terms_of};
 use crate::replay::{Replayed, replay_group};
 use crate::segment::{Group, Next, later_commit, next_group};
-use crate::sequencer::{ClosedMeta, OpenSegment, StoredSnapshot};
+use crate::sequencer::{OpenSegment, StoredSnapshot};
 use crate::state::State;
 use crate::storage::{SegmentInfo, Storage, StorageError, segment_name};
 use proofs::Blake3;
 use proofs::tile::Tiles;
 use spec::limits::{MAX_COMMIT_BYTES, MAX_GROUP_BYTES};
-use spec::{Commit, Domain, Hash};
+use spec::{Commit, Hash};
 use std::collections::BTreeMap;
 
 /// What stands in the log.
@@ -36,7 +37,6 @@ pub(crate) struct Tail {
     pub(crate) segment: u64,
     pub(crate) offset: u64,
     pub(crate) bytes: u64,
-    pub(crate) hash: Hash,
     pub(crate) fault: Fault,
 }
 
@@ -230,7 +230,6 @@ impl Recovered {
                 segment: segment.first,
                 offset: from + at as u64,
                 bytes: tail.len() as u64,
-                hash: Hash::of(Domain::CutTail, &[tail]),
                 fault,
             });
             return Ok(());

@@ -6,7 +6,9 @@
 
 use crate::admission::{Candidate, Code, Found, MAX_MARKS_PER_KEY, Refused, Trace, Verdict};
 use crate::clock::{Clock, Recorder};
-use crate::ids::{ClosedIds, OpenIds, rows_of};
+use crate::group::GroupInProgress;
+use crate::id_set::IdSet;
+use crate::ids::rows_of;
 use crate::index::{GroupLocation, IndexedGroup, terms_of};
 use crate::intake::{AppendError, Appended, Outcome, Prepared, Receipt, Submission, Ticket};
 use crate::keyring::{Keyring, random};
@@ -14,24 +16,22 @@ use crate::reader::Reader;
 use crate::seal::{self, SealChain};
 use crate::service::{Head, Shared};
 use crate::state::{LEDGER_ORG, Snapshot, State};
-use crate::storage::{Storage, StorageError};
+use crate::storage::Storage;
 use crate::watermark::Watermark;
 use proofs::SigningKey;
 use proofs::proofchain::Row;
 use proofs::tile::{consistency_proof, inclusion_proof};
 use proofs::{Blake3, Checkpoint};
-use spec::entry::{Commit, Position, write_record};
+use spec::entry::{Commit, write_record};
 use spec::event::Payload;
-use spec::limits::{MAX_GROUP_BYTES, MAX_GROUP_ENTRIES};
 use spec::payload::{ChainFork, Place, Refusal, Seal, ServiceAction};
 use spec::{Author, Event, Hash, Header, Kind, Name, PublicKey, Timestamp, Uuid, Via, canonical};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// How often a running service says that it is alive.
-pub(crate) const ALIVE_EVERY: Duration = Duration::from_secs(60);
+pub(crate) const ALIVE_EVERY: Duration = Duration::from_mins(1);
 
 /// A snapshot of the state is stored after this many entries, and at each segment's end and close.
 const SNAPSHOT_EVERY: u64 = 50_000;
@@ -87,44 +87,11 @@ pub(crate) struct OpenSegment {
     pub(crate) len: u64,
 }
 
-/// Identities and chain places of everything in the log.
-#[derive(Debug)]
-pub(crate) struct IdSet {
-    pub(crate) open: OpenIds,
-    pub(crate) closed: Vec<ClosedMeta>,
-}
-
-/// What is kept in memory of a closed segment's ids.
-#[derive(Debug, Clone)]
-pub(crate) struct ClosedMeta {
-    pub(crate) first: u64,
-    pub(crate) oldest: u64,
-    pub(crate) newest: u64,
-    pub(crate) checksum: Hash,
-    /// The rows themselves, for the segments closed last.
-    pub(crate) rows: Option<Arc<ClosedIds>>,
-}
-
-/// The group that is being filled.
-#[derive(Debug, Default)]
-pub(crate) struct GroupInProgress {
-    bytes: Vec<u8>,
-    lengths: Vec<u64>,
-    leaves: Vec<Hash>,
-    entries: Vec<(u64, Hash, Position)>,
-    terms: BTreeMap<String, Vec<u64>>,
-    /// Event hash and code of what refusal entries of this group quote, by their seq.
-    refusals: BTreeMap<u64, (Hash, Code)>,
-    recorded_at: Option<Timestamp>,
-    changed: Vec<PublicKey>,
-    directory_changed: bool,
-}
-
 struct Waiting {
     outcomes: Vec<Outcome>,
     inclusion: bool,
     reply: oneshot::Sender<Result<Appended, AppendError>>,
-    _ticket: Ticket,
+    ticket: Ticket,
 }
 
 impl Sequencer {
@@ -228,13 +195,13 @@ impl Sequencer {
                 }
             }
             Message::Seal(reply) => {
-                let result = self.seal(false).await;
+                let result = self.seal(false).await.inspect_err(|error| self.shared.poison(error));
                 let answer = result.clone().map_err(AppendError::Poisoned);
                 let _ = reply.send(answer);
                 result.map(drop)
             }
             Message::Own(kind, payload, reply) => {
-                let result = self.own(kind, &payload).await;
+                let result = self.own(kind, &payload).await.inspect_err(|error| self.shared.poison(error));
                 let answer = match result.clone() {
                     Ok(said) => said.map_err(AppendError::Refused),
                     Err(error) => Err(AppendError::Poisoned(error)),
@@ -264,7 +231,7 @@ impl Sequencer {
                 outcomes: Vec::with_capacity(events.len()),
                 inclusion: options.inclusion,
                 reply,
-                _ticket: ticket,
+                ticket,
             };
             let mut blocked = Vec::new();
             for event in events {
@@ -309,7 +276,7 @@ impl Sequencer {
             flaw: event.flaw,
         };
         match self.state.admit(&candidate, recorded_at, &found) {
-            Verdict::Append => self.append(event).map(Outcome::Recorded),
+            Verdict::Append => self.append(&event).map(Outcome::Recorded),
             Verdict::Duplicate(seq) => self.duplicate(&event, seq).await.map(Outcome::Recorded),
             Verdict::Refuse(mut refused) => {
                 if refused.code == Code::ChainGap && blocked.contains(&event.header.key) {
@@ -352,8 +319,7 @@ impl Sequencer {
         if record.entry.header.kind != Kind::Refusal {
             return Ok(None);
         }
-        let refusal =
-            record.payload.and_then(|payload| serde_json::from_str::<Refusal>(&payload.json).ok());
+        let refusal = record.payload.and_then(|payload| serde_json::from_str::<Refusal>(&payload.json).ok());
         Ok(refusal.and_then(|refusal| {
             let (_, hash) = crate::state::quoted(&refusal.header, &refusal.sig)?;
             Some((hash, Code::from_word(&refusal.code)?))
@@ -382,7 +348,7 @@ impl Sequencer {
         let Some((org, tenant)) = record else { return Ok(None) };
         let subject = header.subject_node();
         let own = self.own_event(kind.clone(), &payload, org, tenant, subject)?;
-        let receipt = self.append(Prepared::new(own, true))?;
+        let receipt = self.append(&Prepared::new(own, true))?;
         if kind == Kind::Refusal {
             self.group.refusals.insert(receipt.seq, (event.event_hash, refused.code));
             // The refused event is known from now on: sent again it is not the next of its chain.
@@ -394,7 +360,7 @@ impl Sequencer {
     }
 
     /// Puts an admitted event at the next position of the group.
-    fn append(&mut self, event: Prepared) -> Result<Receipt, String> {
+    fn append(&mut self, event: &Prepared) -> Result<Receipt, String> {
         let recorded_at = self.recorded_at()?;
         let position = self.state.next_position(&event.header.org, recorded_at);
         let from = self.group.bytes.len();
@@ -428,13 +394,12 @@ impl Sequencer {
 
     /// The receipt of an event that is in the log already.
     async fn duplicate(&self, event: &Prepared, seq: u64) -> Result<Receipt, String> {
-        let (position, leaf) = match self.group.find(seq) {
-            Some((position, leaf)) => (position, leaf),
-            None => {
-                let record = self.reader.record(seq).await.map_err(|e| e.to_string())?;
-                let record = record.ok_or_else(|| format!("entry {seq} cannot be read back"))?;
-                (record.entry.position, record.leaf)
-            }
+        let (position, leaf) = if let Some(found) = self.group.find(seq) {
+            found
+        } else {
+            let record = self.reader.record(seq).await.map_err(|e| e.to_string())?;
+            let record = record.ok_or_else(|| format!("entry {seq} cannot be read back"))?;
+            (record.entry.position, record.leaf)
         };
         Ok(Receipt {
             seq,
@@ -564,6 +529,8 @@ impl Sequencer {
     /// Answers everyone whose events are now durable; the error, if there is one, is everyone's.
     fn answer(&mut self, waiting: Vec<Waiting>, result: Result<(), String>) -> Result<(), String> {
         if let Err(error) = result {
+            // Before anyone hears of it, so that whoever does finds the ledger stopped.
+            self.shared.poison(&error);
             for entry in waiting {
                 let _ = entry.reply.send(Err(AppendError::Poisoned(error.clone())));
             }
@@ -572,16 +539,18 @@ impl Sequencer {
         let head = self.shared.head.borrow().clone();
         let mut result = Ok(());
         for mut entry in waiting {
-            let proved =
-                if entry.inclusion { self.prove(&mut entry.outcomes, head.size) } else { Ok(()) };
+            let proved = if entry.inclusion { self.prove(&mut entry.outcomes, head.size) } else { Ok(()) };
             let answer = proved.map(|()| Appended {
                 outcomes: entry.outcomes,
                 checkpoint: Arc::clone(&head.note),
                 size: head.size,
             });
             if let Err(error) = &answer {
+                self.shared.poison(error);
                 result = Err(error.clone());
             }
+            // Whoever has its answer finds room for its next events.
+            drop(entry.ticket);
             // A caller that has gone away has lost its answer, not its events.
             let _ = entry.reply.send(answer.map_err(AppendError::Poisoned));
         }
@@ -738,139 +707,6 @@ pub(crate) struct StoredSnapshot {
 struct GroupPlace {
     segment: u64,
     offset: u64,
-}
-
-impl GroupInProgress {
-    fn is_full(&self, room: usize) -> bool {
-        self.lengths.len() >= MAX_GROUP_ENTRIES || self.bytes.len() + room > MAX_GROUP_BYTES - 64 * 1024
-    }
-
-    fn find(&self, seq: u64) -> Option<(Position, Hash)> {
-        let at = self.entries.iter().position(|(s, _, _)| *s == seq)?;
-        Some((self.entries.get(at)?.2, *self.leaves.get(at)?))
-    }
-
-    /// Remembers what readers must see changed once the group is durable.
-    fn note_changes(&mut self, header: &Header, payload: &str) {
-        match header.kind {
-            Kind::Key => {
-                self.directory_changed = true;
-                self.changed.extend(key_in(payload));
-            }
-            Kind::KeyStatus => {
-                self.directory_changed = true;
-                self.changed.extend(key_in(payload));
-            }
-            Kind::Token | Kind::Enrolment => self.directory_changed = true,
-            Kind::Authority => {
-                self.directory_changed = true;
-                let change = serde_json::from_str::<spec::payload::Authority>(payload).ok().map(|p| p.change);
-                self.changed.extend(change.into_iter().flat_map(|change| [change.old, change.new]));
-            }
-            _ => {}
-        }
-    }
-}
-
-fn key_in(payload: &str) -> Option<PublicKey> {
-    let value: serde_json::Value = serde_json::from_str(payload).ok()?;
-    value.get("key")?.as_str()?.parse().ok()
-}
-
-impl IdSet {
-    async fn by_identity(
-        &mut self,
-        identity: &Hash,
-        time: u64,
-        storage: &dyn Storage,
-        reader: &Reader,
-    ) -> Result<Option<u64>, String> {
-        if let Some(seq) = self.open.get(identity) {
-            return Ok(Some(seq));
-        }
-        for i in 0..self.closed.len() {
-            let within = self.closed.get(i).is_some_and(|meta| (meta.oldest..=meta.newest).contains(&time));
-            if within && let Some(seq) = self.rows(i, storage, reader).await?.get(identity) {
-                return Ok(Some(seq));
-            }
-        }
-        Ok(None)
-    }
-
-    async fn by_place(
-        &mut self,
-        place: &Hash,
-        storage: &dyn Storage,
-        reader: &Reader,
-    ) -> Result<Option<u64>, String> {
-        if let Some(seq) = self.open.get(place) {
-            return Ok(Some(seq));
-        }
-        for i in (0..self.closed.len()).rev() {
-            if let Some(seq) = self.rows(i, storage, reader).await?.get(place) {
-                return Ok(Some(seq));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The rows of a closed segment: from memory, from its file, or, if that is damaged, from the segment.
-    async fn rows(
-        &mut self,
-        i: usize,
-        storage: &dyn Storage,
-        reader: &Reader,
-    ) -> Result<Arc<ClosedIds>, String> {
-        let meta = self.closed.get(i).cloned().ok_or("no such segment")?;
-        if let Some(rows) = meta.rows {
-            return Ok(rows);
-        }
-        let previous = i.checked_sub(1).and_then(|p| self.closed.get(p)).map_or(Hash::ZERO, |p| p.checksum);
-        let name = crate::ids::file_name(meta.first);
-        let stored = storage.get(&name).await.map_err(|e| e.to_string())?;
-        let parsed = stored.and_then(|bytes| ClosedIds::parse(bytes, Some(previous)));
-        let rows = match parsed.filter(|rows| rows.checksum == meta.checksum) {
-            Some(rows) => rows,
-            None => {
-                tracing::warn!(file = name, "id file missing or damaged; reading its segment");
-                let rows =
-                    reader.ids_of_segment(meta.first).await.map_err(|e| e.to_string())?.to_file(previous);
-                storage.put(&name, rows.bytes()).await.map_err(|e: StorageError| e.to_string())?;
-                rows
-            }
-        };
-        let rows = Arc::new(rows);
-        // Keep one at a time beyond those closed last.
-        for (n, other) in self.closed.iter_mut().enumerate() {
-            if n == i {
-                other.rows = Some(Arc::clone(&rows));
-            } else {
-                other.rows = None;
-            }
-        }
-        Ok(rows)
-    }
-
-    async fn close_segment(&mut self, next: u64, storage: &dyn Storage) -> Result<(), StorageError> {
-        let open = std::mem::replace(&mut self.open, OpenIds::new(next));
-        // Entries of the group that opens the next segment were added before it was known to open one.
-        let (closing, rest) = open.split(next);
-        self.open = rest;
-        let previous = self.closed.last().map_or(Hash::ZERO, |meta| meta.checksum);
-        let rows = closing.to_file(previous);
-        storage.put(&crate::ids::file_name(rows.first), rows.bytes()).await?;
-        for meta in &mut self.closed {
-            meta.rows = None;
-        }
-        self.closed.push(ClosedMeta {
-            first: rows.first,
-            oldest: rows.oldest,
-            newest: rows.newest,
-            checksum: rows.checksum,
-            rows: Some(Arc::new(rows)),
-        });
-        Ok(())
-    }
 }
 
 fn to_value<T: serde::Serialize>(value: &T) -> Result<serde_json::Value, String> {

@@ -10,7 +10,9 @@ use crate::state::{EnrolmentState, KeyRecord, State, TokenState, canonical_bytes
 use proofs::tile::{MissingNode, NodeSource, Tile, TileId, Tiles, consistency_proof, inclusion_proof};
 use proofs::{Blake3, Checkpoint, SparseMap};
 use spec::event::Payload;
-use spec::{Author, Event, Hash, Header, KeyUse, Kind, Name, PublicKey, Severity, Timestamp, Uuid, Via, canonical};
+use spec::{
+    Author, Event, Hash, Header, KeyUse, Kind, Name, PublicKey, Severity, Timestamp, Uuid, Via, canonical,
+};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};

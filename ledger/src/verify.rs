@@ -144,7 +144,7 @@ impl SideFiles {
         if let Some(old) = &options.old {
             match ProofChain::parse(old) {
                 Ok(chain) => {
-                    side.old.extend(chain.seals.iter().map(|row| row.checkpoint.clone().into_bytes()))
+                    side.old.extend(chain.seals.iter().map(|row| row.checkpoint.clone().into_bytes()));
                 }
                 Err(_) => side.old.push(old.clone()),
             }
@@ -158,7 +158,7 @@ impl SideFiles {
             match part.rows(&bytes) {
                 Ok(rows) => self.rows.extend(rows),
                 Err(e) => {
-                    self.faults.push(Fault::new("proofchain", e.to_string()).in_file(part.file.clone()))
+                    self.faults.push(Fault::new("proofchain", e.to_string()).in_file(part.file.clone()));
                 }
             }
         }
@@ -328,8 +328,7 @@ fn check_cuts(audit: &Audit, source: &dyn Source, report: &mut Report) {
         let place = cut_place(name);
         let bytes = source.document(&path).ok().flatten().unwrap_or_default();
         let hash = Hash::of(Domain::CutTail, &[&bytes]);
-        let known =
-            place.is_some_and(|(segment, offset)| audit.cuts.contains(&(segment, offset, hash)));
+        let known = place.is_some_and(|(segment, offset)| audit.cuts.contains(&(segment, offset, hash)));
         if known {
             report.count("cut-tails", 1);
         } else {
@@ -342,11 +341,10 @@ fn check_cuts(audit: &Audit, source: &dyn Source, report: &mut Report) {
 fn check_ids(audit: &Audit, source: &dyn Source, report: &mut Report) {
     for (first, checksum) in &audit.id_files {
         let name = crate::ids::file_name(*first);
-        match source.document(&name) {
+        let stored = source.document(&name).map(|bytes| bytes.map(|bytes| ClosedIds::parse(bytes, None)));
+        match stored {
             Ok(None) => report.skip("ids"),
-            Ok(Some(bytes)) if ClosedIds::parse(bytes, None).is_some_and(|ids| ids.checksum == *checksum) => {
-                report.count("ids", 1);
-            }
+            Ok(Some(Some(ids))) if ids.checksum == *checksum => report.count("ids", 1),
             Ok(Some(_)) => report.fail(
                 Fault::new("ids", "it does not hold the ids of its segment; run `ledger reindex`")
                     .in_file(name),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Name of the document.
-pub const ROOT_FILE: &str = "ROOT.txt";
+pub(crate) const ROOT_FILE: &str = "ROOT.txt";
 
 /// Least time between two writes.
 const PAUSE: Duration = Duration::from_millis(250);

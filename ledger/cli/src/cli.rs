@@ -272,6 +272,18 @@ pub(crate) enum Tokens {
 pub(crate) enum Keys {
     /// List keys.
     Show,
+    /// Make a key for a person's device and introduce it.
+    Introduce {
+        /// Organisation it belongs to.
+        #[arg(long, default_value = "default")]
+        org: Name,
+        /// The person; a new id, if absent.
+        #[arg(long)]
+        user: Option<Uuid>,
+        /// File for the private key; must not exist.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Replace one of the ledger's own keys. The service must be stopped, the recovery key present.
     Rotate {
         /// checkpoint, checkpoint-sha256, service or command.

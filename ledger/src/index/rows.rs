@@ -162,10 +162,12 @@ impl Rows for FjallRows {
 
 /// Rows in memory.
 #[derive(Debug, Default)]
-pub struct MemoryRows(Mutex<BTreeMap<(Space, Vec<u8>), Vec<u8>>>);
+pub struct MemoryRows(Mutex<RowMap>);
+
+type RowMap = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
 
 impl MemoryRows {
-    fn rows(&self) -> std::sync::MutexGuard<'_, BTreeMap<(Space, Vec<u8>), Vec<u8>>> {
+    fn rows(&self) -> std::sync::MutexGuard<'_, RowMap> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

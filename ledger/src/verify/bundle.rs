@@ -24,7 +24,7 @@ pub fn verify_bundle(bytes: &[u8], options: &Options) -> Report {
 
 fn check(bytes: &[u8], options: &Options, report: &mut Report) -> Result<(), Fault> {
     let fault = |detail: String| Fault::new("bundle", detail);
-    let bundle = Bundle::parse(bytes).map_err(|e| fault(e.to_string()))?;
+    let bundle = Bundle::parse(bytes).map_err(fault)?;
     let authority = AuthorityKeys::from_records(&bundle.authority).map_err(fault)?;
     if bundle.ledger != authority.ledger {
         return Err(fault("its ledger id is not that of its authority".to_owned()));

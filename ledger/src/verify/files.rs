@@ -37,15 +37,14 @@ fn check_proofchain(
     for row in &rows {
         let key = authority.key_at(KeyUse::Checkpoint, row.seq + 1);
         let keys: Vec<_> = key.into_iter().collect();
-        let verified = match &mut auditor {
-            Some(auditor) => auditor.check(row, &keys).map_err(|e| fault(e.to_string()).at_seq(row.seq))?,
-            None => {
-                // Without the parts the first row stands on its signature alone.
-                let verified = Checkpoint::open(row.checkpoint.as_bytes(), &keys, &[])
-                    .map_err(|e| fault(format!("checkpoint of row {}: {e}", row.index)).at_seq(row.seq))?;
-                auditor = Some(RowAuditor::after(row.index, verified.checkpoint.clone()));
-                verified
-            }
+        let verified = if let Some(auditor) = &mut auditor {
+            auditor.check(row, &keys).map_err(|e| fault(e.to_string()).at_seq(row.seq))?
+        } else {
+            // Without the parts the first row stands on its signature alone.
+            let verified = Checkpoint::open(row.checkpoint.as_bytes(), &keys, &[])
+                .map_err(|e| fault(format!("checkpoint of row {}: {e}", row.index)).at_seq(row.seq))?;
+            auditor = Some(RowAuditor::after(row.index, verified.checkpoint.clone()));
+            verified
         };
         report.count("proofchain", 1);
         report.size = verified.checkpoint.size;

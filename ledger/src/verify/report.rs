@@ -9,7 +9,7 @@ use spec::Hash;
 use std::collections::BTreeMap;
 
 /// The value of `format`.
-pub const FORMAT: &str = "vaultmesh-verify-v1";
+pub(super) const FORMAT: &str = "vaultmesh-verify-v1";
 
 /// Whether the target verifies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

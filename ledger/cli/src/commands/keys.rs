@@ -8,15 +8,19 @@ use crate::failure::Failure;
 use crate::output::{say, say_json, tell};
 use axum::http::Method;
 use ledger::keyring;
-use serde_json::json;
-use spec::payload::{Authority, AuthorityChange, KeySignature, authority_bytes, possession_bytes};
-use spec::{KeyUse, Kind, PublicKey};
+use serde_json::{Value, json};
+use spec::payload::{
+    Authority, AuthorityChange, KeySignature, authority_bytes, node_possession_bytes, possession_bytes,
+    token_hash,
+};
+use spec::{Author, Hash, KeyUse, Kind, Name, PublicKey, Uuid};
 use std::path::Path;
 use std::process::ExitCode;
 
 pub(crate) fn run(global: &Global, command: &Keys) -> Result<ExitCode, Failure> {
     match command {
         Keys::Show => show(global),
+        Keys::Introduce { org, user, out } => introduce(global, org, *user, out),
         Keys::Revoke { key, reason, compromised_from } => {
             revoke(global, *key, reason.as_deref(), *compromised_from)
         }
@@ -32,6 +36,35 @@ fn show(global: &Global) -> Result<(), Failure> {
     } else {
         say_json(&answer)
     }
+}
+
+/// Makes a device key and introduces it with a token of its own.
+fn introduce(global: &Global, org: &Name, user: Option<Uuid>, out: &Path) -> Result<(), Failure> {
+    let key = keyring::generate()?;
+    let user = match user {
+        Some(user) => user,
+        None => Uuid::v4(keyring::random()?),
+    };
+    let author = Author::User(user);
+    // The file first: a key that is introduced and lost is of no use to anyone.
+    keyring::store_key(out, &key).map_err(|e| Failure::io(format!("{}: {e}", out.display())))?;
+    let answer = with_client(global, async |client| {
+        let path = format!("/api/orgs/{org}/nodes/enrollment-tokens");
+        let token = client.json(Method::POST, &path, Some(&json!({"uses": 1, "ttl_secs": 60}))).await?;
+        let token = token.get("token").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let parts = token.strip_prefix("vm1.").and_then(|rest| rest.split_once('.'));
+        let (ledger, secret) = parts.ok_or_else(|| Failure::io("the answer holds no token"))?;
+        let hash = |text: &str| Hash::from_hex(text).map_err(Failure::io);
+        let statement =
+            node_possession_bytes(&author, &key.public(), &hash(ledger)?, &token_hash(&hash(secret)?.0));
+        let body = json!({
+            "author": author, "key": key.public(), "pop": key.sign(&statement), "token": token, "use": KeyUse::Device,
+        });
+        client.json(Method::POST, "/api/nodes/register", Some(&body)).await
+    })?;
+    say_json(
+        &json!({"author": author, "key": key.public(), "org": answer.get("org"), "ledger": answer.get("ledger")}),
+    )
 }
 
 fn revoke(global: &Global, key: PublicKey, reason: Option<&str>, from: Option<u64>) -> Result<(), Failure> {

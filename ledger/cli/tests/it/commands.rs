@@ -111,8 +111,15 @@ fn a_service_with_a_node_over_http() {
     assert_eq!(report["verdict"], "verified", "beside the running service: {report}");
     let remote = json(&["verify", &url, "--token", owner, "--trust", &id, "--json"], 0);
     assert_eq!((&remote["verdict"], &remote["trust"]), (&"verified".into(), &"pinned".into()));
-    assert_eq!(ledger(&["verify", &url]).status.code(), Some(1), "without a token it is refused");
+    assert_eq!(ledger(&["verify", &url]).status.code(), Some(1), "no token, and no seal yet");
+    json(&["seal", "--data", text(&data)], 0);
+    let public = json(&["verify", &url, "--trust", &id, "--json"], 0);
+    assert_eq!((&public["kind"], &public["trust"]), (&"proofchain".into(), &"pinned".into()));
 
+    let device = dir.path().join("device.key");
+    let introduced =
+        json(&["keys", "introduce", "--org", "acme", "--out", text(&device), "--data", text(&data)], 0);
+    assert!(introduced["author"].as_str().unwrap().starts_with("user:"), "{introduced}");
     let revoked = json(&["keys", "revoke", &node.key.to_string(), "--data", text(&data)], 0);
     assert!(revoked.is_object());
     assert_eq!(service.terminate(), Some(0));
