@@ -1,8 +1,8 @@
 //! Who may say what, at which place, and what the ledger records of the rest.
 
 use crate::support::{
-    Node, Place, START, SMALL_SEGMENT, admin, all_recorded, append, appended_codes, check_whole, codes, draft,
-    enrol, introduction, name, random, recorded, run, signed, token, unenrolled,
+    Node, Place, SMALL_SEGMENT, START, admin, all_recorded, append, appended_codes, check_whole, codes,
+    draft, enrol, introduction, name, random, recorded, run, signed, token, unenrolled,
 };
 use ledger::admission::{Code, MAX_MARKS_PER_KEY};
 use ledger::{AppendError, AppendOptions, Ledger, Outcome};
@@ -211,10 +211,7 @@ fn a_refused_event_is_recorded_and_passed_over() {
         ];
         for (event, code) in bad {
             // Each takes the place the node has now.
-            let event = Event {
-                header: event.header.clone(),
-                ..event
-            };
+            let event = Event { header: event.header.clone(), ..event };
             let event = if event.header.chain.unwrap().seq == node.next {
                 event
             } else {
@@ -635,11 +632,27 @@ fn what_the_service_may_sign() {
             (&import, "import", "acme", Kind::Note, None, note.clone(), "ok"),
             (&import, "import", "ledger", Kind::Note, None, note.clone(), "wrong-org"),
             (&own, "self", "ledger", Kind::Note, None, note.clone(), "not-allowed"),
-            (&Author::Token(Uuid::v4([3; 16])), "token", "acme", Kind::Note, None, note.clone(), "token-unknown"),
-            (&administrator, "admin", "ledger", Kind::ChainGap, None, json!({
-                "count": 1, "from": "2026-11-21T20:42:00.000Z", "head": Hash::ZERO,
-                "to": "2026-11-21T20:42:00.000Z",
-            }), "not-allowed"),
+            (
+                &Author::Token(Uuid::v4([3; 16])),
+                "token",
+                "acme",
+                Kind::Note,
+                None,
+                note.clone(),
+                "token-unknown",
+            ),
+            (
+                &administrator,
+                "admin",
+                "ledger",
+                Kind::ChainGap,
+                None,
+                json!({
+                    "count": 1, "from": "2026-11-21T20:42:00.000Z", "head": Hash::ZERO,
+                    "to": "2026-11-21T20:42:00.000Z",
+                }),
+                "not-allowed",
+            ),
         ];
         for (author, method, org, kind, node_id, payload, code) in cases {
             let found = say(author, method, org, kind.clone(), node_id, payload).await;
@@ -759,10 +772,8 @@ fn duplicates_are_found_in_closed_segments() {
 fn the_codes_are_those_of_the_specification() {
     let text = include_str!("../../../spec/event.md");
     let section = text.split("## 8. Refusals").nth(1).unwrap().split("\n## ").next().unwrap();
-    let listed: Vec<&str> = section
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
-        .collect();
+    let listed: Vec<&str> =
+        section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     let known: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(known, listed);
 }

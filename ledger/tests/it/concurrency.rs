@@ -181,10 +181,8 @@ fn seals_are_due_under_load_too() {
     run(async {
         let place = Place::memory();
         place.create().await;
-        let options = ledger::open::Options {
-            seal_every: Some(Duration::from_millis(20)),
-            ..place.options()
-        };
+        let options =
+            ledger::open::Options { seal_every: Some(Duration::from_millis(20)), ..place.options() };
         let (ledger, _) = ledger::open::open(options).await.unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let threads: Vec<_> = nodes(&place, &ledger, 6)
@@ -233,6 +231,5 @@ fn batches_larger_than_a_group() {
         check_receipts(&[key(230).public()], &events, &appended);
         ledger.close(true);
         check_whole(&place);
-        
     });
 }

@@ -1,1 +1,83 @@
-//! To come.
+//! The system calls of an append, seen from outside.
+
+use crate::support::{Place, check_whole, enrol, recorded, run};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// Set in the process that is watched: where its ledger lies.
+const WATCHED: &str = "LEDGER_TEST_WATCHED";
+
+/// What the watched process does; nothing in any other.
+#[test]
+fn watched() {
+    let Ok(dir) = std::env::var(WATCHED) else { return };
+    let dir = Path::new(&dir);
+    run(async {
+        let place = Place::real(&dir.join("ledger"));
+        let ledger = place.start().await;
+        let mut node = enrol(&place, &ledger, "acme").await;
+        // ROOT.txt has its own thread; let it come to rest.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        std::fs::create_dir(dir.join("begin-append")).unwrap();
+        recorded(&ledger, node.note("watched")).await;
+        std::fs::create_dir(dir.join("acknowledged")).unwrap();
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        std::fs::create_dir(dir.join("root-written")).unwrap();
+        ledger.close(false);
+        check_whole(&place);
+    });
+}
+
+#[test]
+fn an_append_is_written_and_synced_before_it_is_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let trace = dir.path().join("trace");
+    let calls =
+        "trace=openat,pwrite64,write,fdatasync,fsync,rename,renameat,renameat2,mkdir,mkdirat,ftruncate";
+    let run = Command::new("strace")
+        .args(["-f", "-y", "-e", calls, "-o"])
+        .arg(&trace)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "durable::watched", "--nocapture", "--test-threads=1"])
+        .env(WATCHED, dir.path())
+        .output();
+    let output = match run {
+        Ok(output) => output,
+        Err(error) => {
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+            eprintln!("SKIPPED: strace is not installed");
+            return;
+        }
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() && said.contains("PTRACE") {
+        eprintln!("SKIPPED: this machine does not permit ptrace: {said}");
+        return;
+    }
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stdout));
+
+    let text = std::fs::read_to_string(&trace).unwrap();
+    // Calls that are interrupted by other threads are written in two halves; the first has the arguments.
+    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("resumed>")).collect();
+    let at = |mark: &str| lines.iter().position(|line| line.contains(mark)).unwrap();
+    let (begin, acknowledged, end) = (at("begin-append"), at("acknowledged"), at("root-written"));
+
+    let segment: Vec<&str> = lines[begin..acknowledged]
+        .iter()
+        .filter(|line| line.contains(".jsonl"))
+        .filter_map(|line| line.split_whitespace().nth(1)?.split('(').next())
+        .collect();
+    assert_eq!(segment, ["pwrite64", "fdatasync"], "{:#?}", &lines[begin..acknowledged]);
+
+    // ROOT.txt follows: a new file, synced, put in the old one's place, and its folder synced.
+    let root: Vec<&str> = lines[begin..end]
+        .iter()
+        .skip_while(|line| !line.contains("ROOT.txt.tmp"))
+        .filter(|line| line.contains("ROOT.txt") || line.contains("fsync("))
+        .filter_map(|line| line.split_whitespace().nth(1)?.split('(').next())
+        .collect();
+    let rename = root.iter().position(|call| call.starts_with("rename")).unwrap();
+    assert_eq!(root[..rename], ["openat", "pwrite64", "ftruncate", "fdatasync"], "{root:?}");
+    assert_eq!(root[rename + 1..], ["fsync"], "{root:?}");
+}

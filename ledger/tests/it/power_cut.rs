@@ -23,7 +23,6 @@ struct Ack {
 }
 
 struct Recording {
-    place: Place,
     start: Image,
     ops: Vec<Op>,
     acks: Vec<Ack>,
@@ -43,9 +42,8 @@ fn record(rounds: usize, seed: u64) -> Recording {
     let ledger = run(place.open());
     let mut acks = Vec::new();
     let mut events = Vec::new();
-    let mut nodes: Vec<Node> = run(async {
-        vec![enrol(&place, &ledger, "acme").await, enrol(&place, &ledger, "other").await]
-    });
+    let mut nodes: Vec<Node> =
+        run(async { vec![enrol(&place, &ledger, "acme").await, enrol(&place, &ledger, "other").await] });
     let mut seals = 0;
     for round in 0..rounds {
         if round % 9 == 5 {
@@ -82,7 +80,7 @@ fn record(rounds: usize, seed: u64) -> Recording {
     acks.push(Ack { after: ops.len(), size, seals: seals + 1, rows: rows.copy() });
     check_whole(&place);
     let leaves = place.leaves();
-    Recording { place, start, ops, acks, leaves, events }
+    Recording { start, ops, acks, leaves, events }
 }
 
 impl Recording {
@@ -181,9 +179,9 @@ fn what_was_acknowledged_survives_any_cut() {
                     assert_eq!(check_log(&place, leaves, acknowledged), kept);
                     check_whole(&place);
                 }
-                let chain = place.get("PROOFCHAIN.json").map_or(0, |bytes| {
-                    proofs::proofchain::ProofChain::parse(&bytes).unwrap().seals.len()
-                });
+                let chain = place
+                    .get("PROOFCHAIN.json")
+                    .map_or(0, |bytes| proofs::proofchain::ProofChain::parse(&bytes).unwrap().seals.len());
                 assert!(chain >= ack.map_or(0, |ack| ack.seals));
                 kept
             }));

@@ -67,10 +67,6 @@ impl Rng {
     pub(crate) fn chance(&mut self, one_in: usize) -> bool {
         self.below(one_in) == 0
     }
-
-    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
-        std::array::from_fn(|_| self.next().to_le_bytes()[0])
-    }
 }
 
 /// Random bytes that differ in every call and every run.
@@ -219,12 +215,7 @@ pub(crate) fn key(n: u8) -> SigningKey {
 }
 
 pub(crate) fn keyring(n: u8) -> Keyring {
-    Keyring {
-        checkpoint: key(n),
-        checkpoint_sha256: key(n + 1),
-        command: key(n + 2),
-        service: key(n + 3),
-    }
+    Keyring { checkpoint: key(n), checkpoint_sha256: key(n + 1), command: key(n + 2), service: key(n + 3) }
 }
 
 /// The recovery keys of every test's ledger; two of three must sign.
@@ -316,9 +307,7 @@ impl Place {
     /// Bytes of all segments.
     pub(crate) fn segments(&self) -> Vec<(u64, Vec<u8>)> {
         let segments = now(self.storage.segments()).unwrap();
-        let read = |first, len: u64| {
-            now(self.storage.read(first, 0, usize::try_from(len).unwrap())).unwrap()
-        };
+        let read = |first, len: u64| now(self.storage.read(first, 0, usize::try_from(len).unwrap())).unwrap();
         segments.iter().map(|s| (s.first, read(s.first, s.len))).collect()
     }
 
@@ -467,8 +456,7 @@ impl Node {
     /// Begins a new epoch, as an agent does that was restored from a backup.
     pub(crate) fn open_epoch(&mut self) -> Event {
         let event = self.craft(Kind::ChainOpen, &json!({"reason": "restored"}), |header| {
-            header.chain =
-                Some(ChainLink { epoch: Epoch(random()), prev: self.introduction, seq: 0 });
+            header.chain = Some(ChainLink { epoch: Epoch(random()), prev: self.introduction, seq: 0 });
         });
         self.advance(&event);
         event
