@@ -62,7 +62,9 @@ impl Action {
 pub fn allows(role: Role, action: Action) -> bool {
     match action {
         Action::Read => true,
-        Action::WriteNote => matches!(role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin | Role::Support),
+        Action::WriteNote => {
+            matches!(role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin | Role::Support)
+        }
         Action::WriteEvent | Action::ManageEnrolment => {
             matches!(role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin)
         }

@@ -34,12 +34,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            data_dir: None,
-            heartbeat_secs: 30,
-            client_address_header: None,
-            limits: Limits::default(),
-        }
+        Self { data_dir: None, heartbeat_secs: 30, client_address_header: None, limits: Limits::default() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading a body: within its size, within its time, within the memory all bodies may take.
 
-use crate::limits::Limits;
+use crate::limits::{DISCARD_TIME, Limits, MAX_DISCARDED_BYTES};
 use crate::problem::{BAD_JSON, Problem, QUEUE_FULL, TIMEOUT, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE};
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{HeaderMap, header};
@@ -94,7 +94,12 @@ pub(crate) fn media_type(rule: BodyRule, headers: &HeaderMap) -> Result<Media, P
 }
 
 /// Reads a body of at most `most` bytes.
-pub(crate) async fn read(body: Body, most: usize, limits: &Limits, room: &mut Room) -> Result<Bytes, Problem> {
+pub(crate) async fn read(
+    body: &mut Body,
+    most: usize,
+    limits: &Limits,
+    room: &mut Room,
+) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(TOO_LARGE, format!("a body of this route has at most {most} bytes"));
     if body.size_hint().lower() > most as u64 {
         return Err(too_large());
@@ -109,8 +114,24 @@ pub(crate) async fn read(body: Body, most: usize, limits: &Limits, room: &mut Ro
     }
 }
 
+/// Reads the rest of a body that nobody wants. A client that is still sending when its connection is
+/// closed may never see the answer.
+pub(crate) async fn discard(body: &mut Body) {
+    let rest = async {
+        let mut read = 0;
+        while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+            read += frame.data_ref().map_or(0, Bytes::len);
+            if read > MAX_DISCARDED_BYTES {
+                return;
+            }
+        }
+    };
+    // Whoever takes longer has had his chance.
+    let _ = tokio::time::timeout(DISCARD_TIME, rest).await;
+}
+
 async fn collect(
-    mut body: Body,
+    body: &mut Body,
     most: usize,
     limits: &Limits,
     room: &mut Room,
@@ -118,7 +139,7 @@ async fn collect(
 ) -> Result<Bytes, Problem> {
     let mut first: Option<Bytes> = None;
     let mut rest: Vec<u8> = Vec::new();
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
         let frame = frame.map_err(|_| Problem::new(BAD_JSON, "the body ended before its time"))?;
         // Trailers say nothing to us.
         let Ok(data) = frame.into_data() else { continue };

@@ -66,18 +66,19 @@ impl Buckets {
         let cost_nanos = 1_000_000_000 / u64::from(rate.per_sec.max(1));
         Self {
             cost_nanos,
-            burst_nanos: cost_nanos.saturating_mul(u64::from(rate.burst)),
+            burst_nanos: cost_nanos.saturating_mul(u64::from(rate.burst.max(1))),
             started: Instant::now(),
             shards: Default::default(),
         }
     }
 
-    /// Seconds to wait, if the subject has spent all it may.
+    /// Seconds to wait until the subject has one to spend, if it has none.
     pub(crate) fn wait_secs(&self, subject: &Subject) -> Option<u64> {
         let now = self.now();
         let full_at = *self.shard(subject).full_at.get(subject)?;
-        let over = full_at.saturating_sub(now).checked_sub(self.burst_nanos)?;
-        (full_at > now).then(|| over / 1_000_000_000 + 1)
+        let spent = full_at.saturating_sub(now).saturating_add(self.cost_nanos);
+        let over = spent.saturating_sub(self.burst_nanos);
+        (over > 0).then(|| over.div_ceil(1_000_000_000))
     }
 
     /// Takes `count` from the subject's bucket; more than is in it has to be waited for.
@@ -129,8 +130,9 @@ mod tests {
             assert_eq!(buckets.wait_secs(&subject), None);
             buckets.charge(subject, 1);
         }
+        assert_eq!(buckets.wait_secs(&subject), Some(1));
         buckets.charge(subject, 20);
-        assert_eq!(buckets.wait_secs(&subject), Some(2));
+        assert_eq!(buckets.wait_secs(&subject), Some(3));
         assert_eq!(buckets.wait_secs(&Subject::Token(Uuid::v4([2; 16]))), None);
     }
 

@@ -105,13 +105,18 @@ impl<S> Timed<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buf.filled().len();
         match Pin::new(&mut this.inner).poll_read(cx, buf) {
             Poll::Ready(Ok(())) => {
                 let turn = this.turn.now();
-                let first = buf.filled().len() > before && turn % 2 == 0 && (!this.receiving || turn != this.seen);
+                let first =
+                    buf.filled().len() > before && turn % 2 == 0 && (!this.receiving || turn != this.seen);
                 if first {
                     this.seen = turn;
                     this.receiving = true;

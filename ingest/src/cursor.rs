@@ -43,7 +43,8 @@ impl Cursor {
         let (&descending, rest) = body.split_first()?;
         let (numbers, []) = rest.as_chunks::<8>() else { return None };
         let &[next, from, to, since, until] = numbers else { return None };
-        let time = |bytes| Some(u64::from_be_bytes(bytes)).filter(|t| *t != NO_TIME).map(Timestamp::from_millis);
+        let time =
+            |bytes| Some(u64::from_be_bytes(bytes)).filter(|t| *t != NO_TIME).map(Timestamp::from_millis);
         let [next, from, to] = [next, from, to].map(u64::from_be_bytes);
         let bounds = Bounds { from, to, since: time(since), until: time(until) };
         Some(Self { next, descending: descending == 1, bounds })

@@ -10,6 +10,7 @@ use crate::routes::{Access, ROUTES, Route};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
+use axum::http::request::Parts;
 use axum::http::{Response, StatusCode, Uri};
 use axum::routing::{MethodFilter, on};
 use std::fmt::Display;
@@ -39,7 +40,8 @@ impl Call {
 
     /// A part of the path, of a type that is read from text.
     pub(crate) fn param<T: FromStr<Err: Display>>(&self, name: &str) -> Result<T, Problem> {
-        let (_, text) = self.params.iter().find(|(n, _)| n == name).ok_or_else(|| internal("no such part"))?;
+        let (_, text) =
+            self.params.iter().find(|(n, _)| n == name).ok_or_else(|| internal("no such part"))?;
         text.parse().map_err(|e| Problem::new(BAD_PATH, format!("{name}: {e}")).field(name))
     }
 
@@ -61,7 +63,10 @@ impl Call {
     }
 
     /// Runs a read of the log: its futures block, so they run elsewhere, and only so many at once.
-    pub(crate) async fn reading<T, F>(&self, read: impl FnOnce(Arc<Inner>) -> F + Send + 'static) -> Result<T, Problem>
+    pub(crate) async fn reading<T, F>(
+        &self,
+        read: impl FnOnce(Arc<Inner>) -> F + Send + 'static,
+    ) -> Result<T, Problem>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Problem>>,
@@ -88,9 +93,15 @@ pub(crate) fn routes(app: &Arc<Inner>) -> Router {
 async fn answer(app: Arc<Inner>, index: usize, route: &'static Route, request: Request) -> Response<Body> {
     let peer = request.extensions().get::<Peer>().copied();
     let address = app.address_of(peer, request.headers());
-    let result = match admit(&app, route, peer, address, request).await {
+    let (mut parts, mut body) = request.into_parts();
+    let result = match admit(&app, route, peer, address, &mut parts, &mut body).await {
         Ok(call) => (route.handler)(call).await,
-        Err(problem) => Err(problem),
+        Err(problem) => {
+            if !body.is_end_stream() && problem.status() != StatusCode::REQUEST_TIMEOUT {
+                body::discard(&mut body).await;
+            }
+            Err(problem)
+        }
     };
     let response = match result {
         Ok(response) => response,
@@ -113,7 +124,8 @@ async fn admit(
     route: &Route,
     peer: Option<Peer>,
     address: Option<Subject>,
-    request: Request,
+    parts: &mut Parts,
+    request_body: &mut Body,
 ) -> Result<Call, Problem> {
     if let Some(address) = &address {
         let wait = app.addresses.wait_secs(address).or_else(|| match route.access {
@@ -125,14 +137,13 @@ async fn admit(
         }
         app.addresses.charge(*address, 1);
     }
-    let (mut parts, request_body) = request.into_parts();
     let established = match route.access {
         Access::Public => Established { principal: Principal::ANONYMOUS, jwt: None },
         _ => establish(&app.ledger, peer, &parts.headers)?,
     };
     authorise(route, &established.principal)?;
     let params = match route.path.contains('{') {
-        true => path_params(&mut parts).await?,
+        true => path_params(parts).await?,
         false => Vec::new(),
     };
     let mut room = Room::new(&app.bodies);
@@ -154,7 +165,7 @@ async fn admit(
         media,
         body: bytes,
         params,
-        uri: parts.uri,
+        uri: std::mem::take(&mut parts.uri),
         _room: room,
     })
 }
@@ -171,7 +182,7 @@ fn authorise(route: &Route, principal: &Principal) -> Result<(), Problem> {
     }
 }
 
-async fn path_params(parts: &mut axum::http::request::Parts) -> Result<Vec<(String, String)>, Problem> {
+async fn path_params(parts: &mut Parts) -> Result<Vec<(String, String)>, Problem> {
     match RawPathParams::from_request_parts(parts, &()).await {
         Ok(params) => Ok(params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()),
         Err(_) => Err(Problem::new(BAD_PATH, "the path is not UTF-8")),

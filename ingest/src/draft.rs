@@ -46,7 +46,8 @@ impl DraftBody {
         let (author, via) = speaker(principal)?;
         let draft = self.typed(author, via, principal.bound_to())?;
         if draft.kind.info().speaker != Speaker::Anyone {
-            let detail = format!("events of kind {} have a route of their own, or are not for you to say", draft.kind);
+            let detail =
+                format!("events of kind {} have a route of their own, or are not for you to say", draft.kind);
             return Err(Problem::of_code(Code::NotAllowed).detailed(detail).pointer("/kind"));
         }
         let action = if draft.kind == Kind::Note { Action::WriteNote } else { Action::WriteEvent };
@@ -67,7 +68,9 @@ impl DraftBody {
         }
         let ts = match self.ts {
             None => None,
-            Some(ts) => Some(parse_rfc3339(&ts).ok_or_else(|| invalid("/ts", "expected a time of RFC 3339"))?),
+            Some(ts) => {
+                Some(parse_rfc3339(&ts).ok_or_else(|| invalid("/ts", "expected a time of RFC 3339"))?)
+            }
         };
         Ok(Draft {
             author,

@@ -77,8 +77,7 @@ async fn one_own(call: &Call, event: Event) -> Result<Response<Body>, Problem> {
 }
 
 fn one(receipt: &Receipt, checkpoint: &str) -> Response<Body> {
-    let mut out =
-        Vec::with_capacity(RECEIPT_BYTES + receipt.inclusion.len() * 67 + checkpoint.len() * 5 / 4);
+    let mut out = Vec::with_capacity(RECEIPT_BYTES + receipt.inclusion.len() * 67 + checkpoint.len() * 5 / 4);
     write_receipt(receipt, Some(checkpoint), &mut out);
     answer::json(status_of(receipt), out)
 }

@@ -33,9 +33,18 @@ struct Marks {
 
 impl Marks {
     fn any(&self) -> bool {
-        [&self.author, &self.chain, &self.format, &self.key, &self.payload_hash, &self.salt, &self.sig, &self.via]
-            .iter()
-            .any(|mark| mark.is_some())
+        [
+            &self.author,
+            &self.chain,
+            &self.format,
+            &self.key,
+            &self.payload_hash,
+            &self.salt,
+            &self.sig,
+            &self.via,
+        ]
+        .iter()
+        .any(|mark| mark.is_some())
     }
 }
 
@@ -84,7 +93,8 @@ pub(crate) fn elements(body: &[u8]) -> Result<Vec<&[u8]>, Problem> {
 
     let text = std::str::from_utf8(body).map_err(|e| Problem::new(BAD_JSON, e.to_string()))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let read = deserializer.deserialize_seq(Elements).and_then(|elements| deserializer.end().map(|()| elements));
+    let read =
+        deserializer.deserialize_seq(Elements).and_then(|elements| deserializer.end().map(|()| elements));
     read.map_err(|e| match e.to_string() {
         text if text.starts_with(TOO_MANY) => too_many(),
         text => Problem::new(BAD_JSON, text),

@@ -14,10 +14,10 @@ use serde::Deserialize;
 use spec::{Author, Hash, PublicKey, Signature, Timestamp, Uuid};
 
 /// Longest validity of a token.
-pub const MAX_LIFETIME_SECS: u64 = 60;
+pub(crate) const MAX_LIFETIME_SECS: u64 = 60;
 
 /// How far the node's clock may differ from the ledger's.
-pub const SKEW_SECS: u64 = 30;
+pub(crate) const SKEW_SECS: u64 = 30;
 
 /// Longest token that is looked at; a real one is under 600 bytes.
 const MAX_TOKEN_BYTES: usize = 1024;

@@ -76,8 +76,8 @@ pub(crate) async fn govern(call: Call) -> Result<Response<Body>, Problem> {
     if status == KeyChange::Revoked && request.suspect_from.is_some() {
         return Err(invalid("/suspect_from", "it belongs to compromised"));
     }
-    let suspect_from = (status == KeyChange::Compromised)
-        .then(|| request.suspect_from.unwrap_or(record.introduced));
+    let suspect_from =
+        (status == KeyChange::Compromised).then(|| request.suspect_from.unwrap_or(record.introduced));
     match status_of(&record) {
         "revoked" if status == KeyChange::Revoked => {}
         "compromised" if status == KeyChange::Revoked => {

@@ -32,6 +32,12 @@ pub const MAX_ENTRIES: usize = 1000;
 /// Bytes of a segment that are read at once while it is sent.
 pub const SEGMENT_CHUNK_BYTES: usize = 256 * 1024;
 
+/// Bytes of a refused body that are read and thrown away, so that the client gets to read why.
+pub const MAX_DISCARDED_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long a refused body is read for the same reason.
+pub const DISCARD_TIME: Duration = Duration::from_secs(5);
+
 /// From this size on a body is parsed, and its events are signed, outside the threads that serve
 /// connections: smaller ones take less time than the way there.
 pub const MAX_INLINE_PARSE_BYTES: usize = 64 * 1024;

@@ -64,13 +64,28 @@ fn render_ledger(app: &Inner, out: &mut String) {
     let (ledger, metrics) = (&app.ledger, app.ledger.metrics());
     let head = ledger.head().borrow().clone();
     gauge(out, "ledger_size", "Entries in the ledger.", head.size);
-    gauge(out, "ledger_last_recorded_timestamp_seconds", "When the last entry was recorded.", seconds(head.recorded_at.millis()));
+    gauge(
+        out,
+        "ledger_last_recorded_timestamp_seconds",
+        "When the last entry was recorded.",
+        seconds(head.recorded_at.millis()),
+    );
     let sealed = metrics.last_seal_millis.load(Ordering::Relaxed);
-    gauge(out, "ledger_last_seal_timestamp_seconds", "When this process last recorded a seal; 0 if it has not.", seconds(sealed));
+    gauge(
+        out,
+        "ledger_last_seal_timestamp_seconds",
+        "When this process last recorded a seal; 0 if it has not.",
+        seconds(sealed),
+    );
     gauge(out, "ledger_queue_depth", "Events that wait for their answer.", ledger.queue_depth());
     let poisoned = u8::from(ledger.poisoned().is_some());
     gauge(out, "ledger_poisoned", "1 once a write failed and the ledger accepts nothing more.", poisoned);
-    counter(out, "ledger_entries_total", "Entries written by this process.", metrics.entries.load(Ordering::Relaxed));
+    counter(
+        out,
+        "ledger_entries_total",
+        "Entries written by this process.",
+        metrics.entries.load(Ordering::Relaxed),
+    );
 
     let name = "ledger_append_seconds";
     heading(out, name, "Time to make a group of entries durable and publish it.", "histogram");
@@ -108,7 +123,12 @@ fn render_http(app: &Inner, out: &mut String) {
     let connections = metrics.connections.load(Ordering::Relaxed);
     gauge(out, "http_connections", "Open connections.", connections);
     gauge(out, "http_connections_limit", "Open connections at most.", app.config.limits.connections);
-    counter(out, "http_connections_accepted_total", "Connections accepted.", metrics.accepted.load(Ordering::Relaxed));
+    counter(
+        out,
+        "http_connections_accepted_total",
+        "Connections accepted.",
+        metrics.accepted.load(Ordering::Relaxed),
+    );
     gauge(out, "http_body_bytes", "Bytes of request bodies in memory.", app.bodies.bytes());
 }
 
@@ -125,7 +145,12 @@ fn render_process(app: &Inner, out: &mut String) {
     if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
         gauge(out, "process_open_fds", "Open file descriptors.", files.count());
     }
-    gauge(out, "process_uptime_seconds", "Time since the service was composed.", app.started.elapsed().as_secs());
+    gauge(
+        out,
+        "process_uptime_seconds",
+        "Time since the service was composed.",
+        app.started.elapsed().as_secs(),
+    );
 }
 
 fn resident_bytes() -> Option<u64> {

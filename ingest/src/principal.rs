@@ -54,7 +54,11 @@ impl Established {
 }
 
 /// Establishes who asks. No credentials at all is the anonymous; bad ones are a refusal.
-pub(crate) fn establish(ledger: &Ledger, peer: Option<Peer>, headers: &HeaderMap) -> Result<Established, Problem> {
+pub(crate) fn establish(
+    ledger: &Ledger,
+    peer: Option<Peer>,
+    headers: &HeaderMap,
+) -> Result<Established, Problem> {
     if peer == Some(Peer::Admin) {
         return Ok(Established { principal: Principal::admin(), jwt: None });
     }
@@ -110,11 +114,8 @@ fn node_token(ledger: &Ledger, token: &str) -> Result<Established, Problem> {
         if record.key_use != KeyUse::Node || record.author != Some(Author::Node(verified.node)) {
             return Err(Problem::of_code(Code::AuthorMismatch));
         }
-        let kind = PrincipalKind::Node {
-            node: verified.node,
-            key: verified.key,
-            tenant: record.tenant.clone(),
-        };
+        let kind =
+            PrincipalKind::Node { node: verified.node, key: verified.key, tenant: record.tenant.clone() };
         let principal = Principal { kind, org: Some(record.org.clone()), roles: Vec::new() };
         let jwt = Some(NodeToken { issued_at: verified.issued_at, body: verified.body });
         Ok(Established { principal, jwt })

@@ -214,8 +214,10 @@ impl Problem {
     /// What became of an event that the ledger refused.
     pub fn refused(refused: &Refused, recorded: Option<u64>) -> Self {
         let code = refused.code;
-        let mut problem =
-            Self::new(Row { code: code.as_str(), status: status_of(code), title: code.detail() }, &*refused.detail);
+        let mut problem = Self::new(
+            Row { code: code.as_str(), status: status_of(code), title: code.detail() },
+            &*refused.detail,
+        );
         if matches!(code, Code::ChainGap | Code::ChainFork | Code::Blocked | Code::EpochClosed) {
             problem.0.expected = refused.expected;
         }

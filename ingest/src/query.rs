@@ -102,7 +102,9 @@ fn orgs(parameters: &QueryString<'_>, principal: &Principal) -> Result<Option<Ve
 /// A node sees what is about itself.
 fn only_own(asked: &mut Option<Uuid>, node: Uuid) -> Result<(), Problem> {
     if asked.is_some_and(|asked| asked != node) {
-        return Err(Problem::new(crate::problem::FORBIDDEN, "a node sees its own events only").field("node_id"));
+        return Err(
+            Problem::new(crate::problem::FORBIDDEN, "a node sees its own events only").field("node_id")
+        );
     }
     *asked = Some(node);
     Ok(())

@@ -76,7 +76,11 @@ impl<'de> Visitor<'de> for Nested {
     }
 
     fn visit_i64<E: Error>(self, v: i64) -> Result<Value, E> {
-        if v.unsigned_abs() <= MAX_SAFE_INTEGER { Ok(v.into()) } else { Err(E::custom("number beyond 2^53-1")) }
+        if v.unsigned_abs() <= MAX_SAFE_INTEGER {
+            Ok(v.into())
+        } else {
+            Err(E::custom("number beyond 2^53-1"))
+        }
     }
 
     fn visit_f64<E: Error>(self, v: f64) -> Result<Value, E> {

@@ -123,8 +123,11 @@ pub(crate) async fn me(call: Call) -> Result<Response<Body>, Problem> {
         PrincipalKind::Token(_) => "token",
         PrincipalKind::Admin => "admin",
     };
-    let actions: Vec<&str> =
-        Action::ALL.into_iter().filter(|action| principal.may_somewhere(*action)).map(Action::as_str).collect();
+    let actions: Vec<&str> = Action::ALL
+        .into_iter()
+        .filter(|action| principal.may_somewhere(*action))
+        .map(Action::as_str)
+        .collect();
     let answer = json!({
         "kind": kind, "id": principal.id(), "org": principal.org, "roles": principal.roles, "actions": actions,
         "ledger": call.app.ledger.id(),

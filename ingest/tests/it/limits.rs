@@ -1,0 +1,82 @@
+//! Rates and the memory of bodies.
+
+use crate::world::{World, send};
+use ingest::limits::Rate;
+use ingest::{Config, Limits};
+use reqwest::Method;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_spends_its_own_and_nobody_else_s() {
+    let limits = Limits { identity_events: Rate { per_sec: 1, burst: 3 }, ..Limits::default() };
+    let world = World::with(Config { limits, ..Config::default() }).await;
+    let (mut node, mut other) = (world.node("acme").await, world.node("acme").await);
+    // Forged events cost their pretended author nothing.
+    for _ in 0..10 {
+        let mut forged = node.clone().note("forged");
+        forged.sig.0[0] ^= 1;
+        let answer = world.post_bytes("/api/events", "application/json", forged.to_canonical()).await;
+        assert_eq!(answer.problem(), "bad-signature");
+    }
+    for i in 0..3 {
+        let event = node.note(&format!("{i}"));
+        assert_eq!(
+            world.post_bytes("/api/events", "application/json", event.to_canonical()).await.status,
+            201
+        );
+    }
+    let event = node.note("too much");
+    let size = world.size();
+    let answer = world.post_bytes("/api/events", "application/json", event.to_canonical()).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (429, "rate-limited"));
+    let wait: u64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=3).contains(&wait), "{wait}");
+    assert_eq!(world.size(), size);
+    let theirs = other.note("not mine");
+    assert_eq!(world.post_bytes("/api/events", "application/json", theirs.to_canonical()).await.status, 201);
+    tokio::time::sleep(std::time::Duration::from_secs(wait)).await;
+    assert_eq!(world.post_bytes("/api/events", "application/json", event.to_canonical()).await.status, 201);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_spends_its_own() {
+    let limits = Limits {
+        address_requests: Rate { per_sec: 1, burst: 20 },
+        address_failures: Rate { per_sec: 1, burst: 3 },
+        ..Limits::default()
+    };
+    let client_address_header = Some("cf-connecting-ip".parse().unwrap());
+    let world = World::with(Config { limits, client_address_header, ..Config::default() }).await;
+    let from = |address: &'static str, path: &str| {
+        world.request(Method::GET, path).header("cf-connecting-ip", address).bearer_auth("vmt1.guess")
+    };
+    for _ in 0..3 {
+        assert_eq!(send(from("192.0.2.1", "/api/me")).await.status, 401);
+    }
+    let answer = send(from("192.0.2.1", "/api/me")).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (429, "rate-limited"));
+    assert!(answer.headers.contains_key("retry-after"));
+    assert_eq!(send(from("192.0.2.1", "/ROOT.txt")).await.status, 200, "what is public stays so");
+    assert_eq!(send(from("192.0.2.2", "/api/me")).await.status, 401);
+    let mut last = 200;
+    for _ in 0..30 {
+        last = send(from("2001:db8::1", "/ROOT.txt")).await.status;
+    }
+    assert_eq!(last, 429);
+    assert_eq!(send(from("2001:db8::2", "/ROOT.txt")).await.status, 429, "the same customer");
+    assert_eq!(send(from("2001:db8:1::1", "/ROOT.txt")).await.status, 200);
+    assert_eq!(world.get("/healthz", None).await.status, 200);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_share_one_memory() {
+    let limits = Limits { body_bytes: 10_000, ..Limits::default() };
+    let world = World::with(Config { limits, ..Config::default() }).await;
+    let answer = world.post_bytes("/api/events", "application/json", vec![b' '; 20_000]).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (503, "queue-full"));
+    assert_eq!(answer.headers["retry-after"], "1");
+    let answer = world.post_bytes("/api/events", "application/json", vec![b' '; 5000]).await;
+    assert_eq!(answer.status, 400, "the room was given back");
+    world.finish().await;
+}

@@ -1,0 +1,122 @@
+//! The table is complete, and what is not in it answers alike.
+
+use crate::world::{World, send};
+use ingest::access::{Action, allows};
+use ingest::problem::{ADMISSION_CODES, ROWS};
+use ingest::routes::{Access, ROUTES};
+use reqwest::Method;
+use spec::payload::Role;
+use std::collections::BTreeSet;
+
+const API: &str = include_str!("../../../spec/api.md");
+
+/// What everyone may see: nothing may join this list unnoticed.
+const PUBLIC: [&str; 11] = [
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/ROOT.txt",
+    "/PROOFCHAIN.json",
+    "/proofchain/{file}",
+    "/api/ledger",
+    "/api/ledger/authority",
+    "/api/ledger/checkpoint",
+    "/api/ledger/proof/inclusion",
+    "/api/ledger/proof/consistency",
+];
+
+#[test]
+fn every_route_says_who_may_use_it() {
+    let mut seen = BTreeSet::new();
+    for route in ROUTES {
+        assert!(seen.insert((route.method.as_str(), route.path)), "{route:?} twice");
+        let public = route.access == Access::Public;
+        assert_eq!(public, PUBLIC.contains(&route.path), "{route:?}");
+        assert!(!public || route.method == Method::GET, "{route:?}");
+        if let Access::Role(action) | Access::Everywhere(action) = route.access {
+            assert!(Role::ALL.iter().any(|role| allows(*role, action)), "nobody may use {route:?}");
+        }
+    }
+}
+
+#[test]
+fn the_matrix_is_as_published() {
+    for action in Action::ALL {
+        let row = API
+            .lines()
+            .find(|line| line.starts_with(&format!("| {} |", action.as_str())))
+            .unwrap_or_else(|| panic!("spec/api.md has no row for {action:?}"));
+        let cells: Vec<&str> = row.split('|').skip(2).map(str::trim).collect();
+        for (role, cell) in Role::ALL.into_iter().zip(cells) {
+            assert_eq!(cell == "yes", allows(role, action), "{role:?} {action:?}");
+        }
+    }
+}
+
+#[test]
+fn the_specification_names_every_route_and_every_code() {
+    for route in ROUTES {
+        let text = format!("`{} {}`", route.method, route.path);
+        assert!(API.contains(&text), "spec/api.md lacks {text}");
+    }
+    for row in ROWS {
+        let text = format!("| `{}` | {} |", row.code, row.status);
+        assert!(API.contains(&text), "spec/api.md lacks {text}");
+    }
+    for code in ADMISSION_CODES {
+        let text = format!("| `{code}` | {} |", ingest::problem::status_of(code));
+        assert!(API.contains(&text), "spec/api.md lacks {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_paths_and_wrong_methods() {
+    let world = World::start().await;
+    for path in ["/", "/api", "/api/nowhere", "/api/events/", "/proofchain/../ROOT.txt"] {
+        let answer = world.get(path, None).await;
+        if path.contains("..") {
+            continue;
+        }
+        assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{path}");
+    }
+    let answer = send(world.request(Method::DELETE, "/api/events")).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (405, "method-not-allowed"));
+    let allow: BTreeSet<&str> = answer.headers["allow"].to_str().unwrap().split(',').map(str::trim).collect();
+    assert_eq!(allow, BTreeSet::from(["GET", "HEAD", "POST"]));
+    assert_eq!(world.get("/api/nodes/%ff/heartbeat", None).await.status, 405);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_principal_everything_else_is_401() {
+    let world = World::start().await;
+    let size = world.size();
+    for route in ROUTES {
+        let path =
+            route.path.replace("{id}", "550e8400-e29b-41d4-a716-446655440000").replace("{org}", "acme");
+        let path = path.replace("{token_id}", &"0".repeat(64)).replace("{key}", &"0".repeat(64));
+        let path = path.replace("{seq}", "0").replace("{first}", "0").replace("{file}", "0.jsonl");
+        let request = world.request(route.method.clone(), &path);
+        let answer = match route.access {
+            Access::Public => continue,
+            Access::Credential => {
+                let draft = serde_json::json!({"kind": "note", "org": "acme", "payload": {"text": "x"}});
+                let node = crate::world::Node::new();
+                let unknown = format!("vm1.{}.{}", world.ledger.id(), "ab".repeat(32));
+                match route.path {
+                    "/api/events" => send(request.json(&draft)).await,
+                    path if path.ends_with("heartbeat") => {
+                        send(request.json(&node.heartbeat_payload())).await
+                    }
+                    _ => send(request.json(&node.registration(&unknown))).await,
+                }
+            }
+            _ => send(request).await,
+        };
+        assert_eq!(answer.status, 401, "{route:?}: {}", answer.text);
+        assert_eq!(answer.headers["www-authenticate"], "Bearer");
+        answer.problem();
+    }
+    assert_eq!(world.size(), size);
+    world.finish().await;
+}
