@@ -6,11 +6,17 @@ use crate::storage::{Storage, StorageError};
 use spec::Hash;
 use std::sync::Arc;
 
+/// Most bytes of closed segments' ids kept in memory. Under load a segment closes every second, and nodes
+/// whose clocks lag send ids of the last few; reading a file for each of their events would be the end.
+const MAX_CACHED_BYTES: usize = 128 * 1024 * 1024;
+
 /// Identities and chain places of everything in the log.
 #[derive(Debug)]
 pub(crate) struct IdSet {
     pub(crate) open: OpenIds,
-    pub(crate) closed: Vec<ClosedMeta>,
+    closed: Vec<ClosedMeta>,
+    /// Which closed segments' rows are in memory, by their number, the one used last at the end.
+    cached: Vec<usize>,
 }
 
 /// What is kept in memory of a closed segment's ids.
@@ -20,11 +26,36 @@ pub(crate) struct ClosedMeta {
     pub(crate) oldest: u64,
     pub(crate) newest: u64,
     pub(crate) checksum: Hash,
-    /// The rows themselves, for the segments closed last.
+    /// The rows themselves, for the segments asked for last.
     pub(crate) rows: Option<Arc<ClosedIds>>,
 }
 
 impl IdSet {
+    pub(crate) fn new(open: OpenIds, closed: Vec<ClosedMeta>) -> Self {
+        Self { open, closed, cached: Vec::new() }
+    }
+
+    pub(crate) fn closed(&self) -> &[ClosedMeta] {
+        &self.closed
+    }
+
+    /// Keeps the rows of segment `i`, and lets go of those not used for longest.
+    fn keep(&mut self, i: usize, rows: &Arc<ClosedIds>) {
+        if let Some(meta) = self.closed.get_mut(i) {
+            meta.rows = Some(Arc::clone(rows));
+        }
+        self.cached.retain(|other| *other != i);
+        self.cached.push(i);
+        let size = |n: &usize| self.closed.get(*n).and_then(|meta| meta.rows.as_ref()).map_or(0, |r| r.bytes().len());
+        let mut total: usize = self.cached.iter().map(size).sum();
+        while total > MAX_CACHED_BYTES && self.cached.len() > 1 {
+            let oldest = self.cached.remove(0);
+            if let Some(rows) = self.closed.get_mut(oldest).and_then(|meta| meta.rows.take()) {
+                total -= rows.bytes().len();
+            }
+        }
+    }
+
     pub(crate) async fn by_identity(
         &mut self,
         identity: &Hash,
@@ -70,6 +101,10 @@ impl IdSet {
     ) -> Result<Arc<ClosedIds>, String> {
         let meta = self.closed.get(i).cloned().ok_or("no such segment")?;
         if let Some(rows) = meta.rows {
+            if self.cached.last() != Some(&i) {
+                self.cached.retain(|other| *other != i);
+                self.cached.push(i);
+            }
             return Ok(rows);
         }
         let previous = i.checked_sub(1).and_then(|p| self.closed.get(p)).map_or(Hash::ZERO, |p| p.checksum);
@@ -85,14 +120,7 @@ impl IdSet {
             rows
         };
         let rows = Arc::new(rows);
-        // Keep one at a time beyond those closed last.
-        for (n, other) in self.closed.iter_mut().enumerate() {
-            if n == i {
-                other.rows = Some(Arc::clone(&rows));
-            } else {
-                other.rows = None;
-            }
-        }
+        self.keep(i, &rows);
         Ok(rows)
     }
 
@@ -108,16 +136,9 @@ impl IdSet {
         let previous = self.closed.last().map_or(Hash::ZERO, |meta| meta.checksum);
         let rows = closing.to_file(previous);
         storage.put(&crate::ids::file_name(rows.first), rows.bytes()).await?;
-        for meta in &mut self.closed {
-            meta.rows = None;
-        }
-        self.closed.push(ClosedMeta {
-            first: rows.first,
-            oldest: rows.oldest,
-            newest: rows.newest,
-            checksum: rows.checksum,
-            rows: Some(Arc::new(rows)),
-        });
+        let (first, oldest, newest, checksum) = (rows.first, rows.oldest, rows.newest, rows.checksum);
+        self.closed.push(ClosedMeta { first, oldest, newest, checksum, rows: None });
+        self.keep(self.closed.len() - 1, &Arc::new(rows));
         Ok(())
     }
 }

@@ -422,7 +422,7 @@ async fn start(
         clock: Arc::clone(&options.clock),
         recorder: Recorder::new(),
         segment,
-        ids: IdSet { open: open_ids, closed },
+        ids: IdSet::new(open_ids, closed),
         shared: Arc::clone(&shared),
         watermark: Watermark::start(Arc::clone(&options.storage))?,
         index: index_sender,

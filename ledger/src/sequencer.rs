@@ -421,12 +421,14 @@ impl Sequencer {
             Some(seq) => Some((seq, self.event_hash_of(seq).await?)),
             None => None,
         };
-        let in_place = match (&header.chain, self.state.keys.get(&header.key)) {
-            (Some(link), Some(record)) => record.in_place(&header.kind, link),
-            _ => true,
+        let may_be_held = match (&header.chain, self.state.keys.get(&header.key)) {
+            (Some(link), Some(record)) => record.may_hold(link),
+            _ => false,
         };
         let place = match rows_of(header) {
-            (_, Some(place)) if !in_place => self.ids.by_place(&place, &*self.storage, &self.reader).await?,
+            (_, Some(place)) if may_be_held => {
+                self.ids.by_place(&place, &*self.storage, &self.reader).await?
+            }
             _ => None,
         };
         Ok(Found { identity, place })
@@ -512,7 +514,7 @@ impl Sequencer {
             segment: self.segment.first,
             offset: self.segment.len,
             edge: self.shared.edge_rows(),
-            ids: self.ids.closed.iter().map(|m| (m.first, m.oldest, m.newest, m.checksum)).collect(),
+            ids: self.ids.closed().iter().map(|m| (m.first, m.oldest, m.newest, m.checksum)).collect(),
         };
         serde_json::to_vec(&snapshot).ok()
     }

@@ -506,6 +506,15 @@ impl KeyRecord {
         since && self.until.is_none_or(|until| seq < until)
     }
 
+    /// Whether this place of the chain can have been taken: it lies behind the next of the open epoch, or in
+    /// an epoch that has ended. Says without a look into the log that a gap is none but a gap.
+    pub fn may_hold(&self, link: &spec::ChainLink) -> bool {
+        match self.chain.epoch {
+            Some(epoch) if epoch == link.epoch => link.seq < self.chain.next,
+            _ => self.chain.closed.contains(&link.epoch),
+        }
+    }
+
     /// Whether an event with this link is the next of the chain.
     pub fn in_place(&self, kind: &Kind, link: &spec::ChainLink) -> bool {
         match self.chain.epoch {

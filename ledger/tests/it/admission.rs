@@ -4,7 +4,7 @@ use crate::support::{
     Node, Place, SMALL_SEGMENT, START, admin, all_recorded, append, appended_codes, check_whole, codes,
     draft, enrol, introduction, name, random, recorded, run, signed, token, unenrolled,
 };
-use ledger::admission::{Code, MAX_MARKS_PER_KEY};
+use ledger::admission::{Code, MAX_EPOCHS_PER_KEY, MAX_MARKS_PER_KEY};
 use ledger::{AppendError, AppendOptions, Ledger, Outcome};
 use proofs::SigningKey;
 use serde_json::{Value, json};
@@ -12,6 +12,9 @@ use spec::payload::{ChainFork, Refusal, node_possession_bytes, token_hash};
 use spec::{Author, ChainLink, Epoch, Event, Hash, Kind, Record, Timestamp, Uuid, Via};
 
 const DAY: u64 = 86_400_000;
+
+/// How a test changes a header before it is signed.
+type Change = fn(&mut spec::Header);
 
 struct World {
     place: Place,
@@ -234,7 +237,6 @@ fn a_refused_event_is_recorded_and_passed_over() {
             "admission": Hash::ZERO, "advisory": {}, "index": 0, "prev": Hash::ZERO, "root": Hash::ZERO,
         });
         let text = json!({"text": "x"});
-        type Change = fn(&mut spec::Header);
         let cases: [(Kind, &Value, Change, &str); 5] = [
             (Kind::Seal, &seal, |_| (), "not-allowed"),
             (Kind::Note, &text, |h| h.org = name("other"), "wrong-org"),
@@ -764,6 +766,67 @@ fn duplicates_are_found_in_closed_segments() {
         assert_eq!(world.codes(all.clone()).await, vec!["again"; all.len()]);
         let fork = node.craft(Kind::Note, &json!({"text": "fork"}), |h| h.chain = all[1].header.chain);
         assert_eq!(world.code(fork).await, "chain-fork");
+        world.end().await;
+    });
+}
+
+#[test]
+fn gaps_and_late_ids_cost_no_files() {
+    run(async {
+        let disk = crate::sim_disk::SimDisk::new();
+        let place = Place::simulated(&disk);
+        let ledger = place.start().await;
+        let mut node = enrol(&place, &ledger, "acme").await;
+        let mut all = Vec::new();
+        while place.segments().len() < 6 {
+            let events = node.notes(4);
+            all_recorded(&append(&ledger, events.clone()).await.unwrap());
+            all.extend(events);
+            place.clock.advance(1000);
+        }
+        // A gap is told from a fork without a look at what closed segments hold.
+        let before = disk.reads_in("ids");
+        for seq in 1..20 {
+            let gap = node.craft(Kind::Note, &json!({"text": "gap"}), |header| {
+                let link = header.chain.as_mut().unwrap();
+                (link.seq, link.prev) = (link.seq + seq, Hash([1; 32]));
+            });
+            assert_eq!(appended_codes(&ledger, vec![gap]).await, ["chain-gap"]);
+        }
+        assert_eq!(disk.reads_in("ids"), before);
+        // Events whose ids fall into any of the last segments, one after another.
+        for _ in 0..3 {
+            assert_eq!(appended_codes(&ledger, all.clone()).await, vec!["again"; all.len()]);
+        }
+        assert_eq!(disk.reads_in("ids"), before, "what was just closed is in memory");
+        ledger.close(false);
+        let ledger = place.open().await;
+        let before = disk.reads_in("ids");
+        for _ in 0..3 {
+            assert_eq!(appended_codes(&ledger, all.clone()).await, vec!["again"; all.len()]);
+        }
+        assert_eq!(disk.reads_in("ids") - before, 5, "each file is read once");
+        ledger.close(false);
+        check_whole(&place);
+    });
+}
+
+#[test]
+fn epochs_are_limited_per_key() {
+    run(async {
+        let world = World::new().await;
+        let mut node = world.node().await;
+        let first = node.note("first");
+        let epochs: Vec<Event> =
+            std::iter::once(first).chain((0..MAX_EPOCHS_PER_KEY).map(|_| node.open_epoch())).collect();
+        assert!(world.codes(epochs).await.iter().all(|code| *code == "ok"));
+        let before = node.clone();
+        assert_eq!(
+            world.codes(vec![node.open_epoch(), node.note("x")]).await,
+            ["too-many-epochs", "blocked"]
+        );
+        node = before;
+        assert_eq!(world.code(node.note("the last epoch goes on")).await, "ok");
         world.end().await;
     });
 }

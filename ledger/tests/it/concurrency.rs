@@ -91,6 +91,9 @@ async fn futures_pending<T>(future: &mut std::pin::Pin<Box<impl Future<Output = 
     std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_pending())).await
 }
 
+/// How long something that ends may take on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Fails the test, rather than hanging it, if closing does not end.
 fn in_time(what: &str, act: impl FnOnce() + Send + 'static) {
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -98,7 +101,7 @@ fn in_time(what: &str, act: impl FnOnce() + Send + 'static) {
         act();
         sender.send(()).unwrap();
     });
-    receiver.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("{what} did not end"));
+    receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{what} did not end"));
 }
 
 #[test]

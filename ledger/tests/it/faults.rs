@@ -229,7 +229,7 @@ fn a_seal_or_stop_that_fails_does_not_hang_the_close() {
             closing.close(true);
             sender.send(()).unwrap();
         });
-        receiver.recv_timeout(Duration::from_secs(60)).expect("close hangs");
+        receiver.recv_timeout(Duration::from_mins(1)).expect("close hangs");
         caller.join().unwrap();
         disk.heal();
         let place = Place::simulated(&disk);

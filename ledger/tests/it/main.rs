@@ -1,6 +1,14 @@
 //! The ledger from outside: storage, power cuts, faults, recovery, admission, concurrency.
 
-#![allow(missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::similar_names,
+    clippy::too_many_lines,
+    reason = "helpers of tests are tests"
+)]
 
 mod admission;
 mod concurrency;

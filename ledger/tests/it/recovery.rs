@@ -6,6 +6,7 @@ use crate::support::{
     run,
 };
 use ledger::Ledger;
+use ledger::clock::Clock as _;
 use ledger::durable::{Disk as _, lock};
 use ledger::fault::Fault;
 use ledger::index::{FjallRows, Rows, Space};
@@ -16,7 +17,14 @@ use proofs::proofchain::ProofChain;
 use spec::limits::{MAX_COMMIT_BYTES, MAX_GROUP_BYTES};
 use spec::payload::Recovery;
 use spec::{Event, Kind};
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
+
+/// What a test does to a file.
+type Damage = fn(&SimDisk, &str);
+
+/// How a test changes a place.
+type Change = fn(&mut Place);
 
 /// A closed ledger with several segments and seals.
 struct Filled {
@@ -206,7 +214,10 @@ fn a_damaged_last_group_is_refused_while_a_watermark_knows_it_and_cut_otherwise(
             Ok((opened, report)) => {
                 opened.close(false);
                 assert_eq!(report.cut_bytes, end - start);
-                assert_eq!(place.get(&cut_name(first, start)).unwrap(), damaged[start as usize..]);
+                assert_eq!(
+                    place.get(&cut_name(first, start)).unwrap(),
+                    damaged[usize::try_from(start).unwrap()..]
+                );
                 let recovery = place.records().pop().unwrap();
                 assert_eq!(recovery.entry.header.kind, Kind::Recovery);
                 let said: Recovery = serde_json::from_str(&recovery.payload.unwrap().json).unwrap();
@@ -535,7 +546,6 @@ fn id_files_are_rebuilt() {
     let disk = ledger.disk();
     let names = disk.list("ids").unwrap();
     assert!(names.len() >= 2);
-    type Damage = fn(&SimDisk, &str);
     let damages: [Damage; 4] = [
         |disk, path| disk.remove(path).unwrap(),
         |disk, path| flip(disk, path, 100, 1),
@@ -615,7 +625,6 @@ fn a_fjall_index_deleted_or_damaged() {
     let count = files().len();
     for n in 0..count {
         let Some(path) = files().into_iter().nth(n) else { break };
-        use std::os::unix::fs::FileExt as _;
         let file = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
         let len = file.metadata().unwrap().len();
         for byte in [0, len / 3, len / 2, len.saturating_sub(9)].into_iter().filter(|byte| *byte < len) {
@@ -660,7 +669,6 @@ fn wrong_keys_and_empty_places() {
     run(place.create());
     let again = run(ledger::open::create(&*place.storage, &place.plan(), now_of(&place)));
     assert!(matches!(again, Err(OpenError::Exists)));
-    type Change = fn(&mut Place);
     let changes: [(Change, &str); 4] = [
         (|p| p.keys.checkpoint = key(1), "checkpoint"),
         (|p| p.keys.checkpoint_sha256 = key(1), "checkpoint-sha256"),
@@ -680,7 +688,6 @@ fn wrong_keys_and_empty_places() {
 }
 
 fn now_of(place: &Place) -> spec::Timestamp {
-    use ledger::clock::Clock as _;
     place.clock.now()
 }
 

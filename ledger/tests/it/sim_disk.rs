@@ -89,6 +89,7 @@ struct Inner {
     fail_at: Option<(u64, Form)>,
     failed: Option<&'static str>,
     record: Option<Vec<Op>>,
+    reads: BTreeMap<String, u64>,
 }
 
 /// The disk. Clones share one state.
@@ -126,6 +127,11 @@ impl SimDisk {
 
     pub(crate) fn take_record(&self) -> Vec<Op> {
         self.inner().record.take().unwrap_or_default()
+    }
+
+    /// How often whole files of a folder were read.
+    pub(crate) fn reads_in(&self, folder: &str) -> u64 {
+        self.inner().reads.iter().filter(|(path, _)| parent(path) == folder).map(|(_, n)| n).sum()
     }
 
     /// Number of changes so far.
@@ -354,7 +360,9 @@ impl Inode {
 
 impl Disk for SimDisk {
     fn read(&self, path: &str) -> Result<Vec<u8>> {
-        Ok(self.inner().image.inode(path)?.current.clone())
+        let mut inner = self.inner();
+        *inner.reads.entry(path.to_owned()).or_default() += 1;
+        Ok(inner.image.inode(path)?.current.clone())
     }
 
     fn read_at(&self, path: &str, offset: u64, len: usize) -> Result<Vec<u8>> {

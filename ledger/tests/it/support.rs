@@ -108,10 +108,12 @@ impl Clock for FakeClock {
     }
 }
 
+type RowMap = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
+
 /// Rows that can be copied and told to fail.
 #[derive(Debug, Default)]
 pub(crate) struct TestRows {
-    rows: Mutex<BTreeMap<(Space, Vec<u8>), Vec<u8>>>,
+    rows: Mutex<RowMap>,
     pub(crate) writes_fail: AtomicBool,
     pub(crate) reads_fail: AtomicBool,
 }
@@ -142,7 +144,7 @@ impl TestRows {
         self.rows.lock().unwrap().keys().filter(|(s, _)| *s == space).count()
     }
 
-    fn readable(&self) -> Result<std::sync::MutexGuard<'_, BTreeMap<(Space, Vec<u8>), Vec<u8>>>, RowError> {
+    fn readable(&self) -> Result<std::sync::MutexGuard<'_, RowMap>, RowError> {
         if self.reads_fail.load(Ordering::SeqCst) {
             return Err(RowError::new("a read that was told to fail"));
         }
