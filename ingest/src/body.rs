@@ -105,13 +105,10 @@ pub(crate) async fn read(
         return Err(too_large());
     }
     let whole = collect(body, most, limits, room, too_large);
-    match tokio::time::timeout(limits.body_timeout, whole).await {
-        Ok(result) => result,
-        Err(_) => {
-            let secs = limits.body_timeout.as_secs_f32();
-            Err(Problem::new(TIMEOUT, format!("the body did not arrive within {secs} seconds")))
-        }
-    }
+    tokio::time::timeout(limits.body_timeout, whole).await.unwrap_or_else(|_| {
+        let secs = limits.body_timeout.as_secs_f32();
+        Err(Problem::new(TIMEOUT, format!("the body did not arrive within {secs} seconds")))
+    })
 }
 
 /// Reads the rest of a body that nobody wants. A client that is still sending when its connection is

@@ -71,7 +71,7 @@ impl<S> Timed<S> {
     /// Whether the peer has used up its time; if not, the task is woken when it will have.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let turn = self.turn.now();
-        if turn % 2 == 1 {
+        if !turn.is_multiple_of(2) {
             return Poll::Pending;
         }
         if turn != self.seen {
@@ -115,8 +115,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
         match Pin::new(&mut this.inner).poll_read(cx, buf) {
             Poll::Ready(Ok(())) => {
                 let turn = this.turn.now();
-                let first =
-                    buf.filled().len() > before && turn % 2 == 0 && (!this.receiving || turn != this.seen);
+                let first = buf.filled().len() > before
+                    && turn.is_multiple_of(2)
+                    && (!this.receiving || turn != this.seen);
                 if first {
                     this.seen = turn;
                     this.receiving = true;

@@ -203,7 +203,7 @@ pub(crate) fn answer_batch(
             Err(problem) => {
                 refused += 1;
                 unauthenticated += usize::from(problem.status() == StatusCode::UNAUTHORIZED);
-                write_problem(app, problem.index(index), &mut out);
+                write_problem(app, &problem.index(index), &mut out);
             }
         }
     }
@@ -236,7 +236,7 @@ fn write_recorded(receipt: &Receipt, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn write_problem(app: &Inner, problem: Problem, out: &mut Vec<u8>) {
+fn write_problem(app: &Inner, problem: &Problem, out: &mut Vec<u8>) {
     app.metrics.refusal(problem.code());
     out.extend_from_slice(b",\"status\":");
     write_u64(problem.status().as_u16().into(), out);

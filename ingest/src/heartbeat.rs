@@ -41,20 +41,17 @@ pub(crate) async fn post_for_node(call: Call) -> Result<Response<Body>, Problem>
 
 async fn record(call: &Call, node: Option<Uuid>) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
-    let (receipt, appended) = match signed(&call.body)? {
-        Some(event) => {
-            check_node(event.header.subject_node(), node)?;
-            append_signed(&call.app, event).await?
-        }
-        None => {
-            let draft = bare(&call.principal, call.jwt.as_ref(), &call.body)?;
-            check_node(draft.node_id, node)?;
-            call.app.check_principal(&call.principal)?;
-            let event = call.app.ledger.sign(&draft)?;
-            let answer = append_own(&call.app, event).await?;
-            call.app.charge_principal(&call.principal, 1);
-            answer
-        }
+    let (receipt, appended) = if let Some(event) = signed(&call.body)? {
+        check_node(event.header.subject_node(), node)?;
+        append_signed(&call.app, event).await?
+    } else {
+        let draft = bare(&call.principal, call.jwt.as_ref(), &call.body)?;
+        check_node(draft.node_id, node)?;
+        call.app.check_principal(&call.principal)?;
+        let event = call.app.ledger.sign(&draft)?;
+        let answer = append_own(&call.app, event).await?;
+        call.app.charge_principal(&call.principal, 1);
+        answer
     };
     Ok(answer_heartbeat(&call.app, &receipt, &appended))
 }

@@ -11,6 +11,7 @@ use std::fmt;
 
 /// One element of a request.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are signed events; a box would cost each of them")]
 pub(crate) enum Incoming {
     /// An event with its author's signature, not yet checked.
     Signed(Event),

@@ -32,6 +32,8 @@ async fn a_signed_heartbeat_needs_no_other_credential() {
     world.finish().await;
 }
 
+type Change = Box<dyn Fn(&mut Value, &mut Value)>;
+
 async fn bare(world: &World, path: &str, jwt: &str, body: &Value) -> crate::world::Answer {
     let request =
         world.request(Method::POST, path).bearer_auth(jwt).header("content-type", "application/json");
@@ -78,7 +80,6 @@ async fn a_jwt_is_good_for_one_ledger_one_node_one_body_one_minute() {
     let bytes = body.to_string();
     let now = node.now.secs();
     let size = world.size();
-    type Change = Box<dyn Fn(&mut Value, &mut Value)>;
     let set = |what: &'static str, value: Value| -> Change {
         Box::new(move |_, claims| claims[what] = value.clone())
     };

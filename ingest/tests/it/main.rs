@@ -1,6 +1,13 @@
 //! The service as its callers see it: real ledger, real HTTP, real signatures. Each test ends by verifying
 //! every byte of the ledger it has used.
-#![expect(missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::similar_names,
+    clippy::too_many_lines,
+    reason = "a helper of a test may stop the test"
+)]
 
 mod access;
 mod connections;

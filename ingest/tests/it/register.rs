@@ -140,3 +140,30 @@ async fn what_cannot_be_registered() {
     assert_eq!(register(&node.registration(short)).await, refused(403, "token-expired"));
     world.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_s_device_joins_in_the_same_way() {
+    let world = World::start().await;
+    let token = world.enrolment("acme", 1).await;
+    let device = Node::new();
+    let author = format!("user:{}", device.id);
+    let (ledger, secret) = token.strip_prefix("vm1.").unwrap().split_once('.').unwrap();
+    let hash = spec::payload::token_hash(&spec::Hash::from_hex(secret).unwrap().0);
+    let statement = spec::payload::node_possession_bytes(
+        &author.parse().unwrap(),
+        &device.key.public(),
+        &spec::Hash::from_hex(ledger).unwrap(),
+        &hash,
+    );
+    let mut body = device.registration(&token);
+    body["pop"] = json!(device.key.sign(&statement));
+    body["author"] = json!(author);
+    assert_eq!(world.post("/api/nodes/register", None, &body).await.problem(), "invalid");
+    body["use"] = json!("witness");
+    assert_eq!(world.post("/api/nodes/register", None, &body).await.problem(), "invalid");
+    body["use"] = json!("device");
+    let answer = world.post("/api/nodes/register", None, &body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    assert_eq!(world.post("/api/nodes/register", None, &body).await.status, 200);
+    world.finish().await;
+}
