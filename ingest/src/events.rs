@@ -13,6 +13,7 @@ use crate::app::Inner;
 use crate::body::Media;
 use crate::bucket::Subject;
 use crate::dispatch::{Call, too_many};
+use crate::draft::DraftBody;
 use crate::incoming::{self, Incoming};
 use crate::limits::MAX_INLINE_PARSE_BYTES;
 use crate::problem::{BAD_JSON, Problem, internal};
@@ -30,12 +31,9 @@ use std::collections::BTreeMap;
 pub(crate) async fn post(call: Call) -> Result<Response<Body>, Problem> {
     let inclusion = QueryString::read(call.query(), &["inclusion"])?.flag("inclusion")?;
     if call.media == Media::Json && !incoming::is_array(&call.body) {
-        return match Incoming::read(&call.body)? {
+        return match read_one(&call).await? {
             Incoming::Signed(event) => one_signed(&call.app, event).await,
-            Incoming::Draft(draft) => {
-                let event = call.app.ledger.sign(&draft.of_principal(&call.principal)?)?;
-                one_own(&call, event).await
-            }
+            Incoming::Draft(draft) => one_draft(&call, draft).await,
         };
     }
     let batch = if call.body.len() > MAX_INLINE_PARSE_BYTES {
@@ -45,6 +43,14 @@ pub(crate) async fn post(call: Call) -> Result<Response<Body>, Problem> {
         Batch::read(&call.app, &call.body, call.media, &call.principal)?
     };
     batch.append(&call, inclusion).await
+}
+
+async fn read_one(call: &Call) -> Result<Incoming, Problem> {
+    if call.body.len() <= MAX_INLINE_PARSE_BYTES {
+        return Incoming::read(&call.body);
+    }
+    let body = call.body.clone();
+    call.blocking(move |_| Incoming::read(&body)).await
 }
 
 /// Appends one event that carries its author's signature.
@@ -69,8 +75,10 @@ pub(crate) async fn append_own(app: &Inner, event: Event) -> Result<(Receipt, Ap
     only(appended)
 }
 
-async fn one_own(call: &Call, event: Event) -> Result<Response<Body>, Problem> {
+async fn one_draft(call: &Call, draft: DraftBody) -> Result<Response<Body>, Problem> {
+    let draft = draft.of_principal(&call.principal)?;
     call.app.check_principal(&call.principal)?;
+    let event = call.app.ledger.sign(&draft)?;
     let (receipt, appended) = append_own(&call.app, event).await?;
     call.app.charge_principal(&call.principal, 1);
     Ok(one(&receipt, &appended.checkpoint))

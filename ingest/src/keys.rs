@@ -1,6 +1,6 @@
 //! `/api/keys`: the keys of an organisation, and what becomes of them.
 
-use crate::access::Action;
+use crate::access::{Action, PrincipalKind};
 use crate::answer;
 use crate::dispatch::Call;
 use crate::draft::{invalid, member};
@@ -40,13 +40,19 @@ pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
         return Err(bad("status", "expected active, revoked or compromised"));
     }
     let limit = query.limit(DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS)?;
+    let own = own_key(&call);
     let after: Bound<PublicKey> = query.parse("cursor")?.map_or(Bound::Unbounded, Bound::Excluded);
     let mut found: Vec<(PublicKey, Value)> = call.app.ledger.directory(|directory| {
-        let wanted = |record: &KeyRecord| {
-            org.as_ref().is_none_or(|org| record.org == *org) && status.is_none_or(|s| s == status_of(record))
+        let wanted = |key: &PublicKey, record: &KeyRecord| {
+            own.is_none_or(|own| own == *key)
+                && org.as_ref().is_none_or(|org| record.org == *org)
+                && status.is_none_or(|s| s == status_of(record))
         };
         let keys = directory.keys.range((after, Bound::Unbounded));
-        keys.filter(|(_, record)| wanted(record)).take(limit + 1).map(|(k, r)| (*k, item(k, r))).collect()
+        keys.filter(|(key, record)| wanted(key, record))
+            .take(limit + 1)
+            .map(|(k, r)| (*k, item(k, r)))
+            .collect()
     });
     let more = found.len() > limit;
     found.truncate(limit);
@@ -98,8 +104,19 @@ fn visible(call: &Call) -> Result<(PublicKey, KeyRecord), Problem> {
     let text: String = call.param("key")?;
     let key: PublicKey = member("key", &text).map_err(|_| missing())?;
     let found = call.app.ledger.directory(|directory| directory.keys.get(&key).cloned());
-    let mine = |record: &KeyRecord| call.principal.bound_to().is_none_or(|org| record.org == *org);
+    let mine = |record: &KeyRecord| {
+        call.principal.bound_to().is_none_or(|org| record.org == *org)
+            && own_key(call).is_none_or(|own| own == key)
+    };
     Ok((key, found.filter(mine).ok_or_else(missing)?))
+}
+
+/// The one key a node may see.
+fn own_key(call: &Call) -> Option<PublicKey> {
+    match call.principal.kind {
+        PrincipalKind::Node { key, .. } => Some(key),
+        _ => None,
+    }
 }
 
 fn status_of(record: &KeyRecord) -> &'static str {

@@ -40,7 +40,7 @@ pub const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 /// From this size on a body is parsed, and its events are signed, outside the threads that serve
 /// connections: smaller ones take less time than the way there.
-pub const MAX_INLINE_PARSE_BYTES: usize = 64 * 1024;
+pub const MAX_INLINE_PARSE_BYTES: usize = 16 * 1024;
 
 /// Longest validity of an enrolment token.
 pub const MAX_ENROLMENT_TTL_SECS: u64 = 30 * 24 * 60 * 60;

@@ -322,3 +322,30 @@ pub(crate) fn internal(error: impl std::fmt::Display) -> Problem {
     tracing::error!(%error, "a request failed");
     Problem::new(INTERNAL, "the cause is in the service's log")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_sent_again_says_when() {
+        for (error, code) in [
+            (AppendError::Full, "queue-full"),
+            (AppendError::Poisoned("disk".to_owned()), "poisoned"),
+            (AppendError::Closed, "unavailable"),
+        ] {
+            let problem = Problem::from(error);
+            assert_eq!((problem.code(), problem.status().as_u16()), (code, 503));
+            assert!(problem.into_response().headers().contains_key(header::RETRY_AFTER));
+        }
+    }
+
+    #[test]
+    fn every_code_has_one_status() {
+        for row in ROWS {
+            for code in ADMISSION_CODES.into_iter().filter(|code| code.as_str() == row.code) {
+                assert_eq!(status_of(code), row.status, "{code}");
+            }
+        }
+    }
+}

@@ -168,6 +168,11 @@ async fn a_node_sees_itself_only() {
     assert_eq!(items.as_array().unwrap().len(), 1);
     assert_eq!(items[0]["event"]["author"], one.author().to_string());
     assert_eq!(world.get(&format!("/api/events?node_id={}", two.id), Some(&jwt)).await.status, 403);
+    let keys = world.get("/api/keys", Some(&jwt)).await.json()["items"].clone();
+    assert_eq!((keys.as_array().unwrap().len(), &keys[0]["key"]), (1, &json!(one.key.public())));
+    assert_eq!(world.get(&format!("/api/keys/{}", two.key.public()), Some(&jwt)).await.status, 404);
+    let entries = world.get("/api/ledger/entries", Some(&jwt)).await;
+    assert_eq!(entries.text.lines().count(), 1, "{}", entries.text);
     assert_eq!(world.get("/api/tokens", Some(&jwt)).await.status, 403);
     assert_eq!(world.get("/api/ledger/segments", Some(&jwt)).await.status, 403);
     assert_eq!(world.get("/api/me", Some(&jwt)).await.json()["kind"], "node");
