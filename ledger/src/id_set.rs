@@ -46,7 +46,9 @@ impl IdSet {
         }
         self.cached.retain(|other| *other != i);
         self.cached.push(i);
-        let size = |n: &usize| self.closed.get(*n).and_then(|meta| meta.rows.as_ref()).map_or(0, |r| r.bytes().len());
+        let size = |n: &usize| {
+            self.closed.get(*n).and_then(|meta| meta.rows.as_ref()).map_or(0, |r| r.bytes().len())
+        };
         let mut total: usize = self.cached.iter().map(size).sum();
         while total > MAX_CACHED_BYTES && self.cached.len() > 1 {
             let oldest = self.cached.remove(0);

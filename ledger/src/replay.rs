@@ -6,7 +6,7 @@
 use crate::fault::Fault;
 use crate::segment::Group;
 use crate::state::State;
-use spec::entry::Record;
+use spec::entry::{Line, Record};
 use spec::{Hash, Kind};
 
 /// A record that has been folded in.
@@ -34,10 +34,7 @@ pub fn replay_group(
     let mut replayed = Vec::new();
     for (offset, line) in group.lines() {
         let seq = state.size();
-        let item = read_line(line, offset).map_err(|f| f.at_seq(seq).at_byte(offset))?;
-        check_position(state, &item.record).map_err(|f| f.at_seq(seq).at_byte(offset))?;
-        inspect(state, &item).map_err(|f| f.at_seq(seq).at_byte(offset))?;
-        apply(state, &item).map_err(|f| f.at_seq(seq).at_byte(offset))?;
+        let item = replay_line(state, line, offset, inspect).map_err(|f| f.at_seq(seq).at_byte(offset))?;
         replayed.push(item);
     }
     let at_commit =
@@ -58,23 +55,25 @@ pub fn replay_group(
     Ok(replayed)
 }
 
-fn read_line(line: &[u8], offset: u64) -> Result<Replayed, Fault> {
+fn replay_line(state: &mut State, line: &[u8], offset: u64, inspect: Inspect<'_>) -> Result<Replayed, Fault> {
     let text = spec::canonical::check(line).map_err(|e| Fault::new("line-canonical", e.to_string()))?;
-    let record = Record::parse(text).map_err(|e| Fault::new("line-format", e.to_string()))?;
+    let read = Line::parse(text).map_err(|e| Fault::new("line-format", e.to_string()))?;
+    let event_hash = read.event_hash();
+    let Line { record, entry, .. } = read;
+    check_payload(&record)?;
+    check_position(state, &record)?;
+    let item = Replayed { record, event_hash, offset, len: line.len() };
+    inspect(state, &item)?;
+    apply(state, &item, entry)?;
+    Ok(item)
+}
+
+fn check_payload(record: &Record) -> Result<(), Fault> {
     match &record.payload {
-        Some(payload) if payload.hash() != record.entry.header.payload_hash => {
-            return Err(Fault::new("payload-hash", "the payload is not the one the header commits to"));
-        }
-        Some(_) => {}
-        None => {
-            return Err(Fault::new(
-                "payload-missing",
-                "the payload is missing and no erasure accounts for it",
-            ));
-        }
+        Some(payload) if payload.hash() == record.entry.header.payload_hash => Ok(()),
+        Some(_) => Err(Fault::new("payload-hash", "the payload is not the one the header commits to")),
+        None => Err(Fault::new("payload-missing", "the payload is missing and no erasure accounts for it")),
     }
-    let event_hash = record.entry.header.event_hash(&record.entry.sig);
-    Ok(Replayed { record, event_hash, offset, len: line.len() })
 }
 
 fn check_position(state: &State, record: &Record) -> Result<(), Fault> {
@@ -101,11 +100,11 @@ fn check_position(state: &State, record: &Record) -> Result<(), Fault> {
     Ok(())
 }
 
-fn apply(state: &mut State, item: &Replayed) -> Result<(), Fault> {
+fn apply(state: &mut State, item: &Replayed, bytes: &str) -> Result<(), Fault> {
     let entry = &item.record.entry;
     let payload = item.record.payload.as_ref().map(|p| &*p.json);
     state
-        .apply(&entry.header, item.event_hash, &entry.position, &entry.to_canonical(), payload)
+        .apply(&entry.header, item.event_hash, &entry.position, bytes.as_bytes(), payload)
         .map(drop)
         .map_err(|e| Fault::new("payload-schema", e.to_string()))
 }

@@ -83,7 +83,7 @@ impl DataDir {
         }
         let named = |e: std::io::Error| Failure::io(format!("{}: {e}", self.0.display()));
         let disk = RealDisk::new(&self.0).map_err(named)?;
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let keys = Keyring::generate()?;
         keys.store(&self.0).map_err(|e| Failure::io(format!("{}/keys: {e}", self.0.display())))?;
         let recovery = keyring::generate()?;
@@ -94,7 +94,7 @@ impl DataDir {
         let plan =
             Plan { name: name.clone(), keys, recovery: vec![recovery], threshold: 1, predecessor: None };
         open::create(&storage, &plan, SystemClock::default().now()).await?;
-        drop(_lock);
+        drop(lock);
         let (ledger, _) = self.open(Manner::default()).await?;
         let token = make_token(&ledger, "ledger", Role::OrgOwner, "made by init").await;
         let made = Made {

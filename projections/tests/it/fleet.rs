@@ -35,7 +35,7 @@ fn a_node_is_what_it_said_last() {
     assert_eq!(node.heard.map(|h| (h.seq, h.recorded_at)), Some((3, at(30))));
     let said = node.heartbeat.as_ref().unwrap();
     assert_eq!((said.services_ok, said.interval_secs), (Reading::Unknown, Some(60)));
-    assert_eq!(node.interval(), Duration::from_secs(60));
+    assert_eq!(node.interval(), Duration::from_mins(1));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_node_without_a_key_lives_by_its_bare_heartbeats() {
 #[test]
 fn an_imported_heartbeat_tells_of_a_node_that_has_not_spoken() {
     let imported = Fact::ImportedHeartbeat { node: 1, org: "acme" };
-    let folded = fold(&[imported.clone()]);
+    let folded = fold(std::slice::from_ref(&imported));
     assert_eq!(acme(&folded, 1).liveness(at(10), at(0)), Liveness::Silent);
     assert_eq!(acme(&folded, 1).interval(), Duration::from_secs(5));
     let folded = fold(&[beat(1), imported]);

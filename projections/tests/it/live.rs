@@ -104,9 +104,9 @@ async fn folds_follow_the_head_and_seals_say_what_they_were() {
 
     // Another follower, from the start, arrives at the same.
     let again = Live::new();
-    let followed = Arc::clone(&again);
+    let newcomer = Arc::clone(&again);
     let (reader, head) = (ledger.reader().clone(), ledger.head());
-    let second_follower = tokio::spawn(async move { followed.follow(reader, head).await });
+    let second_follower = tokio::spawn(async move { newcomer.follow(reader, head).await });
     again.size().wait_for(|size| *size == 7).await.unwrap();
     assert_eq!(again.digests(9), second.advisory);
     assert_eq!(

@@ -10,15 +10,14 @@ use serde_json::json;
 use std::process::ExitCode;
 
 pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
-    let bytes = match &global.url {
-        Some(url) => block_on(async {
+    let bytes = if let Some(url) = &global.url {
+        block_on(async {
             let client = Client::http(url, global.token.clone())?;
             client.send(Method::GET, "/api/ledger/checkpoint", None).await?.good()
-        })?,
-        None => {
-            let path = DataDir::new(&global.data).path().join("ROOT.txt");
-            std::fs::read(&path).map_err(|e| Failure::io(format!("{}: {e}", path.display())))?
-        }
+        })?
+    } else {
+        let path = DataDir::new(&global.data).path().join("ROOT.txt");
+        std::fs::read(&path).map_err(|e| Failure::io(format!("{}: {e}", path.display())))?
     };
     if global.output.is_none_or(|o| o == Output::Table) {
         say(&String::from_utf8_lossy(&bytes))?;

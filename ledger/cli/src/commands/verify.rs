@@ -76,7 +76,7 @@ fn verify_path(path: &Path, options: &Options) -> Result<Report, Failure> {
 }
 
 fn with_bar(source: &dyn Source, options: &Options) -> Report {
-    let total = source.segments().map(|all| all.iter().map(|(_, len)| len).sum()).unwrap_or(0);
+    let total = source.segments().map_or(0, |all| all.iter().map(|(_, len)| len).sum());
     let bar = bytes_bar(total, "verifying");
     let report = verify_log(source, options, &mut |bytes| advance(&bar, bytes));
     bar.finish_and_clear();

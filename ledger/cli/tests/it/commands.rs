@@ -16,8 +16,8 @@ fn a_ledger_from_init_to_proof() {
     let id = made["ledger_id"].as_str().unwrap().to_owned();
     assert_eq!(made["origin"], format!("test.example/{id}/blake3"));
     for file in ["owner_token_file", "recovery_key_file"] {
-        let mode = std::fs::metadata(made[file].as_str().unwrap()).unwrap().permissions();
-        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600, "{file}");
+        let permissions = std::fs::metadata(made[file].as_str().unwrap()).unwrap().permissions();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777, 0o600, "{file}");
     }
     assert_eq!(ledger(&["init", "--data", text(&data)]).status.code(), Some(2), "a second init is refused");
 
@@ -155,11 +155,17 @@ fn an_import_repeated_adds_nothing() {
     let data = dir.path().join("data");
     json(&["init", "--data", text(&data)], 0);
     let file = dir.path().join("events.jsonl");
-    let lines: String = (0..25)
-        .map(|n| format!("{{\"kind\":\"note\",\"org\":\"acme\",\"ts\":\"2024-01-15T10:30:{n:02}Z\",\"payload\":{{\"text\":\"old {n}\"}}}}\n"))
+    let lines: Vec<String> = (0..25)
+        .map(|n| {
+            let event = serde_json::json!({
+                "kind": "note", "org": "acme", "ts": format!("2024-01-15T10:30:{n:02}Z"),
+                "payload": {"text": format!("old {n}")},
+            });
+            format!("{event}\n")
+        })
         .collect();
     #[expect(clippy::disallowed_methods, reason = "a test's own file")]
-    std::fs::write(&file, lines).unwrap();
+    std::fs::write(&file, lines.concat()).unwrap();
     let first = json(&["import", text(&file), "--data", text(&data)], 0);
     assert_eq!(first, serde_json::json!({"imported": 25, "duplicates": 0, "refused": 0}));
     let again = json(&["import", text(&file), "--data", text(&data)], 0);

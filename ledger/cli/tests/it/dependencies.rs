@@ -79,7 +79,7 @@ fn proofs_does_not_know_events() {
     const MAY: &str =
         "canonical hash ids limits time CanonicalError Domain Hash Name PublicKey Signature Timestamp";
     for file in files("proofs/src", &["rs"]) {
-        let code: String = file.code().map(|(_, line)| format!("{line}\n")).collect();
+        let code = file.code().map(|(_, line)| line.to_owned()).collect::<Vec<_>>().join("\n");
         for (at, _) in code.match_indices("spec::") {
             for name in names_after(&code[at + "spec::".len()..]) {
                 assert!(

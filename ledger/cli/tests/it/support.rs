@@ -41,7 +41,7 @@ pub(crate) fn verify(target: &Path, more: &[&str]) -> Value {
     let output = ledger(&[&["verify", target, "--json"], more].concat());
     let report: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
-    let expected = if report["verdict"] == "verified" { 0 } else { 1 };
+    let expected = i32::from(report["verdict"] != "verified");
     assert_eq!(output.status.code(), Some(expected), "{report}");
     report
 }

@@ -13,11 +13,21 @@ use std::time::{Duration, Instant};
 /// How often a plain status line is written where none can be redrawn.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
+/// What the output is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// A line of JSON for everything that happens.
+    Jsonl,
+    /// Lines of text.
+    Plain,
+    /// Lines of text and one that redraws.
+    Terminal,
+}
+
 /// The demo's output.
 #[derive(Debug)]
 pub(super) struct Screen {
-    jsonl: bool,
-    terminal: bool,
+    form: Form,
     drawn: bool,
     last_plain: Option<Instant>,
     started: Instant,
@@ -26,15 +36,12 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(jsonl: bool) -> Self {
-        let terminal = !jsonl && std::io::stdout().is_terminal();
-        Self {
-            jsonl,
-            terminal,
-            drawn: false,
-            last_plain: None,
-            started: Instant::now(),
-            first_receipt: false,
-        }
+        let form = match (jsonl, std::io::stdout().is_terminal()) {
+            (true, _) => Form::Jsonl,
+            (false, true) => Form::Terminal,
+            (false, false) => Form::Plain,
+        };
+        Self { form, drawn: false, last_plain: None, started: Instant::now(), first_receipt: false }
     }
 
     pub(super) fn header(
@@ -46,7 +53,7 @@ impl Screen {
     ) -> Result<(), Failure> {
         let token = dir.owner_token().unwrap_or_default();
         let ledger = &running.ledger;
-        if self.jsonl {
+        if self.form == Form::Jsonl {
             let mut facts = running.facts(dir);
             if let Some(object) = facts.as_object_mut() {
                 object.insert("event".to_owned(), json!("start"));
@@ -73,7 +80,7 @@ impl Screen {
     /// Something happened.
     pub(super) fn event(&mut self, name: &str, text: &str) -> Result<(), Failure> {
         let secs = self.started.elapsed().as_secs_f32();
-        if self.jsonl {
+        if self.form == Form::Jsonl {
             let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
             return say(&format!("{}\n", json!({"event": name, "at_ms": millis, "detail": text})));
         }
@@ -89,7 +96,7 @@ impl Screen {
             self.event("first-receipt", "the first heartbeat is in the ledger, proved and acknowledged")?;
         }
         let due = self.last_plain.is_none_or(|at| at.elapsed() >= PLAIN_EVERY);
-        if !self.terminal && !due {
+        if self.form != Form::Terminal && !due {
             return Ok(());
         }
         self.last_plain = Some(Instant::now());
@@ -106,7 +113,7 @@ impl Screen {
                 format!("{} {state} {}", agent.name, agent.heartbeats)
             })
             .collect();
-        if self.jsonl {
+        if self.form == Form::Jsonl {
             let nodes: Vec<_> = fleet
                 .agents
                 .iter()
@@ -119,7 +126,7 @@ impl Screen {
         }
         let root: String = head.checkpoint.root.to_hex().chars().take(12).collect();
         let line = format!("{} entries  root {root}…  {}", head.size, nodes.join("  "));
-        if !self.terminal {
+        if self.form != Form::Terminal {
             return say(&format!("{line}\n"));
         }
         let width = terminal_width();
@@ -129,7 +136,7 @@ impl Screen {
     }
 
     pub(super) fn farewell(&mut self, dir: &DataDir, told: bool) -> Result<(), Failure> {
-        if self.jsonl {
+        if self.form == Form::Jsonl {
             return say(&format!("{}\n", json!({"event": "end", "story_told": told})));
         }
         self.clear()?;
