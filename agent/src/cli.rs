@@ -4,7 +4,6 @@ use crate::commands::{self, Failure};
 use crate::config::Environment;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing::Level;
@@ -122,7 +121,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let started = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(false)
         .with_target(false)
         .try_init();
     // Another executable that runs this command line may have started the log already.
