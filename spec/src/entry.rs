@@ -10,13 +10,14 @@
 //! commit to the same bytes at every index. See `spec/log.md`.
 
 use crate::canonical::write_u64;
-use crate::event::{EventError, Header, Payload, safe_integer};
+use crate::event::{EventError, Header, Payload, RawEvent, SIGNING_CONTEXT, safe_integer};
 use crate::hash::{Domain, Hash, write_hex};
 use crate::ids::Signature;
 use crate::limits::MAX_ENTRY_BYTES;
 use crate::time::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::ops::Range;
 
 /// An entry's place among its organisation's own entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,27 +107,40 @@ impl Entry {
 
     /// Reads J(entry); refuses bytes that are not exactly what [`Entry::to_canonical`] writes.
     pub fn parse(text: &str) -> Result<Self, EventError> {
-        if text.len() > MAX_ENTRY_BYTES {
-            return Err(EventError::TooLarge { part: "entry", size: text.len(), limit: MAX_ENTRY_BYTES });
-        }
-        let raw: RawEntry<'_> = shape(text)?;
-        let (header, sig) = Header::parse(raw.event.get())?;
-        let hash = |pointer, text: &str| {
-            Hash::from_hex(text).map_err(|e| EventError::Field { pointer, problem: e.to_string() })
-        };
-        let position = Position {
-            seq: safe_integer("/seq", raw.seq)?,
-            prev: hash("/prev", raw.prev)?,
-            lane: Lane { n: safe_integer("/lane/n", raw.lane.n)?, prev: hash("/lane/prev", raw.lane.prev)? },
-            recorded_at: Timestamp::parse(raw.recorded_at)
-                .map_err(|e| EventError::Field { pointer: "/recorded_at", problem: e.to_string() })?,
-        };
-        let entry = Self { header, sig, position };
+        within_limit(text.len())?;
+        let entry = shape::<RawEntry<'_>>(text)?.typed()?;
         if entry.to_canonical() == text.as_bytes() {
             Ok(entry)
         } else {
             Err(EventError::Shape("an entry that is not in canonical form".to_owned()))
         }
+    }
+}
+
+fn within_limit(size: usize) -> Result<(), EventError> {
+    if size > MAX_ENTRY_BYTES {
+        return Err(EventError::TooLarge { part: "entry", size, limit: MAX_ENTRY_BYTES });
+    }
+    Ok(())
+}
+
+impl RawEntry<'_> {
+    fn typed(&self) -> Result<Entry, EventError> {
+        let (header, sig) = self.event.in_entry()?;
+        let hash = |pointer, text: &str| {
+            Hash::from_hex(text).map_err(|e| EventError::Field { pointer, problem: e.to_string() })
+        };
+        let position = Position {
+            seq: safe_integer("/seq", self.seq)?,
+            prev: hash("/prev", self.prev)?,
+            lane: Lane {
+                n: safe_integer("/lane/n", self.lane.n)?,
+                prev: hash("/lane/prev", self.lane.prev)?,
+            },
+            recorded_at: Timestamp::parse(self.recorded_at)
+                .map_err(|e| EventError::Field { pointer: "/recorded_at", problem: e.to_string() })?,
+        };
+        Ok(Entry { header, sig, position })
     }
 }
 
@@ -138,7 +152,7 @@ pub fn write_record(
     event: &[u8],
     payload: Option<&Payload>,
     out: &mut Vec<u8>,
-) -> std::ops::Range<usize> {
+) -> Range<usize> {
     out.extend_from_slice(b"{\"entry\":");
     let from = out.len();
     position.write_entry(event, out);
@@ -154,13 +168,23 @@ pub fn write_record(
     entry
 }
 
-impl Record {
+/// A record line that was read, with the parts of it that more than one hash is over.
+#[derive(Debug, Clone)]
+pub struct Line<'a> {
+    /// The record.
+    pub record: Record,
+    /// J(entry), as it stands in the line.
+    pub entry: &'a str,
+    /// J(header), as it stands in the line around the signature.
+    header: [&'a str; 2],
+}
+
+impl<'a> Line<'a> {
     /// Reads a record line without its LF. The payload's own canonical form is not checked here: the
     /// payload hash commits to its bytes, and what is hashed was checked when it was admitted.
-    pub fn parse(line: &str) -> Result<Self, EventError> {
-        let raw: RawRecord<'_> = shape(line)?;
-        let entry = Entry::parse(raw.entry.get())?;
-        let leaf = Hash::of(Domain::Leaf, &[raw.entry.get().as_bytes()]);
+    pub fn parse(line: &'a str) -> Result<Self, EventError> {
+        let raw: RawRecord<'a> = shape(line)?;
+        let entry = raw.entry.typed()?;
         let payload = match (raw.payload, raw.salt) {
             (Some(json), Some(salt)) => Some(Payload {
                 json: json.get().into(),
@@ -170,12 +194,44 @@ impl Record {
             (None, None) => None,
             _ => return Err(EventError::Shape("payload and salt stand together or not at all".to_owned())),
         };
-        let record = Self { entry, leaf, payload };
-        if record.to_line() == line.as_bytes() {
-            Ok(record)
-        } else {
-            Err(EventError::Shape("a record line that is not in canonical form".to_owned()))
+        // The line is read once and written once; all else is a part of it.
+        let mut event = Vec::with_capacity(768);
+        let sig = entry.header.write_signed(&entry.sig, &mut event);
+        let mut again = Vec::with_capacity(line.len() + 8);
+        let place = write_record(&entry.position, &event, payload.as_ref(), &mut again);
+        if again != line.as_bytes() {
+            return Err(EventError::Shape("a record line that is not in canonical form".to_owned()));
         }
+        within_limit(place.len())?;
+        let from = place.start + EVENT_IN_ENTRY;
+        let part = |range: Range<usize>| line.get(range).unwrap_or_default();
+        Ok(Self {
+            entry: part(place.clone()),
+            header: [part(from..from + sig.start), part(from + sig.end..from + event.len())],
+            record: Record { leaf: Hash::of(Domain::Leaf, &[part(place).as_bytes()]), entry, payload },
+        })
+    }
+
+    /// `BLAKE3(03 ‖ J(header) ‖ signature)`.
+    pub fn event_hash(&self) -> Hash {
+        let [before, after] = self.header;
+        Hash::of(Domain::Event, &[before.as_bytes(), after.as_bytes(), &self.record.entry.sig.0])
+    }
+
+    /// What the author's key signed: `"vaultmesh/event/v1\n" ‖ J(header)`.
+    pub fn signing_bytes(&self) -> Vec<u8> {
+        let [before, after] = self.header;
+        [SIGNING_CONTEXT, before.as_bytes(), after.as_bytes()].concat()
+    }
+}
+
+/// Bytes in front of the event in J(entry).
+const EVENT_IN_ENTRY: usize = "{\"event\":".len();
+
+impl Record {
+    /// Reads a record line without its LF, as [`Line::parse`] does.
+    pub fn parse(line: &str) -> Result<Self, EventError> {
+        Line::parse(line).map(|line| line.record)
     }
 
     /// The record line without its LF.
@@ -242,7 +298,7 @@ fn shape<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, EventError> {
 #[serde(deny_unknown_fields, expecting = "an entry")]
 struct RawEntry<'a> {
     #[serde(borrow)]
-    event: &'a RawValue,
+    event: RawEvent<'a>,
     lane: RawLane<'a>,
     prev: &'a str,
     recorded_at: &'a str,
@@ -260,7 +316,7 @@ struct RawLane<'a> {
 #[serde(deny_unknown_fields, expecting = "a record line")]
 struct RawRecord<'a> {
     #[serde(borrow)]
-    entry: &'a RawValue,
+    entry: RawEntry<'a>,
     payload: Option<&'a RawValue>,
     salt: Option<&'a str>,
 }

@@ -12,13 +12,14 @@
 
 use crate::canonical::{self, CanonicalError, write_u64};
 use crate::hash::{Domain, Hash, write_hex};
-use crate::ids::{Author, Epoch, Name, PublicKey, Signature, TextError, Uuid};
+use crate::ids::{Author, Epoch, Name, PublicKey, Signature, TextError, Uuid, write_base64, write_uuid};
 use crate::kind::Kind;
 use crate::limits::{MAX_EVENT_BYTES, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, MAX_SAFE_INTEGER};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::fmt::Display;
+use std::ops::Range;
 use std::str::FromStr;
 
 /// The value of `format`.
@@ -209,6 +210,11 @@ impl Header {
         self.write_parts(sig, None, out);
     }
 
+    /// Appends J(header + `sig`) and returns the range of `out` without which it is J(header).
+    pub(crate) fn write_signed(&self, sig: &Signature, out: &mut Vec<u8>) -> Range<usize> {
+        self.write_parts(Some(sig), None, out)
+    }
+
     /// What the author's key signs: `"vaultmesh/event/v1\n" ‖ J(header)`.
     pub fn signing_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(768);
@@ -244,34 +250,39 @@ impl Header {
     /// Reads a header with its signature: canonical JSON as an entry contains it under `event`.
     pub fn parse(text: &str) -> Result<(Self, Signature), EventError> {
         let raw: RawEvent<'_> = serde_json::from_str(text).map_err(|e| EventError::Shape(e.to_string()))?;
-        let (header, sig, payload) = raw.typed()?;
-        if payload.is_some() {
-            return Err(EventError::Shape("an entry's event has no payload and no salt".to_owned()));
-        }
+        let (header, sig) = raw.in_entry()?;
         let mut again = Vec::with_capacity(text.len());
         header.write(Some(&sig), &mut again);
         same_bytes(&again, text)?;
         Ok((header, sig))
     }
 
-    fn write_parts(&self, sig: Option<&Signature>, payload: Option<&Payload>, out: &mut Vec<u8>) {
-        text_field(out, b"{\"author\":\"", &self.author);
+    /// Returns where `,"sig":"…"` stands in `out`; an empty range without a signature.
+    fn write_parts(
+        &self,
+        sig: Option<&Signature>,
+        payload: Option<&Payload>,
+        out: &mut Vec<u8>,
+    ) -> Range<usize> {
+        out.extend_from_slice(b"{\"author\":\"");
+        self.author.write(out);
+        out.push(b'"');
         if let Some(chain) = &self.chain {
-            text_field(out, b",\"chain\":{\"epoch\":\"", &chain.epoch);
+            hash_field(out, b",\"chain\":{\"epoch\":\"", &chain.epoch.0);
             hash_field(out, b",\"prev\":\"", &chain.prev.0);
             out.extend_from_slice(b",\"seq\":");
             write_u64(chain.seq, out);
             out.push(b'}');
         }
-        text_field(out, b",\"format\":\"", &FORMAT);
-        text_field(out, b",\"id\":\"", &self.id);
+        text_field(out, b",\"format\":\"", FORMAT);
+        uuid_field(out, b",\"id\":\"", self.id);
         hash_field(out, b",\"key\":\"", &self.key.0);
-        text_field(out, b",\"kind\":\"", &self.kind);
+        text_field(out, b",\"kind\":\"", self.kind.as_str());
         hash_field(out, b",\"ledger\":\"", &self.ledger.0);
-        if let Some(node_id) = &self.node_id {
-            text_field(out, b",\"node_id\":\"", node_id);
+        if let Some(node_id) = self.node_id {
+            uuid_field(out, b",\"node_id\":\"", node_id);
         }
-        text_field(out, b",\"org\":\"", &self.org);
+        text_field(out, b",\"org\":\"", self.org.as_str());
         if let Some(payload) = payload {
             out.extend_from_slice(b",\"payload\":");
             out.extend_from_slice(payload.json.as_bytes());
@@ -286,38 +297,47 @@ impl Header {
         write_u64(self.payload_version, out);
         out.push(b'}');
         if let Some(severity) = &self.severity {
-            text_field(out, b",\"severity\":\"", &severity.as_str());
+            text_field(out, b",\"severity\":\"", severity.as_str());
         }
+        let before_sig = out.len();
         if let Some(sig) = sig {
-            text_field(out, b",\"sig\":\"", sig);
+            out.extend_from_slice(b",\"sig\":\"");
+            write_base64(&sig.0, out);
+            out.push(b'"');
         }
+        let after_sig = out.len();
         if let Some(tenant) = &self.tenant {
-            text_field(out, b",\"tenant\":\"", tenant);
+            text_field(out, b",\"tenant\":\"", tenant.as_str());
         }
         out.extend_from_slice(b",\"ts\":\"");
         self.ts.write(out);
         out.push(b'"');
         if let Some(via) = &self.via {
-            text_field(out, b",\"via\":{\"method\":\"", &via.method);
+            text_field(out, b",\"via\":{\"method\":\"", via.method.as_str());
             if let Some(subject) = &via.subject {
-                text_field(out, b",\"subject\":\"", subject);
+                text_field(out, b",\"subject\":\"", subject.as_str());
             }
             out.push(b'}');
         }
         out.push(b'}');
+        before_sig..after_sig
     }
 }
 
 /// Appends `lead`, a text that needs no escaping, and the closing quote.
-fn text_field(out: &mut Vec<u8>, lead: &[u8], text: &impl Display) {
-    use std::io::Write as _;
+fn text_field(out: &mut Vec<u8>, lead: &[u8], text: &str) {
     out.extend_from_slice(lead);
-    // Writing into a vector cannot fail.
-    let _ = write!(out, "{text}");
+    out.extend_from_slice(text.as_bytes());
     out.push(b'"');
 }
 
-fn hash_field(out: &mut Vec<u8>, lead: &[u8], bytes: &[u8; 32]) {
+fn uuid_field(out: &mut Vec<u8>, lead: &[u8], uuid: Uuid) {
+    out.extend_from_slice(lead);
+    write_uuid(uuid, out);
+    out.push(b'"');
+}
+
+fn hash_field(out: &mut Vec<u8>, lead: &[u8], bytes: &[u8]) {
     out.extend_from_slice(lead);
     write_hex(bytes, out);
     out.push(b'"');
@@ -373,7 +393,7 @@ fn same_bytes(again: &[u8], text: &str) -> Result<(), EventError> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with the fields of an event")]
-struct RawEvent<'a> {
+pub(crate) struct RawEvent<'a> {
     author: Option<&'a str>,
     #[serde(borrow)]
     chain: Option<RawChain<'a>>,
@@ -418,6 +438,14 @@ struct RawVia<'a> {
 }
 
 impl RawEvent<'_> {
+    /// The event as an entry has it: without payload and salt.
+    pub(crate) fn in_entry(&self) -> Result<(Header, Signature), EventError> {
+        match self.typed()? {
+            (header, sig, None) => Ok((header, sig)),
+            _ => Err(EventError::Shape("an entry's event has no payload and no salt".to_owned())),
+        }
+    }
+
     fn typed(&self) -> Result<(Header, Signature, Option<Payload>), EventError> {
         if required("format", self.format)? != FORMAT {
             return Err(field("/format", format_args!("expected {FORMAT:?}")));

@@ -114,10 +114,24 @@ impl<'de> Deserialize<'de> for Hash {
 pub fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |n: u8| DIGITS.get(usize::from(n)).copied().unwrap_or(b'0');
-    for &b in bytes {
-        out.extend_from_slice(&[digit(b >> 4), digit(b & 15)]);
+    let from = out.len();
+    out.resize(from + bytes.len() * 2, 0);
+    let (pairs, _) = out.get_mut(from..).unwrap_or_default().as_chunks_mut::<2>();
+    for (pair, b) in pairs.iter_mut().zip(bytes) {
+        *pair = [digit(b >> 4), digit(b & 15)];
     }
 }
+
+/// What each byte is as a lowercase hex digit; 255 for those that are none.
+const DIGIT_VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut n: u8 = 0;
+    while n < 16 {
+        values[(if n < 10 { b'0' + n } else { b'a' + n - 10 }) as usize] = n;
+        n += 1;
+    }
+    values
+};
 
 /// Fills `out` from exactly twice as many lowercase hex digits; says whether it could.
 pub fn read_hex(text: &str, out: &mut [u8]) -> bool {
@@ -125,19 +139,15 @@ pub fn read_hex(text: &str, out: &mut [u8]) -> bool {
     if digits.len() != out.len() * 2 {
         return false;
     }
-    let value = |d: u8| match d {
-        b'0'..=b'9' => Some(d - b'0'),
-        b'a'..=b'f' => Some(d - b'a' + 10),
-        _ => None,
-    };
-    for (slot, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
-        let &[high, low] = pair else { return false };
-        match (value(high), value(low)) {
-            (Some(high), Some(low)) => *slot = high << 4 | low,
-            _ => return false,
-        }
+    let value = |d: u8| DIGIT_VALUES.get(usize::from(d)).copied().unwrap_or(255);
+    let mut seen = 0;
+    for (slot, [high, low]) in out.iter_mut().zip(digits.as_chunks::<2>().0) {
+        let (high, low) = (value(*high), value(*low));
+        seen |= high | low;
+        *slot = high << 4 | low;
     }
-    true
+    // A value that is no digit has bits above the lower four.
+    seen < 16
 }
 
 #[cfg(test)]

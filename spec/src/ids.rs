@@ -147,15 +147,20 @@ impl FromStr for Uuid {
     }
 }
 
+/// Appends the 36 characters of a UUID.
+pub(crate) fn write_uuid(uuid: Uuid, out: &mut Vec<u8>) {
+    for (i, range) in [0..4, 4..6, 6..8, 8..10, 10..16].into_iter().enumerate() {
+        if i > 0 {
+            out.push(b'-');
+        }
+        write_hex(uuid.0.get(range).unwrap_or_default(), out);
+    }
+}
+
 impl fmt::Display for Uuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = Vec::with_capacity(36);
-        for (i, b) in self.0.iter().enumerate() {
-            if matches!(i, 4 | 6 | 8 | 10) {
-                out.push(b'-');
-            }
-            write_hex(&[*b], &mut out);
-        }
+        write_uuid(*self, &mut out);
         f.write_str(&String::from_utf8_lossy(&out))
     }
 }
@@ -194,15 +199,29 @@ impl FromStr for Author {
     }
 }
 
+impl Author {
+    /// Appends the text of the author.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let (kind, id) = match self {
+            Self::Node(id) => ("node:", Ok(*id)),
+            Self::User(id) => ("user:", Ok(*id)),
+            Self::Token(id) => ("token:", Ok(*id)),
+            Self::Service(name) => ("service:", Err(name)),
+            Self::Import(name) => ("import:", Err(name)),
+        };
+        out.extend_from_slice(kind.as_bytes());
+        match id {
+            Ok(uuid) => write_uuid(uuid, out),
+            Err(name) => out.extend_from_slice(name.as_str().as_bytes()),
+        }
+    }
+}
+
 impl fmt::Display for Author {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Node(id) => write!(f, "node:{id}"),
-            Self::User(id) => write!(f, "user:{id}"),
-            Self::Token(id) => write!(f, "token:{id}"),
-            Self::Service(name) => write!(f, "service:{name}"),
-            Self::Import(name) => write!(f, "import:{name}"),
-        }
+        let mut out = Vec::with_capacity(48);
+        self.write(&mut out);
+        f.write_str(&String::from_utf8_lossy(&out))
     }
 }
 
@@ -264,6 +283,13 @@ impl FromStr for Signature {
         let bytes = STANDARD.decode(text).map_err(|_| error())?;
         bytes.try_into().map(Self).map_err(|_| error())
     }
+}
+
+/// Appends the 88 characters of 64 bytes in padded base64.
+pub(crate) fn write_base64(bytes: &[u8; 64], out: &mut Vec<u8>) {
+    let mut text = [0; 88];
+    let length = STANDARD.encode_slice(bytes, &mut text).unwrap_or_default();
+    out.extend_from_slice(text.get(..length).unwrap_or_default());
 }
 
 impl fmt::Display for Signature {

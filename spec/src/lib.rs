@@ -16,7 +16,7 @@ pub mod payload;
 pub mod time;
 
 pub use canonical::CanonicalError;
-pub use entry::{Commit, Entry, Lane, Record};
+pub use entry::{Commit, Entry, Lane, Line, Record};
 pub use event::{ChainLink, Event, EventError, Header, Severity, Via};
 pub use hash::{Domain, Hash};
 pub use ids::{Author, Epoch, Name, PublicKey, Signature, Uuid};
