@@ -20,6 +20,9 @@ pub const MAX_QUEUED_EVENTS: usize = 65_536;
 /// Most bytes of those events.
 pub const MAX_QUEUED_BYTES: usize = 128 * 1024 * 1024;
 
+/// From how many waiting events on a second worker joins in.
+const MIN_SECOND_BATCH: usize = 64;
+
 /// Most events whose signatures are checked in one batch: beyond it the gain is small, the wait is not.
 const MAX_BATCH: usize = 1024;
 
@@ -216,9 +219,25 @@ pub(crate) struct Intake {
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: Mutex<VecDeque<Raw>>,
+    waiting: Mutex<Line>,
     arrived: Condvar,
     closed: AtomicBool,
+}
+
+/// What waits, and how many workers have taken something.
+#[derive(Debug, Default)]
+struct Line {
+    submissions: VecDeque<Raw>,
+    events: usize,
+    busy: usize,
+}
+
+impl Line {
+    /// Whether a worker should take what waits. While another one is at work a few events had better wait
+    /// for company: a signature in a batch of 64 costs a third of one alone.
+    fn is_worth_taking(&self) -> bool {
+        !self.submissions.is_empty() && (self.busy == 0 || self.events >= MIN_SECOND_BATCH)
+    }
 }
 
 impl Intake {
@@ -286,7 +305,8 @@ impl Queue {
         if self.closed.load(Ordering::Acquire) {
             return None;
         }
-        waiting.push_back(raw);
+        waiting.events += raw.events.len();
+        waiting.submissions.push_back(raw);
         self.arrived.notify_one();
         Some(())
     }
@@ -294,22 +314,31 @@ impl Queue {
     /// Takes what waits, up to a batch; `None` when closed and empty.
     fn take(&self) -> Option<Vec<Raw>> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        while waiting.is_empty() {
-            if self.closed.load(Ordering::Acquire) {
+        while !waiting.is_worth_taking() {
+            // What is left when the queue closes goes with the worker that is at work.
+            if self.closed.load(Ordering::Acquire) && (waiting.submissions.is_empty() || waiting.busy > 0) {
                 return None;
             }
             waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         let mut taken = Vec::new();
         let mut events = 0;
-        while let Some(raw) = waiting.front() {
+        while let Some(raw) = waiting.submissions.front() {
             events += raw.events.len();
             if !taken.is_empty() && events > MAX_BATCH {
                 break;
             }
-            taken.extend(waiting.pop_front());
+            waiting.events -= raw.events.len();
+            taken.extend(waiting.submissions.pop_front());
         }
+        waiting.busy += 1;
         Some(taken)
+    }
+
+    /// Says that a worker has handed on what it took.
+    fn done(&self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.busy -= 1;
     }
 }
 
@@ -323,6 +352,7 @@ fn work(queue: &Queue, sequencer: &mpsc::UnboundedSender<crate::sequencer::Messa
                 let _ = submission.reply.send(Err(AppendError::Closed));
             }
         }
+        queue.done();
     }
 }
 
