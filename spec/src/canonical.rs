@@ -81,9 +81,18 @@ pub enum WriteError {
 pub fn check(bytes: &[u8]) -> Result<&str, CanonicalError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|e| CanonicalError { at: e.valid_up_to(), problem: Problem::Utf8 })?;
-    let mut scanner = Scanner { text, bytes, at: 0, depth: 0 };
+    check_at(text, 0).map(|()| text)
+}
+
+/// Accepts `text` if a document that is canonical otherwise may have it as a member of its outermost object.
+pub fn check_member(text: &str) -> Result<(), CanonicalError> {
+    check_at(text, 1)
+}
+
+fn check_at(text: &str, depth: usize) -> Result<(), CanonicalError> {
+    let mut scanner = Scanner { text, bytes: text.as_bytes(), at: 0, depth };
     scanner.value()?;
-    if scanner.at == bytes.len() { Ok(text) } else { scanner.fail(Problem::Trailing) }
+    if scanner.at == text.len() { Ok(()) } else { scanner.fail(Problem::Trailing) }
 }
 
 /// Appends the canonical form of `value` to `out`. After an error `out` holds an unfinished document.
@@ -501,6 +510,16 @@ mod tests {
     fn problem(text: &[u8]) -> (usize, Problem) {
         let e = check(text).expect_err(&format!("{:?} was accepted", String::from_utf8_lossy(text)));
         (e.at, e.problem)
+    }
+
+    #[test]
+    fn a_member_is_what_a_document_may_have() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        for member in ["1", "{}", "[1,\"a\"]", "", "01", "1 ", "{\"b\":1,\"a\":2}", &nested(63), &nested(64)]
+        {
+            let document = format!("{{\"a\":{member}}}");
+            assert_eq!(check_member(member).is_ok(), check(document.as_bytes()).is_ok(), "{member}");
+        }
     }
 
     #[test]

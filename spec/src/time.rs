@@ -38,23 +38,22 @@ impl Timestamp {
     pub fn write(self, out: &mut Vec<u8>) {
         let (days, ms) = (self.0 / DAY_MS, self.0 % DAY_MS);
         let (year, month, day) = civil_from_days(days);
-        for (value, width, end) in [
-            (year, 4, b'-'),
-            (month, 2, b'-'),
-            (day, 2, b'T'),
-            (ms / 3_600_000, 2, b':'),
-            (ms / 60_000 % 60, 2, b':'),
-            (ms / 1000 % 60, 2, b'.'),
-            (ms % 1000, 3, b'Z'),
-        ] {
-            let mut divisor = 10u64.pow(width - 1);
-            while divisor > 0 {
-                out.push(b'0' + u8::try_from(value / divisor % 10).unwrap_or(0));
-                divisor /= 10;
-            }
-            out.push(end);
-        }
+        let ([y1, y2], [y3, y4]) = (two_digits(year / 100), two_digits(year % 100));
+        let ([m1, m2], [d1, d2]) = (two_digits(month), two_digits(day));
+        let ([h1, h2], [n1, n2]) = (two_digits(ms / 3_600_000), two_digits(ms / 60_000 % 60));
+        let ([s1, s2], [_, f1]) = (two_digits(ms / 1000 % 60), two_digits(ms % 1000 / 100));
+        let [f2, f3] = two_digits(ms % 100);
+        out.extend_from_slice(&[
+            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.', f1,
+            f2, f3, b'Z',
+        ]);
     }
+}
+
+/// The last two decimal digits of `n`.
+fn two_digits(n: u64) -> [u8; 2] {
+    let digit = |n: u64| b'0' + u8::try_from(n % 10).unwrap_or(0);
+    [digit(n / 10), digit(n)]
 }
 
 fn parse_fixed(text: &str) -> Option<Timestamp> {
