@@ -15,7 +15,9 @@ pub(crate) fn run(events: usize) {
     row("push and root, BLAKE3", rate(events, || push::<Blake3>(&leaves)), &[]);
     row("push and root, SHA-256", rate(events, || push::<Sha256>(&leaves)), &[]);
     let mut tiles = Tiles::<Blake3>::default();
-    leaves.iter().for_each(|leaf| tiles.push(*leaf));
+    for leaf in &leaves {
+        tiles.push(*leaf);
+    }
     let root = tiles.root();
     let places: Vec<u64> = (0..PROOFS).map(|i| i * 7919 % size).collect();
     let units = places.len();

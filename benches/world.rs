@@ -205,7 +205,7 @@ pub(crate) fn heartbeat(id: Uuid, n: u64, ts: Timestamp) -> Heartbeat {
         hostname: "vault-node-01".to_owned(),
         os_profile: "DebianVault".to_owned(),
         cloudflare_ok: Reading::Known(true),
-        services_ok: Reading::Known(n % 17 != 0),
+        services_ok: Reading::Known(!n.is_multiple_of(17)),
         vaultmesh_root: "/var/lib/vaultmesh".to_owned(),
         timestamp: ts.to_string(),
         agent_version: Some("0.1.0".to_owned()),
