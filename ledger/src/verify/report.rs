@@ -75,7 +75,7 @@ pub struct Check {
 /// The report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// [`FORMAT`].
+    /// `vaultmesh-verify-v1`.
     pub format: &'static str,
     /// Whether the target verifies.
     pub verdict: Verdict,

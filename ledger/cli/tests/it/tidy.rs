@@ -8,10 +8,11 @@ use std::path::Path;
 const MAX_LINES: usize = 600;
 
 /// Files that may be longer, each with its reason.
-const LONG: [(&str, &str); 4] = [
+const LONG: [(&str, &str); 5] = [
     ("ledger/src/sequencer.rs", "one thread's whole life: what it may do is clear only when seen at once"),
     ("ledger/src/state.rs", "one fold with its snapshot: a field missing from either must be noticed"),
     ("ledger/tests/it/admission.rs", "a table: one row for each rule of admission"),
+    ("ledger/tests/it/recovery.rs", "a table: each kind of damage beside what an open makes of it"),
     ("ledger/tests/it/support.rs", "authors, clocks and ledgers of every test, over every kind of storage"),
 ];
 
