@@ -66,6 +66,10 @@ pub struct Metrics {
     pub last_seal_millis: AtomicU64,
 }
 
+/// Leaves whose tiles stay in memory though the index has them, about a mebibyte: receipts prove entries
+/// that were written just now, and a stored tile has to be hashed up again.
+const RECENT_LEAVES: u64 = 64 * 256;
+
 /// Upper bounds of [`Metrics::append_buckets`], in milliseconds.
 pub const APPEND_BUCKETS_MS: [u64; 8] = [1, 2, 5, 10, 20, 50, 100, 500];
 
@@ -456,7 +460,11 @@ pub(crate) fn run_index(mut groups: mpsc::UnboundedReceiver<IndexedGroup>, share
         match shared.index.insert(&batch) {
             Ok(()) => {
                 let size = batch.last().map_or(0, |group| group.size);
-                shared.tree.write().unwrap_or_else(PoisonError::into_inner).forget_below(size);
+                shared
+                    .tree
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .forget_below(size.saturating_sub(RECENT_LEAVES));
             }
             Err(error) => {
                 // Later groups would move the head over the gap, and no open would fill it.
