@@ -66,9 +66,9 @@ pub struct Metrics {
     pub last_seal_millis: AtomicU64,
 }
 
-/// Leaves whose tiles stay in memory though the index has them, about a mebibyte: receipts prove entries
-/// that were written just now, and a stored tile has to be hashed up again.
-const RECENT_LEAVES: u64 = 64 * 256;
+/// Leaves whose tiles stay in memory though the index has them, about 4 MiB: receipts prove entries that
+/// were written just now, as many as the queue holds, and a stored tile has to be hashed up again.
+const RECENT_LEAVES: u64 = crate::intake::MAX_QUEUED_EVENTS as u64;
 
 /// Upper bounds of [`Metrics::append_buckets`], in milliseconds.
 pub const APPEND_BUCKETS_MS: [u64; 8] = [1, 2, 5, 10, 20, 50, 100, 500];
