@@ -379,7 +379,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// `\uXXXX` at `self.at`: canonical only for a control character that has no short escape.
+    /// `\u` and four hex digits at `self.at`: canonical only for a control character that has no short escape.
     fn unicode_escape(&mut self, rest: &[u8]) -> Result<(), CanonicalError> {
         let digits = rest.get(..4).unwrap_or(rest);
         if !digits.iter().all(u8::is_ascii_hexdigit) {
