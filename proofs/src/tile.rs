@@ -4,7 +4,7 @@
 //! `256·index` to `256·index + 255`. Full tiles never change. [`Tiles`] keeps the unfinished tile of each
 //! level in memory, with its inner nodes, and the finished ones until the owner has stored them.
 
-use crate::tree::{Range, TreeHash, consistency_ranges, inclusion_ranges, join};
+use crate::tree::{Range, TreeHash, consistency_ranges, join};
 use spec::Hash;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -71,8 +71,8 @@ impl Tile {
 /// Where node `(level, index)` of the tree lies: its tile, and height and number within it.
 fn locate(level: u32, index: u64) -> (TileId, u32, u64) {
     let height = level % TILE_HEIGHT;
-    let per_tile = TILE_WIDTH >> height;
-    (TileId { level: level / TILE_HEIGHT, index: index / per_tile }, height, index % per_tile)
+    let per_tile = TILE_HEIGHT - height;
+    (TileId { level: level / TILE_HEIGHT, index: index >> per_tile }, height, index & ((1 << per_tile) - 1))
 }
 
 /// A growing tree.
@@ -216,13 +216,61 @@ fn hash_ranges<H: TreeHash>(source: &impl NodeSource, ranges: &[Range]) -> Resul
         .collect()
 }
 
+/// Inclusion proofs in the tree of one size. The subtrees on its right edge that are not complete, which the
+/// proofs share, are hashed once.
+#[derive(Debug)]
+pub struct InclusionProofs<'a, S> {
+    source: &'a S,
+    size: u64,
+    /// For each level the hash of the leaves behind the last complete subtree; `None` if there are none.
+    edge: Vec<Option<Hash>>,
+}
+
+impl<'a, S: NodeSource> InclusionProofs<'a, S> {
+    /// Prepares proofs in the tree of `size`.
+    pub fn new<H: TreeHash>(source: &'a S, size: u64) -> Result<Self, MissingNode> {
+        let levels = u64::BITS - size.saturating_sub(1).leading_zeros();
+        let mut edge = Vec::with_capacity(levels as usize);
+        let mut behind: Option<Hash> = None;
+        for level in 0..levels {
+            edge.push(behind);
+            let complete = size >> level;
+            if complete & 1 == 1 {
+                let index = complete - 1;
+                let node = source.node(level, index).ok_or(MissingNode { level, index })?;
+                behind = Some(behind.map_or(node, |right| H::node(&node, &right)));
+            }
+        }
+        Ok(Self { source, size, edge })
+    }
+
+    /// The proof that leaf `index` is in the tree (RFC 9162, 2.1.3.1). Empty when it is not.
+    pub fn proof(&self, index: u64) -> Result<Vec<Hash>, MissingNode> {
+        let mut hashes = Vec::with_capacity(self.edge.len());
+        if index >= self.size {
+            return Ok(hashes);
+        }
+        for (level, edge) in (0..).zip(&self.edge) {
+            let sibling = (index >> level) ^ 1;
+            let complete = self.size >> level;
+            if sibling < complete {
+                let node = self.source.node(level, sibling);
+                hashes.push(node.ok_or(MissingNode { level, index: sibling })?);
+            } else if sibling == complete {
+                hashes.extend(*edge);
+            }
+        }
+        Ok(hashes)
+    }
+}
+
 /// The proof that leaf `index` is in the tree of `size`.
 pub fn inclusion_proof<H: TreeHash>(
     source: &impl NodeSource,
     index: u64,
     size: u64,
 ) -> Result<Vec<Hash>, MissingNode> {
-    hash_ranges::<H>(source, &inclusion_ranges(index, size))
+    InclusionProofs::new::<H>(source, size)?.proof(index)
 }
 
 /// The proof that the tree of `new` extends the tree of `old`.

@@ -151,26 +151,6 @@ fn split(n: u64) -> u64 {
     1 << (n - 1).ilog2()
 }
 
-/// The subtrees whose hashes prove that leaf `index` is in the tree of `size` (RFC 9162, 2.1.3.1).
-///
-/// Empty when `index` is not below `size`.
-pub fn inclusion_ranges(index: u64, size: u64) -> Vec<Range> {
-    let (mut start, mut end) = (0, size);
-    let mut ranges = Vec::new();
-    while index < size && end - start > 1 {
-        let middle = start + split(end - start);
-        if index < middle {
-            ranges.push(Range { start: middle, end });
-            end = middle;
-        } else {
-            ranges.push(Range { start, end: middle });
-            start = middle;
-        }
-    }
-    ranges.reverse();
-    ranges
-}
-
 /// The subtrees whose hashes prove that the tree of `new` extends the tree of `old` (RFC 9162, 2.1.4.1).
 ///
 /// Empty when `old` is 0 or not below `new`: such a pair needs no hashes or has no proof.
