@@ -8,15 +8,17 @@ use crate::admission::{Candidate, Found, Verdict};
 use crate::fault::Fault;
 use crate::ids::OpenIds;
 use crate::replay::{Replayed, replay_group};
-use crate::segment::{Next, later_commit, next_group};
+use crate::segment::{Group, Next, later_commit, next_group};
 use crate::state::State;
 use proofs::Checkpoint;
 use proofs::signature::{self, Item};
 use serde::Serialize;
+use spec::event::SIGNING_CONTEXT;
 use spec::payload::{Recovery, Seal};
 use spec::{Hash, Kind, PublicKey, Signature};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 /// Failures beyond this many are counted, not listed.
 pub const MAX_LISTED: usize = 100;
@@ -89,13 +91,35 @@ pub struct SegmentBytes {
     pub bytes: Vec<u8>,
 }
 
+/// A signature that is still to be checked, and where in its segment the message stands.
 struct Signed {
+    segment: Arc<SegmentBytes>,
     seq: u64,
-    file: String,
-    byte: u64,
+    /// Offset of the record line in the segment.
+    line: usize,
+    header: [Range<usize>; 2],
     key: PublicKey,
     sig: Signature,
-    message: Vec<u8>,
+}
+
+impl Signed {
+    /// Appends what was signed, and says where it stands in `out`.
+    fn write_message(&self, out: &mut Vec<u8>) -> Range<usize> {
+        let from = out.len();
+        out.extend_from_slice(SIGNING_CONTEXT);
+        for part in &self.header {
+            let part = self.line + part.start..self.line + part.end;
+            out.extend_from_slice(self.segment.bytes.get(part).unwrap_or_default());
+        }
+        from..out.len()
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::new("signature", "the event's signature does not verify under its key")
+            .at_seq(self.seq)
+            .in_file(self.segment.name.clone())
+            .at_byte(self.line as u64)
+    }
 }
 
 /// Audits a log. `wanted` are the sizes at which checkpoints are to be recomputed; `segments` yields the
@@ -116,7 +140,7 @@ pub fn audit(
         let mut auditor = Auditor::new(wanted, sender);
         for segment in segments {
             let going_on = match segment {
-                Ok((segment, is_last)) => auditor.segment(&segment, is_last, progress),
+                Ok((segment, is_last)) => auditor.segment(&Arc::new(segment), is_last, progress),
                 Err(fault) => auditor.stop(fault),
             };
             if !going_on {
@@ -133,19 +157,25 @@ pub fn audit(
 }
 
 fn check_signatures(receiver: &Mutex<mpsc::Receiver<Vec<Signed>>>, bad: &Mutex<Vec<Fault>>) {
+    let mut messages = Vec::new();
     loop {
         // The guard is a temporary of its own statement: other workers receive while this one checks.
         let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(batch) = next else { return };
-        let items: Vec<Item<'_>> =
-            batch.iter().map(|s| Item { key: &s.key, sig: &s.sig, message: &s.message }).collect();
+        messages.clear();
+        let places: Vec<_> = batch.iter().map(|signed| signed.write_message(&mut messages)).collect();
+        let items: Vec<Item<'_>> = batch
+            .iter()
+            .zip(places)
+            .map(|(signed, place)| Item {
+                key: &signed.key,
+                sig: &signed.sig,
+                message: messages.get(place).unwrap_or_default(),
+            })
+            .collect();
         for (signed, holds) in batch.iter().zip(signature::verify_all(&items)) {
             if !holds {
-                let fault = Fault::new("signature", "the event's signature does not verify under its key")
-                    .at_seq(signed.seq)
-                    .in_file(signed.file.clone())
-                    .at_byte(signed.byte);
-                bad.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+                bad.lock().unwrap_or_else(PoisonError::into_inner).push(signed.fault());
             }
         }
     }
@@ -193,8 +223,8 @@ impl<'a> Auditor<'a> {
     }
 
     /// Takes one segment; says whether the audit can go on.
-    fn segment(&mut self, segment: &SegmentBytes, is_last: bool, progress: &mut dyn FnMut(u64)) -> bool {
-        let SegmentBytes { first, name, bytes } = segment;
+    fn segment(&mut self, segment: &Arc<SegmentBytes>, is_last: bool, progress: &mut dyn FnMut(u64)) -> bool {
+        let SegmentBytes { first, name, bytes } = &**segment;
         if *first != self.audit.state.size() {
             let detail = format!(
                 "it should start at seq {}; a segment is missing or misnamed",
@@ -208,7 +238,7 @@ impl<'a> Auditor<'a> {
             match next_group(bytes, at, 0) {
                 Next::End => return true,
                 Next::Group(group) => {
-                    if let Err(fault) = self.group(&group, name) {
+                    if let Err(fault) = self.group(&group, segment) {
                         let line = line_of(bytes, fault.byte.unwrap_or(group.start));
                         return self.stop(Fault { line: Some(line), ..fault.in_file(name.clone()) });
                     }
@@ -281,7 +311,7 @@ impl<'a> Auditor<'a> {
         }
     }
 
-    fn group(&mut self, group: &crate::segment::Group<'_>, name: &str) -> Result<(), Fault> {
+    fn group(&mut self, group: &Group<'_>, segment: &Arc<SegmentBytes>) -> Result<(), Fault> {
         let mut found = Observed::default();
         let wanted = self.wanted;
         let replayed = replay_group(&mut self.audit.state, group, &mut |state, item| {
@@ -302,21 +332,26 @@ impl<'a> Auditor<'a> {
         self.audit.seals.extend(&found.seals);
         self.audit.counts.seals += found.seals.len() as u64;
         for item in replayed {
-            self.record(item, name);
+            self.record(item, segment);
         }
         Ok(())
     }
 
-    fn record(&mut self, item: Replayed, name: &str) {
-        let Replayed { record, offset, .. } = item;
-        let header = &record.entry.header;
+    fn record(&mut self, item: Replayed, segment: &Arc<SegmentBytes>) {
+        let Replayed { record, header, offset, .. } = item;
         let seq = record.entry.position.seq;
-        self.ids.insert_with_traces(&record);
-        self.identities.push((header.identity(), seq));
+        let identity = record.entry.header.identity();
+        self.ids.insert_with_traces(&record, identity);
+        self.identities.push((identity, seq));
         self.findings(&record);
-        let message = header.signing_bytes();
-        let (key, sig) = (header.key, record.entry.sig);
-        self.batch.push(Signed { seq, file: name.to_owned(), byte: offset, key, sig, message });
+        self.batch.push(Signed {
+            segment: Arc::clone(segment),
+            seq,
+            line: usize::try_from(offset).unwrap_or(usize::MAX),
+            header,
+            key: record.entry.header.key,
+            sig: record.entry.sig,
+        });
         self.audit.counts.signatures += 1;
         if self.batch.len() >= SIGNATURE_BATCH {
             self.flush();

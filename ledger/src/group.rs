@@ -1,9 +1,11 @@
 //! The group that the sequencer fills: what will be one write, and what is to be told once it is durable.
 
 use crate::admission::Code;
+use crate::state::State;
 use spec::entry::Position;
 use spec::limits::{MAX_GROUP_BYTES, MAX_GROUP_ENTRIES};
-use spec::{Hash, Header, Kind, PublicKey, Timestamp};
+use spec::payload::{Authority, Enrolment, KeyIntroduction, KeyStatus, Token};
+use spec::{Hash, Kind, PublicKey, Timestamp, Uuid};
 use std::collections::BTreeMap;
 
 /// The group that is being filled.
@@ -17,8 +19,15 @@ pub(crate) struct GroupInProgress {
     /// Event hash and code of what refusal entries of this group quote, by their seq.
     pub(crate) refusals: BTreeMap<u64, (Hash, Code)>,
     pub(crate) recorded_at: Option<Timestamp>,
-    pub(crate) changed: Vec<PublicKey>,
-    pub(crate) directory_changed: bool,
+    pub(crate) changes: Changes,
+}
+
+/// What readers must see changed once a group is durable.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) keys: Vec<PublicKey>,
+    pub(crate) tokens: Vec<Uuid>,
+    pub(crate) enrolments: Vec<Hash>,
 }
 
 impl GroupInProgress {
@@ -26,30 +35,65 @@ impl GroupInProgress {
         self.lengths.len() >= MAX_GROUP_ENTRIES || self.bytes.len() + room > MAX_GROUP_BYTES - 64 * 1024
     }
 
+    /// Place and leaf of an entry of this group.
     pub(crate) fn find(&self, seq: u64) -> Option<(Position, Hash)> {
-        let at = self.entries.iter().position(|(s, _, _)| *s == seq)?;
+        let at = self.number(seq)?;
         Some((self.entries.get(at)?.2, *self.leaves.get(at)?))
     }
 
-    /// Remembers what readers must see changed once the group is durable.
-    pub(crate) fn note_changes(&mut self, header: &Header, payload: &str) {
-        match header.kind {
-            Kind::Key | Kind::KeyStatus => {
-                self.directory_changed = true;
-                self.changed.extend(key_in(payload));
+    /// Seq, event hash and place of an entry of this group.
+    pub(crate) fn entry(&self, seq: u64) -> Option<&(u64, Hash, Position)> {
+        self.entries.get(self.number(seq)?)
+    }
+
+    /// The entries of a group follow each other without gaps.
+    fn number(&self, seq: u64) -> Option<usize> {
+        usize::try_from(seq.checked_sub(self.entries.first()?.0)?).ok()
+    }
+}
+
+impl Changes {
+    /// Everything there is.
+    pub(crate) fn all(state: &State) -> Self {
+        Self {
+            keys: state.keys.keys().copied().collect(),
+            tokens: state.tokens.keys().copied().collect(),
+            enrolments: state.enrolments.keys().copied().collect(),
+        }
+    }
+
+    /// Notes what an admitted event changes.
+    pub(crate) fn note(&mut self, kind: &Kind, payload: &str) {
+        match kind {
+            Kind::Key => {
+                if let Some(introduction) = read::<KeyIntroduction>(payload) {
+                    self.keys.push(introduction.key);
+                    self.enrolments.push(introduction.token);
+                }
             }
-            Kind::Token | Kind::Enrolment => self.directory_changed = true,
+            Kind::KeyStatus => self.keys.extend(read::<KeyStatus>(payload).map(|status| status.key)),
+            Kind::Token => self.tokens.extend(read::<Token>(payload).map(|token| match token {
+                Token::Create { id, .. } | Token::Revoke { id } => id,
+            })),
+            Kind::Enrolment => {
+                self.enrolments.extend(read::<Enrolment>(payload).map(|change| match change {
+                    Enrolment::Create { token, .. } | Enrolment::Revoke { token } => token,
+                }))
+            }
             Kind::Authority => {
-                self.directory_changed = true;
-                let change = serde_json::from_str::<spec::payload::Authority>(payload).ok().map(|p| p.change);
-                self.changed.extend(change.into_iter().flat_map(|change| [change.old, change.new]));
+                let change = read::<Authority>(payload).map(|payload| payload.change);
+                self.keys.extend(change.into_iter().flat_map(|change| [change.old, change.new]));
             }
             _ => {}
         }
     }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.tokens.is_empty() && self.enrolments.is_empty()
+    }
 }
 
-fn key_in(payload: &str) -> Option<PublicKey> {
-    let value: serde_json::Value = serde_json::from_str(payload).ok()?;
-    value.get("key")?.as_str()?.parse().ok()
+/// Admission has checked its form.
+fn read<T: serde::de::DeserializeOwned>(payload: &str) -> Option<T> {
+    serde_json::from_str(payload).ok()
 }

@@ -13,22 +13,21 @@ use crate::admission::chain_place;
 use spec::entry::Record;
 use spec::payload::Refusal;
 use spec::{Domain, Hash, Header, Kind};
-use std::collections::BTreeMap;
 
 const MAGIC: &[u8; 8] = b"vmids001";
 const ROW: usize = 40;
 const HEAD: usize = 8 + 8 * 4 + 32 + 8;
 
-/// The rows one header adds: its identity, and its place if it is chained.
-pub fn rows_of(header: &Header) -> (Hash, Option<Hash>) {
-    let place = header.chain.as_ref().map(|link| chain_place(&header.key, &link.epoch, link.seq));
-    (header.identity(), place)
+/// Where an event stands in its author's chain, as a hash; `None` if it is not chained.
+pub fn place_of(header: &Header) -> Option<Hash> {
+    header.chain.as_ref().map(|link| chain_place(&header.key, &link.epoch, link.seq))
 }
 
 /// The ids of the open segment.
 #[derive(Debug, Default)]
+#[expect(clippy::disallowed_types, reason = "rows are sorted before they are written; here only looked up")]
 pub struct OpenIds {
-    rows: BTreeMap<Hash, u64>,
+    rows: std::collections::HashMap<Hash, u64>,
     /// Oldest and newest id time of whole groups, and of the group that is being filled.
     settled: Times,
     filling: Times,
@@ -60,11 +59,10 @@ impl OpenIds {
         Self { first, next: first, ..Self::default() }
     }
 
-    /// Adds an entry's ids.
-    pub fn insert(&mut self, header: &Header, seq: u64) {
-        let (identity, place) = rows_of(header);
+    /// Adds an entry's ids; `identity` is the header's.
+    pub fn insert(&mut self, header: &Header, identity: Hash, seq: u64) {
         self.rows.insert(identity, seq);
-        if let Some(place) = place {
+        if let Some(place) = place_of(header) {
             self.rows.insert(place, seq);
         }
         let time = header.id.time().map_or(0, spec::Timestamp::millis);
@@ -78,15 +76,15 @@ impl OpenIds {
     }
 
     /// Adds an entry's ids and, for a refusal, the place of the event it quotes.
-    pub fn insert_with_traces(&mut self, record: &Record) {
+    pub fn insert_with_traces(&mut self, record: &Record, identity: Hash) {
         let seq = record.entry.position.seq;
-        self.insert(&record.entry.header, seq);
+        self.insert(&record.entry.header, identity, seq);
         if record.entry.header.kind != Kind::Refusal {
             return;
         }
         let payload = record.payload.as_ref().and_then(|p| serde_json::from_str::<Refusal>(&p.json).ok());
         let quoted = payload.and_then(|p| crate::state::quoted(&p.header, &p.sig));
-        if let Some((_, Some(place))) = quoted.map(|(header, _)| rows_of(&header)) {
+        if let Some(place) = quoted.and_then(|(header, _)| place_of(&header)) {
             self.insert_place(place, seq);
         }
     }
@@ -127,7 +125,9 @@ impl OpenIds {
         }
         bytes.extend_from_slice(&previous.0);
         bytes.extend_from_slice(&(self.rows.len() as u64).to_be_bytes());
-        for (hash, seq) in &self.rows {
+        let mut rows: Vec<(&Hash, &u64)> = self.rows.iter().collect();
+        rows.sort_unstable();
+        for (hash, seq) in rows {
             bytes.extend_from_slice(&hash.0);
             bytes.extend_from_slice(&seq.to_be_bytes());
         }

@@ -6,10 +6,11 @@
 use crate::admission::{Code, Refused};
 use proofs::signature::{self, Item};
 use spec::entry::Lane;
-use spec::event::Payload;
+use spec::event::{Payload, SIGNING_CONTEXT};
 use spec::limits::MAX_ENTRY_BYTES;
-use spec::{Author, Event, Hash, Header, Signature, Timestamp};
+use spec::{Author, Domain, Event, Hash, Header, Signature, Timestamp};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
@@ -68,6 +69,23 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// The receipt, if the event is in the ledger.
+    pub fn receipt(&self) -> Option<&Receipt> {
+        match self {
+            Self::Recorded(receipt) => Some(receipt),
+            Self::Refused { .. } => None,
+        }
+    }
+
+    pub(crate) fn receipt_mut(&mut self) -> Option<&mut Receipt> {
+        match self {
+            Self::Recorded(receipt) => Some(receipt),
+            Self::Refused { .. } => None,
+        }
+    }
+}
+
 /// The answer to an append.
 #[derive(Debug, Clone)]
 pub struct Appended {
@@ -111,6 +129,8 @@ pub(crate) struct Prepared {
     pub(crate) payload: Payload,
     /// J(header + sig): what the entry contains.
     pub(crate) event: Vec<u8>,
+    /// The part of `event` without which it is J(header).
+    sig_at: Range<usize>,
     pub(crate) event_hash: Hash,
     pub(crate) identity: Hash,
     pub(crate) flaw: Option<Code>,
@@ -120,13 +140,12 @@ pub(crate) struct Prepared {
 const ENTRY_AROUND_EVENT: usize = 512;
 
 impl Prepared {
-    pub(crate) fn new(event: Event, signed: bool) -> Self {
+    /// Everything but the check of the signature, which the caller makes or has made.
+    pub(crate) fn new(event: Event) -> Self {
         let Event { header, sig, payload } = event;
-        let mut bytes = Vec::with_capacity(1024);
-        header.write(Some(&sig), &mut bytes);
-        let flaw = if !signed {
-            Some(Code::BadSignature)
-        } else if bytes.len() + ENTRY_AROUND_EVENT > MAX_ENTRY_BYTES {
+        let mut event = Vec::with_capacity(1024);
+        let sig_at = header.write_signed(&sig, &mut event);
+        let flaw = if event.len() + ENTRY_AROUND_EVENT > MAX_ENTRY_BYTES {
             Some(Code::TooLarge)
         } else if header.kind.check_payload(header.payload_version, &payload.json).is_err()
             || !heartbeat_is_own(&header, &payload)
@@ -135,8 +154,26 @@ impl Prepared {
         } else {
             None
         };
-        let (event_hash, identity) = (header.event_hash(&sig), header.identity());
-        Self { header, sig, payload, event: bytes, event_hash, identity, flaw }
+        let identity = header.identity();
+        let mut prepared =
+            Self { header, sig, payload, event, sig_at, event_hash: Hash::ZERO, identity, flaw };
+        let [before, after] = prepared.header_bytes();
+        prepared.event_hash = Hash::of(Domain::Event, &[before, after, &prepared.sig.0]);
+        prepared
+    }
+
+    /// J(header), in two parts.
+    fn header_bytes(&self) -> [&[u8]; 2] {
+        let Range { start, end } = self.sig_at;
+        [self.event.get(..start), self.event.get(end..)].map(Option::unwrap_or_default)
+    }
+
+    /// Appends what was signed, and says where it stands in `out`.
+    fn write_message(&self, out: &mut Vec<u8>) -> Range<usize> {
+        let from = out.len();
+        out.extend_from_slice(SIGNING_CONTEXT);
+        self.header_bytes().into_iter().for_each(|part| out.extend_from_slice(part));
+        from..out.len()
     }
 
     /// Bytes it takes in a group, at most.
@@ -357,27 +394,39 @@ fn work(queue: &Queue, sequencer: &mpsc::UnboundedSender<crate::sequencer::Messa
 }
 
 fn prepare(batch: Vec<Raw>) -> Vec<Submission> {
-    let messages: Vec<Vec<u8>> = batch
-        .iter()
-        .filter(|raw| !raw.trusted)
-        .flat_map(|raw| raw.events.iter().map(|event| event.header.signing_bytes()))
-        .collect();
-    let items: Vec<Item<'_>> = batch
-        .iter()
-        .filter(|raw| !raw.trusted)
-        .flat_map(|raw| &raw.events)
-        .zip(&messages)
-        .map(|(event, message)| Item { key: &event.header.key, sig: &event.sig, message })
+    let mut unchecked = Vec::new();
+    let mut submissions: Vec<Submission> = Vec::with_capacity(batch.len());
+    for Raw { events, trusted, options, reply, ticket } in batch {
+        if !trusted {
+            unchecked.push(submissions.len());
+        }
+        let events = events.into_iter().map(Prepared::new).collect();
+        submissions.push(Submission { events, options, reply, ticket });
+    }
+    check_signatures(unchecked.into_iter(), &mut submissions);
+    submissions
+}
+
+/// Marks the events whose signature does not hold, in the submissions with these numbers.
+fn check_signatures(unchecked: impl Iterator<Item = usize> + Clone, submissions: &mut [Submission]) {
+    let events = || unchecked.clone().filter_map(|i| submissions.get(i)).flat_map(|s| &s.events);
+    let mut messages = Vec::new();
+    let places: Vec<_> = events().map(|event| event.write_message(&mut messages)).collect();
+    let items: Vec<Item<'_>> = events()
+        .zip(places)
+        .map(|(event, place)| Item {
+            key: &event.header.key,
+            sig: &event.sig,
+            message: messages.get(place).unwrap_or_default(),
+        })
         .collect();
     let mut signed = signature::verify_all(&items).into_iter();
     drop(items);
-    batch
-        .into_iter()
-        .map(|raw| {
-            let trusted = raw.trusted;
-            let mut is_signed = || trusted || signed.next().unwrap_or(false);
-            let events = raw.events.into_iter().map(|event| Prepared::new(event, is_signed())).collect();
-            Submission { events, options: raw.options, reply: raw.reply, ticket: raw.ticket }
-        })
-        .collect()
+    for i in unchecked {
+        for event in submissions.get_mut(i).into_iter().flat_map(|s| &mut s.events) {
+            if !signed.next().unwrap_or(false) {
+                event.flaw = Some(Code::BadSignature);
+            }
+        }
+    }
 }

@@ -12,9 +12,9 @@ use crate::keyring::Keyring;
 use crate::reader::{Query, ReadError, Reader};
 use crate::recovery::{RecoverError, Recovered, recover};
 use crate::seal::SealChain;
-use crate::sequencer::{Habits, Sequencer, StoredSnapshot};
+use crate::sequencer::{Habits, MAX_UNINDEXED_GROUPS, Sequencer, StoredSnapshot};
 use crate::service::{Head, Inner, Ledger, Shared, run_index};
-use crate::state::State;
+use crate::state::{Leaf, State};
 use crate::storage::{Storage, StorageError, cut_place};
 use crate::watermark::{ROOT_FILE, Watermark};
 use proofs::proofchain::ProofChainError;
@@ -133,7 +133,7 @@ pub async fn create(storage: &dyn Storage, plan: &Plan, now: Timestamp) -> Resul
         return Err(OpenError::Exists);
     }
     let event = genesis::event(plan, now)?;
-    let prepared = crate::intake::Prepared::new(event, true);
+    let prepared = crate::intake::Prepared::new(event);
     let mut state = State::default();
     let candidate = crate::admission::Candidate {
         header: &prepared.header,
@@ -153,7 +153,13 @@ pub async fn create(storage: &dyn Storage, plan: &Plan, now: Timestamp) -> Resul
     let entry = group.get(entry).unwrap_or_default().to_vec();
     group.push(b'\n');
     state
-        .apply(&prepared.header, prepared.event_hash, &position, &entry, Some(&prepared.payload.json))
+        .apply(
+            &prepared.header,
+            prepared.event_hash,
+            &position,
+            Leaf::of(&entry),
+            Some(&prepared.payload.json),
+        )
         .map_err(|e| OpenError::Genesis(e.to_string()))?;
     Commit::of(&group, 1, state.tree.root()).write_line(&mut group);
     storage.append(0, 0, &group).await?;
@@ -411,7 +417,7 @@ async fn start(
     let head = Head { size: state.size(), recorded_at: state.last_recorded, checkpoint, note };
     let shared = Arc::new(Shared::new(head, tree, &state, index));
     let (messages, inbox) = mpsc::unbounded_channel();
-    let (index_sender, index_inbox) = mpsc::unbounded_channel();
+    let (index_sender, index_inbox) = mpsc::channel(MAX_UNINDEXED_GROUPS);
     let intake = Intake::start(&messages)?;
     let (ledger, origin) = (state.ledger, state.origin.clone());
     let mut sequencer = Sequencer {

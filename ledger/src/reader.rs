@@ -225,7 +225,7 @@ impl Reader {
         while let Next::Group(group) = next_group(&bytes, at, 0) {
             for (_, line) in group.lines() {
                 let record = parse(line, ids.next())?;
-                ids.insert_with_traces(&record);
+                ids.insert_with_traces(&record, record.entry.header.identity());
             }
             at = usize::try_from(group.end).unwrap_or(usize::MAX);
         }

@@ -176,7 +176,7 @@ impl Recovered {
                                 .in_file(segment_name(first))
                                 .at_byte(offset)
                         })?;
-                        self.open_ids.insert_with_traces(&record);
+                        self.open_ids.insert_with_traces(&record, record.entry.header.identity());
                     }
                     at = usize::try_from(group.end).unwrap_or(usize::MAX);
                 }
@@ -247,7 +247,7 @@ impl Recovered {
         let mut terms: BTreeMap<String, Vec<u64>> = BTreeMap::new();
         for Replayed { record, .. } in &replayed {
             self.tree.push(record.leaf);
-            self.open_ids.insert_with_traces(record);
+            self.open_ids.insert_with_traces(record, record.entry.header.identity());
             for term in terms_of(&record.entry.header) {
                 terms.entry(term).or_default().push(record.entry.position.seq);
             }

@@ -5,15 +5,18 @@
 
 use crate::fault::Fault;
 use crate::segment::Group;
-use crate::state::State;
+use crate::state::{Leaf, State};
 use spec::entry::{Line, Record};
 use spec::{Hash, Kind, canonical};
+use std::ops::Range;
 
 /// A record that has been folded in.
 #[derive(Debug, Clone)]
 pub struct Replayed {
     /// The record.
     pub record: Record,
+    /// Where J(header) stands in the line: before and after the signature.
+    pub header: [Range<usize>; 2],
     /// Its event hash.
     pub event_hash: Hash,
     /// Offset of its line in the segment.
@@ -58,10 +61,11 @@ pub fn replay_group(
 fn replay_line(state: &mut State, line: &[u8], offset: u64, inspect: Inspect<'_>) -> Result<Replayed, Fault> {
     let read = read_line(line)?;
     let event_hash = read.event_hash();
-    let Line { record, entry, .. } = read;
+    let entry = read.entry();
+    let Line { record, header, .. } = read;
     check_payload(&record)?;
     check_position(state, &record)?;
-    let item = Replayed { record, event_hash, offset, len: line.len() };
+    let item = Replayed { record, header, event_hash, offset, len: line.len() };
     inspect(state, &item)?;
     apply(state, &item, entry)?;
     Ok(item)
@@ -115,8 +119,8 @@ fn check_position(state: &State, record: &Record) -> Result<(), Fault> {
 fn apply(state: &mut State, item: &Replayed, bytes: &str) -> Result<(), Fault> {
     let entry = &item.record.entry;
     let payload = item.record.payload.as_ref().map(|p| &*p.json);
+    let leaf = Leaf { hash: item.record.leaf, bytes: bytes.as_bytes() };
     state
-        .apply(&entry.header, item.event_hash, &entry.position, bytes.as_bytes(), payload)
-        .map(drop)
+        .apply(&entry.header, item.event_hash, &entry.position, leaf, payload)
         .map_err(|e| Fault::new("payload-schema", e.to_string()))
 }

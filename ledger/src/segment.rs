@@ -70,7 +70,7 @@ pub fn next_group(bytes: &[u8], at: usize, base: u64) -> Next<'_> {
 }
 
 fn line_length(bytes: &[u8], from: usize) -> Option<usize> {
-    bytes.get(from..)?.iter().position(|b| *b == b'\n')
+    memchr::memchr(b'\n', bytes.get(from..)?)
 }
 
 fn checked_commit<'a>(records: &'a [u8], line: &[u8]) -> Result<(&'a [u8], Commit), Fault> {

@@ -8,14 +8,14 @@ use crate::admission::{Candidate, Code, Found, MAX_MARKS_PER_KEY, Refused, Trace
 use crate::clock::{Clock, Recorder};
 use crate::group::GroupInProgress;
 use crate::id_set::IdSet;
-use crate::ids::rows_of;
+use crate::ids::place_of;
 use crate::index::{GroupLocation, IndexedGroup, terms_of};
 use crate::intake::{AppendError, Appended, Outcome, Prepared, Receipt, Submission, Ticket};
 use crate::keyring::{Keyring, random};
 use crate::reader::Reader;
 use crate::seal::{self, SealChain};
 use crate::service::{Head, Shared};
-use crate::state::{LEDGER_ORG, Snapshot, State};
+use crate::state::{LEDGER_ORG, Leaf, Snapshot, State};
 use crate::storage::Storage;
 use crate::watermark::Watermark;
 use proofs::SigningKey;
@@ -35,6 +35,9 @@ pub(crate) const ALIVE_EVERY: Duration = Duration::from_mins(1);
 
 /// A snapshot of the state is stored after this many entries, and at each segment's end and close.
 const SNAPSHOT_EVERY: u64 = 50_000;
+
+/// Groups the index may lag behind by. Beyond it appends wait for the index, or memory would not end.
+pub(crate) const MAX_UNINDEXED_GROUPS: usize = 256;
 
 /// What the sequencer is asked to do.
 #[derive(Debug)]
@@ -69,7 +72,7 @@ pub(crate) struct Sequencer {
     pub(crate) ids: IdSet,
     pub(crate) shared: Arc<Shared>,
     pub(crate) watermark: Watermark,
-    pub(crate) index: mpsc::UnboundedSender<IndexedGroup>,
+    pub(crate) index: mpsc::Sender<IndexedGroup>,
     pub(crate) seals: SealChain,
     pub(crate) reader: Reader,
     pub(crate) habits: Habits,
@@ -348,11 +351,11 @@ impl Sequencer {
         let Some((org, tenant)) = record else { return Ok(None) };
         let subject = header.subject_node();
         let own = self.own_event(kind.clone(), &payload, org, tenant, subject)?;
-        let receipt = self.append(&Prepared::new(own, true))?;
+        let receipt = self.append(&Prepared::new(own))?;
         if kind == Kind::Refusal {
             self.group.refusals.insert(receipt.seq, (event.event_hash, refused.code));
             // The refused event is known from now on: sent again it is not the next of its chain.
-            if let (_, Some(place)) = rows_of(header) {
+            if let Some(place) = place_of(header) {
                 self.ids.open.insert_place(place, receipt.seq);
             }
         }
@@ -366,12 +369,12 @@ impl Sequencer {
         let from = self.group.bytes.len();
         let entry = write_record(&position, &event.event, Some(&event.payload), &mut self.group.bytes);
         self.group.bytes.push(b'\n');
-        let bytes = self.group.bytes.get(entry).unwrap_or_default();
-        let leaf = self
-            .state
-            .apply(&event.header, event.event_hash, &position, bytes, Some(&event.payload.json))
+        let entry = Leaf::of(self.group.bytes.get(entry).unwrap_or_default());
+        let leaf = entry.hash;
+        self.state
+            .apply(&event.header, event.event_hash, &position, entry, Some(&event.payload.json))
             .map_err(|e| e.to_string())?;
-        self.ids.open.insert(&event.header, position.seq);
+        self.ids.open.insert(&event.header, event.identity, position.seq);
         let group = &mut self.group;
         group.lengths.push((group.bytes.len() - from) as u64);
         group.leaves.push(leaf);
@@ -379,7 +382,7 @@ impl Sequencer {
         for term in terms_of(&event.header) {
             group.terms.entry(term).or_default().push(position.seq);
         }
-        group.note_changes(&event.header, &event.payload.json);
+        group.changes.note(&event.header.kind, &event.payload.json);
         Ok(Receipt {
             seq: position.seq,
             prev: position.prev,
@@ -425,17 +428,15 @@ impl Sequencer {
             (Some(link), Some(record)) => record.may_hold(link),
             _ => false,
         };
-        let place = match rows_of(header) {
-            (_, Some(place)) if may_be_held => {
-                self.ids.by_place(&place, &*self.storage, &self.reader).await?
-            }
-            _ => None,
+        let place = match place_of(header).filter(|_| may_be_held) {
+            Some(place) => self.ids.by_place(&place, &*self.storage, &self.reader).await?,
+            None => None,
         };
         Ok(Found { identity, place })
     }
 
     async fn event_hash_of(&self, seq: u64) -> Result<Hash, String> {
-        if let Some((_, hash, _)) = self.group.entries.iter().find(|(s, _, _)| *s == seq) {
+        if let Some((_, hash, _)) = self.group.entry(seq) {
             return Ok(*hash);
         }
         let record = self.reader.record(seq).await.map_err(|e| e.to_string())?;
@@ -471,16 +472,26 @@ impl Sequencer {
         self.storage.append(segment, offset, &group.bytes).await.map_err(|e| e.to_string())?;
         self.segment.len += group.bytes.len() as u64;
         self.ids.open.end_group();
-        self.publish(&mut group, size, root, GroupPlace { segment, offset });
+        let indexed = self.publish(&mut group, size, root, GroupPlace { segment, offset });
+        if self.index.send(indexed).await.is_err() {
+            tracing::error!("the index thread has ended; reads will lag until the ledger is reopened");
+        }
         self.shared.metrics.observe_append(group.lengths.len(), started.elapsed());
         Ok(())
     }
 
-    /// Everything that follows once a group is durable: tree, checkpoint, directory, index, head.
-    fn publish(&mut self, group: &mut GroupInProgress, size: u64, root: Hash, place: GroupPlace) {
+    /// Everything that follows once a group is durable: tree, checkpoint, directory, head. What is left to
+    /// the caller is to hand the answer to the index.
+    fn publish(
+        &mut self,
+        group: &mut GroupInProgress,
+        size: u64,
+        root: Hash,
+        place: GroupPlace,
+    ) -> IndexedGroup {
         let tiles = self.shared.extend_tree(&group.leaves);
-        if group.directory_changed {
-            self.shared.update_directory(&self.state, &std::mem::take(&mut group.changed));
+        if !group.changes.is_empty() {
+            self.shared.update_directory(&self.state, &group.changes);
         }
         let checkpoint = self.state.checkpoint();
         let note = self.sign(&checkpoint);
@@ -492,7 +503,7 @@ impl Sequencer {
                 recorded_at: self.state.last_recorded,
                 segment: place.segment,
                 offset: place.offset,
-                lengths: std::mem::take(&mut group.lengths.clone()),
+                lengths: group.lengths.clone(),
             },
             terms: std::mem::take(&mut group.terms),
             tiles,
@@ -500,11 +511,9 @@ impl Sequencer {
             root,
             snapshot,
         };
-        if self.index.send(indexed).is_err() {
-            tracing::error!("the index thread has ended; reads will lag until the ledger is reopened");
-        }
         let head = Head { size, recorded_at: self.state.last_recorded, checkpoint, note };
         self.shared.head.send_replace(Arc::new(head));
+        indexed
     }
 
     fn snapshot(&mut self) -> Option<Vec<u8>> {
@@ -560,13 +569,12 @@ impl Sequencer {
     }
 
     fn prove(&self, outcomes: &mut [Outcome], size: u64) -> Result<(), String> {
-        for outcome in outcomes {
-            if let Outcome::Recorded(receipt) = outcome {
-                receipt.inclusion = self
-                    .shared
-                    .with_nodes(|nodes| inclusion_proof::<Blake3>(nodes, receipt.seq, size))
-                    .map_err(|e| e.to_string())?;
-            }
+        let receipts = || outcomes.iter().filter_map(Outcome::receipt);
+        let seqs = receipts().map(|receipt| receipt.seq);
+        let proofs = self.shared.inclusion_proofs(seqs, size).map_err(|e| e.to_string())?;
+        let receipts = outcomes.iter_mut().filter_map(Outcome::receipt_mut);
+        for (receipt, proof) in receipts.zip(proofs) {
+            receipt.inclusion = proof;
         }
         Ok(())
     }
@@ -575,7 +583,7 @@ impl Sequencer {
     async fn own(&mut self, kind: Kind, payload: &serde_json::Value) -> Result<Result<u64, Code>, String> {
         let org = name(LEDGER_ORG)?;
         let event = self.own_event(kind, payload, org, None, None)?;
-        let prepared = Prepared::new(event, true);
+        let prepared = Prepared::new(event);
         match self.admit(prepared, &mut Vec::new()).await? {
             Outcome::Recorded(receipt) => {
                 self.commit().await?;

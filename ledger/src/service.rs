@@ -1,13 +1,16 @@
 //! The running ledger: what callers hold.
 
 use crate::durable::DirLock;
+use crate::group::Changes;
 use crate::index::{Index, IndexedGroup};
 use crate::intake::{AppendError, AppendOptions, Appended, Intake};
 use crate::keyring::{Keyring, random};
 use crate::reader::Reader;
 use crate::sequencer::Message;
 use crate::state::{EnrolmentState, KeyRecord, State, TokenState, canonical_bytes, key_path, key_value};
-use proofs::tile::{MissingNode, NodeSource, Tile, TileId, Tiles, consistency_proof, inclusion_proof};
+use proofs::tile::{
+    InclusionProofs, MissingNode, NodeSource, Tile, TileId, Tiles, consistency_proof, inclusion_proof,
+};
 use proofs::{Blake3, Checkpoint, SparseMap};
 use spec::event::Payload;
 use spec::{
@@ -114,7 +117,7 @@ impl Shared {
             poisoned: OnceLock::new(),
             snapshot: Mutex::default(),
         };
-        shared.update_directory(state, &state.keys.keys().copied().collect::<Vec<_>>());
+        shared.update_directory(state, &Changes::all(state));
         shared
     }
 
@@ -133,14 +136,30 @@ impl Shared {
         self.tree.read().unwrap_or_else(PoisonError::into_inner).edge_rows()
     }
 
+    /// Inclusion proofs in the tree of `size`. All that memory holds is read under one lock; what it does
+    /// not hold is read from the index, without.
+    pub(crate) fn inclusion_proofs(
+        &self,
+        seqs: impl Iterator<Item = u64>,
+        size: u64,
+    ) -> Result<Vec<Vec<Hash>>, MissingNode> {
+        let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);
+        let in_memory = InclusionProofs::new::<Blake3>(&*tree, size).ok();
+        let found: Vec<(u64, Option<Vec<Hash>>)> =
+            seqs.map(|seq| (seq, in_memory.as_ref().and_then(|proofs| proofs.proof(seq).ok()))).collect();
+        drop(tree);
+        let prove = |seq| inclusion_proof::<Blake3>(&SharedNodes(self), seq, size);
+        found.into_iter().map(|(seq, proof)| proof.map_or_else(|| prove(seq), Ok)).collect()
+    }
+
     /// Tree nodes for proofs. The lock is held for one look into memory, never for a read from disk.
     pub(crate) fn with_nodes<T>(&self, use_nodes: impl FnOnce(&SharedNodes<'_>) -> T) -> T {
         use_nodes(&SharedNodes(self))
     }
 
-    pub(crate) fn update_directory(&self, state: &State, changed: &[PublicKey]) {
+    pub(crate) fn update_directory(&self, state: &State, changes: &Changes) {
         let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
-        for key in changed {
+        for key in &changes.keys {
             if let Some(record) = state.keys.get(key) {
                 if let Some(author) = &record.author {
                     directory.authors.insert(author.clone(), *key);
@@ -149,8 +168,16 @@ impl Shared {
                 directory.key_map.insert(&key_path(key), &canonical_bytes(&key_value(record)));
             }
         }
-        directory.tokens.clone_from(&state.tokens);
-        directory.enrolments.clone_from(&state.enrolments);
+        for id in &changes.tokens {
+            if let Some(token) = state.tokens.get(id) {
+                directory.tokens.insert(*id, token.clone());
+            }
+        }
+        for hash in &changes.enrolments {
+            if let Some(token) = state.enrolments.get(hash) {
+                directory.enrolments.insert(*hash, token.clone());
+            }
+        }
         directory.authority_seqs.clone_from(&state.authority_seqs);
         directory.last_change = state.last_change;
     }
@@ -445,7 +472,7 @@ fn derived_salt(seed: &[u8; 32], header: &Header, payload: &str) -> Hash {
 }
 
 /// Takes in committed groups until the sequencer ends, then makes the index durable.
-pub(crate) fn run_index(mut groups: mpsc::UnboundedReceiver<IndexedGroup>, shared: &Shared) {
+pub(crate) fn run_index(mut groups: mpsc::Receiver<IndexedGroup>, shared: &Shared) {
     let mut failed = false;
     while let Some(first) = groups.blocking_recv() {
         if failed {

@@ -170,6 +170,22 @@ pub struct State {
     stale_lanes: BTreeSet<Name>,
 }
 
+/// J(entry) with its leaf: whoever read or wrote the entry has hashed it already.
+#[derive(Debug, Clone, Copy)]
+pub struct Leaf<'a> {
+    /// `BLAKE3(00 ‖ bytes)`.
+    pub hash: Hash,
+    /// J(entry).
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Leaf<'a> {
+    /// Hashes J(entry).
+    pub fn of(bytes: &'a [u8]) -> Self {
+        Self { hash: Blake3::leaf(bytes), bytes }
+    }
+}
+
 /// A fault of the fold itself: the payload of a kind that state rests on cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("payload of {kind}: {problem}")]
@@ -308,16 +324,16 @@ impl State {
 
     /// Records an entry: its bytes in both trees, its effect on keys, chains and tokens.
     ///
-    /// `entry` is J(entry). The caller has checked that the position is the next one.
+    /// The caller has checked that the position is the next one.
     pub fn apply(
         &mut self,
         header: &Header,
         event_hash: Hash,
         position: &Position,
-        entry: &[u8],
+        entry: Leaf<'_>,
         payload: Option<&str>,
-    ) -> Result<Hash, ApplyError> {
-        let leaf = Blake3::leaf(entry);
+    ) -> Result<(), ApplyError> {
+        let Leaf { hash: leaf, bytes } = entry;
         let seq = position.seq;
         self.apply_kind(header, event_hash, seq, leaf, payload)?;
         if let Some(link) = &header.chain
@@ -326,7 +342,7 @@ impl State {
             record.chain.advance(link.epoch, link.seq, event_hash);
         }
         self.tree.push(leaf);
-        self.sha256.push(Sha256::leaf(entry));
+        self.sha256.push(Sha256::leaf(bytes));
         self.head = leaf;
         self.last_recorded = position.recorded_at;
         let lane = LaneState { count: position.lane.n + 1, last: leaf };
@@ -337,7 +353,7 @@ impl State {
         if !self.stale_lanes.contains(&header.org) {
             self.stale_lanes.insert(header.org.clone());
         }
-        Ok(leaf)
+        Ok(())
     }
 
     fn apply_kind(

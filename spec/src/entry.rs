@@ -10,7 +10,7 @@
 //! commit to the same bytes at every index. See `spec/log.md`.
 
 use crate::canonical::write_u64;
-use crate::event::{EventError, Header, Payload, RawEvent, SIGNING_CONTEXT, safe_integer};
+use crate::event::{EventError, Header, Payload, RawEvent, safe_integer};
 use crate::hash::{Domain, Hash, write_hex};
 use crate::ids::Signature;
 use crate::limits::MAX_ENTRY_BYTES;
@@ -173,10 +173,10 @@ pub fn write_record(
 pub struct Line<'a> {
     /// The record.
     pub record: Record,
-    /// J(entry), as it stands in the line.
-    pub entry: &'a str,
-    /// J(header), as it stands in the line around the signature.
-    header: [&'a str; 2],
+    /// Where J(header) stands in the line: before and after the signature.
+    pub header: [Range<usize>; 2],
+    text: &'a str,
+    entry: Range<usize>,
 }
 
 impl<'a> Line<'a> {
@@ -204,24 +204,24 @@ impl<'a> Line<'a> {
         }
         within_limit(place.len())?;
         let from = place.start + EVENT_IN_ENTRY;
-        let part = |range: Range<usize>| line.get(range).unwrap_or_default();
+        let leaf = Hash::of(Domain::Leaf, &[line.get(place.clone()).unwrap_or_default().as_bytes()]);
         Ok(Self {
-            entry: part(place.clone()),
-            header: [part(from..from + sig.start), part(from + sig.end..from + event.len())],
-            record: Record { leaf: Hash::of(Domain::Leaf, &[part(place).as_bytes()]), entry, payload },
+            record: Record { leaf, entry, payload },
+            header: [from..from + sig.start, from + sig.end..from + event.len()],
+            text: line,
+            entry: place,
         })
+    }
+
+    /// J(entry), as it stands in the line.
+    pub fn entry(&self) -> &'a str {
+        self.text.get(self.entry.clone()).unwrap_or_default()
     }
 
     /// `BLAKE3(03 ‖ J(header) ‖ signature)`.
     pub fn event_hash(&self) -> Hash {
-        let [before, after] = self.header;
+        let [before, after] = self.header.clone().map(|part| self.text.get(part).unwrap_or_default());
         Hash::of(Domain::Event, &[before.as_bytes(), after.as_bytes(), &self.record.entry.sig.0])
-    }
-
-    /// What the author's key signed: `"vaultmesh/event/v1\n" ‖ J(header)`.
-    pub fn signing_bytes(&self) -> Vec<u8> {
-        let [before, after] = self.header;
-        [SIGNING_CONTEXT, before.as_bytes(), after.as_bytes()].concat()
     }
 }
 

@@ -211,7 +211,7 @@ impl Header {
     }
 
     /// Appends J(header + `sig`) and returns the range of `out` without which it is J(header).
-    pub(crate) fn write_signed(&self, sig: &Signature, out: &mut Vec<u8>) -> Range<usize> {
+    pub fn write_signed(&self, sig: &Signature, out: &mut Vec<u8>) -> Range<usize> {
         self.write_parts(Some(sig), None, out)
     }
 

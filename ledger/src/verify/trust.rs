@@ -2,12 +2,13 @@
 
 use crate::admission::{Candidate, Found, Verdict};
 use crate::replay::Replayed;
-use crate::state::State;
+use crate::state::{Leaf, State};
 use proofs::note::NoteKey;
 use proofs::signature;
 use serde::Deserialize;
+use spec::entry::Line;
 use spec::payload::Authority;
-use spec::{Hash, KeyUse, Kind, PublicKey, Record};
+use spec::{Hash, KeyUse, Kind, PublicKey};
 
 /// What is trusted from elsewhere.
 #[derive(Debug, Clone, Default)]
@@ -96,8 +97,9 @@ impl AuthorityKeys {
             let json = item.record.payload.as_ref().map_or("", |p| &p.json);
             header.kind.check_payload(header.payload_version, json).map_err(|e| e.to_string())?;
             admit(&state, &item, json).map_err(|e| format!("authority record {i}: {e}"))?;
+            let bytes = item.record.entry.to_canonical();
             state
-                .apply(header, item.event_hash, position, &item.record.entry.to_canonical(), Some(json))
+                .apply(header, item.event_hash, position, Leaf::of(&bytes), Some(json))
                 .map_err(|e| e.to_string())?;
             entries.push((position.seq, item.record.leaf));
         }
@@ -136,12 +138,13 @@ fn admit(state: &State, item: &Replayed, json: &str) -> Result<(), String> {
 pub(super) fn read_record(value: &serde_json::Value) -> Result<Replayed, String> {
     let line = crate::state::canonical_bytes(value);
     let text = std::str::from_utf8(&line).map_err(|e| e.to_string())?;
-    let record = Record::parse(text).map_err(|e| e.to_string())?;
+    let read = Line::parse(text).map_err(|e| e.to_string())?;
+    let event_hash = read.event_hash();
+    let Line { record, header, .. } = read;
     if record.payload.as_ref().is_some_and(|p| p.hash() != record.entry.header.payload_hash) {
         return Err("a payload is not the one its header commits to".to_owned());
     }
-    let event_hash = record.entry.header.event_hash(&record.entry.sig);
-    Ok(Replayed { record, event_hash, offset: 0, len: line.len() })
+    Ok(Replayed { record, header, event_hash, offset: 0, len: line.len() })
 }
 
 /// Whether authority records are exactly those of a log.
