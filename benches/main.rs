@@ -18,6 +18,7 @@
 mod append;
 mod bare;
 mod canonical;
+mod growth;
 mod http;
 mod open;
 mod postgres;
@@ -29,10 +30,11 @@ mod world;
 /// A name to choose it by, and what it runs.
 type Suite = (&'static str, fn(usize));
 
-const SUITES: [Suite; 7] = [
+const SUITES: [Suite; 8] = [
     ("canonical", canonical::run),
     ("proofs", proofs_bench::run),
     ("append", append::run),
+    ("growth", growth::run),
     ("verify", verify::run),
     ("open", open::run),
     ("http", http::run),
