@@ -119,38 +119,6 @@ async fn headers_have_a_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn thousands_of_idle_connections_are_no_harm() {
-    let world = World::start().await;
-    let mut node = world.node("acme").await;
-    let mut idle = Vec::new();
-    // Both ends of each connection are this process's.
-    for _ in 0..raise_open_files().min(10_500).saturating_sub(500) / 2 {
-        idle.push(connect(&world).await);
-    }
-    let started = Instant::now();
-    for i in 0..20 {
-        let event = node.note(&format!("{i}"));
-        assert_eq!(
-            world.post_bytes("/api/events", "application/json", event.to_canonical()).await.status,
-            201
-        );
-    }
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
-    assert!(world.app.metrics().contains("http_connections "), "counted");
-    drop(idle);
-    world.finish().await;
-}
-
-/// As many open files as the system lets this process have.
-fn raise_open_files() -> usize {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    // Where it may not be raised, fewer connections are tried.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-    getrlimit(Resource::Nofile).current.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn whoever_takes_nothing_of_an_answer_is_let_go() {
     let limits = Limits { write_timeout: Duration::from_millis(300), ..Limits::default() };
     let world = World::with(Config { limits, ..Config::default() }).await;

@@ -88,8 +88,12 @@ pub(crate) async fn start(
     let admin = UnixListener::bind(&socket).map_err(|e| Failure::io(format!("{}: {e}", socket.display())))?;
     std::fs::set_permissions(&socket, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     let address = listener.local_addr()?;
-    let config =
-        ingest::Config { heartbeat_secs, data_dir: Some(dir.path().to_owned()), ..ingest::Config::default() };
+    let config = ingest::Config {
+        heartbeat_secs,
+        data_dir: Some(dir.path().to_owned()),
+        limits: ingest::Limits { connections: most_connections(), ..ingest::Limits::default() },
+        ..ingest::Config::default()
+    };
     let app = ingest::App::new(ledger.clone(), config);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(ingest::serve(app, vec![listener], Some(admin), async {
@@ -143,6 +147,25 @@ impl Running {
         let _ = std::fs::remove_file(&self.socket);
         self.ledger.poisoned().map(str::to_owned)
     }
+}
+
+/// Open files kept back from connections: segments, the index, side files.
+const RESERVED_FILES: u64 = 1024;
+
+/// Raises the limit of open files to what the system allows, and says how many connections fit.
+fn most_connections() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = ingest::Limits::default().connections;
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+    let Some(files) = getrlimit(Resource::Nofile).current else { return wanted };
+    let fit = usize::try_from(files.saturating_sub(RESERVED_FILES).max(files / 2)).unwrap_or(usize::MAX);
+    if fit < wanted {
+        tracing::warn!(files, connections = fit, "few open files are allowed; raise `ulimit -Hn`");
+    }
+    fit.min(wanted)
 }
 
 /// Resolves at the first SIGTERM or SIGINT; a second SIGINT ends the process the hard way.

@@ -11,11 +11,12 @@ use ledger::service::Draft;
 use ledger::storage::{MemoryStorage, Storage, segment_name};
 use ledger::verify::{Options, Report, Source, Verdict, verify_bundle, verify_log, verify_proofchain};
 use ledger::{AppendOptions, Ledger};
-use proptest::test_runner::{Config, TestRunner};
-use spec::{Author, Kind, Via};
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
+use spec::{Author, Commit, Kind, Via};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// A ledger's files in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,8 +58,12 @@ struct Made {
 
 /// A ledger with `count` notes, a seal every 16, and its files as they lie after it was closed.
 fn make(count: usize) -> Made {
+    make_with(count, 16, MemoryStorage::default())
+}
+
+fn make_with(count: usize, seal_every: usize, storage: MemoryStorage) -> Made {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let storage = Arc::new(MemoryStorage::default());
+    let storage = Arc::new(storage);
     let keys = Keyring::generate().unwrap();
     let plan = Plan {
         name: "test.example".parse().unwrap(),
@@ -83,7 +88,7 @@ fn make(count: usize) -> Made {
         let (ledger, _) = open::open(options).await.unwrap();
         for n in 0..count {
             append(&ledger, n).await;
-            if n % 16 == 15 {
+            if n % seal_every == seal_every - 1 {
                 ledger.seal().await.unwrap();
             }
         }
@@ -95,8 +100,14 @@ fn make(count: usize) -> Made {
             let bytes = storage.read(segment.first, 0, usize::MAX).await.unwrap();
             files.0.insert(segment_name(segment.first), bytes);
         }
-        for name in ["ROOT.txt", "PROOFCHAIN.json"] {
-            files.0.insert(name.to_owned(), storage.get(name).await.unwrap().unwrap());
+        let mut names = vec!["ROOT.txt".to_owned(), "PROOFCHAIN.json".to_owned()];
+        for folder in ["ids", "proofchain"] {
+            let within = storage.list(folder).await.unwrap();
+            names.extend(within.into_iter().map(|name| format!("{folder}/{name}")));
+        }
+        for name in names {
+            let bytes = storage.get(&name).await.unwrap().unwrap();
+            files.0.insert(name, bytes);
         }
         Made { files, bundle }
     })
@@ -140,10 +151,10 @@ fn on_all_cores(count: usize, check: impl Fn(usize) + Sync) {
 
 #[test]
 fn every_flipped_byte_of_a_small_ledger_is_found() {
-    let made = make(36);
+    let made = make(45);
     let report = made.files.verify();
     assert_eq!(report.verdict, Verdict::Verified, "{:?}", report.failures);
-    assert!(report.size >= 40, "{}", report.size);
+    assert!(report.size >= 50, "{}", report.size);
     for (name, bytes) in &made.files.0 {
         on_all_cores(bytes.len(), |at| {
             let mut files = made.files.clone();
@@ -175,39 +186,133 @@ fn every_flipped_byte_of_a_bundle_and_a_proof_chain_is_found() {
     });
 }
 
-/// Damage by the line: taken away, repeated, swapped, and whole files dropped.
+/// A ledger of several segments and more seals than one file of the proof chain holds, damaged at random: by
+/// the byte, the field, the line and the file.
 #[test]
 fn cruder_damage_is_found() {
-    let made = make(200);
-    let name = segment_name(0);
-    let lines: Vec<Vec<u8>> =
-        made.files.0[&name].split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
-    let mut runner = TestRunner::new(Config { cases: 400, failure_persistence: None, ..Config::default() });
-    runner
-        .run(&(0..4u8, 0..lines.len(), 0..lines.len()), |(what, a, b)| {
-            let mut damaged = lines.clone();
-            match what {
-                0 => drop(damaged.remove(a)),
-                1 => damaged.insert(a, lines[a].clone()),
-                2 => damaged.swap(a, b),
-                _ => {
-                    let half = damaged[a].len() / 2;
-                    damaged[a].truncate(half);
-                }
-            }
-            if damaged != lines {
-                let mut files = made.files.clone();
-                files.0.insert(name.clone(), damaged.concat());
-                let report = files.verify();
-                assert_eq!(report.verdict, Verdict::Failed, "damage {what} at lines {a}, {b}");
-            }
-            Ok(())
-        })
-        .unwrap();
-    for missing in made.files.0.keys() {
+    let made = make_with(1400, 5, MemoryStorage::default().with_segment_bytes(256 * 1024));
+    let report = made.files.verify();
+    assert_eq!(report.verdict, Verdict::Verified, "{:?}", report.failures);
+    let count = |prefix: &str| made.files.0.keys().filter(|name| name.starts_with(prefix)).count();
+    assert!(count("log/") > 3 && count("ids/") > 2 && count("proofchain/") > 0, "{:?}", made.files.0.keys());
+    // Id files are an index: without one it is rebuilt from its segment, so only a false one is a fault.
+    let names: Vec<&String> = made.files.0.keys().collect();
+    let cases = Mutex::new(TestRunner::deterministic());
+    on_all_cores(CRUDE_CASES, |case| {
+        let draw = |below: usize| {
+            let mut cases = cases.lock().unwrap();
+            (0..below).new_tree(&mut cases).unwrap().current()
+        };
+        let name = names[draw(names.len())];
         let mut files = made.files.clone();
-        files.0.remove(missing);
-        assert_eq!(files.verify().verdict, Verdict::Failed, "{missing}");
+        let what = damage(&mut files, name, &draw);
+        if files != made.files && !(name.starts_with("ids/") && !files.0.contains_key(name)) {
+            assert_eq!(files.verify().verdict, Verdict::Failed, "case {case}: {what} of {name}");
+        }
+    });
+}
+
+/// How many times a large ledger is damaged.
+const CRUDE_CASES: usize = 400;
+
+/// Damages one file; says how.
+fn damage(files: &mut Files, name: &str, draw: &impl Fn(usize) -> usize) -> &'static str {
+    let bytes = files.0[name].clone();
+    let mut lines: Vec<Vec<u8>> = bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+    let (a, b) = (draw(lines.len()), draw(lines.len()));
+    let what = match draw(9) {
+        0 => {
+            let at = draw(bytes.len());
+            lines = vec![bytes];
+            lines[0][at] ^= 1 << draw(8);
+            "a flipped bit"
+        }
+        1 => {
+            drop(lines.remove(a));
+            "a line taken away"
+        }
+        2 => {
+            lines.insert(a, lines[b].clone());
+            "a line repeated"
+        }
+        3 => {
+            lines.swap(a, b);
+            "two lines swapped"
+        }
+        4 => {
+            let half = lines[a].len() / 2;
+            lines[a].truncate(half);
+            "half a line"
+        }
+        5 => {
+            lines.truncate(a);
+            "what follows a line"
+        }
+        6 | 7 if name.starts_with("log/") => {
+            swap_fields(&mut lines, a, b, draw);
+            recommit(&mut lines);
+            "fields of two records swapped, commit lines made anew"
+        }
+        8 => {
+            let others: Vec<String> = files.0.keys().cloned().collect();
+            let other = others[draw(others.len())].clone();
+            let theirs = files.0[&other].clone();
+            lines = vec![theirs];
+            files.0.insert(other, bytes);
+            "two files swapped"
+        }
+        _ => {
+            files.0.remove(name);
+            return "the whole";
+        }
+    };
+    files.0.insert(name.to_owned(), lines.concat());
+    what
+}
+
+/// Exchanges one field of two record lines; both stay in canonical form.
+fn swap_fields(lines: &mut [Vec<u8>], a: usize, b: usize, draw: &impl Fn(usize) -> usize) {
+    const FIELDS: [&str; 13] = [
+        "/payload",
+        "/salt",
+        "/entry/lane",
+        "/entry/prev",
+        "/entry/recorded_at",
+        "/entry/seq",
+        "/entry/event",
+        "/entry/event/id",
+        "/entry/event/key",
+        "/entry/event/org",
+        "/entry/event/payload_hash",
+        "/entry/event/sig",
+        "/entry/event/ts",
+    ];
+    let field = FIELDS[draw(FIELDS.len())];
+    let read = |line: &[u8]| serde_json::from_slice::<serde_json::Value>(line).unwrap();
+    let (mut one, mut other) = (read(&lines[a]), read(&lines[b]));
+    let (Some(x), Some(y)) = (one.pointer_mut(field), other.pointer_mut(field)) else { return };
+    if a == b || x == y {
+        return;
+    }
+    std::mem::swap(x, y);
+    for (at, value) in [(a, one), (b, other)] {
+        lines[at] = [spec::canonical::to_vec(&value).unwrap(), b"\n".to_vec()].concat();
+    }
+}
+
+/// Makes commit lines fit the record lines before them, as whoever tampers would. Their roots stay.
+fn recommit(lines: &mut [Vec<u8>]) {
+    let mut group = Vec::new();
+    for line in lines {
+        let commit = std::str::from_utf8(line).ok().and_then(|text| Commit::parse(text.trim_end()).ok());
+        match commit {
+            Some(commit) => {
+                line.clear();
+                Commit::of(&group, commit.size, commit.root).write_line(line);
+                group.clear();
+            }
+            None => group.extend_from_slice(line),
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod commands;
+mod connections;
 mod dependencies;
 mod flips;
 mod kill;
