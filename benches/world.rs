@@ -130,6 +130,7 @@ async fn open(dir: &Path, keys: &Keyring, indexed: bool) -> Ledger {
         service_version: None,
         seal_every: None,
         rebuild_root: false,
+        anchors: Vec::new(),
         digests: None,
         lock: None,
     };

@@ -72,13 +72,15 @@ impl Changes {
                 }
             }
             Kind::KeyStatus => self.keys.extend(read::<KeyStatus>(payload).map(|status| status.key)),
-            Kind::Token => self.tokens.extend(read::<Token>(payload).map(|token| match token {
-                Token::Create { id, .. } | Token::Revoke { id } => id,
-            })),
+            Kind::Token => {
+                if let Some(Token::Create { id, .. } | Token::Revoke { id }) = read(payload) {
+                    self.tokens.push(id);
+                }
+            }
             Kind::Enrolment => {
-                self.enrolments.extend(read::<Enrolment>(payload).map(|change| match change {
-                    Enrolment::Create { token, .. } | Enrolment::Revoke { token } => token,
-                }))
+                if let Some(Enrolment::Create { token, .. } | Enrolment::Revoke { token }) = read(payload) {
+                    self.enrolments.push(token);
+                }
             }
             Kind::Authority => {
                 let change = read::<Authority>(payload).map(|payload| payload.change);

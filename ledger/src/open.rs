@@ -46,10 +46,21 @@ pub struct Options {
     pub seal_every: Option<Duration>,
     /// Whether a missing or unreadable `ROOT.txt` is written anew.
     pub rebuild_root: bool,
+    /// Checkpoints of this ledger kept elsewhere: the log may not be shorter than any, nor differ from one.
+    pub anchors: Vec<Anchor>,
     /// Projection digests for seals.
     pub digests: Option<Arc<dyn Digests>>,
     /// The writer's lock, held until the ledger is closed.
     pub lock: Option<DirLock>,
+}
+
+/// A checkpoint that somebody kept outside the data directory, against a directory put back as a whole.
+#[derive(Debug, Clone)]
+pub struct Anchor {
+    /// What to call it in an error.
+    pub name: String,
+    /// The signed note, as `ROOT.txt` holds it.
+    pub note: Vec<u8>,
 }
 
 /// What an open found and repaired.
@@ -94,6 +105,14 @@ pub enum OpenError {
         "ROOT.txt is {0} beside a log with entries; if that is known, open once with --rebuild-root, which is recorded"
     )]
     Root(String),
+    /// A configured anchor is no checkpoint of this ledger.
+    #[error("the anchor {name} is {problem}; nothing was changed")]
+    Anchor {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A private key is not the one the log names.
     #[error("the {0} key on disk is not the one the ledger names")]
     WrongKey(&'static str),
@@ -187,7 +206,7 @@ pub async fn open(options: Options) -> Result<(Ledger, OpenReport), OpenError> {
     let authority = reader.authority(&recovered.state.authority_seqs).await?;
     let seals =
         SealChain::load(&*storage, recovered.state.ledger, &recovered.state.origin, authority).await?;
-    let root = check_watermarks(&*storage, &recovered, &index, &seals).await?;
+    let root = check_watermarks(&*storage, &recovered, &index, &seals, &options.anchors).await?;
     report.rebuilt_root = match root {
         RootFile::Good => false,
         // A crash between entry 0 and the first ROOT.txt: nothing was ever acknowledged.
@@ -330,6 +349,7 @@ async fn check_watermarks(
     recovered: &Recovered,
     index: &Index,
     seals: &SealChain,
+    anchors: &[Anchor],
 ) -> Result<RootFile, OpenError> {
     let state = &recovered.state;
     let size = state.size();
@@ -370,22 +390,28 @@ async fn check_watermarks(
     if state.seals.count > rows && !one_missing {
         return Err(SealChainError::Missing { rows, seals: state.seals.count }.into());
     }
-    let bytes = match storage.get(ROOT_FILE).await {
-        Ok(Some(bytes)) => bytes,
-        Ok(None) => return Ok(RootFile::Bad("missing".to_owned())),
-        Err(error) => return Ok(RootFile::Bad(format!("unreadable ({error})"))),
+    let check = |name: &str, note: &[u8]| {
+        let verified = match Checkpoint::open(note, &keys, &[]) {
+            Ok(verified) => verified.checkpoint,
+            Err(error) => return Ok(Err(format!("not a checkpoint of this ledger ({error})"))),
+        };
+        if verified.size > size {
+            return Err(behind(format!("{name} was signed at size {}", verified.size)));
+        }
+        if root_of(verified.size)? != verified.root || verified.origin != state.origin {
+            return Err(behind(format!("{name} names another root at size {}", verified.size)));
+        }
+        Ok(Ok(()))
     };
-    let verified = match Checkpoint::open(&bytes, &keys, &[]) {
-        Ok(verified) => verified.checkpoint,
-        Err(error) => return Ok(RootFile::Bad(format!("not a checkpoint of this ledger ({error})"))),
-    };
-    if verified.size > size {
-        return Err(behind(format!("ROOT.txt was signed at size {}", verified.size)));
+    for Anchor { name, note } in anchors {
+        if let Err(problem) = check(name, note)? {
+            return Err(OpenError::Anchor { name: name.clone(), problem });
+        }
     }
-    if root_of(verified.size)? == verified.root && verified.origin == state.origin {
-        Ok(RootFile::Good)
-    } else {
-        Err(behind(format!("ROOT.txt names another root at size {}", verified.size)))
+    match storage.get(ROOT_FILE).await {
+        Ok(Some(bytes)) => Ok(check(ROOT_FILE, &bytes)?.map_or_else(RootFile::Bad, |()| RootFile::Good)),
+        Ok(None) => Ok(RootFile::Bad("missing".to_owned())),
+        Err(error) => Ok(RootFile::Bad(format!("unreadable ({error})"))),
     }
 }
 

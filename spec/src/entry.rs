@@ -206,7 +206,7 @@ impl<'a> Line<'a> {
         let from = place.start + EVENT_IN_ENTRY;
         let leaf = Hash::of(Domain::Leaf, &[line.get(place.clone()).unwrap_or_default().as_bytes()]);
         Ok(Self {
-            record: Record { leaf, entry, payload },
+            record: Record { entry, leaf, payload },
             header: [from..from + sig.start, from + sig.end..from + event.len()],
             text: line,
             entry: place,

@@ -139,6 +139,9 @@ pub(crate) struct Serve {
     /// Write a missing or unreadable ROOT.txt anew; the log records it.
     #[arg(long)]
     pub(crate) rebuild_root: bool,
+    /// A copy of ROOT.txt kept on another machine: refuse to start if the log is shorter or differs.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) anchor: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

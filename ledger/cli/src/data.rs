@@ -7,7 +7,7 @@ use ledger::durable::{self, RealDisk};
 use ledger::genesis::Plan;
 use ledger::index::{FjallRows, Rows};
 use ledger::keyring::{self, Keyring};
-use ledger::open::{self, OpenReport, Options};
+use ledger::open::{self, Anchor, OpenReport, Options};
 use ledger::service::Draft;
 use ledger::storage::{FsStorage, Storage};
 use ledger::{AppendOptions, Outcome};
@@ -43,6 +43,8 @@ pub(crate) struct Manner {
     pub(crate) seal_every: Option<Duration>,
     /// Whether a missing `ROOT.txt` is written anew.
     pub(crate) rebuild_root: bool,
+    /// Checkpoints that the log must reach and agree with.
+    pub(crate) anchors: Vec<Anchor>,
 }
 
 impl DataDir {
@@ -133,6 +135,7 @@ impl DataDir {
             service_version: manner.as_service.then(|| VERSION.to_owned()),
             seal_every: manner.seal_every,
             rebuild_root: manner.rebuild_root,
+            anchors: manner.anchors,
             digests: None,
             lock: Some(lock),
         };

@@ -1,6 +1,6 @@
 //! Why a command failed, and with which exit code.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::process::ExitCode;
 
 /// A failed command.
@@ -29,8 +29,14 @@ impl Failure {
     /// Says why on standard error and gives the exit code.
     #[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
     pub(crate) fn report(self) -> ExitCode {
-        eprintln!("ledger: {}", self.text);
+        eprintln!("ledger: {self}");
         ExitCode::from(self.code)
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 

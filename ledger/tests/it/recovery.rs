@@ -10,7 +10,7 @@ use ledger::clock::Clock as _;
 use ledger::durable::{Disk as _, lock};
 use ledger::fault::Fault;
 use ledger::index::{FjallRows, Rows, Space};
-use ledger::open::{OpenError, Options};
+use ledger::open::{Anchor, OpenError, Options};
 use ledger::segment::{Next, next_group};
 use ledger::storage::{cut_name, segment_name};
 use proofs::proofchain::ProofChain;
@@ -391,6 +391,42 @@ fn root_txt() {
     let (result, place) = open(Some(&ledger.older.root), false);
     result.unwrap().0.close(false);
     check_whole(&place);
+}
+
+/// A whole directory put back from a backup agrees with itself; a checkpoint kept elsewhere tells.
+#[test]
+fn anchors() {
+    let ledger = filled(12);
+    let other = filled(12);
+    let now = ledger.place.get("ROOT.txt").unwrap();
+    let open = |note: &[u8]| {
+        let disk = ledger.disk();
+        let place = ledger.at(&disk);
+        let anchors = vec![Anchor { name: "kept".to_owned(), note: note.to_owned() }];
+        (run(ledger::open::open(Options { anchors, ..place.options() })), place)
+    };
+    for good in [&now, &ledger.older.root] {
+        let (result, place) = open(good);
+        result.unwrap().0.close(false);
+        check_whole(&place);
+    }
+    let disk = ledger.disk();
+    let place = ledger.at(&disk);
+    let opened = run(place.open());
+    run(recorded(&opened, ledger.node.clone().note("later")));
+    opened.close(false);
+    let later = place.get("ROOT.txt").unwrap();
+    let foreign = other.place.get("ROOT.txt").unwrap();
+    for note in [later, foreign] {
+        let (result, place) = open(&note);
+        let error = result.map(drop).unwrap_err();
+        assert!(matches!(&error, OpenError::Behind { .. }) && error.to_string().contains("kept"), "{error}");
+        check_whole(&place);
+    }
+    for note in [&b""[..], b"garbage", &now[..now.len() - 1]] {
+        let (result, _) = open(note);
+        assert!(matches!(result, Err(OpenError::Anchor { .. })), "{result:?}");
+    }
 }
 
 #[test]

@@ -279,6 +279,7 @@ impl Place {
             service_version: None,
             seal_every: None,
             rebuild_root: false,
+            anchors: Vec::new(),
             digests: None,
             lock: None,
         }

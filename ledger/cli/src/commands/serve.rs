@@ -6,8 +6,10 @@ use crate::data::{self, DataDir, Manner};
 use crate::failure::Failure;
 use crate::output::{say_json, tell};
 use ledger::Ledger;
+use ledger::open::Anchor;
 use serde_json::json;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
@@ -31,12 +33,13 @@ async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
     let listener = TcpListener::bind(args.listen).await.map_err(|e| {
         Failure::io(format!("cannot listen on {}: {e}; choose another with --listen", args.listen))
     })?;
+    let anchors = args.anchor.iter().map(|path| anchor(path)).collect::<Result<Vec<_>, Failure>>()?;
     let seal_every = (args.seal_every > 0).then(|| Duration::from_secs(args.seal_every));
     let stop = stop_signal()?;
     let running = start(
         &dir,
         listener,
-        Manner { as_service: true, seal_every, rebuild_root: args.rebuild_root },
+        Manner { as_service: true, seal_every, rebuild_root: args.rebuild_root, anchors },
         args.heartbeat_secs,
     )
     .await?;
@@ -57,6 +60,12 @@ async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
         None => Ok(ExitCode::SUCCESS),
         Some(why) => Err(Failure::io(format!("the ledger stopped: {why}; start it again"))),
     }
+}
+
+fn anchor(path: &Path) -> Result<Anchor, Failure> {
+    let name = path.display().to_string();
+    let note = std::fs::read(path).map_err(|e| Failure::io(format!("--anchor {name}: {e}")))?;
+    Ok(Anchor { name, note })
 }
 
 /// A service at work.

@@ -1,7 +1,7 @@
 //! `ledger verify`.
 
 use crate::cli::{Global, Output, Verify};
-use crate::client::{Client, block_on};
+use crate::client::Client;
 use crate::failure::Failure;
 use crate::output::{advance, bytes_bar, say, say_json, table, tell};
 use axum::http::Method;
@@ -25,8 +25,7 @@ pub(crate) fn run(global: &Global, args: &Verify) -> Result<ExitCode, Failure> {
         strict: args.strict,
     };
     let mut report = if args.target.starts_with("http://") || args.target.starts_with("https://") {
-        let fetched = block_on(fetch(&args.target, global.token.clone()))?;
-        verify_fetched(&fetched, &options)?
+        verify_service(&Remote::connect(&args.target, global.token.clone())?, &options)?
     } else {
         verify_path(Path::new(&args.target), &options)?
     };
@@ -109,32 +108,36 @@ fn verify_file(path: &Path, options: &Options) -> Result<Report, Failure> {
 }
 
 /// All of a service's log, or, for whoever may not read entries, its proof chain alone.
-fn verify_fetched(fetched: &Fetched, options: &Options) -> Result<Report, Failure> {
-    if fetched.whole {
-        return Ok(with_bar(fetched, options));
+fn verify_service(remote: &Remote, options: &Options) -> Result<Report, Failure> {
+    if remote.segments.is_some() {
+        return Ok(with_bar(remote, options));
     }
-    let chain = fetched.documents.get("PROOFCHAIN.json").ok_or_else(|| {
+    let chain = remote.documents.get("PROOFCHAIN.json").ok_or_else(|| {
         Failure::refused("the service has no seal yet and entries need a token; give one with --token")
     })?;
     tell("Without a token only the public proof chain is checked; --token checks every entry.");
-    Ok(verify_proofchain(chain, &|name| fetched.documents.get(name).cloned(), options))
+    Ok(verify_proofchain(chain, &|name| remote.documents.get(name).cloned(), options))
 }
 
-/// A service's files, fetched before anything is checked.
-struct Fetched {
-    whole: bool,
-    segments: Vec<(u64, Vec<u8>)>,
+/// A service's files: side files fetched at once, segments one after another as they are checked.
+struct Remote {
+    runtime: tokio::runtime::Runtime,
+    client: Client,
     documents: BTreeMap<String, Vec<u8>>,
+    /// First seq and length of each; `None` if the caller may not read them.
+    segments: Option<Vec<(u64, u64)>>,
 }
 
-impl Source for Fetched {
+impl Source for Remote {
     fn segments(&self) -> Result<Vec<(u64, u64)>, Fault> {
-        Ok(self.segments.iter().map(|(first, bytes)| (*first, bytes.len() as u64)).collect())
+        Ok(self.segments.clone().unwrap_or_default())
     }
 
     fn segment(&self, first: u64) -> Result<Vec<u8>, Fault> {
-        let found = self.segments.iter().find(|(f, _)| *f == first);
-        Ok(found.map(|(_, bytes)| bytes.clone()).unwrap_or_default())
+        let path = format!("/api/ledger/segments/{first}");
+        self.runtime
+            .block_on(get(&self.client, &path))
+            .map_err(|e| Fault::new("unreadable", e.to_string()).in_file(path))
     }
 
     fn document(&self, name: &str) -> Result<Option<Vec<u8>>, Fault> {
@@ -146,9 +149,25 @@ impl Source for Fetched {
     }
 }
 
-async fn fetch(url: &str, token: Option<String>) -> Result<Fetched, Failure> {
-    let anonymous = token.is_none();
-    let client = Client::http(url, token)?;
+impl Remote {
+    fn connect(url: &str, token: Option<String>) -> Result<Self, Failure> {
+        let anonymous = token.is_none();
+        let client = Client::http(url, token)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (documents, segments) = runtime.block_on(async {
+            // Side files first: the service only ever makes the log longer than they say.
+            let documents = documents(&client).await?;
+            Ok::<_, Failure>((documents, segments(&client, anonymous).await?))
+        })?;
+        Ok(Self { runtime, client, documents, segments })
+    }
+}
+
+async fn get(client: &Client, path: &str) -> Result<Vec<u8>, Failure> {
+    client.send(Method::GET, path, None).await?.good()
+}
+
+async fn documents(client: &Client) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let mut documents = BTreeMap::new();
     for name in ["ROOT.txt", "PROOFCHAIN.json"] {
         let answer = client.send(Method::GET, &format!("/{name}"), None).await?;
@@ -160,22 +179,23 @@ async fn fetch(url: &str, token: Option<String>) -> Result<Fetched, Failure> {
         documents.get("PROOFCHAIN.json").and_then(|b| proofs::proofchain::ProofChain::parse(b).ok())
     {
         for part in chain.parts {
-            let bytes = client.send(Method::GET, &format!("/{}", part.file), None).await?.good()?;
+            let bytes = get(client, &format!("/{}", part.file)).await?;
             documents.insert(part.file, bytes);
         }
     }
-    let listed = client.send(Method::GET, "/api/ledger/segments", None).await?;
-    if anonymous && matches!(listed.status, 401 | 403) {
-        return Ok(Fetched { whole: false, segments: Vec::new(), documents });
+    Ok(documents)
+}
+
+/// First seq and length of each segment; `None` if a caller without a token may not read them.
+async fn segments(client: &Client, anonymous: bool) -> Result<Option<Vec<(u64, u64)>>, Failure> {
+    let answer = client.send(Method::GET, "/api/ledger/segments", None).await?;
+    if anonymous && matches!(answer.status, 401 | 403) {
+        return Ok(None);
     }
-    let listed = listed.json()?;
-    let items = listed.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut segments = Vec::new();
-    for first in items.iter().filter_map(|item| item.get("first").and_then(Value::as_u64)) {
-        let bytes = client.send(Method::GET, &format!("/api/ledger/segments/{first}"), None).await?.good()?;
-        segments.push((first, bytes));
-    }
-    Ok(Fetched { whole: true, segments, documents })
+    let answer = answer.json()?;
+    let items = answer.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let number = |item: &Value, field| item.get(field).and_then(Value::as_u64);
+    Ok(Some(items.iter().filter_map(|item| Some((number(item, "first")?, number(item, "bytes")?))).collect()))
 }
 
 /// The report for people: the verdict first, then what it rests on, then what is wrong.
