@@ -4,9 +4,12 @@
 //! the same entries give the same state everywhere, a seal can commit to it, and an auditor can fold again
 //! and compare. [`Projections`] holds all folds at one size; [`live::Live`] keeps them at the ledger's head.
 
+pub mod attention;
 pub mod fleet;
+pub mod listening;
 pub mod live;
 
+use attention::Attention;
 use fleet::Fleet;
 use spec::payload::Digest;
 use spec::{Hash, Record, Timestamp};
@@ -34,6 +37,7 @@ pub struct Projections {
     size: u64,
     last_recorded: Timestamp,
     fleet: Fleet,
+    attention: Attention,
 }
 
 /// An entry that does not follow the ones folded so far.
@@ -54,6 +58,9 @@ impl Projections {
             return Err(OutOfOrder { size: self.size, found: position.seq });
         }
         self.fleet.apply(record);
+        self.attention.apply(record);
+        // Nobody announces them yet.
+        drop(self.attention.take_transitions());
         self.size += 1;
         self.last_recorded = position.recorded_at;
         Ok(())
@@ -74,11 +81,16 @@ impl Projections {
         &self.fleet
     }
 
+    /// How the nodes stand.
+    pub fn attention(&self) -> &Attention {
+        &self.attention
+    }
+
     /// What a seal over the entries so far says of each fold.
     pub fn digests(&self) -> BTreeMap<String, Digest> {
         fn of<P: Projection>(fold: &P, size: u64) -> (String, Digest) {
             (P::NAME.to_owned(), Digest { digest: fold.digest(), size, version: P::VERSION })
         }
-        BTreeMap::from([of(&self.fleet, self.size)])
+        BTreeMap::from([of(&self.attention, self.size), of(&self.fleet, self.size)])
     }
 }

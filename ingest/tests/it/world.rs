@@ -199,6 +199,7 @@ async fn ledger_in(dir: PathBuf, wrap: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn 
         service_version: None,
         seal_every: None,
         rebuild_root: false,
+        anchors: Vec::new(),
         digests: None,
         lock: None,
     };

@@ -27,21 +27,60 @@ pub(crate) fn key(n: u8) -> PublicKey {
 /// What happens in a made-up log.
 #[derive(Debug, Clone)]
 pub(crate) enum Fact {
-    Introduce { node: u8, key: u8, org: &'static str },
-    EndKey { key: u8 },
-    Heartbeat { node: u8, org: &'static str, interval: u64, services_ok: Option<bool> },
-    BareHeartbeat { node: u8, org: &'static str },
-    ImportedHeartbeat { node: u8, org: &'static str },
-    Note { node: u8, org: &'static str },
-    RemarkOn { node: u8, org: &'static str },
+    Introduce {
+        node: u8,
+        key: u8,
+        org: &'static str,
+    },
+    EndKey {
+        key: u8,
+    },
+    Heartbeat {
+        node: u8,
+        org: &'static str,
+        interval: u64,
+        services_ok: Option<bool>,
+    },
+    BareHeartbeat {
+        node: u8,
+        org: &'static str,
+    },
+    ImportedHeartbeat {
+        node: u8,
+        org: &'static str,
+    },
+    Note {
+        node: u8,
+        org: &'static str,
+    },
+    RemarkOn {
+        node: u8,
+        org: &'static str,
+    },
     Start,
-    Erased { node: u8, org: &'static str },
+    Stop,
+    Alive,
+    /// A heartbeat with `more` in it, made at another time than it was recorded.
+    Beat {
+        node: u8,
+        org: &'static str,
+        made: u64,
+        more: Value,
+    },
+    Fork {
+        key: u8,
+    },
+    Erased {
+        node: u8,
+        org: &'static str,
+    },
 }
 
 /// The entry at `seq`, recorded `secs` after the beginning.
 pub(crate) fn entry(seq: u64, secs: u64, fact: &Fact) -> Record {
     use Fact::{
-        BareHeartbeat, EndKey, Erased, Heartbeat, ImportedHeartbeat, Introduce, Note, RemarkOn, Start,
+        Alive, BareHeartbeat, Beat, EndKey, Erased, Fork, Heartbeat, ImportedHeartbeat, Introduce, Note,
+        RemarkOn, Start, Stop,
     };
     let service = || Author::Service(name("ingest"));
     let (author, kind, org, subject, value) = match fact {
@@ -77,7 +116,24 @@ pub(crate) fn entry(seq: u64, secs: u64, fact: &Fact) -> Record {
         RemarkOn { node: id, org } => {
             (service(), Kind::Note, *org, Some(node(*id)), json!({"text": "looks slow"}))
         }
-        Start => (service(), Kind::Service, "ledger", None, json!({"action": "start", "version": "1"})),
+        Start | Stop | Alive => {
+            let action = match fact {
+                Start => "start",
+                Stop => "stop",
+                _ => "alive",
+            };
+            (service(), Kind::Service, "ledger", None, json!({"action": action, "version": "1"}))
+        }
+        Beat { node: id, org, made, more } => {
+            let payload = heartbeat(*id, *made, more.clone());
+            (Author::Node(node(*id)), Kind::Heartbeat, *org, None, payload)
+        }
+        Fork { key: k } => {
+            let place = json!({"epoch": "00".repeat(16), "seq": 1});
+            let fork = json!({"header": {}, "key": key(*k), "place": place, "recorded": 1,
+                "sig": Signature([0; 64])});
+            (service(), Kind::ChainFork, "acme", None, fork)
+        }
     };
     let kind = if matches!(fact, Erased { .. }) { Kind::Heartbeat } else { kind };
     let json = String::from_utf8(canonical::to_vec(&value).unwrap()).unwrap();
@@ -95,7 +151,7 @@ pub(crate) fn entry(seq: u64, secs: u64, fact: &Fact) -> Record {
         payload_version: 1,
         severity: None,
         tenant: None,
-        ts: at(secs),
+        ts: at(if let Beat { made, .. } = fact { *made } else { secs }),
         via: None,
     };
     let lane = Lane { n: 0, prev: Hash::ZERO };

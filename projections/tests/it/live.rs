@@ -44,6 +44,7 @@ async fn start(live: Arc<Live>) -> Ledger {
         service_version: None,
         seal_every: None,
         rebuild_root: false,
+        anchors: Vec::new(),
         digests: Some(live),
         lock: None,
     };

@@ -1,0 +1,270 @@
+//! Attention: which nodes need a look, how badly, and why.
+//!
+//! A discrete-event simulation in [listening time](crate::listening): entries are one kind of event, the
+//! moments at which silence or patience run out are the other, and they are taken in the order of time. So
+//! the outcome depends on the entries and the moment asked for alone, never on how often somebody looked.
+//! Only the ledger's own clock counts; what an author says of time does not. A heartbeat that arrives late
+//! from a spool shows that the node lives, and says nothing about how it is now.
+//!
+//! ```text
+//! silence    live → late → stale → offline → lost, by the node's own rhythm (liveness)
+//! reasons    pending → firing → recovering, each with its own patience (reason)
+//! score      the active reasons' weights, each further one halved
+//! band       OK, ATTN from 25, CRIT from 70; left below 15 and 60 for five minutes
+//! ```
+
+mod liveness;
+mod node;
+mod reason;
+
+pub use liveness::{Level, Rhythm};
+pub use node::{Active, Band, Standing};
+pub use reason::{Hold, Phase, Reason, Signal};
+
+use crate::Projection;
+use crate::listening::{Listening, Moment};
+use node::NodeAttention;
+use proofs::SparseMap;
+use proofs::map::path;
+use serde::Serialize;
+use spec::payload::{ChainFork, Heartbeat, KeyIntroduction, KeyStatus, Refusal, Service};
+use spec::{Author, Domain, Hash, Header, Kind, Name, PublicKey, Record, Timestamp, Uuid, canonical};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A change of how a node stands, at the time at which it came about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Transition {
+    /// When, by the ledger's clock.
+    pub at: Timestamp,
+    /// Entries folded when it came about: the same transition has the same seq in every fold.
+    pub seq: u64,
+    /// The organisation.
+    pub org: Name,
+    /// The node.
+    pub node: Uuid,
+    /// What changed.
+    pub change: Change,
+}
+
+/// What changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "what")]
+pub enum Change {
+    /// The node's silence.
+    Silence {
+        /// Before.
+        from: Level,
+        /// After.
+        to: Level,
+    },
+    /// A reason; `None` stands for one that is not at work.
+    Reason {
+        /// Which.
+        reason: Reason,
+        /// What it is about.
+        subject: &'static str,
+        /// Before.
+        from: Option<Phase>,
+        /// After.
+        to: Option<Phase>,
+    },
+    /// The band.
+    Band {
+        /// Before.
+        from: Band,
+        /// After.
+        to: Band,
+        /// The score that led to it.
+        score: u64,
+    },
+}
+
+/// Attention for every node of every organisation.
+#[derive(Debug, Clone, Default)]
+pub struct Attention {
+    listening: Listening,
+    seq: u64,
+    places: BTreeMap<Name, BTreeMap<Uuid, usize>>,
+    nodes: Vec<NodeAttention>,
+    /// When to look at a node again, at the latest; a node that was heard of since has more time.
+    queue: BTreeSet<(Moment, usize)>,
+    keys: BTreeMap<PublicKey, usize>,
+    transitions: Vec<Transition>,
+}
+
+impl Attention {
+    /// How a node stands at `now`, which is not before the last entry. Nothing is remembered of the look.
+    pub fn standing(&self, org: &Name, node: Uuid, now: Timestamp) -> Option<Standing> {
+        let place = self.places.get(org)?.get(&node)?;
+        Some(self.standing_of(self.nodes.get(*place)?, now))
+    }
+
+    /// How every node of an organisation stands at `now`, by id.
+    pub fn standings(&self, org: &Name, now: Timestamp) -> impl Iterator<Item = (Uuid, Standing)> {
+        let nodes = self.places.get(org).into_iter().flatten();
+        nodes.filter_map(move |(id, place)| Some((*id, self.standing_of(self.nodes.get(*place)?, now))))
+    }
+
+    /// Takes the transitions since the last call, in the order in which they came about.
+    pub fn take_transitions(&mut self) -> Vec<Transition> {
+        std::mem::take(&mut self.transitions)
+    }
+
+    fn standing_of(&self, node: &NodeAttention, now: Timestamp) -> Standing {
+        let moment = self.listening.moment(now);
+        let resumed = self.listening.resumed();
+        let clock = |moment| self.listening.clock(moment);
+        if node.due(resumed).is_none_or(|due| due > moment) {
+            return node.standing(clock);
+        }
+        let mut ahead = node.clone();
+        while let Some(due) = ahead.due(resumed).filter(|due| *due <= moment) {
+            ahead.run(due, resumed, &mut |_, _| {});
+        }
+        ahead.standing(clock)
+    }
+
+    /// Runs everything that is due until `moment`, in the order of time.
+    fn run_until(&mut self, moment: Moment) {
+        let resumed = self.listening.resumed();
+        while let Some((due, place)) = self.queue.first().copied().filter(|(due, _)| *due <= moment) {
+            self.queue.remove(&(due, place));
+            self.change(place, due, |node, log| {
+                // Heard of since it was put here, it may have more time.
+                if node.due(resumed).is_some_and(|real| real <= due) {
+                    node.run(due, resumed, log);
+                }
+            });
+        }
+    }
+
+    /// Lets `work` change a node, and sees to its transitions and its next look.
+    fn change(
+        &mut self,
+        place: usize,
+        now: Moment,
+        work: impl FnOnce(&mut NodeAttention, &mut dyn FnMut(Moment, Change)),
+    ) {
+        let Some(node) = self.nodes.get_mut(place) else { return };
+        let (listening, seq, transitions) = (&self.listening, self.seq, &mut self.transitions);
+        let (org, id) = (node.org.clone(), node.id);
+        work(node, &mut |at, change| {
+            let at = listening.clock(at);
+            transitions.push(Transition { at, seq, org: org.clone(), node: id, change });
+        });
+        let queued = node.queued.filter(|queued| *queued > now);
+        let due = node.due(listening.resumed()).map(|due| due.max(now));
+        if due < queued.or(due.map(|due| due.plus(1))) {
+            if let Some(queued) = queued {
+                self.queue.remove(&(queued, place));
+            }
+            self.queue.extend(due.map(|due| (due, place)));
+            node.queued = due;
+        } else {
+            node.queued = queued;
+        }
+    }
+
+    fn place(&mut self, org: &Name, id: Uuid) -> usize {
+        if let Some(place) = self.places.get(org).and_then(|nodes| nodes.get(&id)) {
+            return *place;
+        }
+        let place = self.nodes.len();
+        self.nodes.push(NodeAttention::new(org.clone(), id));
+        self.places.entry(org.clone()).or_default().insert(id, place);
+        place
+    }
+
+    fn heartbeat(&mut self, header: &Header, heartbeat: &Heartbeat, at: Timestamp) {
+        let node = match header.author {
+            Author::Node(id) => id,
+            // What was imported is history, and tells nothing about now.
+            Author::Import(_) => return,
+            _ => match header.node_id {
+                Some(id) => id,
+                None => return,
+            },
+        };
+        let place = self.place(&header.org, node);
+        let now = self.listening.moment(at);
+        let resumed = self.listening.resumed();
+        self.change(place, now, |node, log| node.heartbeat(heartbeat, header.ts, at, now, resumed, log));
+    }
+
+    /// A reason that a heartbeat knows nothing of, from what the ledger recorded of a node's key.
+    fn accuse(&mut self, key: &PublicKey, reason: Reason, at: Timestamp) {
+        let Some(place) = self.keys.get(key).copied() else { return };
+        let now = self.listening.moment(at);
+        self.change(place, now, |node, log| node.signal(reason, "", Signal::Bad, now, log));
+    }
+}
+
+impl Projection for Attention {
+    const NAME: &'static str = "attention";
+    const VERSION: u64 = 1;
+
+    fn apply(&mut self, record: &Record) {
+        let (header, position) = (&record.entry.header, &record.entry.position);
+        let payload = record.payload.as_ref().map(|payload| &*payload.json);
+        let service = (header.kind == Kind::Service)
+            .then(|| read::<Service>(payload))
+            .flatten()
+            .map(|service| service.action);
+        let at = position.recorded_at;
+        // What was due while the ledger listened came about before it heard this entry.
+        let due = self.listening.until(at, service);
+        self.run_until(due);
+        self.listening.hear(at, service);
+        self.seq = position.seq;
+        match header.kind {
+            Kind::Heartbeat => {
+                if let Some(heartbeat) = payload.and_then(|json| Heartbeat::read(json).ok()) {
+                    self.heartbeat(header, &heartbeat, at);
+                }
+            }
+            Kind::Key => {
+                if let Some(KeyIntroduction { author: Author::Node(id), key, .. }) = read(payload) {
+                    let place = self.place(&header.org, id);
+                    self.keys.insert(key, place);
+                }
+            }
+            Kind::ChainFork => {
+                if let Some(fork) = read::<ChainFork>(payload) {
+                    self.accuse(&fork.key, Reason::ChainFork, at);
+                }
+            }
+            Kind::Refusal => {
+                let refused = read::<Refusal>(payload).filter(|refusal| refusal.code == "key-revoked");
+                let key = refused.and_then(|refusal| refusal.header.get("key")?.as_str()?.parse().ok());
+                if let Some(key) = key {
+                    self.accuse(&key, Reason::RevokedKey, at);
+                }
+            }
+            Kind::KeyStatus => {
+                if let Some(place) = read::<KeyStatus>(payload).and_then(|s| self.keys.get(&s.key).copied()) {
+                    let now = self.listening.moment(at);
+                    self.change(place, now, |node, log| node.retire(now, log));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn digest(&self) -> Hash {
+        let clock = |moment| self.listening.clock(moment);
+        let mut map = SparseMap::default();
+        for (org, places) in &self.places {
+            let standing = |place: &usize| self.nodes.get(*place).map(|node| node.standing(clock));
+            let nodes: BTreeMap<&Uuid, Standing> =
+                places.iter().filter_map(|(id, place)| Some((id, standing(place)?))).collect();
+            // Typed parts with integers only always have a canonical form.
+            let value = canonical::to_vec(&nodes).unwrap_or_default();
+            map.insert(&path(Domain::KeyPath, org.as_str().as_bytes()), &value);
+        }
+        map.root()
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(payload: Option<&str>) -> Option<T> {
+    serde_json::from_str(payload?).ok()
+}

@@ -1,0 +1,82 @@
+//! Time as the ledger heard it.
+//!
+//! Silence is only silence while somebody listens. A running service appends at least once a minute, if
+//! only to say that it is alive, so a longer gap between two entries is the ledger's own absence, as is
+//! the time from a recorded stop to the next start. [`Moment`]s count the time in which it listened: they
+//! stand still while it was away, and everything that waits for time to pass waits in them.
+
+use spec::Timestamp;
+use spec::payload::ServiceAction;
+
+/// The longest time between two entries of a ledger that listens, in milliseconds: it says once a minute
+/// that it is alive, and may be late by as much.
+pub const MOST_SILENT_MS: u64 = 120_000;
+
+/// A point in listening time, in milliseconds; comparable within one ledger only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    /// The moment some milliseconds later.
+    #[must_use]
+    pub fn plus(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// Milliseconds since another moment; 0 if that is later.
+    pub fn since(self, other: Self) -> u64 {
+        self.0.saturating_sub(other.0)
+    }
+}
+
+/// How listening time and the ledger's clock relate, after the entries so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Listening {
+    last: Timestamp,
+    stopped: bool,
+    away_ms: u64,
+    resumed: Moment,
+}
+
+impl Listening {
+    /// The last moment at which it still listened before an entry of this time.
+    pub fn until(&self, recorded_at: Timestamp, service: Option<ServiceAction>) -> Moment {
+        self.moment(self.heard_until(recorded_at, service))
+    }
+
+    /// Takes in the next entry's time, and what the service said of itself, if it did.
+    pub fn hear(&mut self, recorded_at: Timestamp, service: Option<ServiceAction>) {
+        let heard_until = self.heard_until(recorded_at, service);
+        if recorded_at > heard_until {
+            self.away_ms += recorded_at.millis() - heard_until.millis();
+            self.resumed = Moment(recorded_at.millis() - self.away_ms);
+        }
+        self.last = recorded_at;
+        self.stopped = service == Some(ServiceAction::Stop);
+    }
+
+    /// The moment of a time that is not before the last entry.
+    pub fn moment(&self, now: Timestamp) -> Moment {
+        Moment(self.listened_until(now).millis().saturating_sub(self.away_ms))
+    }
+
+    /// The ledger's clock at a moment since it last began to listen.
+    pub fn clock(&self, moment: Moment) -> Timestamp {
+        Timestamp::from_millis(moment.0.saturating_add(self.away_ms))
+    }
+
+    /// When it last began to listen.
+    pub fn resumed(&self) -> Moment {
+        self.resumed
+    }
+
+    /// A service that starts was away since the last entry, however short that was.
+    fn heard_until(&self, recorded_at: Timestamp, service: Option<ServiceAction>) -> Timestamp {
+        if service == Some(ServiceAction::Start) { self.last } else { self.listened_until(recorded_at) }
+    }
+
+    fn listened_until(&self, now: Timestamp) -> Timestamp {
+        let most = if self.stopped { 0 } else { MOST_SILENT_MS };
+        now.min(Timestamp::from_millis(self.last.millis().saturating_add(most))).max(self.last)
+    }
+}
