@@ -6,8 +6,10 @@
 
 pub mod attention;
 pub mod fleet;
+pub mod http;
 pub mod listening;
 pub mod live;
+mod stream;
 
 use attention::Attention;
 use fleet::Fleet;

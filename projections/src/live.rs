@@ -6,17 +6,21 @@ use ledger::reader::{Query, ReadError, Reader};
 use ledger::service::Head;
 use spec::payload::Digest;
 use spec::{Kind, Record};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
 /// Entries folded under one lock, so that readers wait a few milliseconds at most.
 const BATCH: usize = 1024;
 
+/// Entries kept in memory for those who follow the ledger; whoever is further behind reads the log.
+pub const MAX_RECENT_ENTRIES: usize = 4096;
+
 /// Projections that follow a ledger.
 #[derive(Debug)]
 pub struct Live {
     folds: RwLock<Folds>,
+    recent: RwLock<VecDeque<Arc<Record>>>,
     size: watch::Sender<u64>,
 }
 
@@ -44,7 +48,7 @@ pub enum FollowError {
 impl Live {
     /// Projections of no entries yet.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { folds: RwLock::default(), size: watch::Sender::new(0) })
+        Arc::new(Self { folds: RwLock::default(), recent: RwLock::default(), size: watch::Sender::new(0) })
     }
 
     /// Looks at the folds as of one moment. Keep it short: new entries wait for it.
@@ -80,14 +84,22 @@ impl Live {
             if page.records.is_empty() {
                 return Err(FollowError::Missing(at));
             }
-            at = self.take(&page.records)?;
+            at = self.take(page.records)?;
         }
         Ok(())
     }
 
-    fn take(&self, records: &[Record]) -> Result<u64, OutOfOrder> {
+    /// The entries from `seq` on, at most `limit`; `None` if the first of them is no longer in memory.
+    pub fn recent(&self, seq: u64, limit: usize) -> Option<Vec<Arc<Record>>> {
+        let recent = self.recent.read().unwrap_or_else(PoisonError::into_inner);
+        let first = recent.front()?.entry.position.seq;
+        let skip = usize::try_from(seq.checked_sub(first)?).ok()?;
+        Some(recent.iter().skip(skip).take(limit).cloned().collect())
+    }
+
+    fn take(&self, records: Vec<Record>) -> Result<u64, OutOfOrder> {
         let mut folds = self.folds.write().unwrap_or_else(PoisonError::into_inner);
-        for record in records {
+        for record in &records {
             if record.entry.header.kind == Kind::Seal {
                 folds.at_seal = folds.now.digests();
             }
@@ -95,6 +107,11 @@ impl Live {
         }
         let size = folds.now.size();
         drop(folds);
+        let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
+        recent.extend(records.into_iter().map(Arc::new));
+        let surplus = recent.len().saturating_sub(MAX_RECENT_ENTRIES);
+        recent.drain(..surplus);
+        drop(recent);
         self.size.send_replace(size);
         Ok(size)
     }

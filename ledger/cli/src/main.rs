@@ -4,6 +4,7 @@ mod cli;
 mod client;
 mod commands;
 mod data;
+mod door;
 mod failure;
 mod output;
 

@@ -3,14 +3,18 @@
 use crate::cli::{Global, Output, Serve};
 use crate::client::block_on;
 use crate::data::{self, DataDir, Manner};
+use crate::door::ServiceDoor;
 use crate::failure::Failure;
 use crate::output::{say_json, tell};
 use ledger::Ledger;
 use ledger::open::Anchor;
+use projections::http::Reads;
+use projections::live::Live;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
@@ -72,7 +76,8 @@ fn anchor(path: &Path) -> Result<Anchor, Failure> {
 pub(crate) struct Running {
     pub(crate) ledger: Ledger,
     pub(crate) address: SocketAddr,
-    stop: tokio::sync::oneshot::Sender<()>,
+    /// Becomes true when the service is to stop.
+    stop: tokio::sync::watch::Sender<bool>,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
     socket: std::path::PathBuf,
 }
@@ -104,12 +109,37 @@ pub(crate) async fn start(
         ..ingest::Config::default()
     };
     let app = ingest::App::new(ledger.clone(), config);
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = tokio::spawn(ingest::serve(app, vec![listener], Some(admin), async {
+    let (stop, mut stopped) = tokio::sync::watch::channel(false);
+    let reads = Reads {
+        live: follow(&ledger, stopped.clone()),
+        ledger: ledger.clone(),
+        door: Arc::new(ServiceDoor(app.clone())),
+        stopping: stopped.clone(),
+    };
+    let router = app.complete(app.routes().merge(projections::http::routes(&reads)));
+    let server = tokio::spawn(ingest::serve_router(app, router, vec![listener], Some(admin), async move {
         // A sender that is gone means stop as well.
-        let _ = stopped.await;
+        let _ = stopped.wait_for(|stopped| *stopped).await;
     }));
     Ok(Running { ledger, address, stop, server, socket })
+}
+
+/// Folds that follow the ledger until the service stops.
+fn follow(ledger: &Ledger, mut stopped: tokio::sync::watch::Receiver<bool>) -> Arc<Live> {
+    let live = Live::new();
+    let (following, reader, head) = (Arc::clone(&live), ledger.reader().clone(), ledger.head());
+    tokio::task::spawn_blocking(move || {
+        // The reader's futures block.
+        tokio::runtime::Handle::current().block_on(async {
+            tokio::select! {
+                followed = following.follow(reader, head) => if let Err(error) = followed {
+                    tracing::error!(%error, "the folds no longer follow the log; restart the service");
+                },
+                _ = stopped.wait_for(|stopped| *stopped) => {}
+            }
+        });
+    });
+    live
 }
 
 impl Running {
@@ -145,7 +175,7 @@ impl Running {
     /// Drains, seals and closes; says why if the ledger had stopped by itself.
     pub(crate) async fn finish(self) -> Option<String> {
         // The server may have ended already.
-        let _ = self.stop.send(());
+        let _ = self.stop.send(true);
         match self.server.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "server"),

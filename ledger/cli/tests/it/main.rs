@@ -12,6 +12,7 @@ mod connections;
 mod dependencies;
 mod flips;
 mod kill;
+mod reading;
 mod support;
 mod tidy;
 mod workspace;

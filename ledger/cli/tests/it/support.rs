@@ -167,6 +167,18 @@ impl Node {
     }
 }
 
+impl Node {
+    /// A heartbeat with all well.
+    pub(crate) fn heartbeat(&mut self) -> Event {
+        let payload = serde_json::json!({
+            "node_id": self.id, "hostname": "vault-test", "os_profile": "DebianVault", "cloudflare_ok": true,
+            "services_ok": true, "vaultmesh_root": "/var/lib/vaultmesh", "timestamp": now().to_string(),
+        });
+        let draft = Draft::new(Kind::Heartbeat, &payload, now(), &mut SystemEntropy).unwrap();
+        self.author.next_event(draft)
+    }
+}
+
 /// A record from its JSON value.
 pub(crate) fn ledger_record(value: &Value) -> spec::Record {
     let line = spec::canonical::to_vec(value).unwrap();

@@ -1,0 +1,171 @@
+//! The read side of a real service: the fleet, and the live stream across a kill.
+
+use crate::support::{Node, Service, http, json, verify};
+use serde_json::Value;
+use std::time::Duration;
+
+/// A client's view of the stream.
+struct Stream {
+    response: reqwest::Response,
+    text: String,
+}
+
+/// One event of it.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    id: Option<u64>,
+    name: String,
+    data: String,
+}
+
+impl Stream {
+    async fn open(client: &reqwest::Client, url: &str, token: &str, last: Option<u64>) -> Self {
+        let mut request = client.get(url).bearer_auth(token);
+        if let Some(last) = last {
+            request = request.header("last-event-id", last.to_string());
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self { response, text: String::new() }
+    }
+
+    /// The next event; `None` at the end.
+    async fn next(&mut self) -> Option<Told> {
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let field = |name: &str| {
+                    block
+                        .lines()
+                        .find_map(|line| line.strip_prefix(name))
+                        .unwrap_or_default()
+                        .trim()
+                        .to_owned()
+                };
+                let told =
+                    Told { id: field("id:").parse().ok(), name: field("event:"), data: field("data:") };
+                let rest = rest.to_owned();
+                self.text = rest;
+                if !told.data.is_empty() {
+                    return Some(told);
+                }
+                continue;
+            }
+            let chunk = tokio::time::timeout(Duration::from_secs(20), self.response.chunk()).await.unwrap();
+            self.text.push_str(std::str::from_utf8(&chunk.ok()??).unwrap());
+        }
+    }
+}
+
+async fn get(client: &reqwest::Client, url: &str, token: &str) -> (u16, Value) {
+    let answer = client.get(url).bearer_auth(token).send().await.unwrap();
+    (answer.status().as_u16(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
+}
+
+fn token(service: &Service, org: &str, role: &str) -> String {
+    let data = service.data.to_str().unwrap();
+    let made =
+        json(&["tokens", "create", "--data", data, "--org", org, "--role", role, "--label", "test"], 0);
+    made["token"].as_str().unwrap().to_owned()
+}
+
+async fn send(client: &reqwest::Client, service: &Service, event: &spec::Event) {
+    let request = client.post(format!("{}/api/events", service.url)).body(event.to_canonical());
+    let answer = request.header("content-type", "application/json").send().await.unwrap();
+    assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
+}
+
+#[tokio::test]
+async fn the_fleet_and_the_stream() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = Service::start(&dir.path().join("ledger"));
+    let client = http();
+    let (viewer, foreign) = (token(&service, "acme", "viewer"), token(&service, "umbrella", "viewer"));
+    let mut node = Node::enrol(&client, &service, &service.enrolment_token(1)).await;
+    send(&client, &service, &node.heartbeat()).await;
+
+    let url = |path: &str| format!("{}{path}", service.url);
+    let (status, fleet) = get(&client, &url("/api/nodes"), &viewer).await;
+    assert_eq!(status, 200, "{fleet}");
+    let row = &fleet["items"][0];
+    assert_eq!(row["node_id"], node.id.to_string());
+    assert_eq!((&row["band"], &row["silence"], &row["score"]), (&"OK".into(), &"live".into(), &0.into()));
+    assert_eq!(row["heartbeat"]["hostname"], "vault-test");
+    assert!(fleet["checkpoint"].as_str().unwrap().starts_with("vaultmesh.local/"), "{fleet}");
+    let (status, one) = get(&client, &url(&format!("/api/nodes/{}", node.id)), &viewer).await;
+    assert_eq!((status, &one["node"]["node_id"]), (200, &row["node_id"]));
+    for (query, count) in
+        [("?q=VAULT-T", 1), ("?q=nothing", 0), ("?band=OK", 1), ("?band=CRIT", 0), ("?org=acme&limit=1", 1)]
+    {
+        let (status, found) = get(&client, &url(&format!("/api/nodes{query}")), &viewer).await;
+        assert_eq!((status, found["items"].as_array().unwrap().len()), (200, count), "{query}: {found}");
+    }
+
+    // Nobody sees another organisation's.
+    assert_eq!(get(&client, &url("/api/nodes"), &foreign).await.1["items"], Value::Array(Vec::new()));
+    for (path, status, code) in [
+        (format!("/api/nodes/{}", node.id), 404, "not-found"),
+        ("/api/nodes?org=acme".to_owned(), 403, "forbidden"),
+        ("/api/orgs/acme/events/stream".to_owned(), 403, "forbidden"),
+        ("/api/nodes?colour=red".to_owned(), 400, "bad-query"),
+        ("/api/nodes?band=RED".to_owned(), 400, "bad-query"),
+        ("/api/nodes?limit=0".to_owned(), 400, "bad-query"),
+        ("/api/nodes?cursor=7".to_owned(), 400, "bad-query"),
+        ("/events?kind=gossip".to_owned(), 400, "bad-query"),
+        ("/events?last_event_id=last".to_owned(), 400, "bad-query"),
+        ("/events?kind=note&kind=note".to_owned(), 400, "bad-query"),
+    ] {
+        let (found, problem) = get(&client, &url(&path), &foreign).await;
+        assert_eq!((found, &problem["code"]), (status, &code.into()), "{path}: {problem}");
+    }
+    for path in ["/api/nodes", "/events"] {
+        assert_eq!(client.get(url(path)).send().await.unwrap().status(), 401, "{path}");
+    }
+
+    // From the beginning, then live, each entry once and in order.
+    let mut stream =
+        Stream::open(&client, &url("/events?kind=heartbeat,note&last_event_id=0"), &viewer, None).await;
+    let first = stream.next().await.unwrap();
+    assert_eq!(first.name, "heartbeat");
+    let data: Value = serde_json::from_str(&first.data).unwrap();
+    assert_eq!((data["seq"].as_u64(), &data["event"]["kind"]), (first.id, &"heartbeat".into()));
+    assert_eq!(data["payload"]["hostname"], "vault-test");
+    let mut others = Stream::open(&client, &url("/events?last_event_id=0"), &foreign, None).await;
+    let mut seen = Vec::new();
+    for n in 0..20 {
+        send(&client, &service, &node.note(&format!("note {n}"))).await;
+        seen.push(stream.next().await.unwrap().id.unwrap());
+    }
+    assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
+
+    // A kill ends the stream; the id seen last goes on from there.
+    let data = service.data.clone();
+    service.kill();
+    while stream.next().await.is_some() {}
+    // The other organisation's has but the entry that made its token.
+    assert_eq!(others.next().await.unwrap().name, "token");
+    assert_eq!(others.next().await, None);
+    let service = Service::start(&data);
+    for n in 20..25 {
+        send(&client, &service, &node.note(&format!("note {n}"))).await;
+    }
+    let url = |path: &str| format!("{}{path}", service.url);
+    let last = seen.last().copied();
+    let mut stream =
+        Stream::open(&client, &url("/api/orgs/acme/events/stream?kind=note"), &viewer, last).await;
+    for n in 20..25 {
+        let told = stream.next().await.unwrap();
+        assert!(told.id > last && told.data.contains(&format!("\"note {n}\"")), "{told:?}");
+    }
+    // An id the ledger never gave.
+    let mut beyond = Stream::open(&client, &url("/events"), &viewer, Some(1_000_000)).await;
+    assert_eq!(beyond.next().await.unwrap().name, "error");
+    assert_eq!(beyond.next().await, None);
+
+    // A stop ends the stream and does not wait for it.
+    let started = std::time::Instant::now();
+    assert_eq!(service.terminate(), Some(0));
+    while stream.next().await.is_some() {}
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    verify(&data, &[]);
+}
