@@ -6,7 +6,7 @@
 use crate::attention::{Band, Standing};
 use crate::fleet::Node;
 use crate::live::Live;
-use crate::stream;
+use crate::{page, stream};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -87,6 +87,9 @@ pub fn routes(reads: &Reads) -> Router {
     let router = router.route("/api/nodes/{id}", route(reads, |reads, call| Box::pin(show(reads, call))));
     let router =
         router.route("/events", route(reads, |reads, call| Box::pin(ready(stream::all(reads, &call)))));
+    let router = router.route("/", get(page::of(reads)));
+    let router = router.route("/fleet", route(reads, |reads, call| Box::pin(page::table(reads, call))));
+    let router = page::assets(router);
     router.route(
         "/api/orgs/{org}/events/stream",
         route(reads, |reads, call| Box::pin(ready(stream::of_org(reads, &call)))),
@@ -270,7 +273,7 @@ fn read_cursor(text: &str) -> Result<(Name, Uuid), Refusal> {
 
 impl Reads {
     /// Looks at the folds when they have reached the head of the log, with its checkpoint.
-    async fn at_head<T>(
+    pub(crate) async fn at_head<T>(
         &self,
         look: impl Fn(&crate::Projections, Timestamp, &str) -> T,
     ) -> Result<T, Refusal> {

@@ -9,6 +9,7 @@ pub mod fleet;
 pub mod http;
 pub mod listening;
 pub mod live;
+pub mod page;
 mod stream;
 
 use attention::Attention;

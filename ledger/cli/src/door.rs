@@ -1,5 +1,6 @@
 //! The service's say in who reads: principals and refusals of the write side, for the routes of the read side.
 
+use crate::session;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
@@ -16,7 +17,8 @@ impl Door for ServiceDoor {
     fn viewer(&self, request: &Request) -> Result<Viewer, Box<Response<Body>>> {
         let peer = request.extensions().get::<Peer>().copied();
         let refuse = |problem: Problem| Box::new(problem.into_response());
-        let principal = self.0.principal(peer, request.headers()).map_err(refuse)?;
+        let headers = session::with_session(request.headers());
+        let principal = self.0.principal(peer, &headers).map_err(refuse)?;
         principal.require(Action::Read).map_err(refuse)?;
         let node = match principal.kind {
             PrincipalKind::Node { node, .. } => Some(node),

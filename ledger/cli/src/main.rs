@@ -7,6 +7,7 @@ mod data;
 mod door;
 mod failure;
 mod output;
+mod session;
 
 use clap::Parser as _;
 use cli::{Cli, Command};

@@ -6,6 +6,7 @@ use crate::data::{self, DataDir, Manner};
 use crate::door::ServiceDoor;
 use crate::failure::Failure;
 use crate::output::{say_json, tell};
+use crate::session;
 use ledger::Ledger;
 use ledger::open::Anchor;
 use projections::http::Reads;
@@ -52,10 +53,11 @@ async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
         say_json(&facts)?;
     } else {
         tell(&format!(
-            "listening on http://{}\nledger       {}\ndata         {}\nverify       ledger verify {}",
+            "listening on http://{}\nledger       {}\ndata         {}\nsign in      with the token in {}\nverify       ledger verify {}",
             running.address,
             running.ledger.id(),
             dir.path().display(),
+            dir.owner_token_file().display(),
             dir.path().display(),
         ));
     }
@@ -116,7 +118,8 @@ pub(crate) async fn start(
         door: Arc::new(ServiceDoor(app.clone())),
         stopping: stopped.clone(),
     };
-    let router = app.complete(app.routes().merge(projections::http::routes(&reads)));
+    let reading = projections::http::routes(&reads).merge(session::routes(&app));
+    let router = app.complete(app.routes().merge(reading));
     let server = tokio::spawn(ingest::serve_router(app, router, vec![listener], Some(admin), async move {
         // A sender that is gone means stop as well.
         let _ = stopped.wait_for(|stopped| *stopped).await;

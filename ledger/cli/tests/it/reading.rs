@@ -82,7 +82,7 @@ async fn the_fleet_and_the_stream() {
     let client = http();
     let (viewer, foreign) = (token(&service, "acme", "viewer"), token(&service, "umbrella", "viewer"));
     let mut node = Node::enrol(&client, &service, &service.enrolment_token(1)).await;
-    send(&client, &service, &node.heartbeat()).await;
+    send(&client, &service, &node.heartbeat("vault-test")).await;
 
     let url = |path: &str| format!("{}{path}", service.url);
     let (status, fleet) = get(&client, &url("/api/nodes"), &viewer).await;
@@ -167,5 +167,64 @@ async fn the_fleet_and_the_stream() {
     assert_eq!(service.terminate(), Some(0));
     while stream.next().await.is_some() {}
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    verify(&data, &[]);
+}
+
+#[tokio::test]
+async fn the_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = Service::start(&dir.path().join("ledger"));
+    let client = http();
+    let mut node = Node::enrol(&client, &service, &service.enrolment_token(1)).await;
+    let home = format!("{}/", service.url);
+    let text = async |cookie: &str, path: &str| {
+        let answer = client.get(format!("{home}{path}")).header("cookie", cookie).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let policy = answer.headers().get("content-security-policy").cloned();
+        (status, policy, answer.text().await.unwrap())
+    };
+    let (status, policy, form) = text("", "").await;
+    assert!(status == 401 && form.contains("name=\"token\""), "{form}");
+    assert!(policy.unwrap().to_str().unwrap().contains("script-src 'self'"));
+
+    // Whoever follows a redirect does not see the cookie.
+    let plain = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).tls_certs_only([]);
+    let plain = plain.build().unwrap();
+    let session = async |token: &str| {
+        let form: String =
+            form_urlencoded::Serializer::new(String::new()).append_pair("token", token).finish();
+        let request = plain.post(format!("{home}session")).body(form);
+        request.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap()
+    };
+    let refused = session("vmt1.nonsense").await;
+    assert_eq!((refused.status().as_u16(), refused.headers().get("set-cookie")), (401, None));
+    assert_eq!(session(&"x".repeat(5000)).await.status(), 413);
+    let signed_in = session(&token(&service, "acme", "viewer")).await;
+    assert_eq!(signed_in.status(), 303);
+    let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(cookie.contains("; HttpOnly; SameSite=Strict"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+
+    let (status, _, empty) = text(&cookie, "").await;
+    assert!(status == 200 && empty.contains("never"), "introduced, not heard of: {empty}");
+    send(&client, &service, &node.heartbeat("<script>alert(1)</script>")).await;
+    let (_, _, table) = text(&cookie, "fleet").await;
+    assert!(
+        table.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !table.contains("<script>"),
+        "{table}"
+    );
+    assert!(table.contains(&format!("data-node=\"{}\"", node.id)) && table.contains(">OK<"), "{table}");
+    assert_eq!(text(&cookie, "assets/page.js").await.0, 200);
+    assert_eq!(text(&cookie, "api/nodes").await.0, 200, "the cookie reads");
+    assert_eq!(text(&cookie, "api/tokens").await.0, 401, "and does nothing else");
+
+    // Another organisation's, and nobody's.
+    let other = session(&token(&service, "umbrella", "viewer")).await;
+    let other = other.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(!text(other.split(';').next().unwrap(), "fleet").await.2.contains("data-node"));
+    assert_eq!(text("vm_session=vmt1.made-up", "fleet").await.0, 401);
+    assert!(session("").await.headers()["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    let data = service.data.clone();
+    assert_eq!(service.terminate(), Some(0));
     verify(&data, &[]);
 }

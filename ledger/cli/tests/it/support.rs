@@ -169,9 +169,9 @@ impl Node {
 
 impl Node {
     /// A heartbeat with all well.
-    pub(crate) fn heartbeat(&mut self) -> Event {
+    pub(crate) fn heartbeat(&mut self, hostname: &str) -> Event {
         let payload = serde_json::json!({
-            "node_id": self.id, "hostname": "vault-test", "os_profile": "DebianVault", "cloudflare_ok": true,
+            "node_id": self.id, "hostname": hostname, "os_profile": "DebianVault", "cloudflare_ok": true,
             "services_ok": true, "vaultmesh_root": "/var/lib/vaultmesh", "timestamp": now().to_string(),
         });
         let draft = Draft::new(Kind::Heartbeat, &payload, now(), &mut SystemEntropy).unwrap();
