@@ -70,6 +70,7 @@ impl Screen {
              \x20 data       {data}\n\
              \x20 ledger id  {}\n\
              \x20 token      {token}\n\n\
+             \x20 page       {url}/ in a browser, signed in with the token\n\
              \x20 look       curl -s -H 'authorization: Bearer {token}' '{url}/api/events?limit=3'\n\
              \x20 verify     cargo ledger verify {data} --trust {}\n\n",
             ledger.id(),
