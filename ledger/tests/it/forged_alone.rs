@@ -1,6 +1,6 @@
 //! What travels without the log, forged: bundles, the proof chain, an equivocation file, a checkpoint.
 
-use crate::forger::{CHAIN, Forger, ROOT, stranger};
+use crate::forger::{CHAIN, Forger, ROOT, failures, stranger};
 use crate::support::{key, random, signed, token};
 use ledger::state::{key_path, key_value};
 use ledger::verify::{
@@ -18,8 +18,7 @@ use spec::{Author, Event, Hash, Header, KeyUse, Kind, Uuid};
 /// The one failure: its code, its seq, and a word of what it says.
 #[track_caller]
 fn check(report: &Report, code: &str, seq: Option<u64>, detail: &str, what: &str) {
-    let found: Vec<_> = report.failures.iter().map(|fault| (fault.code, fault.seq)).collect();
-    assert_eq!(found, [(code, seq)], "{what}: {:?}", report.failures);
+    assert_eq!(failures(report), [(code, seq)], "{what}: {:?}", report.failures);
     assert!(report.failures[0].detail.contains(detail), "{what}: {}", report.failures[0]);
     assert_eq!((report.verdict, report.failure_count), (Verdict::Failed, 1), "{what}");
 }

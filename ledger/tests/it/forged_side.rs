@@ -16,6 +16,7 @@ use spec::{Domain, Hash, Kind};
 /// The failures must be these: code, seq, file.
 #[track_caller]
 fn check(report: &Report, expected: &[(&str, Option<u64>, Option<&str>)], what: &str) {
+    failures(report);
     let found: Vec<_> =
         report.failures.iter().map(|fault| (fault.code, fault.seq, fault.file.as_deref())).collect();
     assert_eq!(found, expected, "{what}: {:?}", report.failures);

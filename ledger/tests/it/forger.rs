@@ -9,7 +9,7 @@ use ledger::replay::replay_group;
 use ledger::segment::{Next, next_group};
 use ledger::state::{State, key_path, key_value};
 use ledger::storage::{segment_first, segment_name};
-use ledger::verify::{Options, Report, Source, Verdict, verify_log};
+use ledger::verify::{CheckStatus, Options, Report, Source, Verdict, verify_log};
 use proofs::bundle::{Bundle, Included, KeyProof};
 use proofs::proofchain::{ProofChain, Row};
 use proofs::tile::{Tiles, consistency_proof, inclusion_proof};
@@ -436,10 +436,23 @@ impl Forger {
     }
 }
 
-/// The failures of a report: code and seq.
+/// The failures of a report: code and seq. Each is counted against the check that the specification puts it under.
+#[track_caller]
 pub(crate) fn failures(report: &Report) -> Vec<(&'static str, Option<u64>)> {
     assert_eq!(report.verdict == Verdict::Failed, report.failure_count > 0, "{report:#?}");
+    let failed = report.checks.iter().filter(|check| check.status == CheckStatus::Failed);
+    let failed: BTreeSet<&str> = failed.map(|check| check.code.as_str()).collect();
+    let named: BTreeSet<&str> = report.failures.iter().map(|fault| check_of(fault.code)).collect();
+    assert_eq!(failed, named, "{:?}", report.failures);
     report.failures.iter().map(|fault| (fault.code, fault.seq)).collect()
+}
+
+/// The check of a code, as `spec/verify-codes.md` lists it.
+fn check_of(code: &str) -> &'static str {
+    let rows = include_str!("../../../spec/verify-codes.md").lines();
+    let mut rows = rows.filter_map(|row| row.strip_prefix("| `")?.split_once("` | "));
+    let (_, rest) = rows.find(|(listed, _)| *listed == code).unwrap();
+    rest.split(" | ").next().unwrap()
 }
 
 /// A key that no ledger knows.

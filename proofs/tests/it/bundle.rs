@@ -65,6 +65,7 @@ fn a_bundle_has_one_form() {
 
 #[test]
 fn a_bundle_has_a_size_limit() {
+    assert_eq!(MAX_BUNDLE_BYTES, 16_777_216, "what the refusal says");
     let mut large = bundle();
     let base = Bundle { payload: Some(json!("")), ..large.clone() }.to_canonical().len();
     large.payload = Some(json!("x".repeat(MAX_BUNDLE_BYTES - base)));

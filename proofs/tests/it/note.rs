@@ -267,6 +267,7 @@ fn notes_have_limits_and_a_shape() {
     let parse = |text: &str| Note::parse(text.as_bytes());
     assert_eq!(parse(&note("a\n", MAX_SIGNATURES)).unwrap().signatures.len(), MAX_SIGNATURES);
     assert_eq!(parse(&note("a\n", MAX_SIGNATURES + 1)), Err(NoteError::TooMany));
+    assert_eq!(MAX_NOTE_BYTES, 65_536, "what the refusal says");
     let room = MAX_NOTE_BYTES - note("\n", 1).len();
     assert!(parse(&note(&format!("{}\n", "x".repeat(room)), 1)).is_ok());
     assert_eq!(parse(&note(&format!("{}\n", "x".repeat(room + 1)), 1)), Err(NoteError::Text));
