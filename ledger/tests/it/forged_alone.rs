@@ -137,7 +137,7 @@ fn key_status(forger: &Forger, status: &str, suspect_from: Option<u64>) -> Value
 #[test]
 fn the_entry_of_a_bundle_was_its_keys_to_sign() {
     type Lie = (&'static str, &'static str, &'static str, fn(&mut Forger) -> u64);
-    let lies: [Lie; 8] = [
+    let lies: [Lie; 9] = [
         ("a bad signature", "signature", "", |f| {
             let (event, other) = (f.note(), f.note());
             let seq = f.record(&event, |record| record.entry.sig = other.sig);
@@ -170,10 +170,15 @@ fn the_entry_of_a_bundle_was_its_keys_to_sign() {
             event.header.key = key(55).public();
             let event = signed(event.header, &json!({"text": "plain"}), &key(55));
             let seq = f.append(&event);
-            introduce(f, &f.service_key.clone());
+            introduce(f, &key(55), &f.service_key.clone());
             seq
         }),
-        ("a key that introduces itself", "bundle", "not valid", |f| introduce(f, &key(55))),
+        ("a key that introduces itself", "bundle", "not valid", |f| introduce(f, &key(55), &key(55))),
+        ("the key of genesis, introduced again behind it", "bundle", "not valid", |f| {
+            let service = f.service_key.clone();
+            introduce(f, &service, &service);
+            0
+        }),
         ("the service key after its last word", "bundle", "not valid", |f| {
             let change = f.change_of_keys(KeyUse::Service, &stranger());
             f.append(&change);
@@ -195,19 +200,20 @@ fn the_entry_of_a_bundle_was_its_keys_to_sign() {
     let revocation = forger.append(&event);
     let change = forger.change_of_keys(KeyUse::Service, &stranger());
     let change = forger.append(&change);
-    for seq in [seq, revocation, change] {
+    let header = Header { key: stranger().public(), ..forger.plain().header };
+    let by_new = forger.append(&signed(header, &json!({"text": "plain"}), &stranger()));
+    for seq in [seq, revocation, change, by_new] {
         passes(&verify(&forger.bundle(seq)));
     }
 }
 
-/// Introduces key 55 for a node, whoever signs that.
-fn introduce(forger: &mut Forger, signer: &proofs::SigningKey) -> u64 {
+/// Introduces a key for a node, whoever signs that.
+fn introduce(forger: &mut Forger, new: &proofs::SigningKey, signer: &proofs::SigningKey) -> u64 {
     let secret: [u8; 32] = random();
     let made = token(&forger.ledger, "acme", &secret, 1);
     forger.append(&made);
     let author = Author::Node(Uuid::v4([5; 16]));
     let hash = spec::payload::token_hash(&secret);
-    let new = key(55);
     let statement = node_possession_bytes(&author, &new.public(), &forger.ledger.id(), &hash);
     let payload = json!({
         "author": author, "key": new.public(), "pop": new.sign(&statement), "token": hash, "use": "node",

@@ -5,7 +5,9 @@ use crate::forger::{CHAIN, Forger, ROOT, failures, stranger};
 use crate::support::key;
 use ledger::durable::{RealDisk, replace};
 use ledger::storage::cut_name;
-use ledger::verify::{CheckStatus, DiskSource, Options, Report, Trust, TrustStatus, Verdict, verify_log};
+use ledger::verify::{
+    CheckStatus, DiskSource, Options, Report, Trust, TrustStatus, Verdict, verify_log, verify_proofchain,
+};
 use proofs::checkpoint::{cosign, witness_key};
 use proofs::note::Note;
 use proofs::proofchain::{Part, part_file, part_hash};
@@ -103,6 +105,35 @@ fn a_checkpoint_is_signed_by_the_key_of_its_size() {
         forger.files.0.insert(ROOT.to_owned(), note.into_bytes());
         let expected = [("checkpoint", None, Some(ROOT))];
         check(&forger.verify(), if good { &[] } else { &expected }, &format!("size {}", checkpoint.size));
+    }
+}
+
+#[test]
+fn a_row_is_signed_by_the_key_of_its_size() {
+    let new = key(77);
+    let mut forger = Forger::new();
+    let before = row_seq(&forger, 2) + 1;
+    let change = forger.change_of_keys(spec::KeyUse::Checkpoint, &new);
+    forger.append(&change);
+    // The seal right behind the change: a size further back and the old key would still do.
+    let seq = forger.seal(|_| ());
+    let by_old = forger.row(3, seq, before);
+    forger.checkpoint_key = new;
+    let by_new = forger.row(3, seq, before);
+    let authority = forger.bundle(0).authority;
+    for (row, good) in [(by_new, true), (by_old, false)] {
+        let mut forger = forger.clone();
+        let authority = authority.clone();
+        forger.lie_in_chain(|chain| {
+            chain.seals.push(row);
+            chain.authority = authority;
+        });
+        let chain = forger.files.0[CHAIN].clone();
+        let old = Options { old: Some(chain.clone()), ..Options::default() };
+        let alone = verify_proofchain(&chain, &|_| None, &old);
+        assert_eq!(alone.verdict == Verdict::Verified, good, "{:?}", alone.failures);
+        let expected = [("proofchain", Some(seq), Some(CHAIN))];
+        check(&forger.verify(), if good { &[] } else { &expected }, "a row behind a change of keys");
     }
 }
 
