@@ -185,6 +185,15 @@ impl SideFiles {
         for fault in std::mem::take(&mut self.faults) {
             report.fail(fault);
         }
+        // First the pinned id: witnesses add to it, and to nothing else.
+        if let Some(pinned) = options.trust.ledger {
+            if pinned == audit.state.ledger {
+                report.trust = TrustStatus::Pinned;
+            } else {
+                let detail = format!("this is ledger {}, the pinned one is {pinned}", audit.state.ledger);
+                report.fail(Fault::new("ledger-id", detail));
+            }
+        }
         match &self.root {
             None => report.fail(Fault::new("root-txt", "missing").in_file(ROOT_FILE)),
             Some(bytes) => {
@@ -207,14 +216,6 @@ impl SideFiles {
         self.check_chain(audit, &keys, report);
         check_cuts(audit, source, report);
         check_ids(audit, source, report);
-        if let Some(pinned) = options.trust.ledger {
-            if pinned == audit.state.ledger {
-                report.trust = TrustStatus::Pinned;
-            } else {
-                let detail = format!("this is ledger {}, the pinned one is {pinned}", audit.state.ledger);
-                report.fail(Fault::new("ledger-id", detail));
-            }
-        }
     }
 
     fn check_chain(&self, audit: &Audit, keys: &BTreeMap<u64, PublicKey>, report: &mut Report) {

@@ -382,6 +382,7 @@ fn the_pinned_ledger_and_its_witnesses() {
     for quorum in [1, 2] {
         let report = ask(Some(ledger), quorum);
         check(&report, &[], "witnessed");
+        assert_eq!(report.trust, TrustStatus::Witnessed);
         assert_eq!(count(&report, "witnesses"), (CheckStatus::Passed, 2));
     }
     check(&ask(Some(ledger), 3), &[("witness", None, None)], "too few");
