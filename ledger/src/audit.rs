@@ -9,12 +9,12 @@ use crate::fault::Fault;
 use crate::ids::OpenIds;
 use crate::replay::{Replayed, replay_group};
 use crate::segment::{Group, Next, later_commit, next_group};
-use crate::state::State;
+use crate::state::{State, quoted};
 use proofs::Checkpoint;
 use proofs::signature::{self, Item};
 use serde::Serialize;
 use spec::event::SIGNING_CONTEXT;
-use spec::payload::{Recovery, Seal};
+use spec::payload::{ChainFork, Recovery, Refusal, Seal};
 use spec::{Hash, Kind, PublicKey, Signature};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -319,6 +319,7 @@ impl<'a> Auditor<'a> {
                 found.checkpoints.push(state.checkpoint_now());
             }
             check_admission(state, item)?;
+            check_quote(state, item)?;
             found.seal(state, item)
         })?;
         self.audit.counts.commits += 1;
@@ -480,6 +481,37 @@ fn check_admission(state: &State, item: &Replayed) -> Result<(), Fault> {
             format!("it should have been refused: {}: {}", refused.code, refused.detail),
         )),
     }
+}
+
+/// What the ledger says that an author signed bears the author's signature; the place of a fork is the one the
+/// author signed for, and can have been taken before.
+fn check_quote(state: &State, item: &Replayed) -> Result<(), Fault> {
+    let json = item.record.payload.as_ref().map_or("", |p| &p.json);
+    let shape = |e: serde_json::Error| Fault::new("payload-schema", e.to_string());
+    let (header, sig, fork) = match item.record.entry.header.kind {
+        Kind::ChainFork => {
+            let fork: ChainFork = serde_json::from_str(json).map_err(shape)?;
+            (fork.header, fork.sig, Some((fork.key, fork.place)))
+        }
+        Kind::Refusal => {
+            let refusal: Refusal = serde_json::from_str(json).map_err(shape)?;
+            (refusal.header, refusal.sig, None)
+        }
+        _ => return Ok(()),
+    };
+    let fault = |detail| Fault::new("signature", detail);
+    let signed = quoted(&header, &sig).filter(|(header, _)| {
+        header.ledger == state.ledger && signature::verify(&header.key, &header.signing_bytes(), &sig)
+    });
+    let Some((header, _)) = signed else {
+        return Err(fault("it quotes an event that its author did not sign"));
+    };
+    let Some((key, place)) = fork else { return Ok(()) };
+    let taken = header.chain.as_ref().is_some_and(|link| {
+        let known = state.keys.get(&key).is_some_and(|record| record.may_hold(link));
+        header.key == key && link.epoch == place.epoch && link.seq == place.seq && known
+    });
+    if taken { Ok(()) } else { Err(fault("the event it quotes is not for a place that was taken")) }
 }
 
 /// Number of the line that holds a byte, from 1.

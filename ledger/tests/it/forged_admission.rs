@@ -319,3 +319,55 @@ fn what_admission_lets_in_the_auditor_does_too() {
     forger.append(&signed(header, &json!({"text": "plain"}), &stranger()));
     forger.passes();
 }
+
+/// What the ledger says of an author is the author's own word, or it is the ledger's lie.
+#[test]
+fn what_is_said_of_an_author_bears_the_authors_signature() {
+    let header_of = |event: &Event| {
+        let mut bytes = Vec::new();
+        event.header.write(None, &mut bytes);
+        serde_json::from_slice::<Value>(&bytes).unwrap()
+    };
+    let refusal = |forger: &Forger, event: &Event| {
+        let payload = json!({"code": "bad-payload", "header": header_of(event), "sig": event.sig});
+        forger.own(Kind::Refusal, payload)
+    };
+    let fork = |forger: &Forger, event: &Event, by: i64| {
+        let link = event.header.chain.unwrap();
+        let place = json!({"epoch": link.epoch, "seq": link.seq.strict_add_signed(by)});
+        let payload = json!({
+            "header": header_of(event), "key": forger.node.key.public(), "place": place, "recorded": 4,
+            "sig": event.sig,
+        });
+        forger.own(Kind::ChainFork, payload)
+    };
+    let mut forger = Forger::new();
+    let taken = forger.note();
+    forger.append(&taken);
+    let next = note_with(&forger, |_| ());
+    let again = note_with(&forger, |header| header.chain = taken.header.chain);
+    let unsigned = |event: &Event| signed(event.header.clone(), &json!({"text": "forged"}), &stranger());
+    let strangers = |event: &Event| {
+        let header = Header { key: stranger().public(), ..event.header.clone() };
+        signed(header, &json!({"text": "forged"}), &stranger())
+    };
+    let foreign = note_with(&forger, |header| header.ledger = Hash([1; 32]));
+    let lies = [
+        ("a refusal of what was not signed", refusal(&forger, &unsigned(&next))),
+        ("a refusal of what another ledger was told", refusal(&forger, &foreign)),
+        ("a fork that was not signed", fork(&forger, &unsigned(&again), 0)),
+        ("a fork that another key signed", fork(&forger, &strangers(&again), 0)),
+        ("a fork for another place", fork(&forger, &again, -1)),
+        ("a fork for a place that nobody took", fork(&forger, &next, 0)),
+    ];
+    for (what, event) in lies {
+        let mut forger = forger.clone();
+        let seq = forger.append(&event);
+        assert_eq!(failures(&forger.verify()), [("signature", Some(seq))], "{what}");
+    }
+    let fork = fork(&forger, &again, 0);
+    forger.append(&fork);
+    let refusal = refusal(&forger, &next);
+    forger.append(&refusal);
+    forger.passes();
+}
