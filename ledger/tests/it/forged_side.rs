@@ -270,6 +270,11 @@ fn what_a_crash_or_a_service_at_work_leaves_is_no_fault() {
     forger.sign_root(&forger.checkpoint());
     let report = forger.passes();
     assert!(report.checks.iter().all(|check| check.code != "proofchain"));
+    // Nor has one whose first seal a crash has parted from its row.
+    forger.seal(|_| ());
+    forger.passes();
+    forger.seal(|_| ());
+    check(&forger.verify(), &[("proofchain", None, Some(CHAIN))], "two seals");
     // A write under way.
     let mut forger = Forger::new();
     let note = forger.note();

@@ -1,7 +1,7 @@
 //! Somebody who holds the ledger's keys and keeps none of its rules: writes any line, group or side file, and
 //! makes every hash that nobody signed fit. Admission is never asked.
 
-use crate::support::{Node, Place, StorageSource, admin, append, draft, enrol, key, name, run};
+use crate::support::{Node, Place, START, StorageSource, admin, append, draft, enrol, key, name, run};
 use ledger::Ledger;
 use ledger::audit::{Audit, SegmentBytes, audit};
 use ledger::fault::Fault;
@@ -159,6 +159,8 @@ impl Forger {
         let mut forger = Self::new();
         forger.files.0.retain(|name, _| name == ROOT);
         forger.files.0.insert(segment_name(0), Vec::new());
+        // When the honest genesis was recorded: told again it makes the same ledger.
+        forger.now = Timestamp::from_millis(START);
         (forger.leaves, forger.tree, forger.lanes) = (Vec::new(), Frontier::default(), BTreeMap::new());
         forger
     }
