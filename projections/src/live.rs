@@ -76,7 +76,8 @@ impl Live {
         }
     }
 
-    async fn catch_up(&self, reader: &Reader, target: u64) -> Result<(), FollowError> {
+    /// Folds entry after entry until there are `target`.
+    pub async fn catch_up(&self, reader: &Reader, target: u64) -> Result<(), FollowError> {
         let mut at = self.with(Projections::size);
         while at < target {
             let page =

@@ -80,6 +80,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Tokens,
     },
+    /// The fleet: how each node stands, and why.
+    Nodes {
+        #[command(subcommand)]
+        command: Nodes,
+    },
     /// The keys of the ledger and its nodes.
     Keys {
         #[command(subcommand)]
@@ -267,6 +272,27 @@ pub(crate) enum Tokens {
     /// End a token.
     Revoke {
         /// The token's id.
+        id: Uuid,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Nodes {
+    /// List nodes, those that need attention first.
+    List {
+        /// Of this organisation.
+        #[arg(long)]
+        org: Option<Name>,
+        /// Only those in this band.
+        #[arg(long, value_parser = ["OK", "ATTN", "CRIT"], ignore_case = true)]
+        band: Option<String>,
+        /// In the id, the host name or the profile.
+        #[arg(long, short)]
+        query: Option<String>,
+    },
+    /// Show one node, and what its attention rests on.
+    Show {
+        /// Its id.
         id: Uuid,
     },
 }

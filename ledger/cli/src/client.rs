@@ -2,12 +2,16 @@
 
 use crate::cli::Global;
 use crate::data::{self, DataDir, Manner};
+use crate::door::ServiceDoor;
 use crate::failure::Failure;
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use ledger::Ledger;
+use projections::http::Reads;
+use projections::live::Live;
 use serde_json::Value;
 use std::path::Path;
+use std::sync::Arc;
 use tower::ServiceExt as _;
 
 /// Largest answer that is read into memory.
@@ -43,6 +47,29 @@ impl Client {
         let (ledger, _) = dir.open(Manner::default()).await?;
         let router = ingest::App::new(ledger.clone(), ingest::Config::default()).router();
         Ok(Self::Local { ledger, router })
+    }
+
+    /// As [`Client::connect`], for routes of the read side: a directory is folded from its log first.
+    pub(crate) async fn connect_to_read(global: &Global) -> Result<Self, Failure> {
+        match Self::connect(global).await? {
+            Self::Local { ledger, .. } => {
+                let app = ingest::App::new(ledger.clone(), ingest::Config::default());
+                // Nobody stops it before its end.
+                let (_stop, stopping) = tokio::sync::watch::channel(false);
+                let live = Live::new();
+                let (reader, head) = (ledger.reader().clone(), ledger.head().borrow().size);
+                let (folding, runtime) = (Arc::clone(&live), tokio::runtime::Handle::current());
+                // The reader's futures block.
+                tokio::task::spawn_blocking(move || runtime.block_on(folding.catch_up(&reader, head)))
+                    .await
+                    .map_err(Failure::io)?
+                    .map_err(Failure::io)?;
+                let door = Arc::new(ServiceDoor(app));
+                let reads = Reads { live, ledger: ledger.clone(), door, stopping };
+                Ok(Self::Local { ledger, router: projections::http::routes(&reads) })
+            }
+            http @ Self::Http { .. } => Ok(http),
+        }
     }
 
     /// The service behind an `admin.sock`.

@@ -9,6 +9,7 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod logs;
+pub(crate) mod nodes;
 pub(crate) mod prove;
 pub(crate) mod reference;
 pub(crate) mod reindex;

@@ -43,6 +43,7 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Checkpoint => commands::checkpoint::run(&global),
         Command::Enroll { command } => commands::enroll::run(&global, &command),
         Command::Tokens { command } => commands::tokens::run(&global, &command),
+        Command::Nodes { command } => commands::nodes::run(&global, &command),
         Command::Keys { command } => commands::keys::run(&global, &command),
         Command::Logs { command } => commands::logs::run(&global, &command),
         Command::Reindex => commands::reindex::run(&global),

@@ -1,7 +1,8 @@
 //! The read side of a real service: the fleet, and the live stream across a kill.
 
-use crate::support::{Node, Service, http, json, verify};
+use crate::support::{Node, Service, http, json, ledger, verify};
 use serde_json::Value;
+use spec::Uuid;
 use std::time::Duration;
 
 /// A client's view of the stream.
@@ -101,6 +102,26 @@ async fn the_fleet_and_the_stream() {
         assert_eq!((status, found["items"].as_array().unwrap().len()), (200, count), "{query}: {found}");
     }
 
+    // The same from the command line: over the service, with a token, and below from the files alone.
+    let id = node.id.to_string();
+    let listed = |more: &[&str]| {
+        let listed = json(&[&["nodes", "list", "-o", "json"], more].concat(), 0);
+        let items = listed["items"].as_array().unwrap().clone();
+        items.iter().map(|node| node["node_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let data = service.data.to_str().unwrap();
+    assert_eq!(listed(&["--data", data]), [id.as_str()]);
+    assert_eq!(listed(&["--url", &service.url, "--token", &viewer, "--band", "ok"]), [id.as_str()]);
+    assert!(listed(&["--url", &service.url, "--token", &foreign]).is_empty());
+    let table = ledger(&["nodes", "list", "--data", data, "-q", "vault"]);
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(table.contains("node_id") && table.contains("vault-test"), "{table}");
+    assert_eq!(json(&["nodes", "show", &id, "--data", data], 0)["node"]["score"], 0);
+    assert_eq!(
+        ledger(&["nodes", "show", &Uuid::v4([7; 16]).to_string(), "--data", data]).status.code(),
+        Some(1)
+    );
+
     // Nobody sees another organisation's.
     assert_eq!(get(&client, &url("/api/nodes"), &foreign).await.1["items"], Value::Array(Vec::new()));
     for (path, status, code) in [
@@ -167,6 +188,7 @@ async fn the_fleet_and_the_stream() {
     assert_eq!(service.terminate(), Some(0));
     while stream.next().await.is_some() {}
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    assert_eq!(listed(&["--data", data.to_str().unwrap()]), [id.as_str()]);
     verify(&data, &[]);
 }
 

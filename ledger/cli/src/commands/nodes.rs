@@ -1,0 +1,96 @@
+//! `ledger nodes`.
+
+use crate::cli::{Global, Nodes, Output};
+use crate::client::{Client, block_on};
+use crate::failure::Failure;
+use crate::output::{say, say_json, table};
+use axum::http::Method;
+use serde_json::{Value, json};
+use std::cmp::Reverse;
+use std::process::ExitCode;
+
+pub(crate) fn run(global: &Global, command: &Nodes) -> Result<ExitCode, Failure> {
+    let answer = block_on(async {
+        let client = Client::connect_to_read(global).await?;
+        let answer = match command {
+            Nodes::List { org, band, query } => {
+                let mut filter = form_urlencoded::Serializer::new(String::new());
+                filter.append_pair("limit", "500");
+                let org = org.as_ref().map(ToString::to_string);
+                let band = band.as_ref().map(|band| band.to_uppercase());
+                for (name, value) in [("org", org), ("band", band), ("q", query.clone())] {
+                    if let Some(value) = value {
+                        filter.append_pair(name, &value);
+                    }
+                }
+                list(&client, &filter.finish()).await
+            }
+            Nodes::Show { id } => client.json(Method::GET, &format!("/api/nodes/{id}"), None).await,
+        };
+        client.close().await;
+        answer
+    })?;
+    match (command, global.output) {
+        (Nodes::List { .. }, None | Some(Output::Table)) => say(&listing(&answer))?,
+        (Nodes::List { .. }, Some(Output::Jsonl)) => {
+            for item in items(&answer) {
+                say_json(item)?;
+            }
+        }
+        _ => say_json(&answer)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All pages of the list, those that need attention first.
+async fn list(client: &Client, filter: &str) -> Result<Value, Failure> {
+    let (mut all, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let after = cursor.as_deref().map(|cursor| {
+            form_urlencoded::Serializer::new(String::new()).append_pair("cursor", cursor).finish()
+        });
+        let path = format!(
+            "/api/nodes?{filter}{}{}",
+            if after.is_some() { "&" } else { "" },
+            after.unwrap_or_default()
+        );
+        let page = client.json(Method::GET, &path, None).await?;
+        all.extend(items(&page).iter().cloned());
+        cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+        if cursor.is_none() {
+            all.sort_by_key(|node| Reverse(node.get("score").and_then(Value::as_u64)));
+            let checkpoint = page.get("checkpoint").cloned().unwrap_or_default();
+            return Ok(json!({"items": all, "checkpoint": checkpoint}));
+        }
+    }
+}
+
+fn items(answer: &Value) -> &[Value] {
+    answer.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn listing(answer: &Value) -> String {
+    let text = |node: &Value, pointer: &str| match node.pointer(pointer) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let why = |node: &Value| {
+        let reasons = node.get("reasons").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let words = reasons.iter().map(|reason| {
+            let words = [text(reason, "/reason"), text(reason, "/subject")];
+            words.join(" ").trim_end().to_owned()
+        });
+        words.collect::<Vec<_>>().join(", ")
+    };
+    let row = |node: &Value| {
+        let mut row: Vec<String> =
+            ["/node_id", "/heartbeat/hostname", "/org", "/band", "/score", "/silence", "/heard/recorded_at"]
+                .map(|pointer| text(node, pointer))
+                .to_vec();
+        row.push(why(node));
+        row
+    };
+    let rows: Vec<Vec<String>> = items(answer).iter().map(row).collect();
+    table(&["node_id", "host", "org", "band", "score", "silence", "heard", "why"], &rows)
+}
