@@ -9,7 +9,7 @@ use crate::metrics::Metrics;
 use crate::principal::{Peer, establish};
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use axum::Router;
-use axum::http::{HeaderMap, HeaderName, Method, Uri};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use ledger::Ledger;
 use serde_json::value::RawValue;
 use std::path::PathBuf;
@@ -109,15 +109,38 @@ impl App {
         self.router().layer(axum::Extension(Peer::Admin))
     }
 
-    /// Establishes who asks, for routes of other crates. No credentials is [`Principal::ANONYMOUS`].
+    /// Lets a request to a route of another crate in: the limits of its address, then who asks. No credentials
+    /// is [`Principal::ANONYMOUS`]. Such a route has no body, or one that is no part of the credentials.
+    ///
+    /// # Errors
+    /// The answer to somebody who has spent all they may, or whose credentials do not hold.
+    pub fn admit(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<Principal, Problem> {
+        let address = self.inner.address_of(peer, headers);
+        let admitted = self.inner.charge(address, true).and_then(|()| self.principal(peer, headers));
+        if let Err(problem) = &admitted {
+            self.refused(peer, headers, problem);
+        }
+        admitted
+    }
+
+    /// Counts a refusal that a route of another crate gives.
+    pub fn refused(&self, peer: Option<Peer>, headers: &HeaderMap, problem: &Problem) {
+        self.inner.refuse(self.inner.address_of(peer, headers), problem);
+    }
+
+    /// Establishes who asks, and counts nothing: for asking again.
     ///
     /// # Errors
     /// The answer to credentials that do not hold.
     pub fn principal(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<Principal, Problem> {
         let established = establish(&self.inner.ledger, peer, headers)?;
-        // Such a route has no body.
         established.check_body(b"")?;
         Ok(established.principal)
+    }
+
+    /// How long a body may take to arrive.
+    pub fn body_timeout(&self) -> std::time::Duration {
+        self.inner.config.limits.body_timeout
     }
 
     /// The metrics as Prometheus text, for a caller that adds its own.
@@ -136,6 +159,27 @@ impl Inner {
         self.metrics.request(crate::routes::ROUTES.len(), problem.status());
         self.metrics.refusal(problem.code());
         problem.into_response()
+    }
+
+    /// Charges an address for a request; `credentials` says whether failed ones count against it as well.
+    pub(crate) fn charge(&self, address: Option<Subject>, credentials: bool) -> Result<(), Problem> {
+        let Some(address) = address else { return Ok(()) };
+        let failures = || if credentials { self.failures.wait_secs(&address) } else { None };
+        if let Some(secs) = self.addresses.wait_secs(&address).or_else(failures) {
+            return Err(dispatch::too_many("from your address", secs));
+        }
+        self.addresses.charge(address, 1);
+        Ok(())
+    }
+
+    /// Counts a refusal, against its address if it was for want of credentials.
+    pub(crate) fn refuse(&self, address: Option<Subject>, problem: &Problem) {
+        self.metrics.refusal(problem.code());
+        if let Some(address) = address
+            && problem.status() == StatusCode::UNAUTHORIZED
+        {
+            self.failures.charge(address, 1);
+        }
     }
 
     /// The bucket of a request's address, if addresses are limited where it comes from.

@@ -106,12 +106,7 @@ async fn answer(app: Arc<Inner>, index: usize, route: &'static Route, request: R
     let response = match result {
         Ok(response) => response,
         Err(problem) => {
-            app.metrics.refusal(problem.code());
-            if let Some(address) = address
-                && problem.status() == StatusCode::UNAUTHORIZED
-            {
-                app.failures.charge(address, 1);
-            }
+            app.refuse(address, &problem);
             problem.into_response()
         }
     };
@@ -127,16 +122,7 @@ async fn admit(
     parts: &mut Parts,
     request_body: &mut Body,
 ) -> Result<Call, Problem> {
-    if let Some(address) = &address {
-        let wait = app.addresses.wait_secs(address).or_else(|| match route.access {
-            Access::Public => None,
-            _ => app.failures.wait_secs(address),
-        });
-        if let Some(secs) = wait {
-            return Err(too_many("from your address", secs));
-        }
-        app.addresses.charge(*address, 1);
-    }
+    app.charge(address, route.access != Access::Public)?;
     let established = match route.access {
         Access::Public => Established { principal: Principal::ANONYMOUS, jwt: None },
         _ => establish(&app.ledger, peer, &parts.headers)?,

@@ -22,12 +22,12 @@ pub use node::{Active, Band, Standing};
 pub use reason::{Hold, Phase, Reason, Signal};
 
 use crate::Projection;
-use crate::listening::{Listening, Moment};
+use crate::listening::{Listening, Moment, Now};
 use node::NodeAttention;
 use proofs::SparseMap;
 use proofs::map::path;
 use serde::Serialize;
-use spec::payload::{ChainFork, Heartbeat, KeyIntroduction, KeyStatus, Refusal, Service};
+use spec::payload::{ChainFork, Heartbeat, KeyIntroduction, KeyStatus, Service};
 use spec::{Author, Domain, Hash, Header, Kind, Name, PublicKey, Record, Timestamp, Uuid, canonical};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,15 +113,16 @@ impl Attention {
     fn standing_of(&self, node: &NodeAttention, now: Timestamp) -> Standing {
         let moment = self.listening.moment(now);
         let resumed = self.listening.resumed();
-        let clock = |moment| self.listening.clock(moment);
         if node.due(resumed).is_none_or(|due| due > moment) {
-            return node.standing(clock);
+            return node.standing();
         }
         let mut ahead = node.clone();
         while let Some(due) = ahead.due(resumed).filter(|due| *due <= moment) {
+            let due = self.listening.now(due);
             ahead.run(due, resumed, &mut |_, _| {});
+            ahead.settle(due, &mut |_, _| {});
         }
-        ahead.standing(clock)
+        ahead.standing()
     }
 
     /// Runs everything that is due until `moment`, in the order of time.
@@ -129,9 +130,10 @@ impl Attention {
         let resumed = self.listening.resumed();
         while let Some((due, place)) = self.queue.first().copied().filter(|(due, _)| *due <= moment) {
             self.queue.remove(&(due, place));
+            let due = self.listening.now(due);
             self.change(place, due, |node, log| {
                 // Heard of since it was put here, it may have more time.
-                if node.due(resumed).is_some_and(|real| real <= due) {
+                if node.due(resumed).is_some_and(|real| real <= due.moment) {
                     node.run(due, resumed, log);
                 }
             });
@@ -142,18 +144,19 @@ impl Attention {
     fn change(
         &mut self,
         place: usize,
-        now: Moment,
-        work: impl FnOnce(&mut NodeAttention, &mut dyn FnMut(Moment, Change)),
+        now: Now,
+        work: impl FnOnce(&mut NodeAttention, &mut dyn FnMut(Timestamp, Change)),
     ) {
         let Some(node) = self.nodes.get_mut(place) else { return };
-        let (listening, seq, transitions) = (&self.listening, self.seq, &mut self.transitions);
+        let (seq, transitions) = (self.seq, &mut self.transitions);
         let (org, id) = (node.org.clone(), node.id);
-        work(node, &mut |at, change| {
-            let at = listening.clock(at);
+        let mut log = |at, change| {
             transitions.push(Transition { at, seq, org: org.clone(), node: id, change });
-        });
-        let queued = node.queued.filter(|queued| *queued > now);
-        let due = node.due(listening.resumed()).map(|due| due.max(now));
+        };
+        work(node, &mut log);
+        node.settle(now, &mut log);
+        let queued = node.queued.filter(|queued| *queued > now.moment);
+        let due = node.due(self.listening.resumed()).map(|due| due.max(now.moment));
         if due < queued.or(due.map(|due| due.plus(1))) {
             if let Some(queued) = queued {
                 self.queue.remove(&(queued, place));
@@ -178,23 +181,29 @@ impl Attention {
     fn heartbeat(&mut self, header: &Header, heartbeat: &Heartbeat, at: Timestamp) {
         let node = match header.author {
             Author::Node(id) => id,
-            // What was imported is history, and tells nothing about now.
-            Author::Import(_) => return,
             _ => match header.node_id {
                 Some(id) => id,
                 None => return,
             },
         };
         let place = self.place(&header.org, node);
-        let now = self.listening.moment(at);
+        if matches!(header.author, Author::Import(_)) {
+            // What was imported is history, and tells nothing about now.
+            return;
+        }
+        let now = self.now(at);
         let resumed = self.listening.resumed();
-        self.change(place, now, |node, log| node.heartbeat(heartbeat, header.ts, at, now, resumed, log));
+        self.change(place, now, |node, log| node.heartbeat(heartbeat, header.ts, now, resumed, log));
+    }
+
+    fn now(&self, at: Timestamp) -> Now {
+        Now { moment: self.listening.moment(at), at }
     }
 
     /// A reason that a heartbeat knows nothing of, from what the ledger recorded of a node's key.
     fn accuse(&mut self, key: &PublicKey, reason: Reason, at: Timestamp) {
         let Some(place) = self.keys.get(key).copied() else { return };
-        let now = self.listening.moment(at);
+        let now = self.now(at);
         self.change(place, now, |node, log| node.signal(reason, "", Signal::Bad, now, log));
     }
 }
@@ -226,6 +235,8 @@ impl Projection for Attention {
                 if let Some(KeyIntroduction { author: Author::Node(id), key, .. }) = read(payload) {
                     let place = self.place(&header.org, id);
                     self.keys.insert(key, place);
+                    let now = self.now(at);
+                    self.change(place, now, |node, _| node.introduce(key, now));
                 }
             }
             Kind::ChainFork => {
@@ -233,17 +244,11 @@ impl Projection for Attention {
                     self.accuse(&fork.key, Reason::ChainFork, at);
                 }
             }
-            Kind::Refusal => {
-                let refused = read::<Refusal>(payload).filter(|refusal| refusal.code == "key-revoked");
-                let key = refused.and_then(|refusal| refusal.header.get("key")?.as_str()?.parse().ok());
-                if let Some(key) = key {
-                    self.accuse(&key, Reason::RevokedKey, at);
-                }
-            }
             Kind::KeyStatus => {
-                if let Some(place) = read::<KeyStatus>(payload).and_then(|s| self.keys.get(&s.key).copied()) {
-                    let now = self.listening.moment(at);
-                    self.change(place, now, |node, log| node.retire(now, log));
+                let ended = read::<KeyStatus>(payload).map(|status| status.key);
+                if let Some((key, place)) = ended.and_then(|key| Some((key, *self.keys.get(&key)?))) {
+                    let now = self.now(at);
+                    self.change(place, now, |node, log| node.retire(&key, now, log));
                 }
             }
             _ => {}
@@ -251,10 +256,9 @@ impl Projection for Attention {
     }
 
     fn digest(&self) -> Hash {
-        let clock = |moment| self.listening.clock(moment);
         let mut map = SparseMap::default();
         for (org, places) in &self.places {
-            let standing = |place: &usize| self.nodes.get(*place).map(|node| node.standing(clock));
+            let standing = |place: &usize| self.nodes.get(*place).map(NodeAttention::standing);
             let nodes: BTreeMap<&Uuid, Standing> =
                 places.iter().filter_map(|(id, place)| Some((id, standing(place)?))).collect();
             // Typed parts with integers only always have a canonical form.

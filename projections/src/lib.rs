@@ -9,7 +9,9 @@ pub mod fleet;
 pub mod http;
 pub mod listening;
 pub mod live;
+mod nodes;
 pub mod page;
+mod reads;
 mod stream;
 
 use attention::Attention;

@@ -29,6 +29,15 @@ impl Moment {
     }
 }
 
+/// A point of both times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// In listening time.
+    pub moment: Moment,
+    /// By the ledger's clock.
+    pub at: Timestamp,
+}
+
 /// How listening time and the ledger's clock relate, after the entries so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Listening {
@@ -52,7 +61,11 @@ impl Listening {
             self.resumed = Moment(recorded_at.millis() - self.away_ms);
         }
         self.last = recorded_at;
-        self.stopped = service == Some(ServiceAction::Stop);
+        // What follows a stop, such as the last seal, is no sign that anybody listens again.
+        self.stopped = match service {
+            Some(action) => action == ServiceAction::Stop,
+            None => self.stopped,
+        };
     }
 
     /// The moment of a time that is not before the last entry.
@@ -60,9 +73,9 @@ impl Listening {
         Moment(self.listened_until(now).millis().saturating_sub(self.away_ms))
     }
 
-    /// The ledger's clock at a moment since it last began to listen.
-    pub fn clock(&self, moment: Moment) -> Timestamp {
-        Timestamp::from_millis(moment.0.saturating_add(self.away_ms))
+    /// A moment since it last began to listen, with the ledger's clock at it.
+    pub fn now(&self, moment: Moment) -> Now {
+        Now { moment, at: Timestamp::from_millis(moment.0.saturating_add(self.away_ms)) }
     }
 
     /// When it last began to listen.

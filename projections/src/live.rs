@@ -8,7 +8,7 @@ use spec::payload::Digest;
 use spec::{Kind, Record};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// Entries folded under one lock, so that readers wait a few milliseconds at most.
 const BATCH: usize = 1024;
@@ -16,9 +16,13 @@ const BATCH: usize = 1024;
 /// Entries kept in memory for those who follow the ledger; whoever is further behind reads the log.
 pub const MAX_RECENT_ENTRIES: usize = 4096;
 
+/// Streams that read the log at once; the others wait their turn.
+pub const MAX_LOG_READS: usize = 4;
+
 /// Projections that follow a ledger.
 #[derive(Debug)]
 pub struct Live {
+    log_reads: Semaphore,
     folds: RwLock<Folds>,
     recent: RwLock<VecDeque<Arc<Record>>>,
     size: watch::Sender<u64>,
@@ -48,12 +52,22 @@ pub enum FollowError {
 impl Live {
     /// Projections of no entries yet.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { folds: RwLock::default(), recent: RwLock::default(), size: watch::Sender::new(0) })
+        Arc::new(Self {
+            log_reads: Semaphore::new(MAX_LOG_READS),
+            folds: RwLock::default(),
+            recent: RwLock::default(),
+            size: watch::Sender::new(0),
+        })
     }
 
     /// Looks at the folds as of one moment. Keep it short: new entries wait for it.
     pub fn with<T>(&self, look: impl FnOnce(&Projections) -> T) -> T {
         look(&self.folds.read().unwrap_or_else(PoisonError::into_inner).now)
+    }
+
+    /// Turns at the log for streams.
+    pub(crate) fn log_reads(&self) -> &Semaphore {
+        &self.log_reads
     }
 
     /// How many entries are folded, and word of more.
@@ -86,6 +100,8 @@ impl Live {
                 return Err(FollowError::Missing(at));
             }
             at = self.take(page.records)?;
+            // Reading blocks; whoever waits to end this gets a look here.
+            tokio::task::yield_now().await;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 use crate::Projections;
 use crate::attention::{Active, Band, Level, Phase, Standing};
 use crate::fleet::Node;
-use crate::http::{Call, Reads, Refusal, Viewer};
+use crate::reads::{Call, Reads, Refusal, Viewer};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -34,7 +34,8 @@ pub(crate) fn of(reads: &Reads) -> impl Fn(Request) -> Answered + Clone + Send +
     let reads = reads.clone();
     move |request: Request| {
         let reads = reads.clone();
-        let viewer = reads.door.viewer(&request);
+        let (parts, _) = request.into_parts();
+        let viewer = reads.door.viewer(&parts);
         Box::pin(async move {
             let viewer = match viewer {
                 Ok(viewer) => viewer,

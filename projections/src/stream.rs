@@ -4,16 +4,18 @@
 //! is there, else from the log. So a slow client costs one page of entries, and whoever comes back with
 //! the id it saw last misses nothing and sees nothing twice.
 
-use crate::http::{Call, Reads, Refusal, bad};
+use crate::reads::{Call, Reads, Refusal, bad};
 use axum::body::Body;
 use axum::http::Response;
+use axum::http::request::Parts;
 use axum::response::IntoResponse as _;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::stream::{Stream, unfold};
+use futures_util::stream::{Stream, StreamExt as _, once, unfold};
 use ledger::reader::Query;
 use spec::{Kind, Name, Record, Uuid};
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -34,7 +36,7 @@ pub(crate) fn all(reads: Reads, call: &Call) -> Result<Response<Body>, Refusal> 
 
 /// `GET /api/orgs/{org}/events/stream`.
 pub(crate) fn of_org(reads: Reads, call: &Call) -> Result<Response<Body>, Refusal> {
-    let org = call.path.split('/').nth(3).unwrap_or_default();
+    let org = call.path().split('/').nth(3).unwrap_or_default();
     let org = org.parse().map_err(|_| Refusal::NotFound(format!("there is no organisation {org}")))?;
     begin(reads, call, Some(org))
 }
@@ -57,18 +59,26 @@ fn begin(reads: Reads, call: &Call, org: Option<Name>) -> Result<Response<Body>,
             (asked, own) => asked.or(own),
         },
     };
-    let size = reads.live.size();
-    let now = *size.borrow();
-    let header = call.last_event_id.as_ref().map(|value| value.to_str().unwrap_or_default());
+    // The folds may be behind; what the ledger has acknowledged counts.
+    let size = reads.ledger.head().borrow().size;
+    let header = call.parts.headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
     let at = match header.or_else(|| parameters.get("last_event_id")) {
-        None => now,
+        None => size,
         Some(text) => {
             let last: u64 = text.parse().map_err(|_| bad("last_event_id", "expected the seq of an entry"))?;
             last.saturating_add(1)
         }
     };
-    let feed = Feed { stopping: reads.stopping.clone(), reads, size, filter, at, page: VecDeque::new() };
-    let events = feed.events();
+    let feed = Feed {
+        size: reads.live.size(),
+        stopping: reads.stopping.clone(),
+        reads,
+        parts: call.parts.clone(),
+        filter,
+        at,
+        page: VecDeque::new(),
+    };
+    let events = feed.events(size);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
@@ -93,6 +103,8 @@ struct Feed {
     reads: Reads,
     size: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
+    /// The request, to ask again whether its sender may read.
+    parts: Parts,
     filter: Filter,
     /// The next seq to look at.
     at: u64,
@@ -100,19 +112,24 @@ struct Feed {
 }
 
 impl Feed {
-    fn events(self) -> impl Stream<Item = Result<Event, Infallible>> + Send {
-        let size = *self.size.borrow();
-        let beyond = self.at > size;
-        unfold((Some(self), beyond), move |(feed, beyond)| async move {
+    /// Where the stream begins, then its entries. `size` is that of the ledger.
+    fn events(self, size: u64) -> impl Stream<Item = Result<Event, Infallible>> + Send {
+        let first = if self.at > size {
+            // Another ledger's id, or of one that was put back: going on would hide it.
+            let detail = format!("the ledger has {size} entries; there is none with the id you saw last");
+            (None, Event::default().event("error").data(detail))
+        } else {
+            // With an id from the start, whoever is cut off before the first entry comes back to here.
+            let before = self.at.checked_sub(1);
+            let begin = before.map_or_else(Event::default, |seq| Event::default().id(seq.to_string()));
+            (Some(self), begin.comment("begin"))
+        };
+        let (feed, first) = first;
+        once(ready(Ok(first))).chain(unfold(feed, |feed| async move {
             let mut feed = feed?;
-            if beyond {
-                // Another ledger's id, or of one that was put back: going on would hide it.
-                let detail = format!("the ledger has {size} entries; there is none with the id you saw last");
-                return Some((Ok(Event::default().event("error").data(detail)), (None, false)));
-            }
             let record = feed.next().await?;
-            Some((Ok(event(&record)), (Some(feed), false)))
-        })
+            Some((Ok(event(&record)), Some(feed)))
+        }))
     }
 
     /// The next entry that is wanted; `None` when the service stops.
@@ -123,6 +140,9 @@ impl Feed {
             }
             let size = *self.size.borrow_and_update();
             if self.at < size {
+                if !self.reads.door.is_open(&self.parts) {
+                    return None;
+                }
                 self.turn_page(size).await?;
                 continue;
             }
@@ -148,6 +168,8 @@ impl Feed {
             limit: PAGE,
             ..Query::default()
         };
+        // So many at once, or those who are far behind would keep everyone else from the log.
+        let _permit = self.reads.live.log_reads().acquire().await.ok()?;
         let (reader, runtime) = (self.reads.ledger.reader().clone(), tokio::runtime::Handle::current());
         // The reader's futures block.
         let read =

@@ -4,6 +4,7 @@ use crate::cli::Global;
 use crate::data::{self, DataDir, Manner};
 use crate::door::ServiceDoor;
 use crate::failure::Failure;
+use crate::session::Sessions;
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use ledger::Ledger;
@@ -64,7 +65,7 @@ impl Client {
                     .await
                     .map_err(Failure::io)?
                     .map_err(Failure::io)?;
-                let door = Arc::new(ServiceDoor(app));
+                let door = Arc::new(ServiceDoor { app, sessions: Sessions::default() });
                 let reads = Reads { live, ledger: ledger.clone(), door, stopping };
                 Ok(Self::Local { ledger, router: projections::http::routes(&reads) })
             }

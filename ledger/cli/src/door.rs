@@ -1,9 +1,9 @@
 //! The service's say in who reads: principals and refusals of the write side, for the routes of the read side.
 
-use crate::session;
+use crate::session::Sessions;
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::Response;
+use axum::http::request::Parts;
 use ingest::access::Action;
 use ingest::problem::{BAD_QUERY, FORBIDDEN, NOT_FOUND, Problem, UNAVAILABLE};
 use ingest::{App, Peer, PrincipalKind};
@@ -11,20 +11,32 @@ use projections::http::{Door, Refusal, Viewer};
 
 /// Lets in whoever the service knows and who may read.
 #[derive(Debug)]
-pub(crate) struct ServiceDoor(pub(crate) App);
+pub(crate) struct ServiceDoor {
+    pub(crate) app: App,
+    pub(crate) sessions: Sessions,
+}
 
 impl Door for ServiceDoor {
-    fn viewer(&self, request: &Request) -> Result<Viewer, Box<Response<Body>>> {
-        let peer = request.extensions().get::<Peer>().copied();
-        let refuse = |problem: Problem| Box::new(problem.into_response());
-        let headers = session::with_session(request.headers());
-        let principal = self.0.principal(peer, &headers).map_err(refuse)?;
-        principal.require(Action::Read).map_err(refuse)?;
+    fn viewer(&self, request: &Parts) -> Result<Viewer, Box<Response<Body>>> {
+        let peer = request.extensions.get::<Peer>().copied();
+        let headers = self.sessions.with_token(&request.headers);
+        let principal =
+            self.app.admit(peer, &headers).map_err(|problem| Box::new(problem.into_response()))?;
+        if let Err(problem) = principal.require(Action::Read) {
+            self.app.refused(peer, &headers, &problem);
+            return Err(Box::new(problem.into_response()));
+        }
         let node = match principal.kind {
             PrincipalKind::Node { node, .. } => Some(node),
             _ => None,
         };
         Ok(Viewer { org: principal.bound_to().cloned(), node })
+    }
+
+    fn is_open(&self, request: &Parts) -> bool {
+        let peer = request.extensions.get::<Peer>().copied();
+        let headers = self.sessions.with_token(&request.headers);
+        self.app.principal(peer, &headers).is_ok_and(|principal| principal.require(Action::Read).is_ok())
     }
 
     fn refuse(&self, refusal: Refusal) -> Response<Body> {

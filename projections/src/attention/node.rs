@@ -4,13 +4,16 @@ use super::Change;
 use super::liveness::{Level, Rhythm};
 use super::reason::{Machine, Phase, Reason, Signal, explanation, score};
 use crate::fleet::DEFAULT_INTERVAL;
-use crate::listening::Moment;
+use crate::listening::{Moment, Now};
 use serde::Serialize;
 use spec::payload::{Heartbeat, Reading};
-use spec::{Name, Timestamp, Uuid};
+use spec::{Name, PublicKey, Timestamp, Uuid};
 
 /// How long a score must stay below a band's edge before the band is left, in milliseconds.
 const BAND_PATIENCE_MS: u64 = 5 * 60_000;
+
+/// Scores below which ATTN and CRIT are left.
+const BAND_EDGES: [u64; 2] = [15, 60];
 
 /// How badly a node needs a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
@@ -31,15 +34,6 @@ impl Band {
         match score {
             70.. => Self::Crit,
             25.. => Self::Attn,
-            _ => Self::Ok,
-        }
-    }
-
-    /// The band that a score keeps one in.
-    fn kept_by(self, score: u64) -> Self {
-        match (self, score) {
-            (Self::Crit, 60..) => Self::Crit,
-            (Self::Crit | Self::Attn, 15..) => Self::Attn,
             _ => Self::Ok,
         }
     }
@@ -89,12 +83,14 @@ pub(super) struct NodeAttention {
     machines: Vec<Machine>,
     score: u64,
     band: Band,
-    /// Since when the score is below what keeps the band.
-    leaving: Option<Moment>,
+    /// Since when the score is too low to stay in ATTN and in CRIT.
+    below: [Option<Moment>; 2],
     dropped: u64,
+    /// The key it speaks with.
+    key: Option<PublicKey>,
 }
 
-type Log<'a> = &'a mut dyn FnMut(Moment, Change);
+type Log<'a> = &'a mut dyn FnMut(Timestamp, Change);
 
 impl NodeAttention {
     pub(super) fn new(org: Name, id: Uuid) -> Self {
@@ -110,8 +106,9 @@ impl NodeAttention {
             machines: Vec::new(),
             score: 0,
             band: Band::Ok,
-            leaving: None,
+            below: [None; 2],
             dropped: 0,
+            key: None,
         }
     }
 
@@ -119,14 +116,14 @@ impl NodeAttention {
     pub(super) fn due(&self, resumed: Moment) -> Option<Moment> {
         let silence = self.heard.zip(self.silence.next());
         let silence = silence.map(|(heard, next)| self.rhythm.due(next, self.interval_ms, heard, resumed));
-        let band = self.leaving.map(|since| since.plus(BAND_PATIENCE_MS));
+        let band = self.leaves_at();
         [silence, band].into_iter().flatten().min()
     }
 
     /// Lets what is due at `now` come about.
-    pub(super) fn run(&mut self, now: Moment, resumed: Moment, log: Log<'_>) {
+    pub(super) fn run(&mut self, now: Now, resumed: Moment, log: Log<'_>) {
         while let Some((heard, next)) = self.heard.zip(self.silence.next())
-            && self.rhythm.due(next, self.interval_ms, heard, resumed) <= now
+            && self.rhythm.due(next, self.interval_ms, heard, resumed) <= now.moment
         {
             self.be(next, now, log);
             let reason = match next {
@@ -137,11 +134,10 @@ impl NodeAttention {
             };
             self.raise(reason, now, log);
         }
-        self.settle(now, log);
     }
 
     /// Silence gives one reason at a time: the gravest it has reached since three heartbeats in time.
-    fn raise(&mut self, reason: Reason, now: Moment, log: Log<'_>) {
+    fn raise(&mut self, reason: Reason, now: Now, log: Log<'_>) {
         let silent = |other: Reason| matches!(other, Reason::Lost | Reason::Offline | Reason::Stale);
         let graver = self.machines.iter().map(|m| m.reason).filter(|r| silent(*r)).map(Reason::weight).max();
         let known = self.machines.iter().map(|m| m.reason).find(|r| silent(*r));
@@ -155,24 +151,23 @@ impl NodeAttention {
         }
     }
 
-    /// Takes a heartbeat in, recorded at `at`, the moment `now`; `ts` is when the node says it was.
+    /// Takes a heartbeat in that is recorded `now`; `ts` is when the node says it was.
     pub(super) fn heartbeat(
         &mut self,
         heartbeat: &Heartbeat,
         ts: Timestamp,
-        at: Timestamp,
-        now: Moment,
+        now: Now,
         resumed: Moment,
         log: Log<'_>,
     ) {
         if let Some(heard) = self.heard {
-            self.rhythm.add(now.since(heard));
+            self.rhythm.add(now.moment.since(heard));
         }
         if let Some(secs) = heartbeat.interval_secs {
             // A day is the longest the service asks for.
             self.interval_ms = secs.clamp(1, 86_400) * 1000;
         }
-        self.heard = Some(now);
+        self.heard = Some(now.moment);
         self.be(Level::Live, now, log);
         for reason in [Reason::Lost, Reason::Offline, Reason::Stale] {
             self.signal(reason, "", Signal::Good, now, log);
@@ -181,7 +176,7 @@ impl NodeAttention {
             Some(Reading::Known(offset)) => Some(*offset),
             _ => None,
         };
-        if !self.is_old(ts, at, offset) {
+        if !self.is_old(ts, now.at, offset) {
             for (reason, subject, signal) in signals(heartbeat, offset, &mut self.dropped) {
                 self.signal(reason, subject, signal, now, log);
             }
@@ -195,14 +190,22 @@ impl NodeAttention {
         at.millis().saturating_sub(made) > (2 * self.interval_ms).max(60_000)
     }
 
-    /// The node's key has ended: nothing is expected of it any more.
-    pub(super) fn retire(&mut self, now: Moment, log: Log<'_>) {
+    /// The node was introduced with a key: from now on it is to be heard of.
+    pub(super) fn introduce(&mut self, key: PublicKey, now: Now) {
+        self.key = Some(key);
+        self.heard.get_or_insert(now.moment);
+    }
+
+    /// A key has ended. If it is the one the node speaks with, nothing is expected of it any more.
+    pub(super) fn retire(&mut self, key: &PublicKey, now: Now, log: Log<'_>) {
+        if self.key != Some(*key) {
+            return;
+        }
         self.heard = None;
         self.be(Level::Live, now, log);
         for reason in [Reason::Lost, Reason::Offline, Reason::Stale] {
             self.drop_reason(reason, now, log);
         }
-        self.settle(now, log);
     }
 
     /// Takes a signal about a reason in.
@@ -211,7 +214,7 @@ impl NodeAttention {
         reason: Reason,
         subject: &'static str,
         signal: Signal,
-        now: Moment,
+        now: Now,
         log: Log<'_>,
     ) {
         let at = self.machines.binary_search_by_key(&(reason, subject), |m| (m.reason, m.subject));
@@ -235,60 +238,65 @@ impl NodeAttention {
             }
         };
         if from != to {
-            log(now, Change::Reason { reason, subject, from, to });
-            self.settle(now, log);
+            log(now.at, Change::Reason { reason, subject, from, to });
         }
     }
 
-    fn drop_reason(&mut self, reason: Reason, now: Moment, log: Log<'_>) {
+    fn drop_reason(&mut self, reason: Reason, now: Now, log: Log<'_>) {
         if let Some(at) = self.machines.iter().position(|machine| machine.reason == reason) {
             let machine = self.machines.remove(at);
             let change =
                 Change::Reason { reason, subject: machine.subject, from: Some(machine.phase), to: None };
-            log(now, change);
+            log(now.at, change);
         }
     }
 
-    fn be(&mut self, level: Level, now: Moment, log: Log<'_>) {
+    fn be(&mut self, level: Level, now: Now, log: Log<'_>) {
         let from = std::mem::replace(&mut self.silence, level);
         if from != level {
-            log(now, Change::Silence { from, to: level });
+            log(now.at, Change::Silence { from, to: level });
         }
     }
 
-    /// Brings score and band up to date.
-    fn settle(&mut self, now: Moment, log: Log<'_>) {
-        self.score = score(&explanation(&self.machines));
-        let (entered, kept) = (Band::entered_by(self.score), self.band.kept_by(self.score));
-        let to = if entered > self.band {
-            entered
-        } else if kept == self.band {
-            self.leaving = None;
-            return;
-        } else {
-            let since = *self.leaving.get_or_insert(now);
-            if now.since(since) < BAND_PATIENCE_MS {
-                return;
-            }
-            kept
+    /// When the band is left if the score stays as it is.
+    fn leaves_at(&self) -> Option<Moment> {
+        let [attn, crit] = self.below;
+        let since = match self.band {
+            Band::Ok => None,
+            Band::Attn => attn,
+            Band::Crit => crit,
         };
-        self.leaving = None;
-        let from = std::mem::replace(&mut self.band, to);
-        log(now, Change::Band { from, to, score: self.score });
-        // One band down, the score may be too low for that one as well.
-        if self.band.kept_by(self.score) != self.band {
-            self.leaving = Some(now);
+        since.map(|since| since.plus(BAND_PATIENCE_MS))
+    }
+
+    /// Brings score and band up to date, after everything else of one moment.
+    pub(super) fn settle(&mut self, now: Now, log: Log<'_>) {
+        self.score = score(&explanation(&self.machines));
+        for (below, edge) in self.below.iter_mut().zip(BAND_EDGES) {
+            *below = if self.score < edge { below.or(Some(now.moment)) } else { None };
+        }
+        let entered = Band::entered_by(self.score);
+        if entered > self.band {
+            self.enter(entered, now, log);
+        }
+        while self.leaves_at().is_some_and(|at| at <= now.moment) {
+            self.enter(if self.band == Band::Crit { Band::Attn } else { Band::Ok }, now, log);
         }
     }
 
-    pub(super) fn standing(&self, clock: impl Fn(Moment) -> Timestamp) -> Standing {
+    fn enter(&mut self, to: Band, now: Now, log: Log<'_>) {
+        let from = std::mem::replace(&mut self.band, to);
+        log(now.at, Change::Band { from, to, score: self.score });
+    }
+
+    pub(super) fn standing(&self) -> Standing {
         let reasons = explanation(&self.machines)
             .into_iter()
             .map(|machine| Active {
                 reason: machine.reason,
                 subject: machine.subject,
                 phase: machine.phase,
-                since: clock(machine.fired),
+                since: machine.fired,
                 weight: machine.reason.weight(),
             })
             .collect();

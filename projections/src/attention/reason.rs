@@ -1,7 +1,8 @@
 //! Why a node needs attention: the reasons, their weights, and how each begins and ends.
 
-use crate::listening::Moment;
+use crate::listening::{Moment, Now};
 use serde::Serialize;
+use spec::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
@@ -11,8 +12,6 @@ use std::collections::BTreeSet;
 pub enum Reason {
     /// The author signed two events for one place of its chain: a clone, or a machine put back.
     ChainFork,
-    /// A revoked key was used.
-    RevokedKey,
     /// Silent for a day.
     Lost,
     /// Long silent, by its own rhythm.
@@ -51,7 +50,6 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ChainFork => "chain-fork",
-            Self::RevokedKey => "revoked-key",
             Self::Lost => "lost",
             Self::Offline => "offline",
             Self::Stale => "stale",
@@ -67,7 +65,7 @@ impl Reason {
     /// How much it weighs in the score.
     pub fn weight(self) -> u64 {
         match self {
-            Self::ChainFork | Self::RevokedKey => 100,
+            Self::ChainFork => 100,
             Self::Lost => 75,
             Self::Offline | Self::DiskCritical => 60,
             Self::ServiceDown | Self::SpoolDropped => 50,
@@ -91,7 +89,7 @@ impl Reason {
     /// How long it must be so before it fires, and not be so before it is over.
     pub fn holds(self) -> (Hold, Hold) {
         match self {
-            Self::ChainFork | Self::RevokedKey => (Hold::Beats(1), Hold::Manual),
+            Self::ChainFork => (Hold::Beats(1), Hold::Manual),
             Self::Lost | Self::Offline | Self::Stale => (Hold::Beats(1), Hold::Beats(3)),
             Self::ServiceDown => (Hold::Beats(2), Hold::Millis(5 * MINUTE)),
             Self::SpoolDropped => (Hold::Beats(1), Hold::Millis(60 * MINUTE)),
@@ -136,14 +134,15 @@ pub(super) struct Machine {
     /// Since when it stands there.
     pub(super) since: Moment,
     /// Since when it counts, if it does.
-    pub(super) fired: Moment,
+    pub(super) fired: Timestamp,
     beats: u32,
 }
 
 impl Machine {
     /// A reason that has just become so.
-    pub(super) fn begin(reason: Reason, subject: &'static str, now: Moment) -> Self {
-        let mut machine = Self { reason, subject, phase: Phase::Pending, since: now, fired: now, beats: 0 };
+    pub(super) fn begin(reason: Reason, subject: &'static str, now: Now) -> Self {
+        let mut machine =
+            Self { reason, subject, phase: Phase::Pending, since: now.moment, fired: now.at, beats: 0 };
         // What is so cannot be over.
         let _ = machine.take(Signal::Bad, now);
         machine
@@ -156,14 +155,14 @@ impl Machine {
 
     /// Takes a signal in; false if the reason is over.
     #[must_use = "a machine that is over is to be dropped"]
-    pub(super) fn take(&mut self, signal: Signal, now: Moment) -> bool {
+    pub(super) fn take(&mut self, signal: Signal, now: Now) -> bool {
         let (enter, leave) = self.reason.holds();
         match (self.phase, signal) {
             (_, Signal::Unknown) | (Phase::Firing, Signal::Bad) => {}
             (Phase::Pending, Signal::Bad) => {
                 if self.lasts(enter, now) {
                     self.enter(Phase::Firing, now);
-                    self.fired = now;
+                    self.fired = now.at;
                 }
             }
             (Phase::Pending, Signal::Good) => return false,
@@ -180,16 +179,16 @@ impl Machine {
         true
     }
 
-    fn enter(&mut self, phase: Phase, now: Moment) {
-        (self.phase, self.since, self.beats) = (phase, now, 0);
+    fn enter(&mut self, phase: Phase, now: Now) {
+        (self.phase, self.since, self.beats) = (phase, now.moment, 0);
     }
 
     /// Whether the present phase has lasted for a hold, this signal included.
-    fn lasts(&mut self, hold: Hold, now: Moment) -> bool {
+    fn lasts(&mut self, hold: Hold, now: Now) -> bool {
         self.beats += 1;
         match hold {
             Hold::Beats(beats) => self.beats >= beats,
-            Hold::Millis(millis) => now.since(self.since) >= millis,
+            Hold::Millis(millis) => now.moment.since(self.since) >= millis,
             Hold::Manual => false,
         }
     }

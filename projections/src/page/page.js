@@ -36,6 +36,7 @@ function soon() {
 
 const stream = new EventSource("/events?kind=" + KINDS.join(","));
 stream.onopen = () => { say("live", "live"); soon(); };
-stream.onerror = () => say("lost", "reconnecting");
+// The service's own event of this name says that the ledger is not the one the page knew.
+stream.onerror = (event) => (event.data ? location.reload() : say("lost", "reconnecting"));
 for (const kind of KINDS) stream.addEventListener(kind, soon);
 setInterval(soon, AT_LEAST_EVERY_MS);

@@ -173,9 +173,12 @@ fn the_ledgers_own_absence_is_nobodys_silence() {
         log.beats(600, &fine());
         if stops {
             log.record(601, &Fact::Stop);
+            // The last seal and the like come after it.
+            log.record(601, &Fact::EndKey { key: 9 });
         }
         let away = log.standing(4200);
-        assert!(away.silence <= Level::Stale, "it cannot know: {away:?}");
+        let most = if stops { Level::Live } else { Level::Stale };
+        assert!(away.silence <= most, "it cannot know: {away:?}");
         if starts {
             log.record(4200, &Fact::Start);
         } else {
@@ -230,6 +233,29 @@ fn a_fork_stays_until_a_person_says_otherwise() {
         (vec![Reason::ChainFork], 100, Band::Crit)
     );
     assert_eq!(standing.reasons[0].since, at(61));
+    log.record(50_000, &Fact::Start);
+    assert_eq!(log.standing(50_000).reasons[0].since, at(61), "the ledger's absence moves nothing");
+}
+
+#[test]
+fn a_node_that_never_speaks_is_missed() {
+    let mut log = Log::started();
+    log.pass(151);
+    assert_eq!(log.standing(151).silence, Level::Offline);
+}
+
+/// What ends and what begins with one heartbeat do not add up.
+#[test]
+fn a_score_is_that_of_a_whole_heartbeat() {
+    let mut log = Log::started();
+    let full = json!({"disk_available_bytes": 10, "disk_total_bytes": 1000, "interval_secs": I});
+    let mut down = full.clone();
+    down["services_ok"] = json!(false);
+    log.beats(60, &fine());
+    log.beats(330, &full);
+    assert_eq!(log.bands(), []);
+    log.beats(390, &down);
+    assert_eq!((log.standing(390).score, log.bands()), (60 + 50 / 2, vec![(390, Band::Crit)]));
 }
 
 #[test]
@@ -239,6 +265,12 @@ fn a_node_whose_key_ended_is_expected_no_more() {
     log.at(61, &Fact::EndKey { key: 1 });
     log.pass(100_000);
     assert_eq!(log.standing(100_000).reasons, []);
+    // It comes back with another key; what becomes of the old one says nothing of it.
+    log.at(100_000, &Fact::Introduce { node: 1, key: 2, org: "acme" });
+    log.beats(100_060, &fine());
+    log.pass(100_400);
+    log.at(100_400, &Fact::EndKey { key: 1 });
+    assert_eq!(log.standing(100_400).silence, Level::Offline);
 }
 
 /// A step of a made-up history: some seconds later a heartbeat of a node, or none.

@@ -58,7 +58,12 @@ async fn list(client: &Client, filter: &str) -> Result<Value, Failure> {
         all.extend(items(&page).iter().cloned());
         cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
         if cursor.is_none() {
-            all.sort_by_key(|node| Reverse(node.get("score").and_then(Value::as_u64)));
+            let rank = |node: &Value| match node.get("band").and_then(Value::as_str) {
+                Some("CRIT") => 2,
+                Some("ATTN") => 1,
+                _ => 0,
+            };
+            all.sort_by_key(|node| Reverse((rank(node), node.get("score").and_then(Value::as_u64))));
             let checkpoint = page.get("checkpoint").cloned().unwrap_or_default();
             return Ok(json!({"items": all, "checkpoint": checkpoint}));
         }

@@ -6,9 +6,11 @@ use crate::data::{self, DataDir, Manner};
 use crate::door::ServiceDoor;
 use crate::failure::Failure;
 use crate::output::{say_json, tell};
-use crate::session;
+use crate::session::{self, Sessions};
 use ledger::Ledger;
 use ledger::open::Anchor;
+use ledger::reader::Reader;
+use ledger::service::Head;
 use projections::http::Reads;
 use projections::live::Live;
 use serde_json::json;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 pub(crate) fn run(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
     block_on(serve(global, args))
@@ -79,7 +82,7 @@ pub(crate) struct Running {
     pub(crate) ledger: Ledger,
     pub(crate) address: SocketAddr,
     /// Becomes true when the service is to stop.
-    stop: tokio::sync::watch::Sender<bool>,
+    stop: watch::Sender<bool>,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
     socket: std::path::PathBuf,
 }
@@ -111,14 +114,15 @@ pub(crate) async fn start(
         ..ingest::Config::default()
     };
     let app = ingest::App::new(ledger.clone(), config);
-    let (stop, mut stopped) = tokio::sync::watch::channel(false);
+    let (stop, mut stopped) = watch::channel(false);
+    let sessions = Sessions::default();
     let reads = Reads {
         live: follow(&ledger, stopped.clone()),
         ledger: ledger.clone(),
-        door: Arc::new(ServiceDoor(app.clone())),
+        door: Arc::new(ServiceDoor { app: app.clone(), sessions: sessions.clone() }),
         stopping: stopped.clone(),
     };
-    let reading = projections::http::routes(&reads).merge(session::routes(&app));
+    let reading = projections::http::routes(&reads).merge(session::routes(&app, &sessions));
     let router = app.complete(app.routes().merge(reading));
     let server = tokio::spawn(ingest::serve_router(app, router, vec![listener], Some(admin), async move {
         // A sender that is gone means stop as well.
@@ -128,21 +132,27 @@ pub(crate) async fn start(
 }
 
 /// Folds that follow the ledger until the service stops.
-fn follow(ledger: &Ledger, mut stopped: tokio::sync::watch::Receiver<bool>) -> Arc<Live> {
+fn follow(ledger: &Ledger, mut stopped: watch::Receiver<bool>) -> Arc<Live> {
     let live = Live::new();
     let (following, reader, head) = (Arc::clone(&live), ledger.reader().clone(), ledger.head());
     tokio::task::spawn_blocking(move || {
         // The reader's futures block.
         tokio::runtime::Handle::current().block_on(async {
             tokio::select! {
-                followed = following.follow(reader, head) => if let Err(error) = followed {
-                    tracing::error!(%error, "the folds no longer follow the log; restart the service");
-                },
+                () = keep_following(&following, reader, head) => {}
                 _ = stopped.wait_for(|stopped| *stopped) => {}
             }
         });
     });
     live
+}
+
+/// Follows the log again after a read that failed. An entry that is missing is a matter for `ledger verify`.
+async fn keep_following(live: &Live, reader: Reader, head: watch::Receiver<Arc<Head>>) {
+    while let Err(error) = live.follow(reader.clone(), head.clone()).await {
+        tracing::error!(%error, "the folds stopped following the log; they go on in five seconds");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
 }
 
 impl Running {

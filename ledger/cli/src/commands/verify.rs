@@ -135,9 +135,14 @@ impl Source for Remote {
 
     fn segment(&self, first: u64) -> Result<Vec<u8>, Fault> {
         let path = format!("/api/ledger/segments/{first}");
-        self.runtime
+        let mut bytes = self
+            .runtime
             .block_on(get(&self.client, &path))
-            .map_err(|e| Fault::new("unreadable", e.to_string()).in_file(path))
+            .map_err(|e| Fault::new("unreadable", e.to_string()).in_file(path))?;
+        // What came since the side files were fetched is not theirs to account for.
+        let listed = self.segments.iter().flatten().find(|(other, _)| *other == first);
+        bytes.truncate(listed.map_or(0, |(_, len)| usize::try_from(*len).unwrap_or(usize::MAX)));
+        Ok(bytes)
     }
 
     fn document(&self, name: &str) -> Result<Option<Vec<u8>>, Fault> {

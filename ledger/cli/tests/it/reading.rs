@@ -76,6 +76,30 @@ async fn send(client: &reqwest::Client, service: &Service, event: &spec::Event) 
     assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
 }
 
+/// Nobody sees another organisation's; what is not understood is refused by name.
+async fn refusals(client: &reqwest::Client, service: &Service, foreign: &str, node_id: &str) {
+    let url = |path: &str| format!("{}{path}", service.url);
+    assert_eq!(get(client, &url("/api/nodes"), foreign).await.1["items"], Value::Array(Vec::new()));
+    for (path, status, code) in [
+        (format!("/api/nodes/{}", node_id), 404, "not-found"),
+        ("/api/nodes?org=acme".to_owned(), 403, "forbidden"),
+        ("/api/orgs/acme/events/stream".to_owned(), 403, "forbidden"),
+        ("/api/nodes?colour=red".to_owned(), 400, "bad-query"),
+        ("/api/nodes?band=RED".to_owned(), 400, "bad-query"),
+        ("/api/nodes?limit=0".to_owned(), 400, "bad-query"),
+        ("/api/nodes?cursor=7".to_owned(), 400, "bad-query"),
+        ("/events?kind=gossip".to_owned(), 400, "bad-query"),
+        ("/events?last_event_id=last".to_owned(), 400, "bad-query"),
+        ("/events?kind=note&kind=note".to_owned(), 400, "bad-query"),
+    ] {
+        let (found, problem) = get(client, &url(&path), foreign).await;
+        assert_eq!((found, &problem["code"]), (status, &code.into()), "{path}: {problem}");
+    }
+    for path in ["/api/nodes", "/events"] {
+        assert_eq!(client.get(url(path)).send().await.unwrap().status(), 401, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn the_fleet_and_the_stream() {
     let dir = tempfile::tempdir().unwrap();
@@ -103,54 +127,35 @@ async fn the_fleet_and_the_stream() {
     }
 
     // The same from the command line: over the service, with a token, and below from the files alone.
-    let id = node.id.to_string();
+    let node_id = node.id.to_string();
     let listed = |more: &[&str]| {
         let listed = json(&[&["nodes", "list", "-o", "json"], more].concat(), 0);
         let items = listed["items"].as_array().unwrap().clone();
         items.iter().map(|node| node["node_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let data = service.data.to_str().unwrap();
-    assert_eq!(listed(&["--data", data]), [id.as_str()]);
-    assert_eq!(listed(&["--url", &service.url, "--token", &viewer, "--band", "ok"]), [id.as_str()]);
+    assert_eq!(listed(&["--data", data]), [node_id.as_str()]);
+    assert_eq!(listed(&["--url", &service.url, "--token", &viewer, "--band", "ok"]), [node_id.as_str()]);
     assert!(listed(&["--url", &service.url, "--token", &foreign]).is_empty());
     let table = ledger(&["nodes", "list", "--data", data, "-q", "vault"]);
     let table = String::from_utf8(table.stdout).unwrap();
     assert!(table.contains("node_id") && table.contains("vault-test"), "{table}");
-    assert_eq!(json(&["nodes", "show", &id, "--data", data], 0)["node"]["score"], 0);
+    assert_eq!(json(&["nodes", "show", &node_id, "--data", data], 0)["node"]["score"], 0);
     assert_eq!(
         ledger(&["nodes", "show", &Uuid::v4([7; 16]).to_string(), "--data", data]).status.code(),
         Some(1)
     );
 
-    // Nobody sees another organisation's.
-    assert_eq!(get(&client, &url("/api/nodes"), &foreign).await.1["items"], Value::Array(Vec::new()));
-    for (path, status, code) in [
-        (format!("/api/nodes/{}", node.id), 404, "not-found"),
-        ("/api/nodes?org=acme".to_owned(), 403, "forbidden"),
-        ("/api/orgs/acme/events/stream".to_owned(), 403, "forbidden"),
-        ("/api/nodes?colour=red".to_owned(), 400, "bad-query"),
-        ("/api/nodes?band=RED".to_owned(), 400, "bad-query"),
-        ("/api/nodes?limit=0".to_owned(), 400, "bad-query"),
-        ("/api/nodes?cursor=7".to_owned(), 400, "bad-query"),
-        ("/events?kind=gossip".to_owned(), 400, "bad-query"),
-        ("/events?last_event_id=last".to_owned(), 400, "bad-query"),
-        ("/events?kind=note&kind=note".to_owned(), 400, "bad-query"),
-    ] {
-        let (found, problem) = get(&client, &url(&path), &foreign).await;
-        assert_eq!((found, &problem["code"]), (status, &code.into()), "{path}: {problem}");
-    }
-    for path in ["/api/nodes", "/events"] {
-        assert_eq!(client.get(url(path)).send().await.unwrap().status(), 401, "{path}");
-    }
+    refusals(&client, &service, &foreign, &node_id).await;
 
     // From the beginning, then live, each entry once and in order.
     let mut stream =
         Stream::open(&client, &url("/events?kind=heartbeat,note&last_event_id=0"), &viewer, None).await;
     let first = stream.next().await.unwrap();
     assert_eq!(first.name, "heartbeat");
-    let data: Value = serde_json::from_str(&first.data).unwrap();
-    assert_eq!((data["seq"].as_u64(), &data["event"]["kind"]), (first.id, &"heartbeat".into()));
-    assert_eq!(data["payload"]["hostname"], "vault-test");
+    let told: Value = serde_json::from_str(&first.data).unwrap();
+    assert_eq!((told["seq"].as_u64(), &told["event"]["kind"]), (first.id, &"heartbeat".into()));
+    assert_eq!(told["payload"]["hostname"], "vault-test");
     let mut others = Stream::open(&client, &url("/events?last_event_id=0"), &foreign, None).await;
     let mut seen = Vec::new();
     for n in 0..20 {
@@ -158,6 +163,15 @@ async fn the_fleet_and_the_stream() {
         seen.push(stream.next().await.unwrap().id.unwrap());
     }
     assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
+
+    // Whoever may read no longer is told no more.
+    let leaked = token(&service, "acme", "viewer");
+    let mut reader = Stream::open(&client, &url("/events?kind=note"), &leaked, None).await;
+    let id = leaked.split('.').nth(1).unwrap();
+    assert_eq!(ledger(&["tokens", "revoke", id, "--data", data]).status.code(), Some(0));
+    send(&client, &service, &node.note("not for everyone")).await;
+    assert_eq!(reader.next().await, None);
+    seen.push(stream.next().await.unwrap().id.unwrap());
 
     // A kill ends the stream; the id seen last goes on from there.
     let data = service.data.clone();
@@ -188,7 +202,7 @@ async fn the_fleet_and_the_stream() {
     assert_eq!(service.terminate(), Some(0));
     while stream.next().await.is_some() {}
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
-    assert_eq!(listed(&["--data", data.to_str().unwrap()]), [id.as_str()]);
+    assert_eq!(listed(&["--data", data.to_str().unwrap()]), [node_id.as_str()]);
     verify(&data, &[]);
 }
 
@@ -244,7 +258,14 @@ async fn the_page() {
     let other = session(&token(&service, "umbrella", "viewer")).await;
     let other = other.headers()["set-cookie"].to_str().unwrap().to_owned();
     assert!(!text(other.split(';').next().unwrap(), "fleet").await.2.contains("data-node"));
-    assert_eq!(text("vm_session=vmt1.made-up", "fleet").await.0, 401);
+    assert_eq!(text("vm_session=made-up", "fleet").await.0, 401);
+    assert!(!cookie.contains("vmt1"), "a cookie goes to every port of the host: {cookie}");
+    let elsewhere =
+        plain.post(format!("{home}session")).header("sec-fetch-site", "cross-site").body("token=x");
+    assert_eq!(elsewhere.send().await.unwrap().status(), 403);
+    let signed_out = plain.post(format!("{home}session")).header("cookie", &cookie).body("");
+    assert_eq!(signed_out.send().await.unwrap().status(), 303);
+    assert_eq!(text(&cookie, "fleet").await.0, 401, "signed out");
     assert!(session("").await.headers()["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
     let data = service.data.clone();
     assert_eq!(service.terminate(), Some(0));
