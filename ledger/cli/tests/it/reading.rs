@@ -81,7 +81,7 @@ async fn refusals(client: &reqwest::Client, service: &Service, foreign: &str, no
     let url = |path: &str| format!("{}{path}", service.url);
     assert_eq!(get(client, &url("/api/nodes"), foreign).await.1["items"], Value::Array(Vec::new()));
     for (path, status, code) in [
-        (format!("/api/nodes/{}", node_id), 404, "not-found"),
+        (format!("/api/nodes/{node_id}"), 404, "not-found"),
         ("/api/nodes?org=acme".to_owned(), 403, "forbidden"),
         ("/api/orgs/acme/events/stream".to_owned(), 403, "forbidden"),
         ("/api/nodes?colour=red".to_owned(), 400, "bad-query"),
