@@ -122,18 +122,8 @@ async fn open(dir: &Path, keys: &Keyring, indexed: bool) -> Ledger {
     } else {
         Arc::new(MemoryRows::default())
     };
-    let options = Options {
-        storage: Arc::new(FsStorage::new(Arc::new(RealDisk::new(dir).unwrap())).unwrap()),
-        rows,
-        keys: keys.clone(),
-        clock: Arc::new(SystemClock::default()),
-        service_version: None,
-        seal_every: None,
-        rebuild_root: false,
-        anchors: Vec::new(),
-        digests: None,
-        lock: None,
-    };
+    let storage = Arc::new(FsStorage::new(Arc::new(RealDisk::new(dir).unwrap())).unwrap());
+    let options = Options::new(storage, rows, keys.clone(), Arc::new(SystemClock::default()));
     ledger::open::open(options).await.unwrap().0
 }
 

@@ -54,6 +54,24 @@ pub struct Options {
     pub lock: Option<DirLock>,
 }
 
+impl Options {
+    /// A ledger that records nothing of itself, seals when asked to, and holds no lock.
+    pub fn new(storage: Arc<dyn Storage>, rows: Arc<dyn Rows>, keys: Keyring, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            storage,
+            rows,
+            keys,
+            clock,
+            service_version: None,
+            seal_every: None,
+            rebuild_root: false,
+            anchors: Vec::new(),
+            digests: None,
+            lock: None,
+        }
+    }
+}
+
 /// A checkpoint that somebody kept outside the data directory, against a directory put back as a whole.
 #[derive(Debug, Clone)]
 pub struct Anchor {

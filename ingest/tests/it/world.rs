@@ -191,18 +191,8 @@ async fn ledger_in(dir: PathBuf, wrap: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn 
         predecessor: None,
     };
     open::create(&*storage, &plan, clock.now()).await.unwrap();
-    let options = Options {
-        storage,
-        rows: Arc::new(FjallRows::open(&dir.join("index")).unwrap()),
-        keys,
-        clock,
-        service_version: None,
-        seal_every: None,
-        rebuild_root: false,
-        anchors: Vec::new(),
-        digests: None,
-        lock: None,
-    };
+    let rows = Arc::new(FjallRows::open(&dir.join("index")).unwrap());
+    let options = Options::new(storage, rows, keys, clock);
     open::open(options).await.unwrap().0
 }
 

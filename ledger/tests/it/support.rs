@@ -271,18 +271,8 @@ impl Place {
     }
 
     pub(crate) fn options(&self) -> Options {
-        Options {
-            storage: Arc::clone(&self.storage),
-            rows: Arc::clone(&self.rows),
-            keys: self.keys.clone(),
-            clock: self.clock.clone(),
-            service_version: None,
-            seal_every: None,
-            rebuild_root: false,
-            anchors: Vec::new(),
-            digests: None,
-            lock: None,
-        }
+        let (storage, rows) = (Arc::clone(&self.storage), Arc::clone(&self.rows));
+        Options::new(storage, rows, self.keys.clone(), self.clock.clone())
     }
 
     pub(crate) async fn try_open(&self) -> Result<(Ledger, OpenReport), OpenError> {

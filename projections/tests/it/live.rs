@@ -37,16 +37,8 @@ async fn start(live: Arc<Live>) -> Ledger {
         Plan { name: name("test.local"), keys: keys.clone(), recovery, threshold: 1, predecessor: None };
     ledger::open::create(&*storage, &plan, FixedClock.now()).await.unwrap();
     let options = Options {
-        storage,
-        rows: Arc::new(MemoryRows::default()),
-        keys,
-        clock: Arc::new(FixedClock),
-        service_version: None,
-        seal_every: None,
-        rebuild_root: false,
-        anchors: Vec::new(),
         digests: Some(live),
-        lock: None,
+        ..Options::new(storage, Arc::new(MemoryRows::default()), keys, Arc::new(FixedClock))
     };
     ledger::open::open(options).await.unwrap().0
 }

@@ -74,17 +74,11 @@ fn make_with(count: usize, seal_every: usize, storage: MemoryStorage) -> Made {
     };
     runtime.block_on(async {
         open::create(&*storage, &plan, crate::support::now()).await.unwrap();
+        let log = Arc::clone(&storage) as Arc<dyn Storage>;
+        let clock = Arc::new(ledger::clock::SystemClock::default());
         let options = OpenOptions {
-            storage: Arc::clone(&storage) as Arc<dyn Storage>,
-            rows: Arc::new(MemoryRows::default()),
-            keys,
-            clock: Arc::new(ledger::clock::SystemClock::default()),
             service_version: Some("test".to_owned()),
-            seal_every: None,
-            rebuild_root: false,
-            anchors: Vec::new(),
-            digests: None,
-            lock: None,
+            ..OpenOptions::new(log, Arc::new(MemoryRows::default()), keys, clock)
         };
         let (ledger, _) = open::open(options).await.unwrap();
         for n in 0..count {
