@@ -1,7 +1,9 @@
 //! Standard output, standard error and the progress bar: the only place that prints.
 
+use crate::cli::Output;
 use crate::failure::Failure;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -15,8 +17,23 @@ pub(crate) fn say(text: &str) -> Result<(), Failure> {
 }
 
 /// Writes a JSON value as one line.
-pub(crate) fn say_json(value: &serde_json::Value) -> Result<(), Failure> {
+pub(crate) fn say_json(value: &Value) -> Result<(), Failure> {
     say(&format!("{value}\n"))
+}
+
+/// Writes an answer in the form asked for; as JSON if none was.
+///
+/// As a table an object is a field a line; as JSON lines a list is an item a line.
+pub(crate) fn say_answer(form: Option<Output>, answer: &Value) -> Result<(), Failure> {
+    match (form, answer, answer.get("items")) {
+        (Some(Output::Table), Value::Object(fields), _) => {
+            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let rows: Vec<_> = fields.iter().map(|(name, value)| vec![name.clone(), text(value)]).collect();
+            say(&table(&["field", "value"], &rows))
+        }
+        (Some(Output::Jsonl), _, Some(Value::Array(items))) => items.iter().try_for_each(say_json),
+        _ => say_json(answer),
+    }
 }
 
 /// Writes a line for people to standard error.

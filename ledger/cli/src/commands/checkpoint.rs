@@ -4,7 +4,7 @@ use crate::cli::{Global, Output};
 use crate::client::{Client, block_on};
 use crate::data::DataDir;
 use crate::failure::Failure;
-use crate::output::{say, say_json};
+use crate::output::{say, say_answer};
 use axum::http::Method;
 use serde_json::json;
 use std::process::ExitCode;
@@ -25,11 +25,14 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
     }
     let note = proofs::note::Note::parse(&bytes).map_err(Failure::refused)?;
     let checkpoint = proofs::Checkpoint::parse(&note.text).map_err(Failure::refused)?;
-    say_json(&json!({
-        "origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root,
-        "keys": checkpoint.keys, "lanes": checkpoint.lanes, "sha256": checkpoint.sha256,
-        "signatures": note.signatures.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
-        "note": note.to_string(),
-    }))?;
+    say_answer(
+        global.output,
+        &json!({
+            "origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root,
+            "keys": checkpoint.keys, "lanes": checkpoint.lanes, "sha256": checkpoint.sha256,
+            "signatures": note.signatures.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
+            "note": note.to_string(),
+        }),
+    )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use crate::cli::{Enroll, Global};
 use crate::client::with_client;
 use crate::failure::Failure;
-use crate::output::say_json;
+use crate::output::say_answer;
 use axum::http::Method;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -26,6 +26,6 @@ pub(crate) fn run(global: &Global, command: &Enroll) -> Result<ExitCode, Failure
             Ok(json!({"revoked": token_id}))
         }
     })?;
-    say_json(&answer)?;
+    say_answer(global.output, &answer)?;
     Ok(ExitCode::SUCCESS)
 }

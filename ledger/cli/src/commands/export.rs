@@ -4,7 +4,7 @@ use super::prove::write_new;
 use crate::cli::{Export, Global, Output};
 use crate::data::DataDir;
 use crate::failure::Failure;
-use crate::output::{advance, bytes_bar, say_json, tell};
+use crate::output::{advance, bytes_bar, say_answer, tell};
 use ledger::durable::Disk;
 use ledger::segment::{Next, next_group};
 use ledger::storage::{segment_first, segment_name};
@@ -26,7 +26,7 @@ const SPECIFICATION: [(&str, &str); 6] = [
 pub(crate) fn run(global: &Global, args: &Export) -> Result<ExitCode, Failure> {
     let entries = copy(&DataDir::new(&global.data), &args.out)?;
     if global.output.is_some_and(|o| o != Output::Table) {
-        say_json(&json!({"out": args.out, "bytes": entries}))?;
+        say_answer(global.output, &json!({"out": args.out, "bytes": entries}))?;
     } else {
         tell(&format!(
             "exported {entries} bytes of log to {}; check it with `ledger verify {}`",

@@ -3,7 +3,7 @@
 use crate::cli::{Global, Import};
 use crate::client::with_client;
 use crate::failure::Failure;
-use crate::output::{advance, bytes_bar, say_json, tell};
+use crate::output::{advance, bytes_bar, say_answer, tell};
 use axum::http::Method;
 use serde_json::{Value, json};
 use spec::Name;
@@ -45,7 +45,10 @@ pub(crate) fn run(global: &Global, args: &Import) -> Result<ExitCode, Failure> {
         }
         Ok(())
     })?;
-    say_json(&json!({"imported": counts.new, "duplicates": counts.duplicates, "refused": counts.refused}))?;
+    say_answer(
+        global.output,
+        &json!({"imported": counts.new, "duplicates": counts.duplicates, "refused": counts.refused}),
+    )?;
     Ok(if counts.refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 

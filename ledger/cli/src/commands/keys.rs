@@ -5,7 +5,7 @@ use crate::cli::{Global, Keys, Output};
 use crate::client::{block_on, with_client};
 use crate::data::{DataDir, Manner, close};
 use crate::failure::Failure;
-use crate::output::{say, say_json, tell};
+use crate::output::{say, say_answer, tell};
 use axum::http::Method;
 use ledger::keyring;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ fn show(global: &Global) -> Result<(), Failure> {
     if global.output.is_none_or(|o| o == Output::Table) {
         say(&items_table(&answer, &["key", "use", "author", "org", "introduced", "until"]))
     } else {
-        say_json(&answer)
+        say_answer(global.output, &answer)
     }
 }
 
@@ -62,7 +62,8 @@ fn introduce(global: &Global, org: &Name, user: Option<Uuid>, out: &Path) -> Res
         });
         client.json(Method::POST, "/api/nodes/register", Some(&body)).await
     })?;
-    say_json(
+    say_answer(
+        global.output,
         &json!({"author": author, "key": key.public(), "org": answer.get("org"), "ledger": answer.get("ledger")}),
     )
 }
@@ -74,7 +75,10 @@ fn revoke(global: &Global, key: PublicKey, reason: Option<&str>, from: Option<u6
         object.extend(from.map(|from| ("suspect_from".to_owned(), json!(from))));
     }
     let path = format!("/api/keys/{key}/governance");
-    say_json(&with_client(global, async |client| client.json(Method::PATCH, &path, Some(&body)).await)?)
+    say_answer(
+        global.output,
+        &with_client(global, async |client| client.json(Method::PATCH, &path, Some(&body)).await)?,
+    )
 }
 
 /// Replaces one of the ledger's own keys under the recovery key.
@@ -113,7 +117,7 @@ fn rotate(global: &Global, key_use: &str, recovery_key: &Path) -> Result<(), Fai
         keyring::adopt(&keys, key_use)?;
         Ok(seq)
     })?;
-    say_json(&json!({"use": key_use, "key": new.public(), "seq": seq}))?;
+    say_answer(global.output, &json!({"use": key_use, "key": new.public(), "seq": seq}))?;
     tell("Put the recovery key away again.");
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::cli::{Global, Nodes, Output};
 use crate::client::{Client, block_on};
 use crate::failure::Failure;
-use crate::output::{say, say_json, table};
+use crate::output::{say, say_answer, table};
 use axum::http::Method;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
@@ -32,12 +32,7 @@ pub(crate) fn run(global: &Global, command: &Nodes) -> Result<ExitCode, Failure>
     })?;
     match (command, global.output) {
         (Nodes::List { .. }, None | Some(Output::Table)) => say(&listing(&answer))?,
-        (Nodes::List { .. }, Some(Output::Jsonl)) => {
-            for item in items(&answer) {
-                say_json(item)?;
-            }
-        }
-        _ => say_json(&answer)?,
+        (_, form) => say_answer(form, &answer)?,
     }
     Ok(ExitCode::SUCCESS)
 }

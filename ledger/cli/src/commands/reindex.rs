@@ -4,7 +4,7 @@ use crate::cli::Global;
 use crate::client::block_on;
 use crate::data::{DataDir, Manner, close};
 use crate::failure::Failure;
-use crate::output::{say_json, tell};
+use crate::output::{say_answer, tell};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -26,6 +26,6 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
         close(ledger, false).await;
         Ok(report.size)
     })?;
-    say_json(&json!({"entries": size}))?;
+    say_answer(global.output, &json!({"entries": size}))?;
     Ok(ExitCode::SUCCESS)
 }

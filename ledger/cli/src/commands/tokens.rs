@@ -3,7 +3,7 @@
 use crate::cli::{Global, Output, Tokens};
 use crate::client::with_client;
 use crate::failure::Failure;
-use crate::output::{say, say_json, table};
+use crate::output::{say, say_answer, table};
 use axum::http::Method;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ pub(crate) fn run(global: &Global, command: &Tokens) -> Result<ExitCode, Failure
     if matches!(command, Tokens::List) && global.output.is_none_or(|o| o == Output::Table) {
         say(&items_table(&answer, &["id", "org", "role", "label", "expires_at", "revoked"]))?;
     } else {
-        say_json(&answer)?;
+        say_answer(global.output, &answer)?;
     }
     Ok(ExitCode::SUCCESS)
 }

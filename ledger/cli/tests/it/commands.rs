@@ -198,3 +198,26 @@ fn reference_material_comes_from_the_definitions() {
         assert!(dir.path().join(page).is_file(), "{page}");
     }
 }
+
+#[test]
+fn an_answer_comes_in_the_form_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("ledger");
+    let data = data.to_str().unwrap();
+    let text = |args: &[&str], form: &str| {
+        let output = ledger(&[args, &["--data", data, "-o", form]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let made = text(&["init"], "table");
+    assert!(made.starts_with("field") && made.contains("\nledger_id"), "{made}");
+    for label in ["one", "two"] {
+        text(&["tokens", "create", "--role", "viewer", "--label", label], "json");
+    }
+    // The owner's token is the third.
+    let lines = text(&["tokens", "list"], "jsonl");
+    let labels = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["label"].clone());
+    assert_eq!(labels.count(), 3, "{lines}");
+    assert!(text(&["checkpoint"], "table").starts_with("vaultmesh.local/"), "the signed note itself");
+    assert_eq!(text(&["checkpoint"], "json").lines().count(), 1);
+}
