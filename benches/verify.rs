@@ -26,7 +26,7 @@ pub(crate) fn run(events: usize) {
     drop(sample);
     let disk = RealDisk::existing(world.path());
     let rate = rate(events, || {
-        let report = verify_log(&DiskSource(&disk), &Options::default(), &mut |_| ());
+        let report = verify_log(&DiskSource(&disk), &Options::default(), None, &mut |_| ());
         assert_eq!(report.verdict, Verdict::Verified);
     });
     row(&format!("verify of {events} events"), rate, &[limit]);

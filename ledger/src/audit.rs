@@ -8,6 +8,7 @@ use crate::admission::{Candidate, Found, Verdict};
 use crate::fault::Fault;
 use crate::ids::OpenIds;
 use crate::replay::{Replayed, replay_group};
+use crate::seal::{Compared, Refold, compare};
 use crate::segment::{Group, Next, later_commit, next_group};
 use crate::state::{State, quoted};
 use proofs::Checkpoint;
@@ -53,6 +54,10 @@ pub struct Counts {
     pub seals: u64,
     /// Checkpoints of which all roots were recomputed.
     pub checkpoints: u64,
+    /// Digests of folds that were made again and match.
+    pub digests: u64,
+    /// Digests of folds, versions or sizes that this auditor does not have.
+    pub digests_unknown: u64,
 }
 
 /// What an audit found.
@@ -127,6 +132,7 @@ impl Signed {
 pub fn audit(
     wanted: &BTreeSet<u64>,
     segments: impl Iterator<Item = Result<(SegmentBytes, bool), Fault>>,
+    folds: Option<&mut dyn Refold>,
     progress: &mut dyn FnMut(u64),
 ) -> Audit {
     let (sender, receiver) = mpsc::sync_channel::<Vec<Signed>>(16);
@@ -137,7 +143,7 @@ pub fn audit(
         for _ in 0..workers {
             scope.spawn(|| check_signatures(&receiver, &bad));
         }
-        let mut auditor = Auditor::new(wanted, sender);
+        let mut auditor = Auditor::new(wanted, folds, sender);
         for segment in segments {
             let going_on = match segment {
                 Ok((segment, is_last)) => auditor.segment(&Arc::new(segment), is_last, progress),
@@ -181,9 +187,10 @@ fn check_signatures(receiver: &Mutex<mpsc::Receiver<Vec<Signed>>>, bad: &Mutex<V
     }
 }
 
-struct Auditor<'a> {
+struct Auditor<'a, 'f> {
     audit: Audit,
     wanted: &'a BTreeSet<u64>,
+    folds: Option<&'f mut dyn Refold>,
     sender: mpsc::SyncSender<Vec<Signed>>,
     batch: Vec<Signed>,
     identities: Vec<(Hash, u64)>,
@@ -200,8 +207,12 @@ impl Audit {
     }
 }
 
-impl<'a> Auditor<'a> {
-    fn new(wanted: &'a BTreeSet<u64>, sender: mpsc::SyncSender<Vec<Signed>>) -> Self {
+impl<'a, 'f> Auditor<'a, 'f> {
+    fn new(
+        wanted: &'a BTreeSet<u64>,
+        folds: Option<&'f mut dyn Refold>,
+        sender: mpsc::SyncSender<Vec<Signed>>,
+    ) -> Self {
         let audit = Audit {
             state: State::default(),
             counts: Counts::default(),
@@ -214,7 +225,7 @@ impl<'a> Auditor<'a> {
             id_files: Vec::new(),
             uncommitted_bytes: 0,
         };
-        Self { audit, wanted, sender, batch: Vec::new(), identities: Vec::new(), ids: OpenIds::new(0) }
+        Self { audit, wanted, folds, sender, batch: Vec::new(), identities: Vec::new(), ids: OpenIds::new(0) }
     }
 
     fn stop(&mut self, fault: Fault) -> bool {
@@ -345,6 +356,7 @@ impl<'a> Auditor<'a> {
         self.ids.insert_with_traces(&record, identity);
         self.identities.push((identity, seq));
         self.findings(&record);
+        self.refold(&record);
         self.batch.push(Signed {
             segment: Arc::clone(segment),
             seq,
@@ -357,6 +369,29 @@ impl<'a> Auditor<'a> {
         if self.batch.len() >= SIGNATURE_BATCH {
             self.flush();
         }
+    }
+
+    /// Folds the entry, and compares what a seal says of the folds before it.
+    fn refold(&mut self, record: &spec::Record) {
+        let Some(folds) = self.folds.as_deref_mut() else { return };
+        let seq = record.entry.position.seq;
+        if record.entry.header.kind == Kind::Seal
+            && let Some(seal) =
+                record.payload.as_ref().and_then(|payload| serde_json::from_str::<Seal>(&payload.json).ok())
+        {
+            let made = [folds.digests(), folds.sealed()];
+            for (name, said) in &seal.advisory {
+                match compare(&made, name, said) {
+                    Compared::Matches => self.audit.counts.digests += 1,
+                    Compared::NotChecked => self.audit.counts.digests_unknown += 1,
+                    Compared::Differs => {
+                        let detail = format!("the fold {name} over {} entries has another digest", said.size);
+                        self.audit.fail(Fault::new("digest", detail).at_seq(seq));
+                    }
+                }
+            }
+        }
+        folds.apply(record);
     }
 
     fn flush(&mut self) {

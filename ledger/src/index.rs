@@ -79,6 +79,10 @@ impl Index {
         Self { rows }
     }
 
+    pub(crate) fn rows(&self) -> Arc<dyn Rows> {
+        Arc::clone(&self.rows)
+    }
+
     /// Takes in groups; all of them or none.
     pub fn insert(&self, groups: &[IndexedGroup]) -> Result<(), RowError> {
         let mut batch = Vec::new();
@@ -292,12 +296,12 @@ fn from_deltas(bytes: &[u8]) -> impl Iterator<Item = u64> {
     })
 }
 
-fn checksummed(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn checksummed(bytes: &[u8]) -> Vec<u8> {
     let sum = Hash::of(spec::Domain::IdFile, &[b"row", bytes]);
     [&sum.0[..], bytes].concat()
 }
 
-fn unchecked(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn unchecked(bytes: &[u8]) -> Option<Vec<u8>> {
     let (sum, body) = bytes.split_at_checked(32)?;
     (Hash::of(spec::Domain::IdFile, &[b"row", body]).0 == sum).then(|| body.to_vec())
 }

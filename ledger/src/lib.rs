@@ -26,6 +26,7 @@ mod seal;
 pub mod segment;
 mod sequencer;
 pub mod service;
+pub mod shelf;
 pub mod state;
 pub mod storage;
 pub mod verify;

@@ -1,8 +1,13 @@
 //! Reading entries beside the writer, from the log itself. The index only says where to look.
 
+mod run;
+
+pub use run::Run;
+
 use crate::ids::OpenIds;
 use crate::index::{GroupLocation, Index, RowError};
 use crate::segment::{Next, next_group};
+use crate::shelf::Shelf;
 use crate::storage::{SegmentInfo, Storage, StorageError};
 use spec::entry::Record;
 use spec::limits::MAX_GROUP_BYTES;
@@ -98,6 +103,21 @@ impl Query {
 impl Reader {
     pub(crate) fn new(storage: Arc<dyn Storage>, index: Index) -> Self {
         Self { storage, index }
+    }
+
+    /// The entries from `from` to before `to`, in their order.
+    pub fn run(&self, from: u64, to: u64) -> Run {
+        Run::new(self.clone(), from, to)
+    }
+
+    /// Seq of the first entry recorded at or after a time, or of one shortly before it; at most `size`.
+    pub fn first_since(&self, time: Timestamp, size: u64) -> Result<u64, ReadError> {
+        Ok(self.index.first_since(time, size)?)
+    }
+
+    /// Snapshots of what is folded from the entries.
+    pub fn shelf(&self) -> Result<Shelf, ReadError> {
+        Ok(Shelf::open(self.index.rows())?)
     }
 
     /// The record of an entry, or `None` if the log does not reach it.

@@ -8,6 +8,7 @@ mod files;
 mod report;
 mod trust;
 
+pub use crate::seal::Refold;
 pub use bundle::verify_bundle;
 pub use files::{verify_equivocation, verify_note, verify_proofchain};
 pub use report::{Check, CheckStatus, Report, TargetKind, TrustStatus, Verdict};
@@ -94,8 +95,14 @@ pub struct Options {
     pub strict: bool,
 }
 
-/// Verifies a whole log with its side files. `progress` is told of bytes read.
-pub fn verify_log(source: &dyn Source, options: &Options, progress: &mut dyn FnMut(u64)) -> Report {
+/// Verifies a whole log with its side files. `folds`, if given, are compared with what seals say of them;
+/// `progress` is told of bytes read.
+pub fn verify_log(
+    source: &dyn Source,
+    options: &Options,
+    folds: Option<&mut dyn Refold>,
+    progress: &mut dyn FnMut(u64),
+) -> Report {
     let mut report = Report::new(TargetKind::Log);
     // Side files first: a running service only ever makes the log longer than they say.
     let side = match SideFiles::read(source, options) {
@@ -111,7 +118,8 @@ pub fn verify_log(source: &dyn Source, options: &Options, progress: &mut dyn FnM
         let bytes = source.segment(*first)?;
         Ok((SegmentBytes { first: *first, name: segment_name(*first), bytes }, i == last))
     });
-    let result = audit(&side.sizes(), bytes, progress);
+    let sizes = side.sizes();
+    let result = audit(&sizes, bytes, folds, progress);
     side.check(&result, source, options, &mut report);
     report.take_audit(result);
     report.finish(options.strict)

@@ -19,16 +19,16 @@ mod reason;
 
 pub use liveness::{Level, Rhythm};
 pub use node::{Active, Band, Standing};
-pub use reason::{Hold, Phase, Reason, Signal};
+pub use reason::{Hold, Phase, Reason, Signal, Subject};
 
 use crate::Projection;
+use crate::fact::{Fact, Said};
+use crate::fold::part;
 use crate::listening::{Listening, Moment, Now};
 use node::NodeAttention;
-use proofs::SparseMap;
-use proofs::map::path;
-use serde::Serialize;
-use spec::payload::{ChainFork, Heartbeat, KeyIntroduction, KeyStatus, Service};
-use spec::{Author, Domain, Hash, Header, Kind, Name, PublicKey, Record, Timestamp, Uuid, canonical};
+use serde::{Deserialize, Serialize};
+use spec::payload::Heartbeat;
+use spec::{Author, Header, Name, PublicKey, Timestamp, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A change of how a node stands, at the time at which it came about.
@@ -47,7 +47,7 @@ pub struct Transition {
 }
 
 /// What changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "what")]
 pub enum Change {
     /// The node's silence.
@@ -62,7 +62,7 @@ pub enum Change {
         /// Which.
         reason: Reason,
         /// What it is about.
-        subject: &'static str,
+        subject: Subject,
         /// Before.
         from: Option<Phase>,
         /// After.
@@ -80,7 +80,7 @@ pub enum Change {
 }
 
 /// Attention for every node of every organisation.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Attention {
     listening: Listening,
     seq: u64,
@@ -89,6 +89,7 @@ pub struct Attention {
     /// When to look at a node again, at the latest; a node that was heard of since has more time.
     queue: BTreeSet<(Moment, usize)>,
     keys: BTreeMap<PublicKey, usize>,
+    #[serde(skip)]
     transitions: Vec<Transition>,
 }
 
@@ -178,7 +179,7 @@ impl Attention {
         place
     }
 
-    fn heartbeat(&mut self, header: &Header, heartbeat: &Heartbeat, at: Timestamp) {
+    fn heartbeat(&mut self, header: &Header, heartbeat: &Heartbeat, now: Now) {
         let node = match header.author {
             Author::Node(id) => id,
             _ => match header.node_id {
@@ -191,7 +192,6 @@ impl Attention {
             // What was imported is history, and tells nothing about now.
             return;
         }
-        let now = self.now(at);
         let resumed = self.listening.resumed();
         self.change(place, now, |node, log| node.heartbeat(heartbeat, header.ts, now, resumed, log));
     }
@@ -201,10 +201,9 @@ impl Attention {
     }
 
     /// A reason that a heartbeat knows nothing of, from what the ledger recorded of a node's key.
-    fn accuse(&mut self, key: &PublicKey, reason: Reason, at: Timestamp) {
+    fn accuse(&mut self, key: &PublicKey, reason: Reason, now: Now) {
         let Some(place) = self.keys.get(key).copied() else { return };
-        let now = self.now(at);
-        self.change(place, now, |node, log| node.signal(reason, "", Signal::Bad, now, log));
+        self.change(place, now, |node, log| node.signal(reason, &Subject::NODE, Signal::Bad, now, log));
     }
 }
 
@@ -212,63 +211,45 @@ impl Projection for Attention {
     const NAME: &'static str = "attention";
     const VERSION: u64 = 1;
 
-    fn apply(&mut self, record: &Record) {
-        let (header, position) = (&record.entry.header, &record.entry.position);
-        let payload = record.payload.as_ref().map(|payload| &*payload.json);
-        let service = (header.kind == Kind::Service)
-            .then(|| read::<Service>(payload))
-            .flatten()
-            .map(|service| service.action);
-        let at = position.recorded_at;
+    fn apply(&mut self, fact: &Fact<'_>) {
+        let service = match &fact.said {
+            Said::Service(service) => Some(service.action),
+            _ => None,
+        };
         // What was due while the ledger listened came about before it heard this entry.
-        let due = self.listening.until(at, service);
+        let due = self.listening.until(fact.at, service);
         self.run_until(due);
-        self.listening.hear(at, service);
-        self.seq = position.seq;
-        match header.kind {
-            Kind::Heartbeat => {
-                if let Some(heartbeat) = payload.and_then(|json| Heartbeat::read(json).ok()) {
-                    self.heartbeat(header, &heartbeat, at);
+        self.listening.hear(fact.at, service);
+        self.seq = fact.seq;
+        let now = self.now(fact.at);
+        match &fact.said {
+            Said::Heartbeat(heartbeat) => self.heartbeat(fact.header, heartbeat, now),
+            Said::Key(introduction) => {
+                if let Author::Node(id) = introduction.author {
+                    let place = self.place(&fact.header.org, id);
+                    self.keys.insert(introduction.key, place);
+                    self.change(place, now, |node, _| node.introduce(introduction.key, now));
                 }
             }
-            Kind::Key => {
-                if let Some(KeyIntroduction { author: Author::Node(id), key, .. }) = read(payload) {
-                    let place = self.place(&header.org, id);
-                    self.keys.insert(key, place);
-                    let now = self.now(at);
-                    self.change(place, now, |node, _| node.introduce(key, now));
-                }
-            }
-            Kind::ChainFork => {
-                if let Some(fork) = read::<ChainFork>(payload) {
-                    self.accuse(&fork.key, Reason::ChainFork, at);
-                }
-            }
-            Kind::KeyStatus => {
-                let ended = read::<KeyStatus>(payload).map(|status| status.key);
-                if let Some((key, place)) = ended.and_then(|key| Some((key, *self.keys.get(&key)?))) {
-                    let now = self.now(at);
-                    self.change(place, now, |node, log| node.retire(&key, now, log));
+            Said::ChainFork(fork) => self.accuse(&fork.key, Reason::ChainFork, now),
+            Said::KeyStatus(status) => {
+                if let Some(place) = self.keys.get(&status.key).copied() {
+                    self.change(place, now, |node, log| node.retire(&status.key, now, log));
                 }
             }
             _ => {}
         }
     }
 
-    fn digest(&self) -> Hash {
-        let mut map = SparseMap::default();
-        for (org, places) in &self.places {
-            let standing = |place: &usize| self.nodes.get(*place).map(NodeAttention::standing);
-            let nodes: BTreeMap<&Uuid, Standing> =
-                places.iter().filter_map(|(id, place)| Some((id, standing(place)?))).collect();
-            // Typed parts with integers only always have a canonical form.
-            let value = canonical::to_vec(&nodes).unwrap_or_default();
-            map.insert(&path(Domain::KeyPath, org.as_str().as_bytes()), &value);
-        }
-        map.root()
+    fn orgs(&self) -> Vec<&Name> {
+        self.places.keys().collect()
     }
-}
 
-fn read<T: serde::de::DeserializeOwned>(payload: Option<&str>) -> Option<T> {
-    serde_json::from_str(payload?).ok()
+    fn part(&self, org: &Name) -> Vec<u8> {
+        let standing = |place: &usize| self.nodes.get(*place).map(NodeAttention::standing);
+        let places = self.places.get(org).into_iter().flatten();
+        let nodes: BTreeMap<&Uuid, Standing> =
+            places.filter_map(|(id, place)| Some((id, standing(place)?))).collect();
+        part(&nodes)
+    }
 }

@@ -5,6 +5,7 @@
 //! the time from a recorded stop to the next start. [`Moment`]s count the time in which it listened: they
 //! stand still while it was away, and everything that waits for time to pass waits in them.
 
+use serde::{Deserialize, Serialize};
 use spec::Timestamp;
 use spec::payload::ServiceAction;
 
@@ -13,7 +14,7 @@ use spec::payload::ServiceAction;
 pub const MOST_SILENT_MS: u64 = 120_000;
 
 /// A point in listening time, in milliseconds; comparable within one ledger only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Moment(pub u64);
 
 impl Moment {
@@ -39,7 +40,7 @@ pub struct Now {
 }
 
 /// How listening time and the ledger's clock relate, after the entries so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Listening {
     last: Timestamp,
     stopped: bool,

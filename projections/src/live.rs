@@ -1,11 +1,12 @@
 //! The folds of a running ledger: kept at its head, and asked at its seals.
 
+use crate::ladder::Ladder;
 use crate::{OutOfOrder, Projections};
 use ledger::open::Digests;
-use ledger::reader::{Query, ReadError, Reader};
+use ledger::reader::{ReadError, Reader};
 use ledger::service::Head;
+use spec::Record;
 use spec::payload::Digest;
-use spec::{Kind, Record};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Semaphore, watch};
@@ -31,8 +32,8 @@ pub struct Live {
 #[derive(Debug, Default)]
 struct Folds {
     now: Projections,
-    /// What they were right before the last seal.
-    at_seal: BTreeMap<String, Digest>,
+    /// The head that they have come up to, unless they are on their way to another.
+    head: Option<Arc<Head>>,
 }
 
 /// Why projections no longer follow.
@@ -75,33 +76,69 @@ impl Live {
         self.size.subscribe()
     }
 
-    /// Folds entry after entry up to the head, and on as it moves, until the ledger is closed.
+    /// Looks at the folds with the head they have come up to; `None` while they are on their way to one.
+    pub fn with_head<T>(&self, look: impl FnOnce(&Projections, &Head) -> T) -> Option<T> {
+        let folds = self.folds.read().unwrap_or_else(PoisonError::into_inner);
+        Some(look(&folds.now, folds.head.as_deref()?))
+    }
+
+    /// Folds entry after entry up to the head, and on as it moves, until the ledger is closed. Begins at the
+    /// ladder's highest rung, and makes rungs on the way.
+    ///
+    /// # Errors
+    /// The log cannot be read; the folds stay where they are and can follow again.
     pub async fn follow(
         &self,
         reader: Reader,
+        ladder: &Ladder,
         mut head: watch::Receiver<Arc<Head>>,
     ) -> Result<(), FollowError> {
         loop {
-            let target = head.borrow_and_update().size;
-            self.catch_up(&reader, target).await?;
+            let target = Arc::clone(&head.borrow_and_update());
+            self.reach(&reader, ladder, &target).await?;
             if head.changed().await.is_err() {
                 return Ok(());
             }
         }
     }
 
-    /// Folds entry after entry until there are `target`.
-    pub async fn catch_up(&self, reader: &Reader, target: u64) -> Result<(), FollowError> {
+    /// Folds up to a head, from the ladder's highest rung if nothing is folded yet.
+    ///
+    /// # Errors
+    /// The log cannot be read; the folds stay where they are and can go on.
+    pub async fn reach(&self, reader: &Reader, ladder: &Ladder, head: &Arc<Head>) -> Result<(), FollowError> {
+        if self.with(Projections::size) == 0
+            && let Some(folds) = ladder.below(head.size, reader).await?
+        {
+            self.folds.write().unwrap_or_else(PoisonError::into_inner).now = folds;
+        }
+        self.catch_up(reader, ladder, head).await
+    }
+
+    /// Folds entry after entry until there are as many as the head says.
+    async fn catch_up(&self, reader: &Reader, ladder: &Ladder, head: &Arc<Head>) -> Result<(), FollowError> {
         let mut at = self.with(Projections::size);
-        while at < target {
-            let page =
-                reader.query(&Query { from: at, to: target, limit: BATCH, ..Query::default() }).await?;
-            if page.records.is_empty() {
+        let mut run = reader.run(at, head.size);
+        while at < head.size {
+            let mut records = run.next().await?;
+            if records.is_empty() {
                 return Err(FollowError::Missing(at));
             }
-            at = self.take(page.records)?;
+            while !records.is_empty() {
+                let most = usize::try_from(ladder.until_due(at)).unwrap_or(BATCH).min(BATCH);
+                let rest = records.split_off(records.len().min(most));
+                at = self.take(records, head)?;
+                records = rest;
+                self.with(|folds| ladder.keep(folds)).unwrap_or_else(|error| {
+                    tracing::warn!(%error, "a snapshot of the folds could not be kept; the next start takes longer");
+                });
+            }
             // Reading blocks; whoever waits to end this gets a look here.
             tokio::task::yield_now().await;
+        }
+        let mut folds = self.folds.write().unwrap_or_else(PoisonError::into_inner);
+        if folds.now.size() == head.size {
+            folds.head = Some(Arc::clone(head));
         }
         Ok(())
     }
@@ -114,15 +151,16 @@ impl Live {
         Some(recent.iter().skip(skip).take(limit).cloned().collect())
     }
 
-    fn take(&self, records: Vec<Record>) -> Result<u64, OutOfOrder> {
+    fn take(&self, records: Vec<Record>, head: &Arc<Head>) -> Result<u64, OutOfOrder> {
         let mut folds = self.folds.write().unwrap_or_else(PoisonError::into_inner);
+        folds.head = None;
         for record in &records {
-            if record.entry.header.kind == Kind::Seal {
-                folds.at_seal = folds.now.digests();
-            }
             folds.now.apply(record)?;
         }
         let size = folds.now.size();
+        if size == head.size {
+            folds.head = Some(Arc::clone(head));
+        }
         drop(folds);
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
         recent.extend(records.into_iter().map(Arc::new));
@@ -138,6 +176,6 @@ impl Digests for Live {
     /// Projections that lag report what they were at the seal before: a size at which an auditor looks.
     fn digests(&self, size: u64) -> BTreeMap<String, Digest> {
         let folds = self.folds.read().unwrap_or_else(PoisonError::into_inner);
-        if folds.now.size() == size { folds.now.digests() } else { folds.at_seal.clone() }
+        if folds.now.size() == size { folds.now.digests() } else { folds.now.sealed().clone() }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::attention::{Band, Standing};
 use crate::fleet::Node;
-use crate::reads::{Call, Parameters, Reads, Refusal, bad, json};
+use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal, bad};
 use axum::body::Body;
 use axum::http::Response;
 use serde::Serialize;
@@ -29,7 +29,6 @@ struct Row<'a> {
 struct Page<'a> {
     items: Vec<Row<'a>>,
     next_cursor: Option<String>,
-    checkpoint: &'a str,
 }
 
 /// A word of a filter that is one of a few.
@@ -46,7 +45,7 @@ fn one_of<T: Copy>(
 
 /// `GET /api/nodes`: the fleet, in the order of organisation and id.
 pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let parameters = call.parameters(&["org", "band", "q", "limit", "cursor"])?;
+    let parameters = call.parameters(&[AS_OF, "band", "cursor", "limit", "org", "q"])?;
     let org = call.orgs(parameters.parse("org")?)?;
     let bands = [("OK", Band::Ok), ("ATTN", Band::Attn), ("CRIT", Band::Crit)];
     let band = one_of(&parameters, "band", &bands)?;
@@ -57,8 +56,8 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
     let after = parameters.get("cursor").map(read_cursor).transpose()?;
     let q = parameters.get("q").map(str::to_lowercase);
     reads
-        .at_head(|folds, now, note| {
-            let fleet = folds.fleet();
+        .view(&parameters, |view| {
+            let fleet = view.folds.fleet();
             let mut items = Vec::new();
             for org in fleet.orgs().filter(|name| org.as_ref().is_none_or(|org| org == *name)) {
                 for (id, node) in fleet.nodes(org) {
@@ -67,7 +66,7 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
                     if seen || !own || !q.as_deref().is_none_or(|q| mentions(id, node, q)) {
                         continue;
                     }
-                    let Some(standing) = folds.attention().standing(org, id, now) else { continue };
+                    let Some(standing) = view.folds.attention().standing(org, id, view.now) else { continue };
                     if band.is_none_or(|band| band == standing.band) {
                         items.push(Row { node_id: id, org, standing, node });
                     }
@@ -79,29 +78,30 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
             let more = items.len() > limit;
             items.truncate(limit);
             let next_cursor = items.last().filter(|_| more).map(|row| format!("{}/{}", row.org, row.node_id));
-            json(&Page { items, next_cursor, checkpoint: note })
+            view.answer(&Page { items, next_cursor })
         })
         .await
 }
 
 /// `GET /api/nodes/{id}`.
 pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    call.parameters(&[])?;
+    let parameters = call.parameters(&[AS_OF])?;
     let text = call.path().rsplit('/').next().unwrap_or_default();
     let unknown = || Refusal::NotFound(format!("there is no node {text}"));
     let id: Uuid = text.parse().map_err(|_| unknown())?;
     let own = call.viewer.node.is_none_or(|own| own == id);
     let answer = reads
-        .at_head(|folds, now, note| {
-            let fleet = folds.fleet();
+        .view(&parameters, |view| {
+            let fleet = view.folds.fleet();
             let sees = |org: &&Name| own && call.viewer.org.as_ref().is_none_or(|own| own == *org);
             let known = || fleet.orgs().filter(sees).filter(|org| fleet.node(org, id).is_some());
             // An import may name any node; the organisation that gave it its key is the node's own.
             let keyed = known().find(|org| fleet.node(org, id).is_some_and(|node| node.key.is_some()));
             let org = keyed.or_else(|| known().next())?;
-            let (node, standing) = (fleet.node(org, id)?, folds.attention().standing(org, id, now)?);
+            let (node, standing) =
+                (fleet.node(org, id)?, view.folds.attention().standing(org, id, view.now)?);
             let row = Row { node_id: id, org, standing, node };
-            Some(json(&serde_json::json!({"node": row, "checkpoint": note})))
+            Some(view.answer(&serde_json::json!({"node": row})))
         })
         .await?;
     answer.ok_or_else(unknown)

@@ -41,7 +41,7 @@ pub(crate) fn of(reads: &Reads) -> impl Fn(Request) -> Answered + Clone + Send +
                 Ok(viewer) => viewer,
                 Err(refused) => return document(refused.status(), &sign_in(None)),
             };
-            match reads.at_head(|folds, now, _| fleet(folds, &viewer, now)).await {
+            match reads.at_head(|view| fleet(view.folds, &viewer, view.now)).await {
                 Ok(table) => document(StatusCode::OK, &whole(&reads, &table)),
                 Err(refusal) => reads.door.refuse(refusal),
             }
@@ -52,7 +52,7 @@ pub(crate) fn of(reads: &Reads) -> impl Fn(Request) -> Answered + Clone + Send +
 /// `GET /fleet`: the table alone.
 pub(crate) async fn table(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
     call.parameters(&[])?;
-    let table = reads.at_head(|folds, now, _| fleet(folds, &call.viewer, now)).await?;
+    let table = reads.at_head(|view| fleet(view.folds, &call.viewer, view.now)).await?;
     Ok(document(StatusCode::OK, &table))
 }
 

@@ -2,15 +2,17 @@
 //!
 //! Who asks, and what a refusal looks like, is the service's affair: it hands in a [`Door`].
 
+use crate::Projections;
+use crate::history::{History, PastError, Point};
 use crate::live::Live;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Response, header};
+use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::{MethodRouter, get};
 use ledger::Ledger;
 use serde::Serialize;
-use spec::{Name, Timestamp, Uuid};
+use spec::{Domain, Hash, Name, Timestamp, Uuid};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Display};
@@ -22,6 +24,9 @@ use tokio::sync::watch;
 
 /// How long an answer waits for the folds to reach the head of the log.
 const FOLDS_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The parameter that every read of the folds takes.
+pub(crate) const AS_OF: &str = "as_of";
 
 /// Through whose eyes somebody reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +46,8 @@ pub enum Refusal {
     NotFound(String),
     /// Whoever asks does not belong to this organisation.
     Foreign(Name),
+    /// The log could not be read.
+    Log(String),
     /// The folds do not keep up with the log.
     Behind,
 }
@@ -63,8 +70,10 @@ pub trait Door: Debug + Send + Sync {
 /// What the routes read from.
 #[derive(Debug, Clone)]
 pub struct Reads {
-    /// The folds.
+    /// The folds at the head.
     pub live: Arc<Live>,
+    /// The folds at any other point.
+    pub history: Arc<History>,
     /// The ledger.
     pub ledger: Ledger,
     /// The way in.
@@ -87,8 +96,12 @@ pub(crate) fn route(reads: &Reads, handler: fn(Reads, Call) -> Answered) -> Meth
                 Err(answer) => return *answer,
             };
             let door = Arc::clone(&reads.door);
+            let known = parts.headers.get(header::IF_NONE_MATCH).cloned();
             let call = Call { viewer, parts };
-            handler(reads, call).await.unwrap_or_else(|refusal| door.refuse(refusal))
+            match handler(reads, call).await {
+                Ok(answer) => unless_known(answer, known.as_ref()),
+                Err(refusal) => door.refuse(refusal),
+            }
         }
     })
 }
@@ -144,40 +157,109 @@ pub(crate) fn bad(name: &str, problem: impl Display) -> Refusal {
     Refusal::Query(name.to_owned(), problem.to_string())
 }
 
+/// The folds at the point that was asked for.
+pub(crate) struct View<'a> {
+    pub(crate) folds: &'a Projections,
+    /// The time at which they are looked at.
+    pub(crate) now: Timestamp,
+    /// The newest checkpoint: it commits to every entry folded.
+    pub(crate) checkpoint: &'a str,
+}
+
+impl View<'_> {
+    /// An answer in JSON: `members`, the checkpoint it rests on, and the point it is about.
+    pub(crate) fn answer<T: Serialize>(&self, members: &T) -> Response<Body> {
+        #[derive(Serialize)]
+        struct Answer<'a, T> {
+            #[serde(flatten)]
+            members: &'a T,
+            as_of: AsOf,
+            checkpoint: &'a str,
+        }
+        #[derive(Serialize)]
+        struct AsOf {
+            seq: u64,
+            time: Timestamp,
+        }
+        let seq = self.folds.size().saturating_sub(1);
+        let as_of = AsOf { seq, time: self.now };
+        // The answers are texts, numbers and lists of them.
+        let body =
+            serde_json::to_vec(&Answer { members, as_of, checkpoint: self.checkpoint }).unwrap_or_default();
+        // What time alone changes, a seq does not tell.
+        let tag = Hash::of(Domain::Payload, &[&body]).to_hex();
+        let tag = format!("\"{seq}-{}\"", tag.get(..16).unwrap_or_default());
+        let mut response = Response::new(Body::from(body));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        headers.insert(header::VARY, HeaderValue::from_static("authorization, cookie"));
+        if let Ok(tag) = HeaderValue::from_str(&tag) {
+            headers.insert(header::ETAG, tag);
+        }
+        response
+    }
+}
+
+/// 304 in place of an answer that the client has already (RFC 9110, section 13.1.2).
+fn unless_known(answer: Response<Body>, known: Option<&HeaderValue>) -> Response<Body> {
+    let tag = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
+    let known = known.and_then(|known| known.to_str().ok()).unwrap_or_default();
+    let has = tag.is_some_and(|tag| {
+        known.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
+    });
+    if !has {
+        return answer;
+    }
+    let (mut parts, _) = answer.into_parts();
+    parts.status = StatusCode::NOT_MODIFIED;
+    parts.headers.remove(header::CONTENT_TYPE);
+    Response::from_parts(parts, Body::empty())
+}
+
 impl Reads {
-    /// Looks at the folds when they have reached the head of the log, with its checkpoint.
-    pub(crate) async fn at_head<T>(
+    /// Looks at the folds: at the point that the parameter `as_of` names, or at the head of the log.
+    pub(crate) async fn view<T>(
         &self,
-        look: impl Fn(&crate::Projections, Timestamp, &str) -> T,
+        parameters: &Parameters<'_>,
+        look: impl Fn(&View<'_>) -> T,
     ) -> Result<T, Refusal> {
+        match parameters.parse::<Point>(AS_OF)? {
+            None => self.at_head(look).await,
+            Some(point) => self.at_point(point, look).await,
+        }
+    }
+
+    async fn at_point<T>(&self, point: Point, look: impl Fn(&View<'_>) -> T) -> Result<T, Refusal> {
+        let head = self.ledger.head().borrow().clone();
+        let past = self.history.at(point, head.size, head.recorded_at, self.ledger.now()).await;
+        let past = past.map_err(|error| match error {
+            PastError::Future { .. } => bad(AS_OF, error),
+            PastError::Read(_) | PastError::Order(_) => Refusal::Log(error.to_string()),
+        })?;
+        Ok(look(&View { folds: &past.folds, now: past.now, checkpoint: &head.note }))
+    }
+
+    /// Looks at the folds when they have reached the head of the log.
+    pub(crate) async fn at_head<T>(&self, look: impl Fn(&View<'_>) -> T) -> Result<T, Refusal> {
         let mut size = self.live.size();
+        let least = self.ledger.head().borrow().size;
         let wait = async {
             loop {
-                let head = self.ledger.head().borrow().clone();
-                if size.wait_for(|size| *size >= head.size).await.is_err() {
-                    return None;
+                size.wait_for(|size| *size >= least).await.ok()?;
+                let seen = self.live.with_head(|folds, head| {
+                    let now = self.ledger.now().max(head.recorded_at);
+                    (head.size >= least).then(|| look(&View { folds, now, checkpoint: &head.note }))
+                });
+                if let Some(seen) = seen.flatten() {
+                    return Some(seen);
                 }
-                let now = self.ledger.now().max(head.recorded_at);
-                let seen =
-                    self.live.with(|folds| (folds.size() == head.size).then(|| look(folds, now, &head.note)));
-                // Entries came while it looked: the checkpoint is to be the one the answer rests on.
-                if seen.is_some() {
-                    return seen;
-                }
+                // They are on their way to another head; it is not far.
+                size.changed().await.ok()?;
             }
         };
         tokio::time::timeout(FOLDS_PATIENCE, wait).await.ok().flatten().ok_or(Refusal::Behind)
     }
-}
-
-/// An answer in JSON that nobody may keep.
-pub(crate) fn json<T: Serialize>(value: &T) -> Response<Body> {
-    // The answers are texts, numbers and lists of them.
-    let mut response = Response::new(Body::from(serde_json::to_vec(value).unwrap_or_default()));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 impl Debug for Call {

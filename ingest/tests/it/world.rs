@@ -157,7 +157,7 @@ impl World {
         let ledger = self.ledger.clone();
         tokio::task::spawn_blocking(move || ledger.close(true)).await.unwrap();
         let disk = RealDisk::existing(self.dir.path());
-        let report = verify_log(&DiskSource(&disk), &ledger::verify::Options::default(), &mut |_| {});
+        let report = verify_log(&DiskSource(&disk), &ledger::verify::Options::default(), None, &mut |_| {});
         assert_eq!(report.verdict, Verdict::Verified, "{report:#?}");
     }
 

@@ -8,7 +8,9 @@ use crate::session::Sessions;
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use ledger::Ledger;
+use projections::history::History;
 use projections::http::Reads;
+use projections::ladder::{Ladder, Spacing};
 use projections::live::Live;
 use serde_json::Value;
 use std::path::Path;
@@ -57,16 +59,21 @@ impl Client {
                 let app = ingest::App::new(ledger.clone(), ingest::Config::default());
                 // Nobody stops it before its end.
                 let (_stop, stopping) = tokio::sync::watch::channel(false);
-                let live = Live::new();
-                let (reader, head) = (ledger.reader().clone(), ledger.head().borrow().size);
+                let (reader, head) = (ledger.reader().clone(), ledger.head());
+                let ladder = Ladder::open(&reader, Spacing::default()).map_err(Failure::io)?;
+                let (live, ladder) = (Live::new(), Arc::new(ladder));
+                let history = Arc::new(History::new(reader.clone(), Arc::clone(&ladder)));
                 let (folding, runtime) = (Arc::clone(&live), tokio::runtime::Handle::current());
                 // The reader's futures block.
-                tokio::task::spawn_blocking(move || runtime.block_on(folding.catch_up(&reader, head)))
-                    .await
-                    .map_err(Failure::io)?
-                    .map_err(Failure::io)?;
+                tokio::task::spawn_blocking(move || {
+                    let head = head.borrow().clone();
+                    runtime.block_on(folding.reach(&reader, &ladder, &head))
+                })
+                .await
+                .map_err(Failure::io)?
+                .map_err(Failure::io)?;
                 let door = Arc::new(ServiceDoor { app, sessions: Sessions::default() });
-                let reads = Reads { live, ledger: ledger.clone(), door, stopping };
+                let reads = Reads { live, history, ledger: ledger.clone(), door, stopping };
                 Ok(Self::Local { ledger, router: projections::http::routes(&reads) })
             }
             http @ Self::Http { .. } => Ok(http),

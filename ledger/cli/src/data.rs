@@ -7,7 +7,7 @@ use ledger::durable::{self, RealDisk};
 use ledger::genesis::Plan;
 use ledger::index::{FjallRows, Rows};
 use ledger::keyring::{self, Keyring};
-use ledger::open::{self, Anchor, OpenReport, Options};
+use ledger::open::{self, Anchor, Digests, OpenReport, Options};
 use ledger::service::Draft;
 use ledger::storage::{FsStorage, Storage};
 use ledger::{AppendOptions, Outcome};
@@ -45,6 +45,8 @@ pub(crate) struct Manner {
     pub(crate) rebuild_root: bool,
     /// Checkpoints that the log must reach and agree with.
     pub(crate) anchors: Vec<Anchor>,
+    /// What seals say of the folds.
+    pub(crate) digests: Option<Arc<dyn Digests>>,
 }
 
 impl DataDir {
@@ -136,7 +138,7 @@ impl DataDir {
             seal_every: manner.seal_every,
             rebuild_root: manner.rebuild_root,
             anchors: manner.anchors,
-            digests: None,
+            digests: manner.digests,
             lock: Some(lock),
         };
         Ok(open::open(options).await?)

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::Response;
 use axum::http::request::Parts;
 use ingest::access::Action;
-use ingest::problem::{BAD_QUERY, FORBIDDEN, NOT_FOUND, Problem, UNAVAILABLE};
+use ingest::problem::{BAD_QUERY, FORBIDDEN, INTERNAL, NOT_FOUND, Problem, UNAVAILABLE};
 use ingest::{App, Peer, PrincipalKind};
 use projections::http::{Door, Refusal, Viewer};
 
@@ -47,6 +47,10 @@ impl Door for ServiceDoor {
             Refusal::NotFound(detail) => Problem::new(NOT_FOUND, detail),
             Refusal::Foreign(org) => {
                 Problem::new(FORBIDDEN, format!("you do not belong to the organisation {org}"))
+            }
+            Refusal::Log(error) => {
+                tracing::error!(%error, "the log could not be read");
+                Problem::new(INTERNAL, "the cause is in the service's log")
             }
             Refusal::Behind => {
                 Problem::new(UNAVAILABLE, "the folds are still reading the log; ask again").retry_after(1)

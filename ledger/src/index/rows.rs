@@ -17,6 +17,8 @@ pub enum Space {
     Tiles,
     /// Head and snapshot.
     Meta,
+    /// Snapshots of what is folded from the entries, by size.
+    Folds,
 }
 
 /// A key with its value.
@@ -51,6 +53,8 @@ pub trait Rows: Send + Sync + Debug {
     ) -> Result<Vec<Row>, RowError>;
     /// Writes rows; all of them or none.
     fn write(&self, rows: Vec<(Space, Vec<u8>, Vec<u8>)>) -> Result<(), RowError>;
+    /// Takes rows away; a key that is not there is no error.
+    fn remove(&self, space: Space, keys: &[Vec<u8>]) -> Result<(), RowError>;
     /// Makes what was written durable.
     fn sync(&self) -> Result<(), RowError>;
 }
@@ -62,6 +66,7 @@ pub struct FjallRows {
     terms: Keyspace,
     tiles: Keyspace,
     meta: Keyspace,
+    folds: Keyspace,
 }
 
 impl Debug for FjallRows {
@@ -83,19 +88,22 @@ impl FjallRows {
             .worker_threads(1)
             .open()
             .map_err(error)?;
-        let keyspace = |name: &str| {
-            let options = || {
-                KeyspaceCreateOptions::default().data_block_compression_policy(
-                    fjall::config::CompressionPolicy::all(CompressionType::Lz4),
-                )
-            };
-            database.keyspace(name, options).map_err(error)
+        let small = || {
+            KeyspaceCreateOptions::default()
+                .data_block_compression_policy(fjall::config::CompressionPolicy::all(CompressionType::Lz4))
         };
+        // Megabytes under one key: they lie apart, so that compactions do not carry them along.
+        let large = || {
+            let apart = fjall::KvSeparationOptions::default().compression(CompressionType::Lz4);
+            small().with_kv_separation(Some(apart))
+        };
+        let keyspace = |name: &str| database.keyspace(name, small).map_err(error);
         Ok(Self {
             groups: keyspace("groups")?,
             terms: keyspace("terms")?,
             tiles: keyspace("tiles")?,
             meta: keyspace("meta")?,
+            folds: database.keyspace("folds", large).map_err(error)?,
             database,
         })
     }
@@ -106,6 +114,7 @@ impl FjallRows {
             Space::Terms => &self.terms,
             Space::Tiles => &self.tiles,
             Space::Meta => &self.meta,
+            Space::Folds => &self.folds,
         }
     }
 }
@@ -151,6 +160,14 @@ impl Rows for FjallRows {
         let mut batch = self.database.batch();
         for (space, key, value) in rows {
             batch.insert(self.space(space), key, value);
+        }
+        batch.commit().map_err(failed)
+    }
+
+    fn remove(&self, space: Space, keys: &[Vec<u8>]) -> Result<(), RowError> {
+        let mut batch = self.database.batch();
+        for key in keys {
+            batch.remove(self.space(space), key.clone());
         }
         batch.commit().map_err(failed)
     }
@@ -203,6 +220,14 @@ impl Rows for MemoryRows {
 
     fn write(&self, rows: Vec<(Space, Vec<u8>, Vec<u8>)>) -> Result<(), RowError> {
         self.rows().extend(rows.into_iter().map(|(space, key, value)| ((space, key), value)));
+        Ok(())
+    }
+
+    fn remove(&self, space: Space, keys: &[Vec<u8>]) -> Result<(), RowError> {
+        let mut rows = self.rows();
+        for key in keys {
+            rows.remove(&(space, key.clone()));
+        }
         Ok(())
     }
 

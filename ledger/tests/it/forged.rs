@@ -543,7 +543,9 @@ fn what_authors_did_is_found_and_is_no_failure() {
 fn progress_tells_every_byte_once() {
     let forger = Forger::new();
     let mut read = Vec::new();
-    ledger::verify::verify_log(&forger.files, &ledger::verify::Options::default(), &mut |n| read.push(n));
+    ledger::verify::verify_log(&forger.files, &ledger::verify::Options::default(), None, &mut |n| {
+        read.push(n)
+    });
     let bytes: usize = forger.segments().iter().map(Vec::len).sum();
     assert_eq!(read.iter().sum::<u64>(), bytes as u64);
     assert!(read.len() > 3);

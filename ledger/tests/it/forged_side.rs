@@ -438,7 +438,7 @@ fn a_directory_holds_segments_and_nothing_that_passes_for_one() {
     let verify = || {
         let disk = RealDisk::existing(dir.path());
         let mut read = 0;
-        let report = verify_log(&DiskSource(&disk), &Options::default(), &mut |bytes| read += bytes);
+        let report = verify_log(&DiskSource(&disk), &Options::default(), None, &mut |bytes| read += bytes);
         (report, read)
     };
     let (report, read) = verify();

@@ -410,7 +410,7 @@ impl Forger {
     }
 
     pub(crate) fn verify_with(&self, options: &Options) -> Report {
-        verify_log(&self.files, options, &mut |_| ())
+        verify_log(&self.files, options, None, &mut |_| ())
     }
 
     pub(crate) fn verify(&self) -> Report {
@@ -426,7 +426,7 @@ impl Forger {
             let bytes = self.files.0[&name].clone();
             Ok((SegmentBytes { first: *first, name, bytes }, *first == last))
         });
-        audit(&BTreeSet::new(), bytes, &mut |_| ())
+        audit(&BTreeSet::new(), bytes, None, &mut |_| ())
     }
 
     /// Nothing of it is refused.

@@ -194,6 +194,11 @@ impl Rows for TestRows {
         Ok(())
     }
 
+    fn remove(&self, space: Space, keys: &[Vec<u8>]) -> Result<(), RowError> {
+        self.rows.lock().unwrap().retain(|(s, key), _| *s != space || !keys.contains(key));
+        Ok(())
+    }
+
     fn sync(&self) -> Result<(), RowError> {
         Ok(())
     }
@@ -325,7 +330,7 @@ impl Place {
     }
 
     pub(crate) fn verify(&self) -> Report {
-        verify::verify_log(&StorageSource(&*self.storage), &verify::Options::default(), &mut |_| ())
+        verify::verify_log(&StorageSource(&*self.storage), &verify::Options::default(), None, &mut |_| ())
     }
 }
 

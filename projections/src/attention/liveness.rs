@@ -1,13 +1,13 @@
 //! How long a node may be silent before that says something, from the rhythm it has kept.
 
 use crate::listening::Moment;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Gaps between heartbeats that a node's rhythm is taken from.
 const GAPS: usize = 64;
 
 /// How silent a node is. Silence only raises it; three heartbeats in time end it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// Heard of within its rhythm.
@@ -33,7 +33,7 @@ impl Level {
 }
 
 /// The last gaps between a node's heartbeats, in milliseconds of listening time.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Rhythm {
     ring: Vec<u32>,
     sorted: Vec<u32>,

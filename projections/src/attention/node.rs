@@ -2,10 +2,10 @@
 
 use super::Change;
 use super::liveness::{Level, Rhythm};
-use super::reason::{Machine, Phase, Reason, Signal, explanation, score};
+use super::reason::{Machine, Phase, Reason, Signal, Subject, explanation, score};
 use crate::fleet::DEFAULT_INTERVAL;
 use crate::listening::{Moment, Now};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spec::payload::{Heartbeat, Reading};
 use spec::{Name, PublicKey, Timestamp, Uuid};
 
@@ -16,7 +16,7 @@ const BAND_PATIENCE_MS: u64 = 5 * 60_000;
 const BAND_EDGES: [u64; 2] = [15, 60];
 
 /// How badly a node needs a look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Band {
     /// Not at all.
@@ -45,8 +45,8 @@ pub struct Active {
     /// The reason.
     pub reason: Reason,
     /// What it is about; absent for the node itself.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub subject: &'static str,
+    #[serde(skip_serializing_if = "Subject::is_empty")]
+    pub subject: Subject,
     /// Where it stands.
     pub phase: Phase,
     /// Since when it counts.
@@ -69,7 +69,7 @@ pub struct Standing {
 }
 
 /// What is kept of a node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct NodeAttention {
     pub(super) org: Name,
     pub(super) id: Uuid,
@@ -142,12 +142,14 @@ impl NodeAttention {
         let graver = self.machines.iter().map(|m| m.reason).filter(|r| silent(*r)).map(Reason::weight).max();
         let known = self.machines.iter().map(|m| m.reason).find(|r| silent(*r));
         match known {
-            Some(known) if graver > Some(reason.weight()) => self.signal(known, "", Signal::Bad, now, log),
+            Some(known) if graver > Some(reason.weight()) => {
+                self.signal(known, &Subject::NODE, Signal::Bad, now, log)
+            }
             Some(known) if known != reason => {
                 self.drop_reason(known, now, log);
-                self.signal(reason, "", Signal::Bad, now, log);
+                self.signal(reason, &Subject::NODE, Signal::Bad, now, log);
             }
-            _ => self.signal(reason, "", Signal::Bad, now, log),
+            _ => self.signal(reason, &Subject::NODE, Signal::Bad, now, log),
         }
     }
 
@@ -170,7 +172,7 @@ impl NodeAttention {
         self.heard = Some(now.moment);
         self.be(Level::Live, now, log);
         for reason in [Reason::Lost, Reason::Offline, Reason::Stale] {
-            self.signal(reason, "", Signal::Good, now, log);
+            self.signal(reason, &Subject::NODE, Signal::Good, now, log);
         }
         let offset = match &heartbeat.clock_offset_ms {
             Some(Reading::Known(offset)) => Some(*offset),
@@ -178,7 +180,7 @@ impl NodeAttention {
         };
         if !self.is_old(ts, now.at, offset) {
             for (reason, subject, signal) in signals(heartbeat, offset, &mut self.dropped) {
-                self.signal(reason, subject, signal, now, log);
+                self.signal(reason, &subject, signal, now, log);
             }
         }
         self.run(now, resumed, log);
@@ -212,16 +214,16 @@ impl NodeAttention {
     pub(super) fn signal(
         &mut self,
         reason: Reason,
-        subject: &'static str,
+        subject: &Subject,
         signal: Signal,
         now: Now,
         log: Log<'_>,
     ) {
-        let at = self.machines.binary_search_by_key(&(reason, subject), |m| (m.reason, m.subject));
+        let at = self.machines.binary_search_by(|m| (m.reason, &m.subject).cmp(&(reason, subject)));
         let (from, to) = match at {
             Err(_) if signal != Signal::Bad => return,
             Err(at) => {
-                let machine = Machine::begin(reason, subject, now);
+                let machine = Machine::begin(reason, subject.clone(), now);
                 let phase = machine.phase;
                 self.machines.insert(at, machine);
                 (None, Some(phase))
@@ -238,7 +240,7 @@ impl NodeAttention {
             }
         };
         if from != to {
-            log(now.at, Change::Reason { reason, subject, from, to });
+            log(now.at, Change::Reason { reason, subject: subject.clone(), from, to });
         }
     }
 
@@ -294,7 +296,7 @@ impl NodeAttention {
             .into_iter()
             .map(|machine| Active {
                 reason: machine.reason,
-                subject: machine.subject,
+                subject: machine.subject.clone(),
                 phase: machine.phase,
                 since: machine.fired,
                 weight: machine.reason.weight(),
@@ -305,11 +307,7 @@ impl NodeAttention {
 }
 
 /// What a heartbeat says about each reason it can speak of.
-fn signals(
-    heartbeat: &Heartbeat,
-    offset: Option<i64>,
-    dropped: &mut u64,
-) -> Vec<(Reason, &'static str, Signal)> {
+fn signals(heartbeat: &Heartbeat, offset: Option<i64>, dropped: &mut u64) -> Vec<(Reason, Subject, Signal)> {
     let service = |reading: &Reading<bool>| match reading {
         Reading::Known(true) => Signal::Good,
         Reading::Known(false) => Signal::Bad,
@@ -336,12 +334,12 @@ fn signals(
         if more { Signal::Bad } else { Signal::Good }
     });
     vec![
-        (Reason::ServiceDown, "services", service(&heartbeat.services_ok)),
-        (Reason::ServiceDown, "cloudflare", service(&heartbeat.cloudflare_ok)),
-        (Reason::SpoolDropped, "", spool.unwrap_or(Signal::Unknown)),
-        (Reason::DiskCritical, "", between(used, |v| v >= 950, |v| v <= 920)),
-        (Reason::DiskLow, "", between(used, |v| v >= 900, |v| v <= 870)),
-        (Reason::ClockFarOff, "", between(off, |v| v > 60_000, |v| v <= 60_000)),
-        (Reason::ClockOff, "", between(off, |v| v > 5000, |v| v <= 5000)),
+        (Reason::ServiceDown, Subject::of("services"), service(&heartbeat.services_ok)),
+        (Reason::ServiceDown, Subject::of("cloudflare"), service(&heartbeat.cloudflare_ok)),
+        (Reason::SpoolDropped, Subject::NODE, spool.unwrap_or(Signal::Unknown)),
+        (Reason::DiskCritical, Subject::NODE, between(used, |v| v >= 950, |v| v <= 920)),
+        (Reason::DiskLow, Subject::NODE, between(used, |v| v >= 900, |v| v <= 870)),
+        (Reason::ClockFarOff, Subject::NODE, between(off, |v| v > 60_000, |v| v <= 60_000)),
+        (Reason::ClockOff, Subject::NODE, between(off, |v| v > 5000, |v| v <= 5000)),
     ]
 }

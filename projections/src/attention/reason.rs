@@ -1,13 +1,15 @@
 //! Why a node needs attention: the reasons, their weights, and how each begins and ends.
 
 use crate::listening::{Moment, Now};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spec::Timestamp;
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// A reason for attention. The order is that of ties between equal weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// The author signed two events for one place of its chain: a clone, or a machine put back.
@@ -30,6 +32,38 @@ pub enum Reason {
     ClockFarOff,
     /// The node's clock is more than five seconds off.
     ClockOff,
+}
+
+/// What a reason is about, such as a service; empty for the node itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Subject(Cow<'static, str>);
+
+impl Subject {
+    /// The node itself.
+    pub const NODE: Self = Self(Cow::Borrowed(""));
+
+    /// A subject that is always the same.
+    pub const fn of(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+
+    /// Whether it is the node itself.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<String> for Subject {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// How long something must be so before it counts.
@@ -111,7 +145,7 @@ pub enum Signal {
 }
 
 /// Where a reason stands for one subject of one node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// It is so, but not yet for long enough.
@@ -123,12 +157,12 @@ pub enum Phase {
 }
 
 /// One reason at work.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Machine {
     /// The reason.
     pub(super) reason: Reason,
     /// What it is about, such as the service; empty if that is the node itself.
-    pub(super) subject: &'static str,
+    pub(super) subject: Subject,
     /// Where it stands.
     pub(super) phase: Phase,
     /// Since when it stands there.
@@ -140,7 +174,7 @@ pub(super) struct Machine {
 
 impl Machine {
     /// A reason that has just become so.
-    pub(super) fn begin(reason: Reason, subject: &'static str, now: Now) -> Self {
+    pub(super) fn begin(reason: Reason, subject: Subject, now: Now) -> Self {
         let mut machine =
             Self { reason, subject, phase: Phase::Pending, since: now.moment, fired: now.at, beats: 0 };
         // What is so cannot be over.
@@ -198,9 +232,9 @@ impl Machine {
 /// of reasons. Of the degrees of one thing only the gravest counts.
 pub(super) fn explanation(machines: &[Machine]) -> Vec<&Machine> {
     let mut active: Vec<&Machine> = machines.iter().filter(|machine| machine.is_active()).collect();
-    active.sort_by_key(|machine| (Reverse(machine.reason.weight()), machine.reason, machine.subject));
+    active.sort_by_key(|machine| (Reverse(machine.reason.weight()), machine.reason, machine.subject.clone()));
     let mut seen = BTreeSet::new();
-    active.retain(|machine| seen.insert((machine.reason.family(), machine.subject)));
+    active.retain(|machine| seen.insert((machine.reason.family(), &machine.subject)));
     active
 }
 

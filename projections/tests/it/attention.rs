@@ -35,7 +35,7 @@ impl Log {
 
     /// An entry at `secs`, after silence of the ledger itself.
     fn record(&mut self, secs: u64, fact: &Fact) {
-        self.attention.apply(&entry(self.seq, secs, fact));
+        self.attention.apply(&projections::fact::Fact::of(&entry(self.seq, secs, fact)));
         self.seq += 1;
         self.now = secs;
         self.seen.extend(self.attention.take_transitions());
@@ -139,7 +139,7 @@ fn a_service_is_down_after_two_heartbeats_and_up_after_five_minutes() {
     log.beats(150, &down);
     assert_eq!(log.bands(), [], "once is not enough");
     log.beats(180, &down);
-    assert_eq!(log.standing(180).reasons[0].subject, "services");
+    assert_eq!(log.standing(180).reasons[0].subject.to_string(), "services");
     assert_eq!((log.standing(180).score, log.standing(180).band), (50, Band::Attn));
     log.beats(210, &fine());
     // Nothing that can be read: neither better nor worse.
@@ -323,7 +323,7 @@ fn fold(facts: &[(u64, Fact)], alive: u64, until: u64) -> (Attention, Vec<Transi
 /// Transitions without the seqs, which count the entries in between as well.
 fn plain(transitions: &[Transition]) -> Vec<(u64, u8, Change)> {
     let id = |transition: &Transition| (1..4).find(|n| node(*n) == transition.node).unwrap();
-    transitions.iter().map(|t| (t.at.millis(), id(t), t.change)).collect()
+    transitions.iter().map(|t| (t.at.millis(), id(t), t.change.clone())).collect()
 }
 
 proptest! {
@@ -357,7 +357,7 @@ proptest! {
         let digest = attention.digest();
         let looked: Vec<_> = attention.standings(&name("acme"), at(until + ahead)).collect();
         prop_assert_eq!(attention.digest(), digest, "looking changes nothing");
-        later.apply(&entry(9999, until + ahead, &Fact::Alive));
+        later.apply(&projections::fact::Fact::of(&entry(9999, until + ahead, &Fact::Alive)));
         let came: Vec<_> = later.standings(&name("acme"), at(until + ahead)).collect();
         prop_assert_eq!(looked, came);
     }

@@ -9,6 +9,7 @@ use ledger::open::{Digests, Options};
 use ledger::service::Draft;
 use ledger::storage::MemoryStorage;
 use ledger::{AppendOptions, Ledger, Outcome};
+use projections::ladder::{Ladder, Spacing};
 use projections::live::Live;
 use proofs::SigningKey;
 use spec::payload::Seal;
@@ -29,7 +30,7 @@ impl Clock for FixedClock {
     }
 }
 
-async fn start(live: Arc<Live>) -> Ledger {
+pub(crate) async fn start(live: Arc<Live>) -> Ledger {
     let storage = Arc::new(MemoryStorage::default());
     let keys = Keyring::generate().unwrap();
     let recovery = vec![SigningKey::from_seed(&[9; 32])];
@@ -43,7 +44,7 @@ async fn start(live: Arc<Live>) -> Ledger {
     ledger::open::open(options).await.unwrap().0
 }
 
-async fn beat(ledger: &Ledger, id: u8) {
+pub(crate) async fn beat(ledger: &Ledger, id: u8) {
     let draft = Draft {
         author: Author::Import(name("old")),
         via: Via { method: name("import"), subject: Some(name("old")) },
@@ -61,7 +62,7 @@ async fn beat(ledger: &Ledger, id: u8) {
     assert!(matches!(appended.outcomes[..], [Outcome::Recorded(_)]), "{:?}", appended.outcomes);
 }
 
-async fn seal(ledger: &Ledger) -> Seal {
+pub(crate) async fn seal(ledger: &Ledger) -> Seal {
     let seq = ledger.seal().await.unwrap().unwrap();
     let record = ledger.reader().record(seq).await.unwrap().unwrap();
     serde_json::from_str(&record.payload.unwrap().json).unwrap()
@@ -73,7 +74,8 @@ async fn folds_follow_the_head_and_seals_say_what_they_were() {
     let ledger = start(Arc::clone(&live)).await;
     let (reader, head) = (ledger.reader().clone(), ledger.head());
     let (follower, mut size) = (Arc::clone(&live), live.size());
-    let following = tokio::spawn(async move { follower.follow(reader, head).await });
+    let ladder = Ladder::open(&reader, Spacing::default()).unwrap();
+    let following = tokio::spawn(async move { follower.follow(reader, &ladder, head).await });
 
     for id in 0..3 {
         beat(&ledger, id).await;
@@ -99,7 +101,8 @@ async fn folds_follow_the_head_and_seals_say_what_they_were() {
     let again = Live::new();
     let newcomer = Arc::clone(&again);
     let (reader, head) = (ledger.reader().clone(), ledger.head());
-    let second_follower = tokio::spawn(async move { newcomer.follow(reader, head).await });
+    let ladder = Ladder::open(&reader, Spacing::default()).unwrap();
+    let second_follower = tokio::spawn(async move { newcomer.follow(reader, &ladder, head).await });
     again.size().wait_for(|size| *size == 7).await.unwrap();
     assert_eq!(again.digests(9), second.advisory);
     assert_eq!(

@@ -10,4 +10,5 @@
 mod attention;
 mod entries;
 mod fleet;
+mod history;
 mod live;

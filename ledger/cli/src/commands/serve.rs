@@ -8,10 +8,12 @@ use crate::failure::Failure;
 use crate::output::{say_json, tell};
 use crate::session::{self, Sessions};
 use ledger::Ledger;
-use ledger::open::Anchor;
+use ledger::open::{Anchor, Digests};
 use ledger::reader::Reader;
 use ledger::service::Head;
+use projections::history::History;
 use projections::http::Reads;
+use projections::ladder::{Ladder, Spacing};
 use projections::live::Live;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -47,7 +49,7 @@ async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
     let running = start(
         &dir,
         listener,
-        Manner { as_service: true, seal_every, rebuild_root: args.rebuild_root, anchors },
+        Manner { as_service: true, seal_every, rebuild_root: args.rebuild_root, anchors, digests: None },
         args.heartbeat_secs,
     )
     .await?;
@@ -94,7 +96,9 @@ pub(crate) async fn start(
     manner: Manner,
     heartbeat_secs: u64,
 ) -> Result<Running, Failure> {
-    let (ledger, report) = dir.open(manner).await?;
+    let live = Live::new();
+    let digests: Arc<dyn Digests> = live.clone();
+    let (ledger, report) = dir.open(Manner { digests: Some(digests), ..manner }).await?;
     if let Some(fault) = &report.cut_fault {
         tell(&format!("cut {} bytes that were never acknowledged: {fault}", report.cut_bytes));
     }
@@ -116,8 +120,12 @@ pub(crate) async fn start(
     let app = ingest::App::new(ledger.clone(), config);
     let (stop, mut stopped) = watch::channel(false);
     let sessions = Sessions::default();
+    let ladder = Arc::new(Ladder::open(ledger.reader(), Spacing::default()).map_err(Failure::io)?);
+    let history = Arc::new(History::new(ledger.reader().clone(), Arc::clone(&ladder)));
+    follow(&ledger, Arc::clone(&live), ladder, stopped.clone());
     let reads = Reads {
-        live: follow(&ledger, stopped.clone()),
+        live,
+        history,
         ledger: ledger.clone(),
         door: Arc::new(ServiceDoor { app: app.clone(), sessions: sessions.clone() }),
         stopping: stopped.clone(),
@@ -132,24 +140,22 @@ pub(crate) async fn start(
 }
 
 /// Folds that follow the ledger until the service stops.
-fn follow(ledger: &Ledger, mut stopped: watch::Receiver<bool>) -> Arc<Live> {
-    let live = Live::new();
-    let (following, reader, head) = (Arc::clone(&live), ledger.reader().clone(), ledger.head());
+fn follow(ledger: &Ledger, live: Arc<Live>, ladder: Arc<Ladder>, mut stopped: watch::Receiver<bool>) {
+    let (reader, head) = (ledger.reader().clone(), ledger.head());
     tokio::task::spawn_blocking(move || {
         // The reader's futures block.
         tokio::runtime::Handle::current().block_on(async {
             tokio::select! {
-                () = keep_following(&following, reader, head) => {}
+                () = keep_following(&live, &ladder, reader, head) => {}
                 _ = stopped.wait_for(|stopped| *stopped) => {}
             }
         });
     });
-    live
 }
 
 /// Follows the log again after a read that failed. An entry that is missing is a matter for `ledger verify`.
-async fn keep_following(live: &Live, reader: Reader, head: watch::Receiver<Arc<Head>>) {
-    while let Err(error) = live.follow(reader.clone(), head.clone()).await {
+async fn keep_following(live: &Live, ladder: &Ladder, reader: Reader, head: watch::Receiver<Arc<Head>>) {
+    while let Err(error) = live.follow(reader.clone(), ladder, head.clone()).await {
         tracing::error!(%error, "the folds stopped following the log; they go on in five seconds");
         tokio::time::sleep(Duration::from_secs(5)).await;
     }

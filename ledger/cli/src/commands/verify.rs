@@ -11,6 +11,7 @@ use ledger::verify::{
     CheckStatus, DiskSource, Options, Report, Source, Trust, Verdict, verify_bundle, verify_equivocation,
     verify_log, verify_note, verify_proofchain,
 };
+use projections::Projections;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -77,7 +78,8 @@ fn verify_path(path: &Path, options: &Options) -> Result<Report, Failure> {
 fn with_bar(source: &dyn Source, options: &Options) -> Report {
     let total = source.segments().map_or(0, |all| all.iter().map(|(_, len)| len).sum());
     let bar = bytes_bar(total, "verifying");
-    let report = verify_log(source, options, &mut |bytes| advance(&bar, bytes));
+    let report =
+        verify_log(source, options, Some(&mut Projections::default()), &mut |bytes| advance(&bar, bytes));
     bar.finish_and_clear();
     report
 }

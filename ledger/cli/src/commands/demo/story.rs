@@ -10,6 +10,7 @@ use ledger::Ledger;
 use ledger::durable::{Disk as _, RealDisk};
 use ledger::storage::segment_name;
 use ledger::verify::{DiskSource, Options, Trust, Verdict, verify_log};
+use projections::Projections;
 use std::time::{Duration, Instant};
 
 /// The agent the story is about.
@@ -132,7 +133,7 @@ impl Story {
             trust: Trust { ledger: Some(self.ledger.id()), ..Trust::default() },
             ..Options::default()
         };
-        let good = verify_log(&DiskSource(&disk), &options, &mut |_| {});
+        let good = verify_log(&DiskSource(&disk), &options, Some(&mut Projections::default()), &mut |_| {});
         if good.verdict != Verdict::Verified {
             let why = good.failures.first().map(ToString::to_string).unwrap_or_default();
             return Err(Failure::refused(format!("the copy does not verify: {why}")));
@@ -146,7 +147,7 @@ impl Story {
         let old = disk.read_at(&name, byte, 1)?;
         let flipped: Vec<u8> = old.iter().map(|b| b ^ 1).collect();
         disk.write_at(&name, byte, &flipped)?;
-        let bad = verify_log(&DiskSource(&disk), &options, &mut |_| {});
+        let bad = verify_log(&DiskSource(&disk), &options, Some(&mut Projections::default()), &mut |_| {});
         let Some(failure) = bad.failures.first().filter(|_| bad.verdict == Verdict::Failed) else {
             return Err(Failure::refused("a flipped bit in the copy was not found"));
         };
