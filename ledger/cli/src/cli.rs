@@ -95,6 +95,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Logs,
     },
+    /// Fold the entries again and show a projection as it was at any point.
+    Replay(Replay),
     /// Build the index anew from the log.
     Reindex,
     /// The node agent, as `vaultmesh-agent`.
@@ -295,6 +297,16 @@ pub(crate) enum Nodes {
         /// Its id.
         id: Uuid,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// Which projection.
+    #[arg(long, default_value = "fleet", value_parser = clap::builder::PossibleValuesParser::new(projections::Projections::NAMES))]
+    pub(crate) projection: String,
+    /// The seq of an entry, or a time of RFC 3339; the end of the log, if absent.
+    #[arg(long, value_name = "SEQ|TIME")]
+    pub(crate) at: Option<projections::history::Point>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -13,6 +13,7 @@ pub(crate) mod nodes;
 pub(crate) mod prove;
 pub(crate) mod reference;
 pub(crate) mod reindex;
+pub(crate) mod replay;
 pub(crate) mod seal;
 pub(crate) mod serve;
 pub(crate) mod tokens;

@@ -6,7 +6,9 @@ mod commands;
 mod data;
 mod door;
 mod failure;
+mod folding;
 mod output;
+mod remote;
 mod session;
 
 use clap::Parser as _;
@@ -46,6 +48,7 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Nodes { command } => commands::nodes::run(&global, &command),
         Command::Keys { command } => commands::keys::run(&global, &command),
         Command::Logs { command } => commands::logs::run(&global, &command),
+        Command::Replay(args) => commands::replay::run(&global, &args),
         Command::Reindex => commands::reindex::run(&global),
         Command::Agent { arguments } => Ok(commands::agent::run(arguments)),
         Command::Completions { shell } => commands::reference::completions(shell),
