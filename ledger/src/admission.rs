@@ -309,7 +309,7 @@ impl State {
             let allowed = match speaker {
                 Speaker::Chain | Speaker::Anyone => true,
                 Speaker::Node => record.key_use == KeyUse::Node,
-                Speaker::Ledger | Speaker::Service => false,
+                Speaker::Ledger | Speaker::Service | Speaker::Operator => false,
             };
             if !allowed {
                 return Err(Code::NotAllowed);
@@ -342,12 +342,14 @@ impl State {
             Speaker::Node => matches!(via.method.as_str(), "node-jwt" | "import"),
             Speaker::Service => !own && via.method.as_str() != "import",
             Speaker::Anyone => !own,
+            Speaker::Operator => matches!(via.method.as_str(), "admin" | "token"),
         };
         if !allowed {
             return Err(Code::NotAllowed);
         }
-        let about_a_chain = matches!(header.kind, Kind::ChainFork | Kind::Refusal);
-        if own && !in_ledger_org && !about_a_chain {
+        let about_others =
+            matches!(header.kind, Kind::Attention | Kind::ChainFork | Kind::Notice | Kind::Refusal);
+        if own && !in_ledger_org && !about_others {
             return Err(Code::WrongOrg);
         }
         self.check_state_change(candidate, now)
@@ -381,10 +383,12 @@ impl State {
             return Err(Code::WrongOrg);
         }
         let allowed = match header.kind {
-            Kind::Enrolment | Kind::KeyStatus => {
+            Kind::Command | Kind::Enrolment | Kind::KeyStatus | Kind::Labels | Kind::Silence => {
                 matches!(token.role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin)
             }
-            Kind::Token => matches!(token.role, Role::OrgOwner | Role::OrgAdmin),
+            Kind::Ruleset | Kind::Token | Kind::Webhook => {
+                matches!(token.role, Role::OrgOwner | Role::OrgAdmin)
+            }
             _ => token.role.may_write(),
         };
         if allowed { Ok(()) } else { Err(Code::NotAllowed) }

@@ -346,7 +346,8 @@ impl Ledger {
             return Err(DraftError::TooLarge(json.len()));
         }
         let json: Box<str> = String::from_utf8(json).unwrap_or_default().into();
-        draft.kind.check_payload(1, &json)?;
+        // The oldest version that can say it: a draft sent again after an update is still the same event.
+        let payload_version = draft.kind.payload_version(&json)?;
         let now = self.now();
         let mut header = Header {
             author: draft.author.clone(),
@@ -361,7 +362,7 @@ impl Ledger {
             node_id: draft.node_id,
             org: draft.org.clone(),
             payload_hash: Hash::ZERO,
-            payload_version: 1,
+            payload_version,
             severity: draft.severity,
             tenant: draft.tenant.clone(),
             ts: draft.ts.or_else(|| draft.id?.time()).unwrap_or(now),

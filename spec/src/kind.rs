@@ -59,6 +59,8 @@ pub enum Speaker {
     Node,
     /// Anyone: nodes, devices, and the service on behalf of people, tokens and imports.
     Anyone,
+    /// An operator: the service on behalf of an API token or of whoever has access to the machine.
+    Operator,
 }
 
 /// One row of the registry.
@@ -72,12 +74,17 @@ pub struct KindInfo {
     pub erasable: bool,
     /// The newest version of the payload's schema.
     pub version: u64,
-    check: fn(&str) -> Result<(), PayloadError>,
+    /// The schema of each version from 1 on; the last holds for every version after it.
+    schemas: &'static [Check],
 }
 
-/// Writes the enum and its table from one list, so that neither can lack a row.
+/// Checks a payload in canonical JSON against one schema.
+type Check = fn(&str) -> Result<(), PayloadError>;
+
+/// Writes the enum and its table from one list, so that neither can lack a row. A row ends with the schemas
+/// of the payload's versions, the oldest first; none of them changes once it was released.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $variant:ident $name:literal $speaker:ident $erasable:ident $schema:ty;)*) => {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $speaker:ident $erasable:ident $($schema:ty),+;)*) => {
         /// What kind of fact an event states.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind {
@@ -97,15 +104,15 @@ macro_rules! kinds {
                         name: $name,
                         speaker: Speaker::$speaker,
                         erasable: $erasable,
-                        version: 1,
-                        check: payload::check::<$schema>,
+                        version: const { [$(payload::check::<$schema> as Check),+].len() as u64 },
+                        schemas: &[$(payload::check::<$schema>),+],
                     },)*
                     Self::Custom(_) => KindInfo {
                         name: "x-",
                         speaker: Speaker::Anyone,
                         erasable: true,
                         version: crate::limits::MAX_SAFE_INTEGER,
-                        check: payload::check_object,
+                        schemas: &[payload::check_object],
                     },
                 }
             }
@@ -115,7 +122,11 @@ macro_rules! kinds {
 
 kinds! {
     /// An operator has seen an incident.
-    Ack "ack" Anyone true payload::Reply;
+    Ack "ack" Anyone true payload::Reply, payload::Ack;
+    /// Who looks after an incident.
+    Assign "assign" Anyone true payload::Assign;
+    /// How a node or a site stands has changed.
+    Attention "attention" Ledger true payload::Attention;
     /// A change of the ledger's own keys, under the recovery threshold.
     Authority "authority" Ledger false payload::Authority;
     /// An author offered a second event for a place its chain had already taken.
@@ -124,10 +135,14 @@ kinds! {
     ChainGap "chain-gap" Chain false payload::ChainGap;
     /// An author opens a new epoch of its chain.
     ChainOpen "chain-open" Chain false payload::ChainOpen;
+    /// A command to a node is given, approved or taken back.
+    Command "command" Operator false payload::Command;
     /// An enrolment token is made or revoked.
     Enrolment "enrolment" Service false payload::Enrolment;
     /// Entry 0.
     Genesis "genesis" Ledger false payload::Genesis;
+    /// A node falls silent on purpose.
+    Goodbye "goodbye" Node true payload::Goodbye;
     /// A node's state, as the node reports it.
     Heartbeat "heartbeat" Node true payload::Heartbeat;
     /// Something an operator should look at.
@@ -136,22 +151,42 @@ kinds! {
     Key "key" Service false payload::KeyIntroduction;
     /// A key's status changes.
     KeyStatus "key-status" Service false payload::KeyStatus;
+    /// The labels of a node.
+    Labels "labels" Operator true payload::Labels;
     /// A remark.
     Note "note" Anyone true payload::Note;
+    /// What a webhook was sent.
+    Notice "notice" Ledger true payload::Notice;
+    /// What became of a command.
+    Receipt "receipt" Node true payload::CommandReceipt;
     /// What an open of the ledger had to repair.
     Recovery "recovery" Ledger false payload::Recovery;
     /// A validly signed event that is refused for good.
     Refusal "refusal" Ledger false payload::Refusal;
+    /// An incident was not over.
+    Reopen "reopen" Anyone true payload::Reply;
     /// An incident is over.
     Resolve "resolve" Anyone true payload::Reply;
+    /// The organisation's rules of attention.
+    Ruleset "ruleset" Operator false payload::Ruleset;
+    /// What a scan of a node found.
+    Scan "scan" Node true payload::Scan;
     /// The ledger commits to its state.
     Seal "seal" Ledger false payload::Seal;
     /// The service started, stopped, or is alive.
     Service "service" Ledger true payload::Service;
+    /// What operators do not want to be told for a while.
+    Silence "silence" Operator true payload::Silence;
+    /// How the operations of a span of time ended.
+    Slo "slo" Node true payload::Slo;
     /// Words to find an event by.
     Tag "tag" Anyone true payload::Tag;
     /// An API token is made or revoked.
     Token "token" Service false payload::Token;
+    /// What a tenant used.
+    Usage "usage" Anyone true payload::Usage;
+    /// A webhook is made or removed.
+    Webhook "webhook" Operator false payload::Webhook;
 }
 
 impl Kind {
@@ -166,10 +201,28 @@ impl Kind {
     /// Checks a payload in canonical JSON against this kind's schema.
     pub fn check_payload(&self, version: u64, json: &str) -> Result<(), PayloadError> {
         let info = self.info();
-        if version == 0 || version > info.version {
-            return Err(PayloadError::Version { kind: self.as_str().to_owned(), version });
+        let unknown = || PayloadError::Version { kind: self.as_str().to_owned(), version };
+        if version > info.version {
+            return Err(unknown());
         }
-        (info.check)(json)
+        let place = usize::try_from(version).unwrap_or(usize::MAX).checked_sub(1).ok_or_else(unknown)?;
+        let check = info.schemas.get(place).or(info.schemas.last()).ok_or_else(unknown)?;
+        check(json)
+    }
+
+    /// The oldest version whose schema a payload in canonical JSON fits, which most readers know; the error
+    /// is that of the newest.
+    pub fn payload_version(&self, json: &str) -> Result<u64, PayloadError> {
+        let mut version = 0;
+        let mut outcome = Ok(());
+        for check in self.info().schemas {
+            version += 1;
+            outcome = check(json);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome.map(|()| version)
     }
 }
 
@@ -226,5 +279,21 @@ mod tests {
         for bad in ["x-", "X-mine", "gossip", "", "heartbeat "] {
             assert!(bad.parse::<Kind>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_version_keeps_its_schema() {
+        let first = format!(r#"{{"target":"{}"}}"#, "00".repeat(32));
+        let second = first.replace('{', r#"{"expires_at":"2026-11-21T20:42:00.000Z","#);
+        assert_eq!(Kind::Ack.info().version, 2);
+        assert!(Kind::Ack.check_payload(1, &first).is_ok() && Kind::Ack.check_payload(2, &first).is_ok());
+        assert!(Kind::Ack.check_payload(1, &second).is_err() && Kind::Ack.check_payload(2, &second).is_ok());
+        assert_eq!(Kind::Ack.payload_version(&first), Ok(1));
+        assert_eq!(Kind::Ack.payload_version(&second), Ok(2));
+        assert!(Kind::Ack.payload_version("{}").is_err());
+        let custom: Kind = "x-mine".parse().unwrap();
+        assert_eq!(custom.payload_version("{}"), Ok(1));
+        assert_eq!(custom.check_payload(crate::limits::MAX_SAFE_INTEGER, "{}"), Ok(()));
+        assert!(custom.payload_version("[]").is_err());
     }
 }

@@ -1,26 +1,45 @@
 //! The payload schemas, one type a kind. Closed: an unknown field is refused, `null` is refused, numbers
 //! are integers. What a type writes back is what it read, so a schema loses nothing.
 
+mod attention;
+mod command;
 mod comms;
 mod heartbeat;
 mod keys;
+mod labels;
 mod record;
+mod report;
+mod ruleset;
+mod scan;
+mod silence;
+mod webhook;
 
-pub use comms::{Incident, Note, Reply, Tag};
+pub use attention::{Attention, AttentionChange, Band, Onset, ReasonState, WeighedReason};
+pub use command::{
+    COMMAND_CONTEXT, Command, CommandOrder, CommandReceipt, CommandState, Rollout, command_bytes,
+};
+pub use comms::{Ack, Assign, Incident, Note, Reply, Tag};
 pub use heartbeat::{Heartbeat, Reading};
 pub use keys::{
     Authority, AuthorityChange, Enrolment, Genesis, GenesisKeys, KeyChange, KeyIntroduction, KeySignature,
     KeyStatus, POSSESSION_CONTEXT, Predecessor, RECOVERY_CONTEXT, RecoveryKeys, Role, Token, authority_bytes,
     node_possession_bytes, possession_bytes,
 };
+pub use labels::Labels;
 pub use record::{
     ChainFork, ChainGap, ChainOpen, Digest, Place, Recovery, RecoveryAction, Refusal, Seal, Service,
     ServiceAction,
 };
+pub use report::{Goodbye, Metric, Outcome, OutcomeCount, Slo, Usage};
+pub use ruleset::{BandRules, Edges, FlapRules, ReasonRule, Ruleset, StormRules};
+pub use scan::{Finding, FindingCounts, Scan, Unchecked};
+pub use silence::Silence;
+pub use webhook::{Delivery, Notice, Webhook};
 
 use crate::hash::{Domain, Hash};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::ops::RangeInclusive;
 
 /// Why a payload does not fit its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,6 +117,32 @@ pub(crate) fn at_most(field: &str, text: &str, limit: usize) -> Result<(), Paylo
     } else {
         Err(PayloadError::Schema(format!("{field} is {} bytes; at most {limit} are allowed", text.len())))
     }
+}
+
+/// Refuses an empty text and one of more than `limit` bytes.
+pub(crate) fn filled(field: &str, text: &str, limit: usize) -> Result<(), PayloadError> {
+    if text.is_empty() {
+        return Err(PayloadError::Schema(format!("{field} is empty")));
+    }
+    at_most(field, text, limit)
+}
+
+/// Refuses a number, or how many there are of something, outside its range.
+pub(crate) fn within(
+    field: &str,
+    number: impl TryInto<u64>,
+    range: RangeInclusive<u64>,
+) -> Result<(), PayloadError> {
+    if number.try_into().is_ok_and(|number| range.contains(&number)) {
+        Ok(())
+    } else {
+        Err(PayloadError::Schema(format!("{field} must be {} to {}", range.start(), range.end())))
+    }
+}
+
+/// Refuses what breaks a rule between fields, in the words of the rule.
+pub(crate) fn rule(holds: bool, words: &str) -> Result<(), PayloadError> {
+    if holds { Ok(()) } else { Err(PayloadError::Schema(words.to_owned())) }
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! What people and bots say to each other through the log: notes, incidents and the answers to them.
 
-use super::{PayloadError, Schema, at_most, present};
+use super::{PayloadError, Schema, at_most, filled, present};
 use crate::hash::Hash;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 const MAX_TEXT_BYTES: usize = 64 * 1024;
 const MAX_TITLE_BYTES: usize = 512;
 const MAX_TAGS: usize = 64;
 const MAX_TAG_BYTES: usize = 128;
+const MAX_ASSIGNEE_BYTES: usize = 256;
 
 /// Payload of `note`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,13 +33,41 @@ pub struct Incident {
     pub title: String,
 }
 
-/// Payload of `ack` and `resolve`.
+/// Payload of `ack` in version 1, of `reopen` and of `resolve`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reply {
     /// Event hash of the incident.
     pub target: Hash,
     /// A remark.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// Payload of `ack` in version 2.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ack {
+    /// Until when the incident is being looked after; absent: as the ruleset says.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Event hash of the incident.
+    pub target: Hash,
+    /// A remark, at most 65,536 bytes.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// Payload of `assign`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assign {
+    /// Who looks after it from now on, 1 to 256 bytes; absent: nobody.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    /// Event hash of the incident.
+    pub target: Hash,
+    /// A remark, at most 65,536 bytes.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
@@ -73,6 +103,25 @@ impl Schema for Reply {
     const FLAT: bool = true;
 
     fn validate(&self) -> Result<(), PayloadError> {
+        at_most("text", self.text.as_deref().unwrap_or_default(), MAX_TEXT_BYTES)
+    }
+}
+
+impl Schema for Ack {
+    const FLAT: bool = true;
+
+    fn validate(&self) -> Result<(), PayloadError> {
+        at_most("text", self.text.as_deref().unwrap_or_default(), MAX_TEXT_BYTES)
+    }
+}
+
+impl Schema for Assign {
+    const FLAT: bool = true;
+
+    fn validate(&self) -> Result<(), PayloadError> {
+        if let Some(assignee) = &self.assignee {
+            filled("assignee", assignee, MAX_ASSIGNEE_BYTES)?;
+        }
         at_most("text", self.text.as_deref().unwrap_or_default(), MAX_TEXT_BYTES)
     }
 }

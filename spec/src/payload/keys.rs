@@ -372,7 +372,7 @@ pub fn authority_bytes(change: &AuthorityChange, ledger: &Hash, prev_change: &Ha
     )
 }
 
-fn signed_statement(context: &[u8], statement: &serde_json::Value) -> Vec<u8> {
+pub(super) fn signed_statement(context: &[u8], statement: &serde_json::Value) -> Vec<u8> {
     let mut out = context.to_vec();
     // Statements are built from typed values: no number out of range, no deep nesting.
     let _ = canonical::write(statement, &mut out);

@@ -1,0 +1,168 @@
+//! How badly a node or a site needs a look, and how that changed.
+
+use super::{PayloadError, Schema, at_most, present, rule, within};
+use crate::hash::Hash;
+use crate::ids::Name;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The highest score, and the greatest weight of a reason.
+pub(super) const MAX_SCORE: u64 = 100;
+
+const MAX_REASONS: u64 = 64;
+const MAX_SUBJECT_BYTES: usize = 4096;
+const MAX_SITE_BYTES: usize = 256;
+
+/// How badly a node or a site needs a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Band {
+    /// Not at all.
+    #[default]
+    Ok,
+    /// When there is time.
+    Attn,
+    /// Now.
+    Crit,
+}
+
+impl Band {
+    /// The word as it stands in a payload.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Attn => "ATTN",
+            Self::Crit => "CRIT",
+        }
+    }
+}
+
+/// A reason with what it weighs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeighedReason {
+    /// The reason.
+    pub reason: Name,
+    /// What it is about, at most 4,096 bytes; absent: the node or site itself.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// What it weighs, 0 to 100.
+    pub weight: u64,
+}
+
+/// Whether a reason counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReasonState {
+    /// It began to count.
+    Firing,
+    /// It counts no longer.
+    Cleared,
+}
+
+/// Whether something that lasts began or ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Onset {
+    /// It began.
+    Began,
+    /// It is over.
+    Ended,
+}
+
+/// What changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "lowercase", deny_unknown_fields)]
+pub enum AttentionChange {
+    /// The band.
+    Band {
+        /// The band before.
+        from: Band,
+        /// The band after, another one.
+        to: Band,
+        /// Why, the heaviest first; at most 64.
+        reasons: Vec<WeighedReason>,
+    },
+    /// A reason.
+    Reason {
+        /// The reason.
+        reason: Name,
+        /// What it is about, at most 4,096 bytes; absent: the node or site itself.
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        subject: Option<String>,
+        /// Whether it counts now.
+        state: ReasonState,
+        /// What it weighs, 0 to 100.
+        weight: u64,
+    },
+    /// The node goes back and forth between bands.
+    Flapping {
+        /// Whether that began or ended.
+        state: Onset,
+    },
+    /// Many nodes of a site fell silent together.
+    Storm {
+        /// The site, at most 256 bytes.
+        site: String,
+        /// Whether that began or ended.
+        state: Onset,
+        /// How many of its nodes are silent.
+        nodes: u64,
+        /// How many nodes it has.
+        of: u64,
+    },
+}
+
+impl AttentionChange {
+    fn validate(&self, band: Band) -> Result<(), PayloadError> {
+        match self {
+            Self::Band { from, to, reasons } => {
+                rule(from != to && *to == band, "to must be band, and from another")?;
+                within("reasons", reasons.len(), 0..=MAX_REASONS)?;
+                for reason in reasons {
+                    weighed(reason.subject.as_deref(), reason.weight)?;
+                }
+                rule(
+                    reasons.is_sorted_by(|a, b| a.weight >= b.weight),
+                    "reasons must be sorted, the heaviest first",
+                )
+            }
+            Self::Reason { subject, weight, .. } => weighed(subject.as_deref(), *weight),
+            Self::Flapping { .. } => Ok(()),
+            Self::Storm { site, nodes, of, .. } => {
+                at_most("site", site, MAX_SITE_BYTES)?;
+                rule(nodes <= of, "nodes must not exceed of")
+            }
+        }
+    }
+}
+
+fn weighed(subject: Option<&str>, weight: u64) -> Result<(), PayloadError> {
+    at_most("subject", subject.unwrap_or_default(), MAX_SUBJECT_BYTES)?;
+    within("weight", weight, 0..=MAX_SCORE)
+}
+
+/// Payload of `attention`: how the node that the header names, or a site, came to stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attention {
+    /// When it came about, by the ledger's clock.
+    pub at: Timestamp,
+    /// The band after the change.
+    pub band: Band,
+    /// What changed.
+    pub change: AttentionChange,
+    /// Event hash of the `ruleset` in force; [`Hash::ZERO`]: the rules that are built in.
+    pub ruleset: Hash,
+    /// The score after the change, 0 to 100.
+    pub score: u64,
+    /// How many entries were folded when it came about.
+    pub seq: u64,
+}
+
+impl Schema for Attention {
+    fn validate(&self) -> Result<(), PayloadError> {
+        within("score", self.score, 0..=MAX_SCORE)?;
+        self.change.validate(self.band)
+    }
+}
