@@ -1,7 +1,6 @@
 //! An entry as the folds see it: its payload read once for all of them.
 
-use serde::de::DeserializeOwned;
-use spec::payload::{ChainFork, Heartbeat, KeyIntroduction, KeyStatus, Service};
+use spec::payload;
 use spec::{Author, Domain, Hash, Header, Kind, Record, Timestamp, Uuid};
 
 /// An entry with what it says.
@@ -18,21 +17,27 @@ pub struct Fact<'a> {
     record: &'a Record,
 }
 
-/// What an entry says, as far as a fold wants to know.
-#[derive(Debug)]
-pub enum Said {
-    /// Nothing: the payload is erased, or no fold reads this kind.
-    Nothing,
-    /// An author signed two events for one place.
-    ChainFork(Box<ChainFork>),
-    /// A node's state.
-    Heartbeat(Box<Heartbeat>),
-    /// A key is introduced.
-    Key(Box<KeyIntroduction>),
-    /// A key has ended.
-    KeyStatus(KeyStatus),
-    /// The service started, stopped, or is alive.
-    Service(Service),
+/// Writes the enum and its reader from one list.
+macro_rules! said {
+    ($($(#[$doc:meta])* $kind:ident $schema:ty;)*) => {
+        /// What an entry says, as far as a fold wants to know.
+        #[derive(Debug)]
+        pub enum Said {
+            /// Nothing: the payload is erased, or no fold reads this kind.
+            Nothing,
+            $($(#[$doc])* $kind(Box<$schema>),)*
+        }
+
+        impl Said {
+            /// What a payload says. Admission has checked its form.
+            fn read(kind: &Kind, json: &str) -> Option<Self> {
+                match kind {
+                    $(Kind::$kind => serde_json::from_str(json).ok().map(Self::$kind),)*
+                    _ => None,
+                }
+            }
+        }
+    };
 }
 
 impl<'a> Fact<'a> {
@@ -61,19 +66,57 @@ impl<'a> Fact<'a> {
     }
 }
 
-impl Said {
-    /// What a payload says. Admission has checked its form.
-    fn read(kind: &Kind, json: &str) -> Option<Self> {
-        fn typed<T: DeserializeOwned>(json: &str) -> Option<T> {
-            serde_json::from_str(json).ok()
-        }
-        match kind {
-            Kind::ChainFork => typed(json).map(Box::new).map(Self::ChainFork),
-            Kind::Heartbeat => Heartbeat::read(json).ok().map(Box::new).map(Self::Heartbeat),
-            Kind::Key => typed(json).map(Box::new).map(Self::Key),
-            Kind::KeyStatus => typed(json).map(Self::KeyStatus),
-            Kind::Service => typed(json).map(Self::Service),
-            _ => None,
-        }
-    }
+said! {
+    /// An operator looks after an incident.
+    Ack payload::Ack;
+    /// An incident is somebody's.
+    Assign payload::Assign;
+    /// A change that the ledger announced.
+    Attention payload::Attention;
+    /// An author signed two events for one place.
+    ChainFork payload::ChainFork;
+    /// A command to a node.
+    Command payload::Command;
+    /// An enrolment token is made or revoked.
+    Enrolment payload::Enrolment;
+    /// A node leaves of its own accord.
+    Goodbye payload::Goodbye;
+    /// A node's state.
+    Heartbeat payload::Heartbeat;
+    /// Something an operator should look at.
+    Incident payload::Incident;
+    /// A key is introduced.
+    Key payload::KeyIntroduction;
+    /// A key has ended.
+    KeyStatus payload::KeyStatus;
+    /// A node's labels.
+    Labels payload::Labels;
+    /// A remark.
+    Note payload::Note;
+    /// What a webhook was sent.
+    Notice payload::Notice;
+    /// What became of a command.
+    Receipt payload::CommandReceipt;
+    /// An incident is not over after all.
+    Reopen payload::Reply;
+    /// An incident is over.
+    Resolve payload::Reply;
+    /// Rules of attention.
+    Ruleset payload::Ruleset;
+    /// What a scan found.
+    Scan payload::Scan;
+    /// The service started, stopped, or is alive.
+    Service payload::Service;
+    /// Notices are not wanted for a while.
+    Silence payload::Silence;
+    /// Outcomes of operations.
+    Slo payload::Slo;
+    /// Words to find an event by.
+    Tag payload::Tag;
+    /// An API token is made or revoked.
+    Token payload::Token;
+    /// What is to be billed.
+    Usage payload::Usage;
+    /// Where notices go.
+    Webhook payload::Webhook;
 }

@@ -13,7 +13,7 @@ use crate::Projection;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
 use serde::{Deserialize, Serialize};
-use spec::payload::{Heartbeat, KeyIntroduction, KeyStatus};
+use spec::payload::{Heartbeat, KeyIntroduction};
 use spec::{Author, KeyUse, Kind, Name, PublicKey, Timestamp, Uuid};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -133,7 +133,7 @@ impl Projection for Fleet {
     fn apply(&mut self, fact: &Fact<'_>) {
         match &fact.said {
             Said::Key(introduction) => self.introduce(fact, introduction),
-            Said::KeyStatus(KeyStatus { key, .. }) => self.end_key(key, fact.seq),
+            Said::KeyStatus(status) => self.end_key(&status.key, fact.seq),
             _ => self.hear(fact),
         }
     }
