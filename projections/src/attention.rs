@@ -11,25 +11,52 @@
 //! reasons    pending → firing → recovering, each with its own patience (reason)
 //! score      the active reasons' weights, each further one halved
 //! band       OK, ATTN from 25, CRIT from 70; left below 15 and 60 for five minutes
+//! notices    what of it operators are told: once, and as one where it is one (tell, flapping, site)
 //! ```
 
+mod flapping;
 mod liveness;
 mod node;
+mod orders;
 mod reason;
+mod rules;
+mod signals;
+mod site;
+mod tell;
 
 pub use liveness::{Level, Rhythm};
-pub use node::{Active, Band, Standing};
+pub use node::{Active, MAX_LISTED, Standing};
 pub use reason::{Hold, Phase, Reason, Signal, Subject};
+pub use rules::{ReasonRules, Rules};
+pub use spec::payload::Band;
+pub use tell::Notice;
 
 use crate::Projection;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
 use crate::listening::{Listening, Moment, Now};
-use node::NodeAttention;
+use node::{Cx, NodeAttention};
 use serde::{Deserialize, Serialize};
-use spec::payload::Heartbeat;
-use spec::{Author, Header, Name, PublicKey, Timestamp, Uuid};
-use std::collections::{BTreeMap, BTreeSet};
+use site::Site;
+use spec::payload::{self, AttentionChange, Command, CommandReceipt, CommandState, Onset, ReasonState};
+use spec::{Author, Hash, Name, PublicKey, Timestamp, Uuid};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How long a change is owed an announcement, in milliseconds of listening time. A service that announces does so
+/// within seconds; a log from before there were announcements does not announce its whole past.
+pub const MAX_OWED_MS: u64 = 60 * 60_000;
+
+/// Changes that may be owed an announcement at once; of more the oldest are not announced.
+pub const MAX_OWED: usize = 10_000;
+
+/// The score of a site in a storm.
+const STORM_SCORE: u64 = 80;
+
+/// The label that names a node's site.
+const SITE: &str = "site";
+
+/// The organisation whose rules are those of every organisation without any of its own.
+const LEDGER_ORG: &str = "ledger";
 
 /// A change of how a node stands, at the time at which it came about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,11 +111,20 @@ pub enum Change {
 pub struct Attention {
     listening: Listening,
     seq: u64,
+    rules: BTreeMap<Name, Rules>,
+    #[serde(skip)]
+    built_in: Rules,
     places: BTreeMap<Name, BTreeMap<Uuid, usize>>,
     nodes: Vec<NodeAttention>,
+    sites: BTreeMap<Name, BTreeMap<String, Site>>,
     /// When to look at a node again, at the latest; a node that was heard of since has more time.
     queue: BTreeSet<(Moment, usize)>,
     keys: BTreeMap<PublicKey, usize>,
+    /// Whose open commands these are.
+    orders: BTreeMap<Hash, usize>,
+    owed: VecDeque<Notice>,
+    /// Announced reasons that a person may end, by the event hash of the announcement.
+    answerable: BTreeMap<Hash, (usize, Reason, Subject)>,
     #[serde(skip)]
     transitions: Vec<Transition>,
 }
@@ -106,24 +142,40 @@ impl Attention {
         nodes.filter_map(move |(id, place)| Some((*id, self.standing_of(self.nodes.get(*place)?, now))))
     }
 
-    /// Takes the transitions since the last call, in the order in which they came about.
-    pub fn take_transitions(&mut self) -> Vec<Transition> {
-        std::mem::take(&mut self.transitions)
+    /// The rules in force for an organisation.
+    pub fn rules(&self, org: &Name) -> &Rules {
+        rules_of(&self.rules, &self.built_in, org)
+    }
+
+    /// The transitions that the last entry brought, in the order in which they came about.
+    pub fn transitions(&self) -> &[Transition] {
+        &self.transitions
+    }
+
+    /// What is to be announced, in the order in which it came about.
+    pub fn owed(&self) -> impl Iterator<Item = &Notice> {
+        self.owed.iter()
+    }
+
+    /// When something changes though nothing is heard, at the earliest.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.queue.first().map(|(due, _)| self.listening.now(*due).at)
     }
 
     fn standing_of(&self, node: &NodeAttention, now: Timestamp) -> Standing {
         let moment = self.listening.moment(now);
         let resumed = self.listening.resumed();
-        if node.due(resumed).is_none_or(|due| due > moment) {
-            return node.standing();
+        let rules = self.rules(&node.org);
+        if node.due(resumed, rules).is_none_or(|due| due > moment) {
+            return node.standing(rules);
         }
         let mut ahead = node.clone();
-        while let Some(due) = ahead.due(resumed).filter(|due| *due <= moment) {
-            let due = self.listening.now(due);
-            ahead.run(due, resumed, &mut |_, _| {});
-            ahead.settle(due, &mut |_, _| {});
+        while let Some(due) = ahead.due(resumed, rules).filter(|due| *due <= moment) {
+            let mut cx = Cx { now: self.listening.now(due), resumed, rules, log: &mut |_, _| {} };
+            ahead.run(&mut cx);
+            ahead.settle(&mut cx);
         }
-        ahead.standing()
+        ahead.standing(rules)
     }
 
     /// Runs everything that is due until `moment`, in the order of time.
@@ -131,42 +183,101 @@ impl Attention {
         let resumed = self.listening.resumed();
         while let Some((due, place)) = self.queue.first().copied().filter(|(due, _)| *due <= moment) {
             self.queue.remove(&(due, place));
-            let due = self.listening.now(due);
-            self.change(place, due, |node, log| {
+            let now = self.listening.now(due);
+            self.change(place, now, |node, cx| {
                 // Heard of since it was put here, it may have more time.
-                if node.due(resumed).is_some_and(|real| real <= due.moment) {
-                    node.run(due, resumed, log);
+                if node.due(resumed, cx.rules).is_some_and(|real| real <= due) {
+                    node.run(cx);
                 }
             });
         }
     }
 
-    /// Lets `work` change a node, and sees to its transitions and its next look.
-    fn change(
-        &mut self,
-        place: usize,
-        now: Now,
-        work: impl FnOnce(&mut NodeAttention, &mut dyn FnMut(Timestamp, Change)),
-    ) {
+    /// Lets `work` change a node, and sees to what follows from it.
+    fn change(&mut self, place: usize, now: Now, work: impl FnOnce(&mut NodeAttention, &mut Cx<'_>)) {
+        let resumed = self.listening.resumed();
         let Some(node) = self.nodes.get_mut(place) else { return };
+        let rules = rules_of(&self.rules, &self.built_in, &node.org);
         let (seq, transitions) = (self.seq, &mut self.transitions);
         let (org, id) = (node.org.clone(), node.id);
         let mut log = |at, change| {
             transitions.push(Transition { at, seq, org: org.clone(), node: id, change });
         };
-        work(node, &mut log);
-        node.settle(now, &mut log);
+        let mut cx = Cx { now, resumed, rules, log: &mut log };
+        work(node, &mut cx);
+        node.settle(&mut cx);
+        self.place_in_site(place, now);
+        self.tell(place, now);
+    }
+
+    /// Notes what is to be told of a node, and when to look at it again.
+    fn tell(&mut self, place: usize, now: Now) {
+        let resumed = self.listening.resumed();
+        let Some(node) = self.nodes.get_mut(place) else { return };
+        let rules = rules_of(&self.rules, &self.built_in, &node.org);
+        let owed = &mut self.owed;
+        tell::tell(node, rules, self.seq, now, &mut |notice| owed.push_back(notice));
+        let told = node.tells_at().filter(|_| !node.in_storm && !node.is_flapping());
+        // What was to be told by now was told, or has nothing new in it.
+        let told = told.filter(|at| *at > now.moment);
+        let due = [node.due(resumed, rules), told].into_iter().flatten().min();
+        let due = due.map(|due| due.max(now.moment.plus(1)));
         let queued = node.queued.filter(|queued| *queued > now.moment);
-        let due = node.due(self.listening.resumed()).map(|due| due.max(now.moment));
-        if due < queued.or(due.map(|due| due.plus(1))) {
-            if let Some(queued) = queued {
+        if queued.is_none() || due < queued {
+            if let Some(queued) = node.queued {
                 self.queue.remove(&(queued, place));
             }
             self.queue.extend(due.map(|due| (due, place)));
             node.queued = due;
-        } else {
-            node.queued = queued;
         }
+    }
+
+    /// Brings the node's site up to date; if a storm began or ended there, all of its nodes learn of it.
+    fn place_in_site(&mut self, place: usize, now: Now) {
+        let Some(node) = self.nodes.get(place) else { return };
+        let (org, rules) = (&node.org, rules_of(&self.rules, &self.built_in, &node.org));
+        let name = site_of(node);
+        let expected = node.is_expected().then(|| node.silent_since());
+        if !self.sites.get(org).is_some_and(|sites| sites.contains_key(name)) {
+            self.sites.entry(org.clone()).or_default().insert(name.to_owned(), Site::default());
+        }
+        let Some(site) = self.sites.get_mut(org).and_then(|sites| sites.get_mut(name)) else { return };
+        if !site.update(place, expected, node.storm_window(), rules.storm, now.moment) {
+            return;
+        }
+        let ((nodes, of), in_storm) = (site.counts(), site.in_storm());
+        let (state, band, score) = match in_storm {
+            true => (Onset::Began, Band::Crit, STORM_SCORE),
+            false => (Onset::Ended, Band::Ok, 0),
+        };
+        let change = AttentionChange::Storm { site: name.to_owned(), state, nodes, of };
+        let payload =
+            payload::Attention { at: now.at, band, change, ruleset: rules.hash, score, seq: self.seq };
+        self.owed.push_back(Notice::new(org, None, None, now, payload));
+        for other in site.places() {
+            if let Some(node) = self.nodes.get_mut(other) {
+                node.in_storm = in_storm;
+            }
+            if other != place {
+                self.tell(other, now);
+            }
+        }
+    }
+
+    /// Takes a node out of its site before what its site follows from changes.
+    fn leave_site(&mut self, place: usize, now: Now) {
+        let Some(node) = self.nodes.get_mut(place) else { return };
+        let rules = rules_of(&self.rules, &self.built_in, &node.org);
+        let name = site_of(node).to_owned();
+        let Some(sites) = self.sites.get_mut(&node.org) else { return };
+        if let Some(site) = sites.get_mut(&name) {
+            // Whether that ends a storm shows itself at the next change of the site.
+            site.update(place, None, 0, rules.storm, now.moment);
+            if site.is_empty() {
+                sites.remove(&name);
+            }
+        }
+        node.in_storm = false;
     }
 
     fn place(&mut self, org: &Name, id: Uuid) -> usize {
@@ -179,32 +290,173 @@ impl Attention {
         place
     }
 
-    fn heartbeat(&mut self, header: &Header, heartbeat: &Heartbeat, now: Now) {
-        let node = match header.author {
-            Author::Node(id) => id,
-            _ => match header.node_id {
-                Some(id) => id,
-                None => return,
-            },
-        };
-        let place = self.place(&header.org, node);
-        if matches!(header.author, Author::Import(_)) {
-            // What was imported is history, and tells nothing about now.
-            return;
+    /// What an entry says, taken in at the time at which it was recorded.
+    fn hear(&mut self, fact: &Fact<'_>, now: Now) {
+        let org = &fact.header.org;
+        match &fact.said {
+            Said::Heartbeat(heartbeat) => self.heartbeat(fact, heartbeat, now),
+            Said::Scan(scan) => self.of_own_node(fact, now, |node, cx| node.scan(scan, cx)),
+            Said::Goodbye(goodbye) => self.of_own_node(fact, now, |node, cx| node.goodbye(goodbye, cx)),
+            Said::Key(introduction) => {
+                if let Author::Node(id) = introduction.author {
+                    let place = self.place(org, id);
+                    self.keys.insert(introduction.key, place);
+                    self.leave_site(place, now);
+                    let tenant = fact.header.tenant.as_ref();
+                    self.change(place, now, |node, _| node.introduce(introduction.key, tenant, now));
+                }
+            }
+            Said::Labels(labels) => {
+                if let Some(id) = fact.header.node_id {
+                    let place = self.place(org, id);
+                    let site = labels.labels.iter().find(|(name, _)| name.as_str() == SITE);
+                    let site = site.map(|(_, site)| site.clone());
+                    self.leave_site(place, now);
+                    self.change(place, now, |node, _| node.site = site);
+                }
+            }
+            Said::ChainFork(fork) => {
+                if let Some(place) = self.keys.get(&fork.key).copied() {
+                    let fork = (Reason::ChainFork, Subject::NODE);
+                    self.change(place, now, |node, cx| node.signal(fork.0, &fork.1, Signal::Bad, cx));
+                }
+            }
+            Said::KeyStatus(status) => {
+                if let Some(place) = self.keys.get(&status.key).copied() {
+                    self.change(place, now, |node, cx| node.retire(&status.key, cx));
+                }
+            }
+            Said::Ruleset(ruleset) => {
+                self.rules.insert(org.clone(), Rules::of(ruleset, fact.event_hash()));
+                for place in 0..self.nodes.len() {
+                    self.change(place, now, |_, _| {});
+                }
+            }
+            Said::Command(command) => self.command(fact, command, now),
+            Said::Receipt(receipt) => self.receipt(fact, receipt, now),
+            Said::Attention(announced) => self.announced(fact, announced),
+            Said::Resolve(reply) => self.answer(&reply.target, true, now),
+            Said::Ack(ack) => self.answer(&ack.target, false, now),
+            _ => {}
         }
-        let resumed = self.listening.resumed();
-        self.change(place, now, |node, log| node.heartbeat(heartbeat, header.ts, now, resumed, log));
     }
 
-    fn now(&self, at: Timestamp) -> Now {
-        Now { moment: self.listening.moment(at), at }
+    fn of_own_node(&mut self, fact: &Fact<'_>, now: Now, work: impl FnOnce(&mut NodeAttention, &mut Cx<'_>)) {
+        if let Author::Node(id) = fact.header.author {
+            let place = self.place(&fact.header.org, id);
+            self.change(place, now, work);
+        }
     }
 
-    /// A reason that a heartbeat knows nothing of, from what the ledger recorded of a node's key.
-    fn accuse(&mut self, key: &PublicKey, reason: Reason, now: Now) {
-        let Some(place) = self.keys.get(key).copied() else { return };
-        self.change(place, now, |node, log| node.signal(reason, &Subject::NODE, Signal::Bad, now, log));
+    fn heartbeat(&mut self, fact: &Fact<'_>, heartbeat: &payload::Heartbeat, now: Now) {
+        let own = fact.own_node();
+        let Some(id) = own.or(fact.header.node_id) else { return };
+        let place = self.place(&fact.header.org, id);
+        // What was imported is history, and tells nothing about now.
+        if own.is_some() {
+            self.change(place, now, |node, cx| node.heartbeat(heartbeat, fact.header.ts, cx));
+        }
     }
+
+    fn command(&mut self, fact: &Fact<'_>, command: &Command, now: Now) {
+        let author = &fact.header.author;
+        match command {
+            Command::Issue(order) => {
+                let Some(place) = self.places.get(&fact.header.org).and_then(|n| n.get(&order.node)).copied()
+                else {
+                    return;
+                };
+                let hash = fact.event_hash();
+                self.orders.insert(hash, place);
+                self.change(place, now, |node, _| node.orders().issue(hash, order, author, now));
+            }
+            Command::Approve { target, .. } => {
+                if let Some(place) = self.orders.get(target).copied() {
+                    self.change(place, now, |node, _| node.orders().approve(target, author));
+                }
+            }
+            Command::Cancel { target, .. } => {
+                if let Some(place) = self.orders.remove(target) {
+                    self.change(place, now, |node, _| drop(node.orders().close(target)));
+                }
+            }
+        }
+    }
+
+    /// A receipt by the node that the command was for; a success ends what an earlier failure of the same command
+    /// began.
+    fn receipt(&mut self, fact: &Fact<'_>, receipt: &CommandReceipt, now: Now) {
+        let own = fact.own_node().and_then(|id| self.places.get(&fact.header.org)?.get(&id)).copied();
+        let place = self.orders.get(&receipt.command).copied().filter(|place| own == Some(*place));
+        let (Some(place), false) = (place, receipt.state == CommandState::Running) else { return };
+        self.orders.remove(&receipt.command);
+        self.change(place, now, |node, cx| {
+            // A receipt that comes late still says how it went.
+            let Some(command) = node.orders().close(&receipt.command) else { return };
+            let subject = Subject::from(command.to_string());
+            let failed = if receipt.state == CommandState::Succeeded { Signal::Good } else { Signal::Bad };
+            node.signal(Reason::CommandFailed, &subject, failed, cx);
+            node.signal(Reason::CommandOverdue, &subject, Signal::Good, cx);
+        });
+    }
+
+    /// An announcement is in the log: it is owed no longer, and people can answer it.
+    fn announced(&mut self, fact: &Fact<'_>, announced: &payload::Attention) {
+        let Some(at) = self.owed.iter().position(|notice| notice.id == fact.header.id) else { return };
+        let Some(notice) = self.owed.remove(at) else { return };
+        let AttentionChange::Reason { reason, subject, state, .. } = &announced.change else { return };
+        let Some(reason) = Reason::from_word(reason.as_str()) else { return };
+        let place = notice.node.and_then(|id| self.places.get(&notice.org)?.get(&id)).copied();
+        let Some(place) = place else { return };
+        let subject = Subject::from(subject.clone().unwrap_or_default());
+        self.answerable.retain(|_, known| (known.0, known.1, &known.2) != (place, reason, &subject));
+        if *state == ReasonState::Firing && answers(reason).is_some() {
+            self.answerable.insert(fact.event_hash(), (place, reason, subject));
+        }
+    }
+
+    /// A person answers an announced reason: some are over when somebody says so.
+    fn answer(&mut self, target: &Hash, resolved: bool, now: Now) {
+        let Some((place, reason, subject)) = self.answerable.get(target).cloned() else { return };
+        if resolved || answers(reason) == Some(Answer::Ack) {
+            self.answerable.remove(target);
+            self.change(place, now, |node, cx| node.clear(reason, &subject, cx));
+        }
+    }
+
+    /// Forgets what is owed for too long.
+    fn forgive(&mut self, now: Moment) {
+        while self.owed.len() > MAX_OWED
+            || self.owed.front().is_some_and(|notice| now.since(notice.since) > MAX_OWED_MS)
+        {
+            self.owed.pop_front();
+        }
+    }
+}
+
+/// What it takes of a person to end a reason that does not end by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Ack,
+    Resolve,
+}
+
+fn answers(reason: Reason) -> Option<Answer> {
+    match reason {
+        Reason::ChainFork => Some(Answer::Resolve),
+        Reason::CommandFailed | Reason::CommandOverdue => Some(Answer::Ack),
+        _ => None,
+    }
+}
+
+fn rules_of<'a>(rules: &'a BTreeMap<Name, Rules>, built_in: &'a Rules, org: &Name) -> &'a Rules {
+    let common = || rules.iter().find(|(name, _)| name.as_str() == LEDGER_ORG).map(|(_, rules)| rules);
+    rules.get(org).or_else(common).unwrap_or(built_in)
+}
+
+fn site_of(node: &NodeAttention) -> &str {
+    let tenant = || node.tenant.as_ref().unwrap_or(&node.org).as_str();
+    node.site.as_deref().unwrap_or_else(tenant)
 }
 
 impl Projection for Attention {
@@ -212,6 +464,7 @@ impl Projection for Attention {
     const VERSION: u64 = 1;
 
     fn apply(&mut self, fact: &Fact<'_>) {
+        self.transitions.clear();
         let service = match &fact.said {
             Said::Service(service) => Some(service.action),
             _ => None,
@@ -221,35 +474,31 @@ impl Projection for Attention {
         self.run_until(due);
         self.listening.hear(fact.at, service);
         self.seq = fact.seq;
-        let now = self.now(fact.at);
-        match &fact.said {
-            Said::Heartbeat(heartbeat) => self.heartbeat(fact.header, heartbeat, now),
-            Said::Key(introduction) => {
-                if let Author::Node(id) = introduction.author {
-                    let place = self.place(&fact.header.org, id);
-                    self.keys.insert(introduction.key, place);
-                    self.change(place, now, |node, _| node.introduce(introduction.key, now));
-                }
-            }
-            Said::ChainFork(fork) => self.accuse(&fork.key, Reason::ChainFork, now),
-            Said::KeyStatus(status) => {
-                if let Some(place) = self.keys.get(&status.key).copied() {
-                    self.change(place, now, |node, log| node.retire(&status.key, now, log));
-                }
-            }
-            _ => {}
-        }
+        let now = Now { moment: self.listening.moment(fact.at), at: fact.at };
+        self.hear(fact, now);
+        self.forgive(now.moment);
     }
 
     fn orgs(&self) -> Vec<&Name> {
-        self.places.keys().collect()
+        let orgs: BTreeSet<&Name> = self.places.keys().chain(self.rules.keys()).collect();
+        orgs.into_iter().collect()
     }
 
     fn part(&self, org: &Name) -> Vec<u8> {
-        let standing = |place: &usize| self.nodes.get(*place).map(NodeAttention::standing);
+        #[derive(Serialize)]
+        struct Part<'a> {
+            nodes: BTreeMap<&'a Uuid, Standing>,
+            ruleset: Hash,
+            storms: Vec<&'a String>,
+        }
+        let rules = self.rules(org);
+        let standing = |place: &usize| self.nodes.get(*place).map(|node| node.standing(rules));
         let places = self.places.get(org).into_iter().flatten();
-        let nodes: BTreeMap<&Uuid, Standing> =
-            places.filter_map(|(id, place)| Some((id, standing(place)?))).collect();
-        part(&nodes)
+        let sites = self.sites.get(org).into_iter().flatten();
+        part(&Part {
+            nodes: places.filter_map(|(id, place)| Some((id, standing(place)?))).collect(),
+            ruleset: rules.hash,
+            storms: sites.filter(|(_, site)| site.in_storm()).map(|(name, _)| name).collect(),
+        })
     }
 }

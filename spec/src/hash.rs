@@ -42,6 +42,8 @@ pub enum Domain {
     ChainPlace = 0x19,
     /// The map roots that admission rests on, as a seal commits to them.
     Admission = 0x1a,
+    /// The identity of a change of attention that the ledger announces.
+    Announcement = 0x1b,
 }
 
 /// A 256-bit BLAKE3 or SHA-256 digest. In JSON: 64 lowercase hex digits.

@@ -10,6 +10,8 @@ const GAPS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
+    /// It said that it would be away.
+    Planned,
     /// Heard of within its rhythm.
     #[default]
     Live,
@@ -25,6 +27,11 @@ pub enum Level {
 
 impl Level {
     const RISING: [Self; 4] = [Self::Late, Self::Stale, Self::Offline, Self::Lost];
+
+    /// Whether it is silent to a degree that counts.
+    pub fn is_silent(self) -> bool {
+        self >= Self::Stale
+    }
 
     /// The level that more silence leads to.
     pub fn next(self) -> Option<Self> {
@@ -71,7 +78,7 @@ impl Rhythm {
         let interval = interval_ms;
         let (median, high) = (self.quantile(50, interval), self.quantile(95, interval));
         match level {
-            Level::Live => 0,
+            Level::Planned | Level::Live => 0,
             Level::Late => (2 * interval).max(high + interval),
             Level::Stale => (3 * interval).max(high + 2 * interval),
             Level::Offline => (5 * interval).max(3 * median + 60_000),

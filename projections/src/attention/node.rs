@@ -1,43 +1,21 @@
 //! One node's attention: its silence, its reasons, its score and its band.
 
 use super::Change;
+use super::flapping::Flapping;
 use super::liveness::{Level, Rhythm};
+use super::orders::Orders;
 use super::reason::{Machine, Phase, Reason, Signal, Subject, explanation, score};
+use super::rules::Rules;
+use super::signals;
+use super::tell::Told;
 use crate::fleet::DEFAULT_INTERVAL;
 use crate::listening::{Moment, Now};
 use serde::{Deserialize, Serialize};
-use spec::payload::{Heartbeat, Reading};
+use spec::payload::{Band, Goodbye, Heartbeat, Reading, Scan};
 use spec::{Name, PublicKey, Timestamp, Uuid};
 
-/// How long a score must stay below a band's edge before the band is left, in milliseconds.
-const BAND_PATIENCE_MS: u64 = 5 * 60_000;
-
-/// Scores below which ATTN and CRIT are left.
-const BAND_EDGES: [u64; 2] = [15, 60];
-
-/// How badly a node needs a look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Band {
-    /// Not at all.
-    #[default]
-    Ok,
-    /// When there is time.
-    Attn,
-    /// Now.
-    Crit,
-}
-
-impl Band {
-    /// The band that a score enters at once.
-    fn entered_by(score: u64) -> Self {
-        match score {
-            70.. => Self::Crit,
-            25.. => Self::Attn,
-            _ => Self::Ok,
-        }
-    }
-}
+/// Reasons that are listed; of more, only how many there are.
+pub const MAX_LISTED: usize = 64;
 
 /// A reason that counts, with its place in the explanation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,12 +38,23 @@ pub struct Active {
 pub struct Standing {
     /// Its band.
     pub band: Band,
+    /// Whether it goes back and forth.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub flapping: bool,
     /// Its silence.
     pub silence: Level,
     /// Its score, 0 to 100.
     pub score: u64,
-    /// Why, the heaviest first.
+    /// Why, the heaviest first, at most [`MAX_LISTED`].
     pub reasons: Vec<Active>,
+    /// Reasons beyond those.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more_reasons: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 /// What is kept of a node.
@@ -73,117 +62,185 @@ pub struct Standing {
 pub(super) struct NodeAttention {
     pub(super) org: Name,
     pub(super) id: Uuid,
+    pub(super) tenant: Option<Name>,
+    /// The label `site`.
+    pub(super) site: Option<String>,
     /// Under which moment the queue has it.
     pub(super) queued: Option<Moment>,
+    /// What was said to operators.
+    pub(super) told: Told,
+    /// Whether its site is in a storm.
+    pub(super) in_storm: bool,
     interval_ms: u64,
     rhythm: Rhythm,
     heard: Option<Moment>,
     silence: Level,
+    /// Since when it is silent to a degree that counts.
+    silent_since: Option<Moment>,
     /// In the order of reason and subject.
     machines: Vec<Machine>,
     score: u64,
     band: Band,
     /// Since when the score is too low to stay in ATTN and in CRIT.
     below: [Option<Moment>; 2],
+    flapping: Flapping,
+    /// Whether something began or ended to count since the last observation.
+    changed: bool,
+    orders: Orders,
     dropped: u64,
     /// The key it speaks with.
     key: Option<PublicKey>,
 }
 
-type Log<'a> = &'a mut dyn FnMut(Timestamp, Change);
+/// Under what a node is looked at.
+pub(super) struct Cx<'a> {
+    pub(super) now: Now,
+    /// When the ledger last began to listen.
+    pub(super) resumed: Moment,
+    pub(super) rules: &'a Rules,
+    pub(super) log: &'a mut dyn FnMut(Timestamp, Change),
+}
+
+impl Cx<'_> {
+    fn log(&mut self, change: Change) {
+        (self.log)(self.now.at, change);
+    }
+}
 
 impl NodeAttention {
     pub(super) fn new(org: Name, id: Uuid) -> Self {
-        let interval_ms = u64::try_from(DEFAULT_INTERVAL.as_millis()).unwrap_or(u64::MAX);
         Self {
             org,
             id,
+            tenant: None,
+            site: None,
             queued: None,
-            interval_ms,
+            told: Told::default(),
+            in_storm: false,
+            interval_ms: u64::try_from(DEFAULT_INTERVAL.as_millis()).unwrap_or(u64::MAX),
             rhythm: Rhythm::default(),
             heard: None,
             silence: Level::Live,
+            silent_since: None,
             machines: Vec::new(),
             score: 0,
             band: Band::Ok,
             below: [None; 2],
+            flapping: Flapping::default(),
+            changed: false,
+            orders: Orders::default(),
             dropped: 0,
             key: None,
         }
     }
 
     /// When something changes though nothing is heard.
-    pub(super) fn due(&self, resumed: Moment) -> Option<Moment> {
+    pub(super) fn due(&self, resumed: Moment, rules: &Rules) -> Option<Moment> {
         let silence = self.heard.zip(self.silence.next());
         let silence = silence.map(|(heard, next)| self.rhythm.due(next, self.interval_ms, heard, resumed));
-        let band = self.leaves_at();
-        [silence, band].into_iter().flatten().min()
+        [silence, self.leaves_at(rules), self.orders.due()].into_iter().flatten().min()
     }
 
-    /// Lets what is due at `now` come about.
-    pub(super) fn run(&mut self, now: Now, resumed: Moment, log: Log<'_>) {
+    /// When what was held back of its silence is to be told.
+    pub(super) fn tells_at(&self) -> Option<Moment> {
+        self.silent_since.filter(|_| !self.told.knows_silence()).map(|since| since.plus(self.storm_window()))
+    }
+
+    /// How long it is waited whether others of the site fall silent as well.
+    pub(super) fn storm_window(&self) -> u64 {
+        2 * self.interval_ms
+    }
+
+    pub(super) fn silent_since(&self) -> Option<Moment> {
+        self.silent_since
+    }
+
+    /// Whether it is expected to be heard of.
+    pub(super) fn is_expected(&self) -> bool {
+        self.heard.is_some() && self.silence != Level::Planned
+    }
+
+    pub(super) fn is_flapping(&self) -> bool {
+        self.flapping.is_on()
+    }
+
+    pub(super) fn band(&self) -> Band {
+        self.band
+    }
+
+    pub(super) fn score(&self) -> u64 {
+        self.score
+    }
+
+    /// The reasons that count, the heaviest first.
+    pub(super) fn explanation(&self, rules: &Rules) -> Vec<&Machine> {
+        explanation(&self.machines, rules)
+    }
+
+    /// Lets what is due come about.
+    pub(super) fn run(&mut self, cx: &mut Cx<'_>) {
+        for command in self.orders.overdue(cx.now.moment) {
+            self.signal(Reason::CommandOverdue, &Subject::from(command.to_string()), Signal::Bad, cx);
+        }
         while let Some((heard, next)) = self.heard.zip(self.silence.next())
-            && self.rhythm.due(next, self.interval_ms, heard, resumed) <= now.moment
+            && self.rhythm.due(next, self.interval_ms, heard, cx.resumed) <= cx.now.moment
         {
-            self.be(next, now, log);
+            self.be(next, cx);
             let reason = match next {
                 Level::Stale => Reason::Stale,
                 Level::Offline => Reason::Offline,
                 Level::Lost => Reason::Lost,
-                Level::Live | Level::Late => continue,
+                Level::Planned | Level::Live | Level::Late => continue,
             };
-            self.raise(reason, now, log);
+            self.raise(reason, cx);
+            self.observe(cx);
         }
     }
 
     /// Silence gives one reason at a time: the gravest it has reached since three heartbeats in time.
-    fn raise(&mut self, reason: Reason, now: Now, log: Log<'_>) {
-        let silent = |other: Reason| matches!(other, Reason::Lost | Reason::Offline | Reason::Stale);
-        let graver = self.machines.iter().map(|m| m.reason).filter(|r| silent(*r)).map(Reason::weight).max();
-        let known = self.machines.iter().map(|m| m.reason).find(|r| silent(*r));
+    fn raise(&mut self, reason: Reason, cx: &mut Cx<'_>) {
+        let known = self.machines.iter().map(|machine| machine.reason).find(|reason| reason.is_silence());
         match known {
-            Some(known) if graver > Some(reason.weight()) => {
-                self.signal(known, &Subject::NODE, Signal::Bad, now, log)
-            }
+            // The order of the degrees is that of the reasons.
+            Some(known) if known < reason => self.signal(known, &Subject::NODE, Signal::Bad, cx),
             Some(known) if known != reason => {
-                self.drop_reason(known, now, log);
-                self.signal(reason, &Subject::NODE, Signal::Bad, now, log);
+                // One degree in place of another is no new thing.
+                let changed = self.changed;
+                self.drop_reason(known, cx);
+                self.signal(reason, &Subject::NODE, Signal::Bad, cx);
+                self.changed = changed;
             }
-            _ => self.signal(reason, &Subject::NODE, Signal::Bad, now, log),
+            _ => self.signal(reason, &Subject::NODE, Signal::Bad, cx),
         }
     }
 
-    /// Takes a heartbeat in that is recorded `now`; `ts` is when the node says it was.
-    pub(super) fn heartbeat(
-        &mut self,
-        heartbeat: &Heartbeat,
-        ts: Timestamp,
-        now: Now,
-        resumed: Moment,
-        log: Log<'_>,
-    ) {
-        if let Some(heard) = self.heard {
-            self.rhythm.add(now.moment.since(heard));
+    /// Takes a heartbeat in; `ts` is when the node says it was.
+    pub(super) fn heartbeat(&mut self, heartbeat: &Heartbeat, ts: Timestamp, cx: &mut Cx<'_>) {
+        if let Some(heard) = self.heard
+            && self.silence != Level::Planned
+        {
+            self.rhythm.add(cx.now.moment.since(heard));
         }
         if let Some(secs) = heartbeat.interval_secs {
             // A day is the longest the service asks for.
             self.interval_ms = secs.clamp(1, 86_400) * 1000;
         }
-        self.heard = Some(now.moment);
-        self.be(Level::Live, now, log);
+        self.heard = Some(cx.now.moment);
+        self.be(Level::Live, cx);
         for reason in [Reason::Lost, Reason::Offline, Reason::Stale] {
-            self.signal(reason, &Subject::NODE, Signal::Good, now, log);
+            self.signal(reason, &Subject::NODE, Signal::Good, cx);
         }
         let offset = match &heartbeat.clock_offset_ms {
             Some(Reading::Known(offset)) => Some(*offset),
             _ => None,
         };
-        if !self.is_old(ts, now.at, offset) {
-            for (reason, subject, signal) in signals(heartbeat, offset, &mut self.dropped) {
-                self.signal(reason, &subject, signal, now, log);
+        if !self.is_old(ts, cx.now.at, offset) {
+            for (reason, subject, signal) in signals::of_heartbeat(heartbeat, offset, &mut self.dropped) {
+                self.signal(reason, &subject, signal, cx);
             }
         }
-        self.run(now, resumed, log);
+        self.observe(cx);
+        self.run(cx);
     }
 
     /// Whether a heartbeat was made well before it arrived: it waited in the node's spool.
@@ -192,38 +249,62 @@ impl NodeAttention {
         at.millis().saturating_sub(made) > (2 * self.interval_ms).max(60_000)
     }
 
+    /// Takes in what a scan found. One that is made up for a trial says nothing.
+    pub(super) fn scan(&mut self, scan: &Scan, cx: &mut Cx<'_>) {
+        if scan.simulated {
+            return;
+        }
+        let known = self.machines.iter().filter(|machine| machine.reason.is_finding());
+        let known = known.map(|machine| (machine.reason, machine.subject.clone()));
+        for (reason, subject, signal) in signals::of_scan(scan, known) {
+            self.signal(reason, &subject, signal, cx);
+        }
+    }
+
+    /// The node said that it would be away: it is not missed until it said it would be back.
+    pub(super) fn goodbye(&mut self, goodbye: &Goodbye, cx: &mut Cx<'_>) {
+        let left = goodbye.until.map(|until| until.millis().saturating_sub(cx.now.at.millis()));
+        self.forget_silence(cx);
+        self.be(Level::Planned, cx);
+        self.heard = left.map(|left| cx.now.moment.plus(left));
+    }
+
     /// The node was introduced with a key: from now on it is to be heard of.
-    pub(super) fn introduce(&mut self, key: PublicKey, now: Now) {
+    pub(super) fn introduce(&mut self, key: PublicKey, tenant: Option<&Name>, now: Now) {
         self.key = Some(key);
+        self.tenant = tenant.cloned();
         self.heard.get_or_insert(now.moment);
     }
 
     /// A key has ended. If it is the one the node speaks with, nothing is expected of it any more.
-    pub(super) fn retire(&mut self, key: &PublicKey, now: Now, log: Log<'_>) {
+    pub(super) fn retire(&mut self, key: &PublicKey, cx: &mut Cx<'_>) {
         if self.key != Some(*key) {
             return;
         }
         self.heard = None;
-        self.be(Level::Live, now, log);
+        self.be(Level::Live, cx);
+        self.forget_silence(cx);
+    }
+
+    fn forget_silence(&mut self, cx: &mut Cx<'_>) {
         for reason in [Reason::Lost, Reason::Offline, Reason::Stale] {
-            self.drop_reason(reason, now, log);
+            self.drop_reason(reason, cx);
         }
     }
 
+    /// The node's open commands.
+    pub(super) fn orders(&mut self) -> &mut Orders {
+        &mut self.orders
+    }
+
     /// Takes a signal about a reason in.
-    pub(super) fn signal(
-        &mut self,
-        reason: Reason,
-        subject: &Subject,
-        signal: Signal,
-        now: Now,
-        log: Log<'_>,
-    ) {
+    pub(super) fn signal(&mut self, reason: Reason, subject: &Subject, signal: Signal, cx: &mut Cx<'_>) {
+        let rules = cx.rules.of_reason(reason);
         let at = self.machines.binary_search_by(|m| (m.reason, &m.subject).cmp(&(reason, subject)));
         let (from, to) = match at {
             Err(_) if signal != Signal::Bad => return,
             Err(at) => {
-                let machine = Machine::begin(reason, subject.clone(), now);
+                let machine = Machine::begin(reason, subject.clone(), rules, cx.now);
                 let phase = machine.phase;
                 self.machines.insert(at, machine);
                 (None, Some(phase))
@@ -231,7 +312,7 @@ impl NodeAttention {
             Ok(at) => {
                 let Some(machine) = self.machines.get_mut(at) else { return };
                 let from = machine.phase;
-                let goes_on = machine.take(signal, now);
+                let goes_on = machine.take(signal, rules, cx.now);
                 let to = goes_on.then_some(machine.phase);
                 if !goes_on {
                     self.machines.remove(at);
@@ -240,106 +321,105 @@ impl NodeAttention {
             }
         };
         if from != to {
-            log(now.at, Change::Reason { reason, subject: subject.clone(), from, to });
+            let counts = |phase: Option<Phase>| phase.is_some_and(|phase| phase != Phase::Pending);
+            self.changed |= counts(from) != counts(to);
+            cx.log(Change::Reason { reason, subject: subject.clone(), from, to });
         }
     }
 
-    fn drop_reason(&mut self, reason: Reason, now: Now, log: Log<'_>) {
+    /// Ends a reason of one subject whatever its state: a person says so.
+    pub(super) fn clear(&mut self, reason: Reason, subject: &Subject, cx: &mut Cx<'_>) {
+        if let Some(at) = self.machines.iter().position(|m| m.reason == reason && m.subject == *subject) {
+            self.remove(at, cx);
+        }
+    }
+
+    fn drop_reason(&mut self, reason: Reason, cx: &mut Cx<'_>) {
         if let Some(at) = self.machines.iter().position(|machine| machine.reason == reason) {
-            let machine = self.machines.remove(at);
-            let change =
-                Change::Reason { reason, subject: machine.subject, from: Some(machine.phase), to: None };
-            log(now.at, change);
+            self.remove(at, cx);
         }
     }
 
-    fn be(&mut self, level: Level, now: Now, log: Log<'_>) {
+    fn remove(&mut self, at: usize, cx: &mut Cx<'_>) {
+        let machine = self.machines.remove(at);
+        self.changed |= machine.is_active();
+        let Machine { reason, subject, phase, .. } = machine;
+        cx.log(Change::Reason { reason, subject, from: Some(phase), to: None });
+    }
+
+    fn observe(&mut self, cx: &Cx<'_>) {
+        let changed = std::mem::take(&mut self.changed);
+        self.flapping.observe(changed, cx.rules.flapping);
+    }
+
+    fn be(&mut self, level: Level, cx: &mut Cx<'_>) {
         let from = std::mem::replace(&mut self.silence, level);
+        self.silent_since = level.is_silent().then(|| self.silent_since.unwrap_or(cx.now.moment));
         if from != level {
-            log(now.at, Change::Silence { from, to: level });
+            cx.log(Change::Silence { from, to: level });
         }
     }
 
     /// When the band is left if the score stays as it is.
-    fn leaves_at(&self) -> Option<Moment> {
+    fn leaves_at(&self, rules: &Rules) -> Option<Moment> {
         let [attn, crit] = self.below;
         let since = match self.band {
             Band::Ok => None,
             Band::Attn => attn,
             Band::Crit => crit,
         };
-        since.map(|since| since.plus(BAND_PATIENCE_MS))
+        since.map(|since| since.plus(rules.patience_ms))
     }
 
     /// Brings score and band up to date, after everything else of one moment.
-    pub(super) fn settle(&mut self, now: Now, log: Log<'_>) {
-        self.score = score(&explanation(&self.machines));
-        for (below, edge) in self.below.iter_mut().zip(BAND_EDGES) {
-            *below = if self.score < edge { below.or(Some(now.moment)) } else { None };
+    pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
+        let reasons = explanation(&self.machines, cx.rules);
+        self.score = score(&reasons, cx.rules);
+        let at_once =
+            reasons.first().is_some_and(|machine| cx.rules.weight(machine.reason) >= cx.rules.at_once);
+        for (below, edge) in self.below.iter_mut().zip([cx.rules.attn.leave, cx.rules.crit.leave]) {
+            *below = if self.score < edge { below.or(Some(cx.now.moment)) } else { None };
         }
-        let entered = Band::entered_by(self.score);
+        let entered = match self.score {
+            _ if at_once => Band::Crit,
+            score if score >= cx.rules.crit.enter => Band::Crit,
+            score if score >= cx.rules.attn.enter => Band::Attn,
+            _ => Band::Ok,
+        };
         if entered > self.band {
-            self.enter(entered, now, log);
+            self.enter(entered, cx);
         }
-        while self.leaves_at().is_some_and(|at| at <= now.moment) {
-            self.enter(if self.band == Band::Crit { Band::Attn } else { Band::Ok }, now, log);
+        while self.leaves_at(cx.rules).is_some_and(|at| at <= cx.now.moment) {
+            self.enter(if self.band == Band::Crit { Band::Attn } else { Band::Ok }, cx);
         }
     }
 
-    fn enter(&mut self, to: Band, now: Now, log: Log<'_>) {
+    fn enter(&mut self, to: Band, cx: &mut Cx<'_>) {
         let from = std::mem::replace(&mut self.band, to);
-        log(now.at, Change::Band { from, to, score: self.score });
+        cx.log(Change::Band { from, to, score: self.score });
     }
 
-    pub(super) fn standing(&self) -> Standing {
-        let reasons = explanation(&self.machines)
+    pub(super) fn standing(&self, rules: &Rules) -> Standing {
+        let explanation = explanation(&self.machines, rules);
+        let more_reasons = explanation.len().saturating_sub(MAX_LISTED);
+        let reasons = explanation
             .into_iter()
+            .take(MAX_LISTED)
             .map(|machine| Active {
                 reason: machine.reason,
                 subject: machine.subject.clone(),
                 phase: machine.phase,
                 since: machine.fired,
-                weight: machine.reason.weight(),
+                weight: rules.weight(machine.reason),
             })
             .collect();
-        Standing { band: self.band, silence: self.silence, score: self.score, reasons }
+        Standing {
+            band: self.band,
+            flapping: self.flapping.is_on(),
+            silence: self.silence,
+            score: self.score,
+            reasons,
+            more_reasons,
+        }
     }
-}
-
-/// What a heartbeat says about each reason it can speak of.
-fn signals(heartbeat: &Heartbeat, offset: Option<i64>, dropped: &mut u64) -> Vec<(Reason, Subject, Signal)> {
-    let service = |reading: &Reading<bool>| match reading {
-        Reading::Known(true) => Signal::Good,
-        Reading::Known(false) => Signal::Bad,
-        Reading::Unknown => Signal::Unknown,
-    };
-    let between = |value: Option<u64>, bad: fn(u64) -> bool, good: fn(u64) -> bool| match value {
-        Some(value) if bad(value) => Signal::Bad,
-        Some(value) if good(value) => Signal::Good,
-        _ => Signal::Unknown,
-    };
-    let known = |reading: &Option<Reading<u64>>| match reading {
-        Some(Reading::Known(value)) => Some(*value),
-        _ => None,
-    };
-    let used = known(&heartbeat.disk_total_bytes).zip(known(&heartbeat.disk_available_bytes));
-    let used = used.filter(|(total, _)| *total > 0).map(|(total, available)| {
-        let taken = u128::from(total.saturating_sub(available)) * 1000 / u128::from(total);
-        u64::try_from(taken).unwrap_or(1000)
-    });
-    let off = offset.map(i64::unsigned_abs);
-    let spool = heartbeat.spool_dropped.map(|now| {
-        let more = now > *dropped;
-        *dropped = now;
-        if more { Signal::Bad } else { Signal::Good }
-    });
-    vec![
-        (Reason::ServiceDown, Subject::of("services"), service(&heartbeat.services_ok)),
-        (Reason::ServiceDown, Subject::of("cloudflare"), service(&heartbeat.cloudflare_ok)),
-        (Reason::SpoolDropped, Subject::NODE, spool.unwrap_or(Signal::Unknown)),
-        (Reason::DiskCritical, Subject::NODE, between(used, |v| v >= 950, |v| v <= 920)),
-        (Reason::DiskLow, Subject::NODE, between(used, |v| v >= 900, |v| v <= 870)),
-        (Reason::ClockFarOff, Subject::NODE, between(off, |v| v > 60_000, |v| v <= 60_000)),
-        (Reason::ClockOff, Subject::NODE, between(off, |v| v > 5000, |v| v <= 5000)),
-    ]
 }

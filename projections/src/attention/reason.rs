@@ -1,5 +1,6 @@
 //! Why a node needs attention: the reasons, their weights, and how each begins and ends.
 
+use super::rules::{ReasonRules, Rules};
 use crate::listening::{Moment, Now};
 use serde::{Deserialize, Serialize};
 use spec::Timestamp;
@@ -8,30 +9,101 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// A reason for attention. The order is that of ties between equal weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
+/// Reasons that add to a score.
+const MAX_TERMS: usize = 7;
+
+const MINUTE: u64 = 60_000;
+
+/// Writes the enum and its table from one list.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident $word:literal of $topic:literal: $weight:literal, $enter:expr, $leave:expr;)*) => {
+        /// A reason for attention. The order is that of ties between equal weights.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Reason {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Its id in explanations and rulesets.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+
+            /// What it is a degree of: of several degrees the gravest counts.
+            pub fn topic(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $topic,)*
+                }
+            }
+
+            /// The rules that are built in.
+            pub(super) fn rules(self) -> ReasonRules {
+                match self {
+                    $(Self::$variant => ReasonRules { weight: $weight, enter: $enter, leave: $leave },)*
+                }
+            }
+        }
+    };
+}
+
+use Hold::{Beats, Manual, Millis};
+
+reasons! {
     /// The author signed two events for one place of its chain: a clone, or a machine put back.
-    ChainFork,
+    ChainFork "chain-fork" of "chain-fork": 100, Beats(1), Manual;
+    /// A scan found something critical, the subject.
+    FindingCritical "finding-critical" of "finding": 80, Beats(1), Beats(1);
     /// Silent for a day.
-    Lost,
+    Lost "lost" of "silence": 75, Beats(1), Beats(3);
     /// Long silent, by its own rhythm.
-    Offline,
+    Offline "offline" of "silence": 60, Beats(1), Beats(3);
     /// Several heartbeats are missing.
-    Stale,
+    Stale "stale" of "silence": 25, Beats(1), Beats(3);
     /// A watched service, the subject, does not run.
-    ServiceDown,
+    ServiceDown "service-down" of "service-down": 50, Beats(2), Millis(5 * MINUTE);
     /// The node's spool had to drop events.
-    SpoolDropped,
+    SpoolDropped "spool-dropped" of "spool-dropped": 50, Beats(1), Millis(60 * MINUTE);
     /// The disk is full but for 5 %.
-    DiskCritical,
+    DiskCritical "disk-critical" of "disk": 60, Millis(5 * MINUTE), Millis(10 * MINUTE);
     /// The disk is full but for 10 %.
-    DiskLow,
+    DiskLow "disk-low" of "disk": 35, Millis(5 * MINUTE), Millis(10 * MINUTE);
     /// The node's clock is more than a minute off.
-    ClockFarOff,
+    ClockFarOff "clock-far-off" of "clock": 40, Beats(3), Beats(3);
     /// The node's clock is more than five seconds off.
-    ClockOff,
+    ClockOff "clock-off" of "clock": 10, Beats(3), Beats(3);
+    /// A scan found something grave, the subject.
+    FindingHigh "finding-high" of "finding": 40, Beats(1), Beats(1);
+    /// A command, the subject, failed or was refused.
+    CommandFailed "command-failed" of "command-failed": 30, Beats(1), Beats(1);
+    /// No receipt of a command, the subject, came in its time.
+    CommandOverdue "command-overdue" of "command-overdue": 30, Beats(1), Beats(1);
+    /// A scan found something of medium weight, the subject.
+    FindingMedium "finding-medium" of "finding": 12, Beats(1), Beats(1);
+    /// A scan found something of little weight, the subject.
+    FindingLow "finding-low" of "finding": 3, Beats(1), Beats(1);
+}
+
+impl Reason {
+    /// The reason of an id.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == word)
+    }
+
+    /// Whether it is a degree of silence.
+    pub fn is_silence(self) -> bool {
+        self.topic() == "silence"
+    }
+
+    /// Whether a scan found it.
+    pub fn is_finding(self) -> bool {
+        self.topic() == "finding"
+    }
 }
 
 /// What a reason is about, such as a service; empty for the node itself.
@@ -52,6 +124,11 @@ impl Subject {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl From<String> for Subject {
@@ -67,73 +144,18 @@ impl fmt::Display for Subject {
 }
 
 /// How long something must be so before it counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Hold {
-    /// So many heartbeats in a row.
+    /// So many reports in a row.
     Beats(u32),
-    /// So many milliseconds of heartbeats in a row.
+    /// So many milliseconds of reports in a row.
     Millis(u64),
     /// Until a person says so.
     Manual,
 }
 
-const MINUTE: u64 = 60_000;
-
-impl Reason {
-    /// Its id in explanations.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ChainFork => "chain-fork",
-            Self::Lost => "lost",
-            Self::Offline => "offline",
-            Self::Stale => "stale",
-            Self::ServiceDown => "service-down",
-            Self::SpoolDropped => "spool-dropped",
-            Self::DiskCritical => "disk-critical",
-            Self::DiskLow => "disk-low",
-            Self::ClockFarOff => "clock-far-off",
-            Self::ClockOff => "clock-off",
-        }
-    }
-
-    /// How much it weighs in the score.
-    pub fn weight(self) -> u64 {
-        match self {
-            Self::ChainFork => 100,
-            Self::Lost => 75,
-            Self::Offline | Self::DiskCritical => 60,
-            Self::ServiceDown | Self::SpoolDropped => 50,
-            Self::ClockFarOff => 40,
-            Self::DiskLow => 35,
-            Self::Stale => 25,
-            Self::ClockOff => 10,
-        }
-    }
-
-    /// What it is a degree of: of several degrees the gravest counts.
-    fn family(self) -> Self {
-        match self {
-            Self::Lost | Self::Offline | Self::Stale => Self::Lost,
-            Self::DiskCritical | Self::DiskLow => Self::DiskCritical,
-            Self::ClockFarOff | Self::ClockOff => Self::ClockFarOff,
-            other => other,
-        }
-    }
-
-    /// How long it must be so before it fires, and not be so before it is over.
-    pub fn holds(self) -> (Hold, Hold) {
-        match self {
-            Self::ChainFork => (Hold::Beats(1), Hold::Manual),
-            Self::Lost | Self::Offline | Self::Stale => (Hold::Beats(1), Hold::Beats(3)),
-            Self::ServiceDown => (Hold::Beats(2), Hold::Millis(5 * MINUTE)),
-            Self::SpoolDropped => (Hold::Beats(1), Hold::Millis(60 * MINUTE)),
-            Self::DiskCritical | Self::DiskLow => (Hold::Millis(5 * MINUTE), Hold::Millis(10 * MINUTE)),
-            Self::ClockFarOff | Self::ClockOff => (Hold::Beats(3), Hold::Beats(3)),
-        }
-    }
-}
-
-/// What a heartbeat says about a reason.
+/// What a report says about a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// It is so.
@@ -161,7 +183,7 @@ pub enum Phase {
 pub(super) struct Machine {
     /// The reason.
     pub(super) reason: Reason,
-    /// What it is about, such as the service; empty if that is the node itself.
+    /// What it is about; empty if that is the node itself.
     pub(super) subject: Subject,
     /// Where it stands.
     pub(super) phase: Phase,
@@ -174,11 +196,11 @@ pub(super) struct Machine {
 
 impl Machine {
     /// A reason that has just become so.
-    pub(super) fn begin(reason: Reason, subject: Subject, now: Now) -> Self {
+    pub(super) fn begin(reason: Reason, subject: Subject, rules: ReasonRules, now: Now) -> Self {
         let mut machine =
             Self { reason, subject, phase: Phase::Pending, since: now.moment, fired: now.at, beats: 0 };
         // What is so cannot be over.
-        let _ = machine.take(Signal::Bad, now);
+        let _ = machine.take(Signal::Bad, rules, now);
         machine
     }
 
@@ -189,25 +211,24 @@ impl Machine {
 
     /// Takes a signal in; false if the reason is over.
     #[must_use = "a machine that is over is to be dropped"]
-    pub(super) fn take(&mut self, signal: Signal, now: Now) -> bool {
-        let (enter, leave) = self.reason.holds();
+    pub(super) fn take(&mut self, signal: Signal, rules: ReasonRules, now: Now) -> bool {
         match (self.phase, signal) {
             (_, Signal::Unknown) | (Phase::Firing, Signal::Bad) => {}
             (Phase::Pending, Signal::Bad) => {
-                if self.lasts(enter, now) {
+                if self.lasts(rules.enter, now) {
                     self.enter(Phase::Firing, now);
                     self.fired = now.at;
                 }
             }
             (Phase::Pending, Signal::Good) => return false,
             (Phase::Firing, Signal::Good) => {
-                if leave == Hold::Manual {
+                if rules.leave == Manual {
                     return true;
                 }
                 self.enter(Phase::Recovering, now);
-                return !self.lasts(leave, now);
+                return !self.lasts(rules.leave, now);
             }
-            (Phase::Recovering, Signal::Good) => return !self.lasts(leave, now),
+            (Phase::Recovering, Signal::Good) => return !self.lasts(rules.leave, now),
             (Phase::Recovering, Signal::Bad) => self.enter(Phase::Firing, now),
         }
         true
@@ -219,31 +240,33 @@ impl Machine {
 
     /// Whether the present phase has lasted for a hold, this signal included.
     fn lasts(&mut self, hold: Hold, now: Now) -> bool {
-        self.beats += 1;
+        self.beats = self.beats.saturating_add(1);
         match hold {
-            Hold::Beats(beats) => self.beats >= beats,
-            Hold::Millis(millis) => now.moment.since(self.since) >= millis,
-            Hold::Manual => false,
+            Beats(beats) => self.beats >= beats,
+            Millis(millis) => now.moment.since(self.since) >= millis,
+            Manual => false,
         }
     }
 }
 
 /// The reasons that count, in the order in which they explain the score: the heaviest first, ties by the order
 /// of reasons. Of the degrees of one thing only the gravest counts.
-pub(super) fn explanation(machines: &[Machine]) -> Vec<&Machine> {
+pub(super) fn explanation<'a>(machines: &'a [Machine], rules: &Rules) -> Vec<&'a Machine> {
     let mut active: Vec<&Machine> = machines.iter().filter(|machine| machine.is_active()).collect();
-    active.sort_by_key(|machine| (Reverse(machine.reason.weight()), machine.reason, machine.subject.clone()));
-    let mut seen = BTreeSet::new();
-    active.retain(|machine| seen.insert((machine.reason.family(), &machine.subject)));
+    if active.len() > 1 {
+        active.sort_by_key(|machine| (Reverse(rules.weight(machine.reason)), machine.reason));
+        let mut seen = BTreeSet::new();
+        active.retain(|machine| seen.insert((machine.reason.topic(), &machine.subject)));
+    }
     active
 }
 
 /// The score of reasons in this order: the first counts whole, each further one half as much as the one before;
-/// at most seven, at most 100.
-pub(super) fn score(explanation: &[&Machine]) -> u64 {
-    let weights = explanation.iter().take(MAX_TERMS).map(|machine| machine.reason.weight());
-    weights.enumerate().map(|(k, weight)| weight >> k).sum::<u64>().min(100)
+/// at most seven, at most 100. What is only a matter of posture has a cap of its own.
+pub(super) fn score(explanation: &[&Machine], rules: &Rules) -> u64 {
+    let weights = explanation.iter().take(MAX_TERMS).map(|machine| rules.weight(machine.reason));
+    let sum = weights.enumerate().map(|(k, weight)| weight >> k).sum::<u64>().min(100);
+    let posture =
+        |machine: &&Machine| machine.reason.is_finding() && machine.reason != Reason::FindingCritical;
+    if explanation.iter().all(posture) { sum.min(rules.posture_cap) } else { sum }
 }
-
-/// Reasons that add to a score.
-const MAX_TERMS: usize = 7;

@@ -38,7 +38,7 @@ impl Log {
         self.attention.apply(&projections::fact::Fact::of(&entry(self.seq, secs, fact)));
         self.seq += 1;
         self.now = secs;
-        self.seen.extend(self.attention.take_transitions());
+        self.seen.extend_from_slice(self.attention.transitions());
     }
 
     fn beat(&mut self, secs: u64, more: Value) {
@@ -104,7 +104,14 @@ fn silence_raises_by_the_nodes_own_rhythm_and_three_heartbeats_end_it() {
     let quiet = log.now;
     assert_eq!(
         log.standing(quiet),
-        Standing { band: Band::Crit, silence: Level::Live, score: 0, reasons: vec![] }
+        Standing {
+            band: Band::Crit,
+            flapping: false,
+            silence: Level::Live,
+            score: 0,
+            reasons: vec![],
+            more_reasons: 0
+        }
     );
     // The band is left after five minutes below its edge.
     log.beats(quiet + 290, &fine());

@@ -1,0 +1,176 @@
+//! What of a node's attention is told to operators: each change once, and none that says nothing new.
+//!
+//! A node's silence is told only after twice its interval, so that a storm can show itself first; in a storm,
+//! and while a node flaps, its single changes are not told. What has changed by the end of that is told then.
+
+use super::node::NodeAttention;
+use super::reason::{Machine, Phase, Reason, Subject};
+use super::rules::Rules;
+use crate::listening::{Moment, Now};
+use serde::{Deserialize, Serialize};
+use spec::payload::{Attention, AttentionChange, Band, Onset, ReasonState, WeighedReason};
+use spec::{Domain, Hash, Name, Timestamp, Uuid, canonical};
+use std::collections::BTreeMap;
+
+/// Reasons listed with a change of band.
+const MAX_REASONS: usize = 64;
+
+/// What operators were told of a node last.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Told {
+    /// The reasons that count, by what they are a degree of and about.
+    #[serde(with = "as_list")]
+    reasons: BTreeMap<(String, Subject), Reason>,
+    band: Band,
+    flapping: bool,
+}
+
+/// JSON has no maps with pairs as keys.
+mod as_list {
+    use super::{BTreeMap, Reason, Subject};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    type Reasons = BTreeMap<(String, Subject), Reason>;
+
+    pub(super) fn serialize<S: Serializer>(reasons: &Reasons, serializer: S) -> Result<S::Ok, S::Error> {
+        reasons.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Reasons, D::Error> {
+        Ok(Vec::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+impl Told {
+    /// Whether the node's silence was told.
+    pub(super) fn knows_silence(&self) -> bool {
+        self.reasons.values().any(|reason| reason.is_silence())
+    }
+}
+
+/// Something to announce, and not announced yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The id of the event that announces it. The same change has the same id in every fold.
+    pub id: Uuid,
+    /// The organisation.
+    pub org: Name,
+    /// The tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Name>,
+    /// The node; absent for a site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<Uuid>,
+    /// Since when it is owed, in listening time.
+    pub since: Moment,
+    /// The payload of the event.
+    pub payload: Attention,
+}
+
+impl Notice {
+    /// A notice whose id follows from what it says (`spec/event.md`, kind `attention`).
+    pub(super) fn new(
+        org: &Name,
+        tenant: Option<&Name>,
+        node: Option<Uuid>,
+        now: Now,
+        payload: Attention,
+    ) -> Self {
+        let bytes = canonical::to_vec(&payload).unwrap_or_default();
+        let node_bytes = node.map_or([0; 16], |node| *node.as_bytes());
+        let hash = Hash::of(Domain::Announcement, &[org.as_str().as_bytes(), &[0], &node_bytes, &bytes]);
+        let mut random = [0; 10];
+        random.copy_from_slice(&hash.0[..10]);
+        Self {
+            id: Uuid::v7(payload.at, random),
+            org: org.clone(),
+            tenant: tenant.cloned(),
+            node,
+            since: now.moment,
+            payload,
+        }
+    }
+}
+
+/// Notes what changed since it was last told, and hands it to `tell`.
+pub(super) fn tell(
+    node: &mut NodeAttention,
+    rules: &Rules,
+    seq: u64,
+    now: Now,
+    tell: &mut impl FnMut(Notice),
+) {
+    let (org, tenant, id) = (node.org.clone(), node.tenant.clone(), node.id);
+    let (band, score) = (node.band(), node.score());
+    let mut say = |change: AttentionChange, at: Timestamp| {
+        let payload = Attention { at, band, change, ruleset: rules.hash, score, seq };
+        tell(Notice::new(&org, tenant.as_ref(), Some(id), now, payload));
+    };
+    let flapping = node.is_flapping();
+    if std::mem::replace(&mut node.told.flapping, flapping) != flapping {
+        let state = if flapping { Onset::Began } else { Onset::Ended };
+        say(AttentionChange::Flapping { state }, now.at);
+    }
+    if flapping {
+        return;
+    }
+    let quiet =
+        node.silent_since().is_some() && (node.in_storm || node.tells_at().is_some_and(|at| at > now.moment));
+    let explanation = node.explanation(rules);
+    let mut reasons: Vec<(Reason, Subject, Timestamp)> = Vec::with_capacity(explanation.len());
+    let mut going: Vec<bool> = Vec::with_capacity(explanation.len());
+    for Machine { reason, subject, phase, fired, .. } in explanation {
+        reasons.push((*reason, subject.clone(), *fired));
+        going.push(*phase == Phase::Recovering);
+    }
+    if reasons.is_empty() && node.told.reasons.is_empty() && band == node.told.band {
+        return;
+    }
+    let mut before = std::mem::take(&mut node.told.reasons);
+    for ((reason, subject, fired), going) in reasons.iter().zip(going) {
+        let key = (reason.topic().to_owned(), subject.clone());
+        let told = before.remove(&key);
+        // What was held back until it is nearly over is no news any more.
+        if told == Some(*reason) || going || (quiet && reason.is_silence()) {
+            if let Some(told) = told {
+                node.told.reasons.insert(key, told);
+            }
+            continue;
+        }
+        say(of_reason(*reason, subject, ReasonState::Firing, rules), *fired);
+        node.told.reasons.insert(key, *reason);
+    }
+    for ((_, subject), reason) in before {
+        say(of_reason(reason, &subject, ReasonState::Cleared, rules), now.at);
+    }
+    // A band that nobody was told a reason for is what is left of something held back.
+    let known = band < node.told.band || !node.told.reasons.is_empty();
+    if band != node.told.band && known && !quiet {
+        let from = std::mem::replace(&mut node.told.band, band);
+        let weighed = |(reason, subject, _): &(Reason, Subject, Timestamp)| WeighedReason {
+            reason: word(*reason),
+            subject: text(subject),
+            weight: rules.weight(*reason),
+        };
+        let reasons = reasons.iter().take(MAX_REASONS).map(weighed).collect();
+        say(AttentionChange::Band { from, to: band, reasons }, now.at);
+    }
+}
+
+fn of_reason(reason: Reason, subject: &Subject, state: ReasonState, rules: &Rules) -> AttentionChange {
+    AttentionChange::Reason {
+        reason: word(reason),
+        subject: text(subject),
+        state,
+        weight: rules.weight(reason),
+    }
+}
+
+fn word(reason: Reason) -> Name {
+    // Every id of a reason is a name; a test goes through all of them.
+    reason.as_str().parse().unwrap_or_else(|_| unreachable!("{} is a name", reason.as_str()))
+}
+
+fn text(subject: &Subject) -> Option<String> {
+    (!subject.is_empty()).then(|| subject.to_string())
+}
