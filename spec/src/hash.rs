@@ -28,7 +28,7 @@ pub enum Domain {
     MapLeaf = 0x12,
     /// A map with more than one member.
     MapBranch = 0x13,
-    /// The secret of an enrolment token or an API token.
+    /// The secret of an enrolment token, an API token or a webhook.
     Token = 0x14,
     /// The bytes cut from a torn tail.
     CutTail = 0x15,

@@ -20,7 +20,7 @@ const MAX_TITLE_BYTES: usize = 512;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
-    /// BLAKE3 of what was seen.
+    /// A hash of what was seen.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Hash>,
     /// The package that explains it, at most 256 bytes.

@@ -4,6 +4,8 @@
 //! Signatures, proofs of possession, hashes, chains and lanes are genuine. What a projection, the
 //! admission rules or a witness would say stands in as fixed bytes: this crate knows none of them.
 
+mod operations;
+
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 use spec::canonical;
@@ -31,6 +33,7 @@ pub(crate) const KEYS: &[&str] = &[
     "checkpoint-sha256",
     "command",
     "node",
+    "node-2",
     "recovery-1",
     "recovery-2",
     "recovery-3",
@@ -70,6 +73,7 @@ pub(crate) fn at(millis: u64) -> Timestamp {
 /// Everything about an event that the events of one author do not share.
 pub(crate) struct Draft {
     pub(crate) kind: Kind,
+    pub(crate) version: u64,
     pub(crate) payload: Value,
     pub(crate) severity: Option<Severity>,
     pub(crate) node_id: Option<Uuid>,
@@ -77,7 +81,7 @@ pub(crate) struct Draft {
 
 impl Draft {
     fn new(kind: Kind, payload: Value) -> Self {
-        Self { kind, payload, severity: None, node_id: None }
+        Self { kind, version: 1, payload, severity: None, node_id: None }
     }
 }
 
@@ -125,7 +129,7 @@ impl<'a> Voice<'a> {
             node_id: draft.node_id,
             org: name(self.org),
             payload_hash: payload.hash(),
-            payload_version: 1,
+            payload_version: draft.version,
             severity: draft.severity,
             tenant: self.tenant.map(name),
             ts,
@@ -136,7 +140,7 @@ impl<'a> Voice<'a> {
     }
 }
 
-/// The history: events, the records made of them, and the two groups they were committed in.
+/// The history: events, the records made of them, and the groups they were committed in.
 pub(crate) struct History {
     pub(crate) events: Vec<Event>,
     pub(crate) records: Vec<Record>,
@@ -144,7 +148,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 2] = [1, 20];
+pub(crate) const GROUPS: [usize; 3] = [1, 20, operations::RECORDS];
 
 fn genesis() -> Event {
     let mut payload = json!({
@@ -173,7 +177,7 @@ fn genesis() -> Event {
     let bytes = possession_bytes(&payload);
     let mut pop: Vec<(PublicKey, Signature)> = KEYS
         .iter()
-        .filter(|name| !["node", "service-2"].contains(name))
+        .filter(|name| !["node", "node-2", "service-2"].contains(name))
         .map(|name| (public(name), sign(name, &bytes)))
         .collect();
     pop.sort_by_key(|(key, _)| *key);
@@ -304,6 +308,8 @@ pub(crate) fn build() -> History {
     last.key = "service-2";
     log.append(last.say(20, Draft::new(Kind::Service, json!({"action": "stop", "version": "0.1.0"}))));
     log.commit();
+    operations::append(&mut log, ledger, target);
+    log.commit();
     log.history
 }
 
@@ -391,8 +397,14 @@ pub(crate) fn root(leaves: &[Hash]) -> Hash {
     }
 }
 
-/// The first event of a kind.
-pub(crate) fn sample(kind: &Kind) -> Event {
+/// The first event of a kind with its payload in a version.
+pub(crate) fn sample_of(kind: &Kind, version: u64) -> Event {
     static HISTORY: LazyLock<History> = LazyLock::new(build);
-    HISTORY.events.iter().find(|event| event.header.kind == *kind).unwrap().clone()
+    let fits = |event: &&Event| event.header.kind == *kind && event.header.payload_version == version;
+    HISTORY.events.iter().find(fits).unwrap().clone()
+}
+
+/// The first event of a kind with its payload in the first version.
+pub(crate) fn sample(kind: &Kind) -> Event {
+    sample_of(kind, 1)
 }

@@ -1,6 +1,8 @@
 //! The rules of each payload schema, one by one, and the registry as the text prints it.
 
-use crate::history::{self, sample};
+mod operations;
+
+use crate::history::{self, sample_of};
 use serde_json::{Value, json};
 use spec::kind::Speaker;
 use spec::limits::MAX_SAFE_INTEGER;
@@ -25,10 +27,17 @@ fn reply_changes() -> Vec<Change> {
 /// Changes that must be refused, for the sample of a kind. Removal of any field without which the
 /// payload is not of its kind, `null`, another type, and values out of their range.
 #[expect(clippy::too_many_lines, reason = "one row a rule")]
-fn refused_changes(kind: &Kind) -> Vec<Change> {
+fn refused_changes(kind: &Kind, version: u64) -> Vec<Change> {
     let upper = Some(json!("AB".repeat(32)));
     match kind {
-        Kind::Ack | Kind::Resolve => reply_changes(),
+        Kind::Ack if version > 1 => {
+            let bad = [("/expires_at", Some(json!("tomorrow"))), ("/expires_at", Some(json!(0)))];
+            bad.into_iter().chain(reply_changes()).collect()
+        }
+        Kind::Ack | Kind::Reopen | Kind::Resolve => {
+            let later = ("/expires_at", Some(json!("2026-11-21T20:42:11.000Z")));
+            std::iter::once(later).chain(reply_changes()).collect()
+        }
         Kind::Authority => vec![
             ("/change", None),
             ("/change/use", Some(json!("recovery"))),
@@ -168,6 +177,7 @@ fn refused_changes(kind: &Kind) -> Vec<Change> {
             ("/expires_at", Some(json!("2026-11-21T20:42:00Z"))),
         ],
         Kind::Custom(_) => vec![],
+        other => operations::refused_changes(other),
     }
 }
 
@@ -195,37 +205,45 @@ fn canonical_text(value: &Value) -> String {
 #[test]
 fn each_kind_refuses_what_is_near_its_payload() {
     for kind in Kind::REGISTERED {
-        let event = sample(kind);
-        let good: Value = serde_json::from_str(&event.payload.json).unwrap();
-        let accepts = |value: &Value| kind.check_payload(1, &canonical_text(value)).is_ok();
-        assert!(accepts(&good), "{kind}");
-
-        let rules = refused_changes(kind);
-        assert!(rules.len() >= 3, "{kind}");
-        for change in &rules {
-            assert!(!accepts(&changed(&good, change)), "{kind}: {change:?}");
+        for version in 1..=kind.info().version {
+            refuses_what_is_near(kind, version);
         }
-        for field in good.as_object().unwrap().keys() {
-            let null = changed(&good, &(Box::leak(format!("/{field}").into_boxed_str()), Some(Value::Null)));
-            assert!(!accepts(&null), "{kind}: {field} null");
-        }
-        assert!(!accepts(&changed(&good, &("/surprise", Some(json!(1))))), "{kind}");
-        for other in [Value::Null, json!([]), json!({}), json!("text"), json!(1)] {
-            assert!(!accepts(&other), "{kind}: {other}");
-        }
-        // The members of the object in an array, which serde alone would take for it.
-        let members: Vec<Value> = good.as_object().unwrap().values().cloned().collect();
-        assert!(!accepts(&Value::Array(members)), "{kind}");
-
-        assert!(kind.check_payload(0, &event.payload.json).is_err(), "{kind}");
-        assert!(kind.check_payload(2, &event.payload.json).is_err(), "{kind}");
     }
+}
+
+fn refuses_what_is_near(kind: &Kind, version: u64) {
+    let event = sample_of(kind, version);
+    let good: Value = serde_json::from_str(&event.payload.json).unwrap();
+    let accepts = |value: &Value| kind.check_payload(version, &canonical_text(value)).is_ok();
+    assert!(accepts(&good), "{kind}");
+
+    let rules = refused_changes(kind, version);
+    assert!(rules.len() >= 3, "{kind}");
+    for change in &rules {
+        assert!(!accepts(&changed(&good, change)), "{kind}: {change:?}");
+    }
+    for field in good.as_object().unwrap().keys() {
+        let null = changed(&good, &(Box::leak(format!("/{field}").into_boxed_str()), Some(Value::Null)));
+        assert!(!accepts(&null), "{kind}: {field} null");
+    }
+    assert!(!accepts(&changed(&good, &("/surprise", Some(json!(1))))), "{kind}");
+    for other in [Value::Null, json!([]), json!({}), json!("text"), json!(1)] {
+        // A ruleset that says nothing is the built-in one.
+        let empty = *kind == Kind::Ruleset && other.is_object();
+        assert_eq!(accepts(&other), empty, "{kind}: {other}");
+    }
+    // The members of the object in an array, which serde alone would take for it.
+    let members: Vec<Value> = good.as_object().unwrap().values().cloned().collect();
+    assert!(!accepts(&Value::Array(members)), "{kind}");
+
+    assert!(kind.check_payload(0, &event.payload.json).is_err(), "{kind}");
+    assert!(kind.check_payload(kind.info().version + 1, &event.payload.json).is_err(), "{kind}");
 }
 
 /// Texts at their limits are accepted: the limits above are where they are said to be.
 #[test]
 fn the_longest_texts_are_accepted() {
-    for (kind, pointer, bytes) in [
+    let first = [
         (Kind::Ack, "/text", 65_536),
         (Kind::Note, "/text", 65_536),
         (Kind::Incident, "/text", 65_536),
@@ -240,12 +258,14 @@ fn the_longest_texts_are_accepted() {
         (Kind::Token, "/label", 256),
         (Kind::Service, "/version", 128),
         (Kind::Refusal, "/code", 64),
-    ] {
-        let good: Value = serde_json::from_str(&sample(&kind).payload.json).unwrap();
+    ]
+    .map(|(kind, pointer, bytes)| (kind, 1, pointer, bytes));
+    for (kind, version, pointer, bytes) in first.into_iter().chain(operations::longest()) {
+        let good: Value = serde_json::from_str(&sample_of(&kind, version).payload.json).unwrap();
         let fits = canonical_text(&changed(&good, &(pointer, long(bytes))));
-        assert_eq!(kind.check_payload(1, &fits), Ok(()), "{kind} {pointer}");
+        assert_eq!(kind.check_payload(version, &fits), Ok(()), "{kind} {pointer}");
         let over = canonical_text(&changed(&good, &(pointer, long(bytes + 1))));
-        assert!(kind.check_payload(1, &over).is_err(), "{kind} {pointer}");
+        assert!(kind.check_payload(version, &over).is_err(), "{kind} {pointer}");
     }
 }
 
@@ -261,6 +281,7 @@ fn the_registry_is_the_table_of_the_text() {
             Speaker::Chain => "chain",
             Speaker::Node => "node",
             Speaker::Anyone => "anyone",
+            Speaker::Operator => "operator",
         };
         let erasable = if info.erasable { "yes" } else { "no" };
         let row = format!("| `{kind}` | {speaker} | {erasable} | {} |", info.version);

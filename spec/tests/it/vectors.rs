@@ -429,6 +429,16 @@ fn the_history_holds_together() {
     let introduction = events.iter().find(|event| event.header.kind == Kind::Key).unwrap();
     let first = events.iter().find(|event| event.header.chain.is_some()).unwrap();
     assert_eq!(first.header.chain.unwrap().prev, introduction.hash());
+    let command = events.iter().find(|event| event.header.kind == Kind::Command).unwrap();
+    let order: Value = serde_json::from_str(&command.payload.json).unwrap();
+    let mut statement = json!({ "ledger": ledger });
+    for member in ["command", "expires_at", "node", "nonce", "not_before", "parameters"] {
+        statement[member] = order[member].clone();
+    }
+    let signed = [b"vaultmesh/command/v1\n".to_vec(), canonical::to_vec(&statement).unwrap()].concat();
+    let sig: spec::Signature = field(&order, "sig").parse().unwrap();
+    let key = VerifyingKey::from_bytes(&history::public("command").0).unwrap();
+    key.verify_strict(&signed, &Sig::from_bytes(&sig.0)).unwrap();
     let fork = events.iter().find(|event| event.header.kind == Kind::ChainFork).unwrap();
     let payload: Value = serde_json::from_str(&fork.payload.json).unwrap();
     let mut quoted = payload["header"].clone();
