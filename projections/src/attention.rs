@@ -49,6 +49,9 @@ pub const MAX_OWED_MS: u64 = 60 * 60_000;
 /// Changes that may be owed an announcement at once; of more the oldest are not announced.
 pub const MAX_OWED: usize = 10_000;
 
+/// Nodes whose next change is looked at to find the first.
+const MAX_LOOKED_THROUGH: usize = 64;
+
 /// The score of a site in a storm.
 const STORM_SCORE: u64 = 80;
 
@@ -157,9 +160,22 @@ impl Attention {
         self.owed.iter()
     }
 
-    /// When something changes though nothing is heard, at the earliest.
+    /// When something changes though nothing is heard, or shortly before.
     pub fn due(&self) -> Option<Timestamp> {
-        self.queue.first().map(|(due, _)| self.listening.now(*due).at)
+        let (resumed, last) = (self.listening.resumed(), self.listening.last());
+        let mut earliest: Option<Moment> = None;
+        for (queued, place) in self.queue.iter().take(MAX_LOOKED_THROUGH) {
+            if earliest.is_some_and(|earliest| earliest <= *queued) {
+                break;
+            }
+            // Heard of since it was put here, it may have more time.
+            let node = self.nodes.get(*place)?;
+            let due = node.next(resumed, self.rules(&node.org), last).map(|due| due.max(*queued));
+            earliest = earliest.into_iter().chain(due).min();
+        }
+        let rest = self.queue.iter().nth(MAX_LOOKED_THROUGH).map(|(queued, _)| *queued);
+        let due = earliest.into_iter().chain(rest).min()?;
+        Some(self.listening.now(due).at)
     }
 
     fn standing_of(&self, node: &NodeAttention, now: Timestamp) -> Standing {
@@ -217,11 +233,7 @@ impl Attention {
         let rules = rules_of(&self.rules, &self.built_in, &node.org);
         let owed = &mut self.owed;
         tell::tell(node, rules, self.seq, now, &mut |notice| owed.push_back(notice));
-        let told = node.tells_at().filter(|_| !node.in_storm && !node.is_flapping());
-        // What was to be told by now was told, or has nothing new in it.
-        let told = told.filter(|at| *at > now.moment);
-        let due = [node.due(resumed, rules), told].into_iter().flatten().min();
-        let due = due.map(|due| due.max(now.moment.plus(1)));
+        let due = node.next(resumed, rules, now.moment);
         let queued = node.queued.filter(|queued| *queued > now.moment);
         if queued.is_none() || due < queued {
             if let Some(queued) = node.queued {
@@ -257,6 +269,7 @@ impl Attention {
         for other in site.places() {
             if let Some(node) = self.nodes.get_mut(other) {
                 node.in_storm = in_storm;
+                node.calm_since = (!in_storm).then_some(now.moment);
             }
             if other != place {
                 self.tell(other, now);

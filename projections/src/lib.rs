@@ -5,6 +5,7 @@
 //! and compare. [`Projections`] holds all folds at one size; [`live::Live`] keeps them at the ledger's head,
 //! [`history::History`] has them at any other.
 
+pub mod announce;
 pub mod attention;
 pub mod fact;
 pub mod fleet;

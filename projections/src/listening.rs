@@ -79,6 +79,11 @@ impl Listening {
         Now { moment, at: Timestamp::from_millis(moment.0.saturating_add(self.away_ms)) }
     }
 
+    /// The moment of the last entry.
+    pub fn last(&self) -> Moment {
+        self.moment(self.last)
+    }
+
     /// When it last began to listen.
     pub fn resumed(&self) -> Moment {
         self.resumed

@@ -70,7 +70,10 @@ fn each(
         while let Next::Group(group) = next_group(&bytes, at, 0) {
             for (offset, line) in group.lines() {
                 let record = Record::parse(&String::from_utf8_lossy(line)).map_err(|e| {
-                    Failure::refused(format!("{} byte {offset}: {e}; run `ledger verify`", segment_name(first)))
+                    Failure::refused(format!(
+                        "{} byte {offset}: {e}; run `ledger verify`",
+                        segment_name(first)
+                    ))
                 })?;
                 if take(&record)?.is_break() {
                     bar.finish_and_clear();

@@ -71,6 +71,8 @@ pub(super) struct NodeAttention {
     pub(super) told: Told,
     /// Whether its site is in a storm.
     pub(super) in_storm: bool,
+    /// When the last storm of its site ended.
+    pub(super) calm_since: Option<Moment>,
     interval_ms: u64,
     rhythm: Rhythm,
     heard: Option<Moment>,
@@ -117,6 +119,7 @@ impl NodeAttention {
             queued: None,
             told: Told::default(),
             in_storm: false,
+            calm_since: None,
             interval_ms: u64::try_from(DEFAULT_INTERVAL.as_millis()).unwrap_or(u64::MAX),
             rhythm: Rhythm::default(),
             heard: None,
@@ -143,7 +146,16 @@ impl NodeAttention {
 
     /// When what was held back of its silence is to be told.
     pub(super) fn tells_at(&self) -> Option<Moment> {
-        self.silent_since.filter(|_| !self.told.knows_silence()).map(|since| since.plus(self.storm_window()))
+        let since = self.silent_since.filter(|_| !self.told.knows_silence())?;
+        Some(Some(since).max(self.calm_since)?.plus(self.storm_window()))
+    }
+
+    /// When to look at it again after `now`, at which everything due was taken in.
+    pub(super) fn next(&self, resumed: Moment, rules: &Rules, now: Moment) -> Option<Moment> {
+        // What was to be told by now was told, or has nothing new in it.
+        let tells = self.tells_at().filter(|at| *at > now && !self.in_storm && !self.is_flapping());
+        let due = self.due(resumed, rules).map(|due| due.max(now.plus(1)));
+        due.into_iter().chain(tells).min()
     }
 
     /// How long it is waited whether others of the site fall silent as well.

@@ -1,7 +1,8 @@
 //! What of a node's attention is told to operators: each change once, and none that says nothing new.
 //!
 //! A node's silence is told only after twice its interval, so that a storm can show itself first; in a storm,
-//! and while a node flaps, its single changes are not told. What has changed by the end of that is told then.
+//! and while a node flaps, its single changes are not told. What has changed by the end of that is told then; who
+//! is silent after a storm has twice its interval again to come back.
 
 use super::node::NodeAttention;
 use super::reason::{Machine, Phase, Reason, Subject};

@@ -12,3 +12,4 @@ mod entries;
 mod fleet;
 mod history;
 mod live;
+mod notices;

@@ -11,6 +11,7 @@ use ledger::Ledger;
 use ledger::open::{Anchor, Digests};
 use ledger::reader::Reader;
 use ledger::service::Head;
+use projections::announce::announce;
 use projections::history::History;
 use projections::http::Reads;
 use projections::ladder::{Ladder, Spacing};
@@ -123,6 +124,7 @@ pub(crate) async fn start(
     let ladder = Arc::new(Ladder::open(ledger.reader(), Spacing::default()).map_err(Failure::io)?);
     let history = Arc::new(History::new(ledger.reader().clone(), Arc::clone(&ladder)));
     follow(&ledger, Arc::clone(&live), ladder, stopped.clone());
+    tokio::spawn(announce(Arc::clone(&live), ledger.clone(), data::VERSION.to_owned(), stopped.clone()));
     let reads = Reads {
         live,
         history,
