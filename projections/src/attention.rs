@@ -130,9 +130,19 @@ pub struct Attention {
     answerable: BTreeMap<Hash, (usize, Reason, Subject)>,
     #[serde(skip)]
     transitions: Vec<Transition>,
+    #[serde(skip)]
+    noticed: Vec<Notice>,
+    /// Whether other rules are tried than those of the log.
+    #[serde(skip)]
+    rehearses: bool,
 }
 
 impl Attention {
+    /// Attention as it would have been under these rules, whatever rulesets the log has.
+    pub fn rehearsing(rules: Rules) -> Self {
+        Self { built_in: rules, rehearses: true, ..Self::default() }
+    }
+
     /// How a node stands at `now`, which is not before the last entry. Nothing is remembered of the look.
     pub fn standing(&self, org: &Name, node: Uuid, now: Timestamp) -> Option<Standing> {
         let place = self.places.get(org)?.get(&node)?;
@@ -153,6 +163,11 @@ impl Attention {
     /// The transitions that the last entry brought, in the order in which they came about.
     pub fn transitions(&self) -> &[Transition] {
         &self.transitions
+    }
+
+    /// What came to be owed by the last entry, in the order in which it came about.
+    pub fn noticed(&self) -> &[Notice] {
+        &self.noticed
     }
 
     /// What is to be announced, in the order in which it came about.
@@ -231,8 +246,11 @@ impl Attention {
         let resumed = self.listening.resumed();
         let Some(node) = self.nodes.get_mut(place) else { return };
         let rules = rules_of(&self.rules, &self.built_in, &node.org);
-        let owed = &mut self.owed;
-        tell::tell(node, rules, self.seq, now, &mut |notice| owed.push_back(notice));
+        let (owed, noticed) = (&mut self.owed, &mut self.noticed);
+        tell::tell(node, rules, self.seq, now, &mut |notice| {
+            noticed.push(notice.clone());
+            owed.push_back(notice);
+        });
         let due = node.next(resumed, rules, now.moment);
         let queued = node.queued.filter(|queued| *queued > now.moment);
         if queued.is_none() || due < queued {
@@ -265,7 +283,9 @@ impl Attention {
         let change = AttentionChange::Storm { site: name.to_owned(), state, nodes, of };
         let payload =
             payload::Attention { at: now.at, band, change, ruleset: rules.hash, score, seq: self.seq };
-        self.owed.push_back(Notice::new(org, None, None, now, payload));
+        let notice = Notice::new(org, None, None, now, payload);
+        self.noticed.push(notice.clone());
+        self.owed.push_back(notice);
         for other in site.places() {
             if let Some(node) = self.nodes.get_mut(other) {
                 node.in_storm = in_storm;
@@ -339,7 +359,7 @@ impl Attention {
                     self.change(place, now, |node, cx| node.retire(&status.key, cx));
                 }
             }
-            Said::Ruleset(ruleset) => {
+            Said::Ruleset(ruleset) if !self.rehearses => {
                 self.rules.insert(org.clone(), Rules::of(ruleset, fact.event_hash()));
                 for place in 0..self.nodes.len() {
                     self.change(place, now, |_, _| {});
@@ -415,7 +435,15 @@ impl Attention {
 
     /// An announcement is in the log: it is owed no longer, and people can answer it.
     fn announced(&mut self, fact: &Fact<'_>, announced: &payload::Attention) {
-        let Some(at) = self.owed.iter().position(|notice| notice.id == fact.header.id) else { return };
+        let is_it = |notice: &Notice| {
+            // Under other rules the same change has another id.
+            notice.id == fact.header.id
+                || self.rehearses
+                    && notice.node == fact.header.node_id
+                    && notice.org == fact.header.org
+                    && tell::is_same(&notice.payload.change, &announced.change)
+        };
+        let Some(at) = self.owed.iter().position(is_it) else { return };
         let Some(notice) = self.owed.remove(at) else { return };
         let AttentionChange::Reason { reason, subject, state, .. } = &announced.change else { return };
         let Some(reason) = Reason::from_word(reason.as_str()) else { return };
@@ -478,6 +506,7 @@ impl Projection for Attention {
 
     fn apply(&mut self, fact: &Fact<'_>) {
         self.transitions.clear();
+        self.noticed.clear();
         let service = match &fact.said {
             Said::Service(service) => Some(service.action),
             _ => None,

@@ -226,4 +226,6 @@ projections! {
     attention: crate::attention::Attention;
     /// The nodes.
     fleet: crate::fleet::Fleet;
+    /// What somebody has to look after.
+    incidents: crate::incidents::Incidents;
 }

@@ -12,12 +12,14 @@ pub mod fleet;
 pub mod fold;
 pub mod history;
 pub mod http;
+pub mod incidents;
 pub mod ladder;
 pub mod listening;
 pub mod live;
 mod nodes;
 pub mod page;
 mod reads;
+pub mod rehearsal;
 mod stream;
 
 pub use fold::{OutOfOrder, Part, Projection, Projections, SnapshotError};

@@ -93,6 +93,17 @@ impl Notice {
     }
 }
 
+/// Whether two changes are of the same reason, in the same direction.
+pub(super) fn is_same(one: &AttentionChange, other: &AttentionChange) -> bool {
+    match (one, other) {
+        (
+            AttentionChange::Reason { reason, subject, state, .. },
+            AttentionChange::Reason { reason: other, subject: about, state: to, .. },
+        ) => (reason, subject, state) == (other, about, to),
+        (one, other) => one == other,
+    }
+}
+
 /// Notes what changed since it was last told, and hands it to `tell`.
 pub(super) fn tell(
     node: &mut NodeAttention,

@@ -1,0 +1,350 @@
+//! Incidents: what somebody has to look after, from the time it began until it is over.
+//!
+//! Attention opens one for each thing that is wrong with a node or a site, whatever the degree, and resolves it;
+//! people open others. Only what is in the log counts: an announced change, or what a person said.
+//!
+//! ```text
+//! opened    attention announced a reason, a storm or flapping; or an `incident` event
+//! acked     `ack`, until it expires or the band gets worse
+//! resolved  attention announced its end; or `resolve`
+//! reopened  `reopen`, or the same thing again within a quarter of an hour
+//! ```
+//!
+//! Notes, tags and whose it is change nothing about how it stands. A silence keeps it from being told elsewhere.
+
+mod incident;
+mod silences;
+
+pub use incident::{Acked, By, Incident, MAX_NOTES, MAX_TAGS, Matter, Remark, State};
+pub use silences::{MAX_SILENCES, Silence, Silences};
+
+use crate::Projection;
+use crate::attention::Reason;
+use crate::fact::{Fact, Said};
+use crate::fold::part;
+use serde::{Deserialize, Serialize};
+use spec::payload::{self, Attention, AttentionChange, Band, Onset, ReasonState};
+use spec::{Hash, Name, Severity, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Incidents that are over and still known, the newest of an organisation.
+pub const MAX_RESOLVED: usize = 1000;
+
+/// Incidents of an organisation that are not over; of more the oldest are taken as resolved.
+pub const MAX_OPEN: usize = 20_000;
+
+/// The same thing again within this time is the same incident, in milliseconds.
+pub const REOPEN_MS: u64 = 15 * 60_000;
+
+/// The topic of what a person reported.
+const PERSONS: &str = "incident";
+
+/// The incidents of every organisation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incidents {
+    orgs: BTreeMap<Name, OrgIncidents>,
+}
+
+/// The incidents of one organisation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrgIncidents {
+    incidents: BTreeMap<Hash, Incident>,
+    /// The newest incident about each thing that attention found.
+    #[serde(with = "by_matter")]
+    about: BTreeMap<Matter, Hash>,
+    /// Those that are over, in the order in which that came about.
+    resolved: VecDeque<Hash>,
+    silences: Silences,
+}
+
+/// JSON has no maps with objects as keys.
+mod by_matter {
+    use super::{BTreeMap, Hash, Matter};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(about: &BTreeMap<Matter, Hash>, to: S) -> Result<S::Ok, S::Error> {
+        about.iter().collect::<Vec<_>>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<Matter, Hash>, D::Error> {
+        Ok(Vec::deserialize(from)?.into_iter().collect())
+    }
+}
+
+impl Incidents {
+    /// The incidents of an organisation.
+    pub fn of(&self, org: &Name) -> Option<&OrgIncidents> {
+        self.orgs.get(org)
+    }
+}
+
+impl OrgIncidents {
+    /// All that are known, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.values()
+    }
+
+    /// The incident with an id.
+    pub fn get(&self, id: &Hash) -> Option<&Incident> {
+        self.incidents.get(id)
+    }
+
+    /// The silences.
+    pub fn silences(&self) -> &Silences {
+        &self.silences
+    }
+
+    fn open(&mut self, incident: Incident) {
+        self.about.insert(incident.matter.clone(), incident.id);
+        self.incidents.insert(incident.id, incident);
+        let open = self.incidents.len() - self.resolved.len();
+        if open > MAX_OPEN {
+            let unresolved = self.incidents.values().filter(|incident| incident.resolved.is_none());
+            let oldest = unresolved.min_by_key(|incident| incident.opened.seq);
+            if let Some((id, by)) = oldest.map(|incident| (incident.id, incident.opened.clone())) {
+                self.resolve(&id, By { author: None, ..by });
+            }
+        }
+    }
+
+    fn resolve(&mut self, id: &Hash, by: By) {
+        let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.resolved.is_none()) else {
+            return;
+        };
+        incident.resolve(by);
+        self.resolved.push_back(*id);
+        if self.resolved.len() > MAX_RESOLVED
+            && let Some(oldest) = self.resolved.pop_front()
+            && let Some(gone) = self.incidents.remove(&oldest)
+            && self.about.get(&gone.matter) == Some(&oldest)
+        {
+            self.about.remove(&gone.matter);
+        }
+    }
+
+    fn reopen(&mut self, id: &Hash, by: By) {
+        let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.resolved.is_some()) else {
+            return;
+        };
+        incident.reopen(by);
+        self.resolved.retain(|other| other != id);
+    }
+
+    /// Something is wrong: a new incident, or one that is known already.
+    fn begins(&mut self, matter: Matter, title: String, band: Band, id: Hash, by: By) {
+        let known = self.about.get(&matter).copied();
+        let known = known.and_then(|id| self.incidents.get_mut(&id));
+        match known {
+            Some(incident) if incident.resolved.is_none() => {
+                incident.title = title;
+                incident.be(band);
+            }
+            Some(incident) if recently(incident.resolved.as_ref(), by.at) => {
+                (incident.title, incident.band) = (title, band);
+                let id = incident.id;
+                self.reopen(&id, by);
+            }
+            _ => self.open(new(id, matter, title, band, by)),
+        }
+    }
+
+    fn ends(&mut self, matter: &Matter, by: By) {
+        if let Some(id) = self.about.get(matter).copied() {
+            self.resolve(&id, by);
+        }
+    }
+
+    /// Takes in a change that attention announced.
+    fn announced(&mut self, fact: &Fact<'_>, announced: &Attention) {
+        let by = By { author: None, ..by(fact) };
+        let about = |topic: &str, subject: &str| Matter {
+            tenant: fact.header.tenant.clone(),
+            node_id: fact.header.node_id,
+            site: None,
+            topic: topic.to_owned(),
+            subject: subject.to_owned(),
+        };
+        let (matter, title, begins) = match &announced.change {
+            AttentionChange::Reason { reason, subject, state, .. } => {
+                let topic = match Reason::from_word(reason.as_str()) {
+                    Some(reason) => reason.topic(),
+                    None => reason.as_str(),
+                };
+                let subject = subject.as_deref().unwrap_or_default();
+                let title = format!("{reason} {subject}").trim_end().to_owned();
+                (about(topic, subject), title, *state == ReasonState::Firing)
+            }
+            AttentionChange::Flapping { state } => {
+                (about("flapping", ""), "flapping".to_owned(), *state == Onset::Began)
+            }
+            AttentionChange::Storm { site, state, nodes, of } => {
+                let matter = Matter { site: Some(site.clone()), ..about("storm", "") };
+                (matter, format!("{nodes} of {of} nodes of {site} are silent"), *state == Onset::Began)
+            }
+            AttentionChange::Band { to, .. } => {
+                let of_node = |incident: &&mut Incident| {
+                    let found = incident.matter.topic != PERSONS;
+                    found && incident.resolved.is_none() && incident.matter.node_id == fact.header.node_id
+                };
+                self.incidents.values_mut().filter(of_node).for_each(|incident| incident.be(*to));
+                return;
+            }
+        };
+        // A reason that only shows something still is worth a look while it is there.
+        let band = announced.band.max(Band::Attn);
+        if begins {
+            self.begins(matter, title, band, fact.event_hash(), by);
+        } else {
+            self.ends(&matter, by);
+        }
+    }
+
+    /// Takes in an incident that somebody opened.
+    fn reported(&mut self, fact: &Fact<'_>, incident: &payload::Incident) {
+        let id = fact.event_hash();
+        let matter = Matter {
+            tenant: fact.header.tenant.clone(),
+            node_id: fact.header.node_id,
+            site: None,
+            topic: PERSONS.to_owned(),
+            subject: id.to_hex(),
+        };
+        let band = if fact.header.severity >= Some(Severity::High) { Band::Crit } else { Band::Attn };
+        let opened = new(id, matter, incident.title.clone(), band, by(fact));
+        self.open(Incident { text: incident.text.clone(), ..opened });
+    }
+
+    fn silence(&mut self, fact: &Fact<'_>, silence: &payload::Silence) {
+        match silence {
+            payload::Silence::Create { expires_at, node, reason, subject, tenant, text } => {
+                self.silences.add(Silence {
+                    id: fact.event_hash(),
+                    by: by(fact),
+                    text: text.clone(),
+                    until: *expires_at,
+                    node_id: *node,
+                    reason: reason.clone(),
+                    subject: subject.clone(),
+                    tenant: tenant.clone(),
+                });
+            }
+            payload::Silence::End { silence } => self.silences.end(silence, fact.at),
+        }
+    }
+
+    /// What somebody says of an incident, unless it is of another organisation, or long forgotten.
+    fn answered(&mut self, fact: &Fact<'_>) {
+        let mut on = |target: &Hash, work: &mut dyn FnMut(&mut Incident)| {
+            if let Some(incident) = self.incidents.get_mut(target) {
+                work(incident);
+            }
+        };
+        let say = |incident: &mut Incident, text: Option<&String>| {
+            if let Some(text) = text {
+                incident.note(by(fact), text.clone());
+            }
+        };
+        match &fact.said {
+            Said::Ack(ack) => on(&ack.target, &mut |incident| {
+                say(incident, ack.text.as_ref());
+                if incident.resolved.is_none() {
+                    incident.ack(by(fact), ack.expires_at);
+                }
+            }),
+            Said::Assign(assign) => on(&assign.target, &mut |incident| {
+                incident.assignee.clone_from(&assign.assignee);
+                say(incident, assign.text.as_ref());
+            }),
+            Said::Note(note) => {
+                if let Some(target) = &note.target {
+                    on(target, &mut |incident| say(incident, Some(&note.text)));
+                }
+            }
+            Said::Tag(tag) => on(&tag.target, &mut |incident| incident.tag(&tag.tags)),
+            Said::Reopen(reply) => {
+                on(&reply.target, &mut |incident| say(incident, reply.text.as_ref()));
+                self.reopen(&reply.target, by(fact));
+            }
+            Said::Resolve(reply) => {
+                on(&reply.target, &mut |incident| say(incident, reply.text.as_ref()));
+                self.resolve(&reply.target, by(fact));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn new(id: Hash, matter: Matter, title: String, band: Band, by: By) -> Incident {
+    Incident {
+        id,
+        matter,
+        title,
+        text: None,
+        band,
+        opened: by,
+        reopened: None,
+        acked: None,
+        resolved: None,
+        assignee: None,
+        tags: std::collections::BTreeSet::new(),
+        notes: Vec::new(),
+    }
+}
+
+fn by(fact: &Fact<'_>) -> By {
+    By { author: Some(fact.header.author.clone()), at: fact.at, seq: fact.seq }
+}
+
+fn recently(resolved: Option<&By>, now: Timestamp) -> bool {
+    resolved.is_some_and(|by| now.millis().saturating_sub(by.at.millis()) <= REOPEN_MS)
+}
+
+impl Projection for Incidents {
+    const NAME: &'static str = "incidents";
+    const VERSION: u64 = 1;
+
+    fn apply(&mut self, fact: &Fact<'_>) {
+        let org = &fact.header.org;
+        match &fact.said {
+            Said::Attention(announced) => {
+                self.orgs.entry(org.clone()).or_default().announced(fact, announced);
+            }
+            Said::Incident(incident) => {
+                self.orgs.entry(org.clone()).or_default().reported(fact, incident);
+            }
+            Said::Silence(silence) => {
+                self.orgs.entry(org.clone()).or_default().silence(fact, silence);
+            }
+            Said::Ack(_)
+            | Said::Assign(_)
+            | Said::Note(_)
+            | Said::Reopen(_)
+            | Said::Resolve(_)
+            | Said::Tag(_) => {
+                if let Some(incidents) = self.orgs.get_mut(org) {
+                    incidents.answered(fact);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn orgs(&self) -> Vec<&Name> {
+        self.orgs.keys().collect()
+    }
+
+    fn part(&self, org: &Name) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Part<'a> {
+            incidents: Vec<&'a Incident>,
+            silences: Vec<&'a Silence>,
+        }
+        let of = self.orgs.get(org);
+        part(&Part {
+            incidents: of.into_iter().flat_map(OrgIncidents::iter).collect(),
+            silences: of.into_iter().flat_map(|of| of.silences.iter()).collect(),
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! One incident: what it is about, how it stands, and what people said of it.
+
+use serde::{Deserialize, Serialize};
+use spec::payload::Band;
+use spec::{Author, Hash, Name, Timestamp, Uuid};
+use std::collections::BTreeSet;
+
+/// Notes kept with an incident; of more the oldest are only in the log.
+pub const MAX_NOTES: usize = 100;
+
+/// Tags of one incident; further ones are only in the log.
+pub const MAX_TAGS: usize = 64;
+
+/// How long an acknowledgement holds that does not say so itself, in milliseconds.
+const ACK_MS: [(Band, u64); 3] =
+    [(Band::Ok, 8 * 3_600_000), (Band::Attn, 8 * 3_600_000), (Band::Crit, 30 * 60_000)];
+
+/// What an incident is about. Attention opens one incident for each; a person's incident is about itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Matter {
+    /// The tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Name>,
+    /// The node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<Uuid>,
+    /// The site, for what is about many nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// What is wrong with it, whatever the degree: `silence`, `disk`, `finding`, `storm`, …
+    pub topic: String,
+    /// What the reason is about, such as a service; empty for the node or site itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject: String,
+}
+
+/// How an incident stands at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Nobody looks after it.
+    Open,
+    /// Somebody does.
+    Acked,
+    /// It is over.
+    Resolved,
+}
+
+/// Somebody, at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct By {
+    /// Who; absent where attention itself said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Author>,
+    /// When, by the ledger's clock.
+    pub at: Timestamp,
+    /// The entry.
+    pub seq: u64,
+}
+
+/// An acknowledgement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acked {
+    /// By whom.
+    pub by: By,
+    /// Until when it holds.
+    pub until: Timestamp,
+    /// The band at that time: a worse one breaks it.
+    pub band: Band,
+}
+
+/// A remark.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// By whom.
+    pub by: By,
+    /// What.
+    pub text: String,
+}
+
+/// An incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Event hash of the event that opened it: by this people answer it.
+    pub id: Hash,
+    /// What it is about.
+    #[serde(flatten)]
+    pub matter: Matter,
+    /// One line.
+    pub title: String,
+    /// More than that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// How badly it needs a look.
+    pub band: Band,
+    /// When it was opened.
+    pub opened: By,
+    /// When it was opened again, the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reopened: Option<By>,
+    /// Who looks after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acked: Option<Acked>,
+    /// When it was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<By>,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    /// Words to find it by.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<String>,
+    /// Remarks, the oldest first, at most [`MAX_NOTES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Remark>,
+}
+
+impl Incident {
+    /// How it stands at `now`.
+    pub fn state(&self, now: Timestamp) -> State {
+        match (&self.resolved, &self.acked) {
+            (Some(_), _) => State::Resolved,
+            (None, Some(acked)) if acked.until > now => State::Acked,
+            _ => State::Open,
+        }
+    }
+
+    pub(super) fn ack(&mut self, by: By, until: Option<Timestamp>) {
+        let hold = ACK_MS.iter().find(|(band, _)| *band == self.band).map_or(0, |(_, hold)| *hold);
+        let until = until.unwrap_or_else(|| Timestamp::from_millis(by.at.millis().saturating_add(hold)));
+        self.acked = Some(Acked { by, until, band: self.band });
+    }
+
+    /// A worse band than at the time of the acknowledgement breaks it.
+    pub(super) fn be(&mut self, band: Band) {
+        self.band = band;
+        if self.acked.as_ref().is_some_and(|acked| acked.band < band) {
+            self.acked = None;
+        }
+    }
+
+    pub(super) fn resolve(&mut self, by: By) {
+        self.acked = None;
+        self.resolved = Some(by);
+    }
+
+    pub(super) fn reopen(&mut self, by: By) {
+        self.resolved = None;
+        self.acked = None;
+        self.reopened = Some(by);
+    }
+
+    pub(super) fn note(&mut self, by: By, text: String) {
+        self.notes.push(Remark { by, text });
+        let surplus = self.notes.len().saturating_sub(MAX_NOTES);
+        self.notes.drain(..surplus);
+    }
+
+    pub(super) fn tag(&mut self, tags: &[String]) {
+        for tag in tags {
+            if self.tags.len() < MAX_TAGS {
+                self.tags.insert(tag.clone());
+            }
+        }
+    }
+}
