@@ -14,10 +14,14 @@ pub enum Action {
     WriteNote,
     /// Write events of every kind that people write.
     WriteEvent,
+    /// Give, approve and cancel commands.
+    IssueCommand,
     /// Make and end enrolment tokens.
     ManageEnrolment,
     /// Make and end API tokens.
     ManageTokens,
+    /// Set rules of attention, and make and remove webhooks.
+    ManageRules,
     /// Revoke keys.
     GovernKeys,
     /// Import events from elsewhere.
@@ -30,12 +34,14 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Read,
         Self::WriteNote,
         Self::WriteEvent,
+        Self::IssueCommand,
         Self::ManageEnrolment,
         Self::ManageTokens,
+        Self::ManageRules,
         Self::GovernKeys,
         Self::Import,
         Self::Audit,
@@ -48,8 +54,10 @@ impl Action {
             Self::Read => "read",
             Self::WriteNote => "write notes",
             Self::WriteEvent => "write events",
+            Self::IssueCommand => "issue commands",
             Self::ManageEnrolment => "manage enrolment tokens",
             Self::ManageTokens => "manage API tokens",
+            Self::ManageRules => "manage rules",
             Self::GovernKeys => "govern keys",
             Self::Import => "import events",
             Self::Audit => "download the log",
@@ -65,10 +73,10 @@ pub fn allows(role: Role, action: Action) -> bool {
         Action::WriteNote => {
             matches!(role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin | Role::Support)
         }
-        Action::WriteEvent | Action::ManageEnrolment => {
+        Action::WriteEvent | Action::IssueCommand | Action::ManageEnrolment => {
             matches!(role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin)
         }
-        Action::ManageTokens | Action::GovernKeys | Action::Import | Action::Seal => {
+        Action::ManageTokens | Action::ManageRules | Action::GovernKeys | Action::Import | Action::Seal => {
             matches!(role, Role::OrgOwner | Role::OrgAdmin)
         }
         Action::Audit => matches!(role, Role::OrgOwner | Role::OrgAdmin | Role::Auditor),

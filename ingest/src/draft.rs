@@ -45,12 +45,14 @@ impl DraftBody {
     pub(crate) fn of_principal(self, principal: &Principal) -> Result<Draft, Problem> {
         let (author, via) = speaker(principal)?;
         let draft = self.typed(author, via, principal.bound_to())?;
-        if draft.kind.info().speaker != Speaker::Anyone {
+        let action = action_of(&draft.kind);
+        // The service signs a command with another key, and makes a webhook's secret: not as drafts.
+        let elsewhere = matches!(draft.kind, Kind::Command | Kind::Webhook);
+        let Some(action) = action.filter(|_| !elsewhere) else {
             let detail =
                 format!("events of kind {} have a route of their own, or are not for you to say", draft.kind);
             return Err(Problem::of_code(Code::NotAllowed).detailed(detail).pointer("/kind"));
-        }
-        let action = if draft.kind == Kind::Note { Action::WriteNote } else { Action::WriteEvent };
+        };
         principal.require_in(action, &draft.org)?;
         Ok(draft)
     }
@@ -84,6 +86,17 @@ impl DraftBody {
             id,
             payload: self.payload.0,
         })
+    }
+}
+
+/// What lets an operator say a kind; `None` if no operator may.
+fn action_of(kind: &Kind) -> Option<Action> {
+    match (kind.info().speaker, kind) {
+        (Speaker::Anyone, Kind::Note) => Some(Action::WriteNote),
+        (Speaker::Operator, Kind::Command) => Some(Action::IssueCommand),
+        (Speaker::Operator, Kind::Ruleset | Kind::Webhook) => Some(Action::ManageRules),
+        (Speaker::Anyone | Speaker::Operator, _) => Some(Action::WriteEvent),
+        (Speaker::Ledger | Speaker::Service | Speaker::Chain | Speaker::Node, _) => None,
     }
 }
 

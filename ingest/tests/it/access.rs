@@ -7,6 +7,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use spec::payload::Role;
 
+const NODE: &str = "550e8400-e29b-41d4-a716-446655440000";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_route_with_each_role_across_organisations() {
     let world = World::start().await;
@@ -100,6 +102,8 @@ async fn in_its_own_organisation_a_role_may_do_what_the_matrix_says() {
     for role in Role::ALL {
         let token = world.token("acme", role.as_str()).await;
         let token = Some(token.as_str());
+        let payload = json!({"action": "create", "expires_at": "2030-01-01T00:00:00.000Z", "node": NODE, "text": "moved"});
+        let silence = json!({"kind": "silence", "payload": payload});
         let tried = [
             (
                 Action::WriteNote,
@@ -115,6 +119,23 @@ async fn in_its_own_organisation_a_role_may_do_what_the_matrix_says() {
                 Action::WriteEvent,
                 world
                     .post("/api/events", token, &json!({"kind": "x-mine", "payload": {"a": [1.5, null]}}))
+                    .await,
+            ),
+            (
+                Action::WriteEvent,
+                world
+                    .post(
+                        "/api/events",
+                        token,
+                        &json!({"kind": "labels", "node_id": NODE, "payload": {"labels": {}}}),
+                    )
+                    .await,
+            ),
+            (Action::WriteEvent, world.post("/api/events", token, &silence).await),
+            (
+                Action::ManageRules,
+                world
+                    .post("/api/events", token, &json!({"kind": "ruleset", "payload": {"posture_cap": 40}}))
                     .await,
             ),
             (
@@ -144,9 +165,23 @@ async fn in_its_own_organisation_a_role_may_do_what_the_matrix_says() {
     // Kinds that have their own route, or are not for people, are refused whoever asks.
     let token = world.token("ledger", "org_owner").await;
     let size = world.size();
-    for kind in
-        ["key", "token", "enrolment", "key-status", "seal", "genesis", "heartbeat", "chain-open", "refusal"]
-    {
+    for kind in [
+        "key",
+        "token",
+        "enrolment",
+        "key-status",
+        "seal",
+        "genesis",
+        "heartbeat",
+        "chain-open",
+        "refusal",
+        "attention",
+        "command",
+        "notice",
+        "receipt",
+        "scan",
+        "webhook",
+    ] {
         let draft = json!({"kind": kind, "org": "acme", "payload": {}});
         let answer = world.post("/api/events", Some(&token), &draft).await;
         assert_eq!((answer.status, answer.problem().as_str()), (403, "not-allowed"), "{kind}");

@@ -75,6 +75,7 @@ fn attention(change: &Value, ruleset: Hash) -> Value {
 }
 
 /// Appends the group to a log whose service key is the second.
+#[expect(clippy::too_many_lines, reason = "one event after the other")]
 pub(super) fn append(log: &mut Log, ledger: Hash, incident: Hash) {
     let itself = resigned(Voice::ledger(ledger, "ledger"));
     let mut about = resigned(Voice::ledger(ledger, "acme"));
