@@ -85,6 +85,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Nodes,
     },
+    /// Who needs a look, why, and what other rules would have said.
+    Attention {
+        #[command(subcommand)]
+        command: Attention,
+    },
+    /// Find the entry at which a predicate over a projection turned.
+    Bisect(Bisect),
     /// The keys of the ledger and its nodes.
     Keys {
         #[command(subcommand)]
@@ -307,6 +314,44 @@ pub(crate) struct Replay {
     /// The seq of an entry, or a time of RFC 3339; the end of the log, if absent.
     #[arg(long, value_name = "SEQ|TIME")]
     pub(crate) at: Option<projections::history::Point>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Attention {
+    /// List the nodes that are not well, the worst first.
+    List {
+        /// Of this organisation.
+        #[arg(long)]
+        org: Option<Name>,
+    },
+    /// Show what a node's score is made of.
+    Explain {
+        /// Its id.
+        id: Uuid,
+    },
+    /// Show which pages other rules would have sent, dropped or moved.
+    Rehearse {
+        /// A file with a ruleset in JSON.
+        rules: PathBuf,
+        /// Pages from an RFC 3339 time or a duration back (90s, 15m, 2h, 7d) on.
+        #[arg(long)]
+        since: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bisect {
+    /// A jq filter over what the projection knows: an object with a member for each organisation.
+    pub(crate) predicate: String,
+    /// Which projection.
+    #[arg(long, default_value = "attention", value_parser = clap::builder::PossibleValuesParser::new(projections::Projections::NAMES))]
+    pub(crate) projection: String,
+    /// The entry after which to begin; the first, if absent.
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) from: Option<u64>,
+    /// The entry after which to end; the last, if absent.
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) to: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,8 @@
 //! One file for each command.
 
 pub(crate) mod agent;
+pub(crate) mod attention;
+pub(crate) mod bisect;
 pub(crate) mod checkpoint;
 pub(crate) mod demo;
 pub(crate) mod enroll;

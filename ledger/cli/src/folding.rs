@@ -54,28 +54,55 @@ impl Files {
         &self,
         take: &mut dyn FnMut(&Record) -> Result<ControlFlow<()>, Failure>,
     ) -> Result<(), Failure> {
-        self.with(|source| each(source, take))
+        self.each_from(0, take)
+    }
+
+    /// The same, from the entry with the seq `from` on.
+    pub(crate) fn each_from(
+        &self,
+        from: u64,
+        take: &mut dyn FnMut(&Record) -> Result<ControlFlow<()>, Failure>,
+    ) -> Result<(), Failure> {
+        self.with(|source| each(source, from, take))
+    }
+
+    /// How many entries there are.
+    pub(crate) fn size(&self) -> Result<u64, Failure> {
+        self.with(|source| {
+            let Some((first, _)) = source.segments().map_err(Failure::io)?.pop() else { return Ok(0) };
+            let bytes = source.segment(first).map_err(Failure::io)?;
+            let (mut size, mut at) = (first, 0);
+            while let Next::Group(group) = next_group(&bytes, at, 0) {
+                size = group.commit.size;
+                at = usize::try_from(group.end).unwrap_or(usize::MAX);
+            }
+            Ok(size)
+        })
     }
 }
 
 fn each(
     source: &dyn Source,
+    from: u64,
     take: &mut dyn FnMut(&Record) -> Result<ControlFlow<()>, Failure>,
 ) -> Result<(), Failure> {
-    let segments = source.segments().map_err(Failure::io)?;
+    let mut segments = source.segments().map_err(Failure::io)?;
+    let before = segments.iter().filter(|(first, _)| *first <= from).count().saturating_sub(1);
+    segments.drain(..before);
     let bar = bytes_bar(segments.iter().map(|(_, bytes)| bytes).sum(), "folding");
     for (first, _) in segments {
         let bytes = source.segment(first).map_err(Failure::io)?;
         let mut at = 0;
         while let Next::Group(group) = next_group(&bytes, at, 0) {
-            for (offset, line) in group.lines() {
+            let wanted = group.commit.size > from;
+            for (offset, line) in group.lines().filter(|_| wanted) {
                 let record = Record::parse(&String::from_utf8_lossy(line)).map_err(|e| {
                     Failure::refused(format!(
                         "{} byte {offset}: {e}; run `ledger verify`",
                         segment_name(first)
                     ))
                 })?;
-                if take(&record)?.is_break() {
+                if record.entry.position.seq >= from && take(&record)?.is_break() {
                     bar.finish_and_clear();
                     return Ok(());
                 }

@@ -8,6 +8,7 @@ mod door;
 mod failure;
 mod folding;
 mod output;
+mod predicate;
 mod remote;
 mod session;
 
@@ -46,6 +47,8 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Enroll { command } => commands::enroll::run(&global, &command),
         Command::Tokens { command } => commands::tokens::run(&global, &command),
         Command::Nodes { command } => commands::nodes::run(&global, &command),
+        Command::Attention { command } => commands::attention::run(&global, &command),
+        Command::Bisect(args) => commands::bisect::run(&global, &args),
         Command::Keys { command } => commands::keys::run(&global, &command),
         Command::Logs { command } => commands::logs::run(&global, &command),
         Command::Replay(args) => commands::replay::run(&global, &args),

@@ -61,6 +61,14 @@ fn since(text: &str) -> Result<Since, Failure> {
     Ok(Since::Time(Timestamp::from_millis(now.millis().saturating_sub(back))))
 }
 
+/// The time that a `--since` names.
+pub(crate) fn since_time(text: &str) -> Result<Timestamp, Failure> {
+    match since(text)? {
+        Since::Time(time) => Ok(time),
+        Since::Seq(_) => Err(Failure::usage(format!("--since {text}: expected a time or a duration"))),
+    }
+}
+
 /// Reads committed records from the files, remembering where it stopped.
 struct Files {
     disk: RealDisk,

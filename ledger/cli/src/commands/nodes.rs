@@ -10,31 +10,49 @@ use std::cmp::Reverse;
 use std::process::ExitCode;
 
 pub(crate) fn run(global: &Global, command: &Nodes) -> Result<ExitCode, Failure> {
-    let answer = block_on(async {
-        let client = Client::connect_to_read(global).await?;
-        let answer = match command {
-            Nodes::List { org, band, query } => {
-                let mut filter = form_urlencoded::Serializer::new(String::new());
-                filter.append_pair("limit", "500");
-                let org = org.as_ref().map(ToString::to_string);
-                let band = band.as_ref().map(|band| band.to_uppercase());
-                for (name, value) in [("org", org), ("band", band), ("q", query.clone())] {
-                    if let Some(value) = value {
-                        filter.append_pair(name, &value);
-                    }
-                }
-                list(&client, &filter.finish()).await
-            }
-            Nodes::Show { id } => client.json(Method::GET, &format!("/api/nodes/{id}"), None).await,
-        };
-        client.close().await;
-        answer
-    })?;
-    match (command, global.output) {
-        (Nodes::List { .. }, None | Some(Output::Table)) => say(&listing(&answer))?,
-        (_, form) => say_answer(form, &answer)?,
+    match command {
+        Nodes::List { org, band, query } => {
+            let org = org.as_ref().map(ToString::to_string);
+            let band = band.as_ref().map(|band| band.to_uppercase());
+            say_list(global, &all(global, &[("org", org), ("band", band), ("q", query.clone())])?)?;
+        }
+        Nodes::Show { id } => {
+            let answer = block_on(async {
+                let client = Client::connect_to_read(global).await?;
+                let answer = client.json(Method::GET, &format!("/api/nodes/{id}"), None).await;
+                client.close().await;
+                answer
+            })?;
+            say_answer(global.output, &answer)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// All nodes that fit the filters, those that need attention first.
+pub(crate) fn all(global: &Global, filters: &[(&str, Option<String>)]) -> Result<Value, Failure> {
+    let mut filter = form_urlencoded::Serializer::new(String::new());
+    filter.append_pair("limit", "500");
+    for (name, value) in filters {
+        if let Some(value) = value {
+            filter.append_pair(name, value);
+        }
+    }
+    let filter = filter.finish();
+    block_on(async {
+        let client = Client::connect_to_read(global).await?;
+        let answer = list(&client, &filter).await;
+        client.close().await;
+        answer
+    })
+}
+
+/// Writes a list of nodes in the form asked for.
+pub(crate) fn say_list(global: &Global, answer: &Value) -> Result<(), Failure> {
+    match global.output {
+        None | Some(Output::Table) => say(&listing(answer)),
+        form => say_answer(form, answer),
+    }
 }
 
 /// All pages of the list, those that need attention first.

@@ -1,0 +1,115 @@
+//! `ledger bisect`: the entry at which a predicate over a projection turned.
+
+use crate::cli::{Bisect, Global};
+use crate::failure::Failure;
+use crate::folding::Files;
+use crate::output::say_answer;
+use crate::predicate::Predicate;
+use projections::Projections;
+use serde_json::{Value, json};
+use spec::Record;
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+
+/// Points looked at in each round; the next is between two of them.
+const POINTS: u64 = 16;
+
+pub(crate) fn run(global: &Global, args: &Bisect) -> Result<ExitCode, Failure> {
+    let predicate = Predicate::read(&args.predicate)?;
+    let files = Files::open(global)?;
+    let size = files.size()?;
+    let to = args.to.map_or(size, |seq| seq.saturating_add(1));
+    let from = args.from.map_or(1, |seq| seq.saturating_add(1));
+    if to > size || from >= to {
+        return Err(Failure::usage(format!("expected --from before --to, and both among {size} entries")));
+    }
+    let search = Search { files: &files, projection: &args.projection, predicate: &predicate };
+    let Some(turn) = search.turn(from, to)? else {
+        return Err(Failure::refused(format!(
+            "the predicate did not turn between seq {} and seq {}; it may have turned back in between",
+            from - 1,
+            to - 1
+        )));
+    };
+    say_answer(global.output, &turn)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Search<'a> {
+    files: &'a Files,
+    projection: &'a str,
+    predicate: &'a Predicate,
+}
+
+impl Search<'_> {
+    fn holds(&self, folds: &Projections) -> Result<bool, Failure> {
+        let state = super::replay::state(folds, self.projection)?;
+        self.predicate.holds(state.to_string().as_bytes())
+    }
+
+    /// The entry after which the predicate is no longer what it was after `from` entries; `None` if it is the same
+    /// after `to`.
+    fn turn(&self, from: u64, to: u64) -> Result<Option<Value>, Failure> {
+        let mut low = Projections::default();
+        self.fold(&mut low, from, &mut |_, _| Ok(ControlFlow::Continue(())))?;
+        let was = self.holds(&low)?;
+        let mut high = to;
+        let mut found = None;
+        while low.size() < high {
+            let step = (high - low.size()).div_ceil(POINTS);
+            let (mut folds, mut before) = (low.clone(), low);
+            let mut turned = None;
+            self.fold(&mut folds, high, &mut |folds, record| {
+                if folds.size() < high && !folds.size().is_multiple_of(step) {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                if self.holds(folds)? != was {
+                    turned = Some(record.clone());
+                    return Ok(ControlFlow::Break(()));
+                }
+                before = folds.clone();
+                Ok(ControlFlow::Continue(()))
+            })?;
+            let Some(record) = turned else { break };
+            high = folds.size();
+            low = before;
+            found = Some(record);
+            if low.size() + 1 == high {
+                break;
+            }
+        }
+        Ok(found.map(|record| self.describe(&record, was)))
+    }
+
+    /// Folds on to `to` entries; `look` sees each size.
+    fn fold(
+        &self,
+        folds: &mut Projections,
+        to: u64,
+        look: &mut dyn FnMut(&Projections, &Record) -> Result<ControlFlow<()>, Failure>,
+    ) -> Result<(), Failure> {
+        self.files.each_from(folds.size(), &mut |record| {
+            if folds.size() == to {
+                return Ok(ControlFlow::Break(()));
+            }
+            folds.apply(record).map_err(Failure::refused)?;
+            look(folds, record)
+        })
+    }
+
+    fn describe(&self, record: &Record, was: bool) -> Value {
+        let (header, position) = (&record.entry.header, &record.entry.position);
+        json!({
+            "projection": self.projection,
+            "seq": position.seq,
+            "time": position.recorded_at,
+            "was": was,
+            "is": !was,
+            "kind": header.kind,
+            "org": header.org,
+            "author": header.author,
+            "node_id": header.subject_node(),
+            "payload": record.payload.as_ref().and_then(|p| serde_json::from_str::<Value>(&p.json).ok()),
+        })
+    }
+}
