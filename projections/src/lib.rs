@@ -5,6 +5,7 @@
 //! and compare. [`Projections`] holds all folds at one size; [`live::Live`] keeps them at the ledger's head,
 //! [`history::History`] has them at any other.
 
+mod answers;
 pub mod attention;
 pub mod fact;
 pub mod fleet;
@@ -16,7 +17,9 @@ pub mod listening;
 pub mod live;
 mod nodes;
 pub mod page;
+mod paging;
 mod reads;
+pub mod selector;
 mod stream;
 
 pub use fold::{OutOfOrder, Part, Projection, Projections, SnapshotError};

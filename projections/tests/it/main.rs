@@ -9,6 +9,7 @@
 
 mod attention;
 mod entries;
+mod facts;
 mod fleet;
 mod history;
 mod live;
