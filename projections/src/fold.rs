@@ -224,6 +224,10 @@ struct Versions {
 projections! {
     /// How the nodes stand.
     attention: crate::attention::Attention;
+    /// What nodes were told to do.
+    commands: crate::commands::Commands;
     /// The nodes.
     fleet: crate::fleet::Fleet;
+    /// What scans found.
+    scans: crate::scans::Scans;
 }

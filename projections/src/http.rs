@@ -1,6 +1,6 @@
 //! The routes of the read side. Every one only reads, and needs somebody who may.
 
-use crate::answers::entries;
+use crate::answers::{commands, entries, scans};
 use crate::reads::route;
 use crate::{nodes, page, stream};
 use axum::Router;
@@ -20,13 +20,18 @@ macro_rules! reads {
 /// The routes.
 pub fn routes(reads: &Reads) -> Router {
     let router = reads! { Router::new(), reads;
+        "/api/commands" => commands::list;
+        "/api/commands/{hash}" => commands::show;
+        "/api/findings" => scans::findings;
         "/api/nodes" => nodes::list;
         "/api/nodes/{id}" => nodes::show;
         "/api/nodes/{id}/events" => entries::of_node;
+        "/api/nodes/{id}/scans" => scans::of_node;
         "/api/orgs/{org}/audit" => entries::audit;
         "/api/orgs/{org}/nodes" => nodes::list_of_org;
         "/api/orgs/{org}/nodes/{id}" => nodes::show_of_org;
         "/api/orgs/{org}/nodes/{id}/events" => entries::of_node_of_org;
+        "/api/scans" => scans::list;
         "/fleet" => page::table;
     };
     let router =

@@ -7,6 +7,7 @@
 
 mod answers;
 pub mod attention;
+pub mod commands;
 pub mod fact;
 pub mod fleet;
 pub mod fold;
@@ -19,6 +20,7 @@ mod nodes;
 pub mod page;
 mod paging;
 mod reads;
+pub mod scans;
 pub mod selector;
 mod stream;
 

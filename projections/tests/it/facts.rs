@@ -1,9 +1,12 @@
 //! Made-up logs with everything in them that a fold reads, and what holds for every fold over any of them.
 
-use crate::entries::{Fact, entry, folded, said};
+use crate::commands::{approve, cancel, issue, receipt};
+use crate::entries::{Fact, entry, folded, node, said, user};
 use crate::fleet::records;
+use crate::scans::scan;
 use projections::Projections;
 use proptest::prelude::*;
+use proptest::sample::Index;
 use serde_json::json;
 use spec::{Author, Kind};
 
@@ -32,8 +35,31 @@ fn nodes() -> impl Strategy<Value = Fact> {
     )
 }
 
+fn commands() -> impl Strategy<Value = Fact> {
+    (0..6u8, org(), 0..3u8, 0..3u8, any::<Index>(), 0..600u64).prop_map(|(which, org, n, by, index, secs)| {
+        let which_command = index.index(1 << 16);
+        match which {
+            0 | 1 => issue(org, by, n, u64::from(by), secs),
+            2 => approve(org, by, which_command),
+            3 => cancel(org, by, which_command),
+            4 => receipt(org, n, which_command, "running"),
+            _ => receipt(org, n, which_command, if by == 0 { "failed" } else { "succeeded" }),
+        }
+    })
+}
+
+fn reports() -> impl Strategy<Value = Fact> {
+    (0..9u8, org(), 0..5u8, any::<bool>(), 0..4u64).prop_map(|(which, org, n, flag, count)| match which {
+        0 | 1 => {
+            let severities = &["high", "low", "critical"][..n.min(3).into()];
+            scan(Author::Node(node(n)), org, None, flag, severities)
+        }
+        _ => said(user(n), Kind::Labels, org, Some(node(n)), json!({"labels": {"env": count.to_string()}})),
+    })
+}
+
 pub(crate) fn facts() -> impl Strategy<Value = Vec<Fact>> {
-    proptest::collection::vec(nodes(), 0..60)
+    proptest::collection::vec(prop_oneof![2 => nodes(), 2 => commands(), 2 => reports()], 0..60)
 }
 
 proptest! {

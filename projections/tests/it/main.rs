@@ -8,8 +8,10 @@
 )]
 
 mod attention;
+mod commands;
 mod entries;
 mod facts;
 mod fleet;
 mod history;
 mod live;
+mod scans;
