@@ -2,4 +2,8 @@
 
 pub(crate) mod commands;
 pub(crate) mod entries;
+pub(crate) mod keys;
+pub(crate) mod metrics;
 pub(crate) mod scans;
+pub(crate) mod slo;
+pub(crate) mod usage;

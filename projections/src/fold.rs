@@ -228,6 +228,14 @@ projections! {
     commands: crate::commands::Commands;
     /// The nodes.
     fleet: crate::fleet::Fleet;
+    /// The keys.
+    keys: crate::keys::Keys;
+    /// How the nodes fared.
+    metrics: crate::metrics::Metrics;
     /// What scans found.
     scans: crate::scans::Scans;
+    /// How operations ended.
+    slo: crate::slo::Outcomes;
+    /// What is to be billed.
+    usage: crate::usage::Usage;
 }

@@ -1,6 +1,6 @@
 //! The routes of the read side. Every one only reads, and needs somebody who may.
 
-use crate::answers::{commands, entries, scans};
+use crate::answers::{commands, entries, keys, metrics, scans, slo, usage};
 use crate::reads::route;
 use crate::{nodes, page, stream};
 use axum::Router;
@@ -26,11 +26,17 @@ pub fn routes(reads: &Reads) -> Router {
         "/api/nodes" => nodes::list;
         "/api/nodes/{id}" => nodes::show;
         "/api/nodes/{id}/events" => entries::of_node;
+        "/api/nodes/{id}/metrics" => metrics::of_node;
         "/api/nodes/{id}/scans" => scans::of_node;
+        "/api/nodes/{id}/slo-summary" => slo::of_node;
         "/api/orgs/{org}/audit" => entries::audit;
+        "/api/orgs/{org}/keys" => keys::list;
+        "/api/orgs/{org}/keys/summary" => keys::summary;
         "/api/orgs/{org}/nodes" => nodes::list_of_org;
         "/api/orgs/{org}/nodes/{id}" => nodes::show_of_org;
         "/api/orgs/{org}/nodes/{id}/events" => entries::of_node_of_org;
+        "/api/orgs/{org}/slo-summary" => slo::of_org;
+        "/api/orgs/{org}/usage/summary" => usage::summary;
         "/api/scans" => scans::list;
         "/fleet" => page::table;
     };

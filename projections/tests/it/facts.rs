@@ -3,7 +3,10 @@
 use crate::commands::{approve, cancel, issue, receipt};
 use crate::entries::{Fact, entry, folded, node, said, user};
 use crate::fleet::records;
+use crate::keys::{device, signed};
 use crate::scans::scan;
+use crate::slo::slo;
+use crate::usage::usage;
 use projections::Projections;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -54,7 +57,15 @@ fn reports() -> impl Strategy<Value = Fact> {
             let severities = &["high", "low", "critical"][..n.min(3).into()];
             scan(Author::Node(node(n)), org, None, flag, severities)
         }
-        _ => said(user(n), Kind::Labels, org, Some(node(n)), json!({"labels": {"env": count.to_string()}})),
+        2 => said(user(n), Kind::Labels, org, Some(node(n)), json!({"labels": {"env": count.to_string()}})),
+        3 | 4 => slo(org, n, count * 3000, &[("read", if flag { "ok" } else { "deny" }, count)]),
+        5 => usage(org, flag.then_some("prod"), if n < 2 { "decisions" } else { "storage_bytes" }, count),
+        6 => device(org, n, key(org, n)),
+        7 => signed(org, key(org, n)),
+        _ => {
+            let more = json!({"load1_milli": count, "disk_total_bytes": 10, "disk_available_bytes": n});
+            Fact::Beat { node: n, org, made: count * 200, more }
+        }
     })
 }
 
