@@ -56,6 +56,14 @@ impl<'a> Fact<'a> {
         Hash::of(Domain::Event, &[&header, &self.record.entry.sig.0])
     }
 
+    /// The node that this is a report of: a node reports of itself, whatever else it names.
+    pub fn reporter(&self) -> Option<Uuid> {
+        match self.header.author {
+            Author::Node(id) => Some(id),
+            _ => self.header.node_id,
+        }
+    }
+
     /// The node whose own word this is: it signed it, or showed that it holds its key.
     pub fn own_node(&self) -> Option<Uuid> {
         match self.header.author {

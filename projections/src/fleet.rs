@@ -4,6 +4,7 @@
 //! key            a key is introduced for the node          → key
 //! key-status     it is revoked or compromised              → key.ended
 //! heartbeat      what the node says of itself              → heartbeat, heard
+//! labels         what operators call it                    → labels
 //! anything else  by the node itself                        → heard
 //! ```
 //!
@@ -43,6 +44,9 @@ pub struct Node {
     /// Its last heartbeat that can be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<Heartbeat>,
+    /// Its labels, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<Name, String>,
 }
 
 /// A node's key.
@@ -134,6 +138,11 @@ impl Projection for Fleet {
         match &fact.said {
             Said::Key(introduction) => self.introduce(fact, introduction),
             Said::KeyStatus(status) => self.end_key(&status.key, fact.seq),
+            Said::Labels(labels) => {
+                if let Some(id) = fact.header.node_id {
+                    self.node_mut(&fact.header.org, id).labels.clone_from(&labels.labels);
+                }
+            }
             _ => self.hear(fact),
         }
     }

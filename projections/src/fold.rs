@@ -224,8 +224,20 @@ struct Versions {
 projections! {
     /// How the nodes stand.
     attention: crate::attention::Attention;
+    /// What nodes were told to do.
+    commands: crate::commands::Commands;
     /// The nodes.
     fleet: crate::fleet::Fleet;
     /// What somebody has to look after.
     incidents: crate::incidents::Incidents;
+    /// The keys.
+    keys: crate::keys::Keys;
+    /// How the nodes fared.
+    metrics: crate::metrics::Metrics;
+    /// What scans found.
+    scans: crate::scans::Scans;
+    /// How operations ended.
+    slo: crate::slo::Outcomes;
+    /// What is to be billed.
+    usage: crate::usage::Usage;
 }

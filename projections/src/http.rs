@@ -1,24 +1,48 @@
 //! The routes of the read side. Every one only reads, and needs somebody who may.
 
+use crate::answers::{commands, entries, keys, metrics, scans, slo, usage};
 use crate::reads::route;
 use crate::{nodes, page, stream};
 use axum::Router;
 use axum::routing::get;
 use std::future::ready;
 
-pub use crate::nodes::{DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS};
+pub use crate::paging::{DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS};
 pub use crate::reads::{Door, Reads, Refusal, Viewer};
+
+/// A row of the table of reads.
+macro_rules! reads {
+    ($router:expr, $reads:expr; $($path:literal => $handler:path;)*) => {
+        $router$(.route($path, route($reads, |reads, call| Box::pin($handler(reads, call)))))*
+    };
+}
 
 /// The routes.
 pub fn routes(reads: &Reads) -> Router {
-    let router = Router::new();
-    let router = router.route("/api/nodes", route(reads, |reads, call| Box::pin(nodes::list(reads, call))));
-    let router =
-        router.route("/api/nodes/{id}", route(reads, |reads, call| Box::pin(nodes::show(reads, call))));
+    let router = reads! { Router::new(), reads;
+        "/api/commands" => commands::list;
+        "/api/commands/{hash}" => commands::show;
+        "/api/findings" => scans::findings;
+        "/api/nodes" => nodes::list;
+        "/api/nodes/{id}" => nodes::show;
+        "/api/nodes/{id}/events" => entries::of_node;
+        "/api/nodes/{id}/metrics" => metrics::of_node;
+        "/api/nodes/{id}/scans" => scans::of_node;
+        "/api/nodes/{id}/slo-summary" => slo::of_node;
+        "/api/orgs/{org}/audit" => entries::audit;
+        "/api/orgs/{org}/keys" => keys::list;
+        "/api/orgs/{org}/keys/summary" => keys::summary;
+        "/api/orgs/{org}/nodes" => nodes::list_of_org;
+        "/api/orgs/{org}/nodes/{id}" => nodes::show_of_org;
+        "/api/orgs/{org}/nodes/{id}/events" => entries::of_node_of_org;
+        "/api/orgs/{org}/slo-summary" => slo::of_org;
+        "/api/orgs/{org}/usage/summary" => usage::summary;
+        "/api/scans" => scans::list;
+        "/fleet" => page::table;
+    };
     let router =
         router.route("/events", route(reads, |reads, call| Box::pin(ready(stream::all(reads, &call)))));
     let router = router.route("/", get(page::of(reads)));
-    let router = router.route("/fleet", route(reads, |reads, call| Box::pin(page::table(reads, call))));
     let router = page::assets(router);
     router.route(
         "/api/orgs/{org}/events/stream",

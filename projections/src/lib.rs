@@ -6,20 +6,29 @@
 //! [`history::History`] has them at any other.
 
 pub mod announce;
+mod answers;
 pub mod attention;
+pub mod commands;
 pub mod fact;
 pub mod fleet;
 pub mod fold;
 pub mod history;
 pub mod http;
 pub mod incidents;
+pub mod keys;
 pub mod ladder;
 pub mod listening;
 pub mod live;
+pub mod metrics;
 mod nodes;
 pub mod page;
+mod paging;
 mod reads;
 pub mod rehearsal;
+pub mod scans;
+pub mod selector;
+pub mod slo;
 mod stream;
+pub mod usage;
 
 pub use fold::{OutOfOrder, Part, Projection, Projections, SnapshotError};

@@ -1,18 +1,15 @@
 //! The fleet over HTTP: a list with filters, and one node.
 
-use crate::attention::{Band, Standing};
+use crate::attention::{Band, Level, Standing};
 use crate::fleet::Node;
-use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal, bad};
+use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
+use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal, View};
+use crate::selector::Selector;
 use axum::body::Body;
 use axum::http::Response;
 use serde::Serialize;
 use spec::{Name, Uuid};
-
-/// Most items in one page of a list.
-pub const MAX_PAGE_ITEMS: usize = 500;
-
-/// Items in one page of a list if the caller does not say.
-pub const DEFAULT_PAGE_ITEMS: usize = 100;
+use std::fmt::Display;
 
 /// A node as lists show it.
 #[derive(Debug, Serialize)]
@@ -25,86 +22,138 @@ struct Row<'a> {
     node: &'a Node,
 }
 
-#[derive(Debug, Serialize)]
-struct Page<'a> {
-    items: Vec<Row<'a>>,
-    next_cursor: Option<String>,
+/// Which nodes a list has.
+struct Filter {
+    band: Option<Band>,
+    labels: Option<Selector>,
+    os_profile: Option<String>,
+    q: Option<String>,
+    silence: Option<Level>,
+    tenant: Option<Name>,
+    version: Option<String>,
 }
 
-/// A word of a filter that is one of a few.
-fn one_of<T: Copy>(
-    parameters: &Parameters<'_>,
-    name: &str,
-    words: &[(&str, T)],
-) -> Result<Option<T>, Refusal> {
-    let Some(text) = parameters.get(name) else { return Ok(None) };
-    let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
-    let all = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-    found.map(Some).ok_or_else(|| bad(name, format_args!("expected one of {}", all())))
+const FILTERS: [&str; 10] =
+    [AS_OF, "band", CURSOR, "labels", LIMIT, "os_profile", "q", "silence", "tenant", "version"];
+
+impl Filter {
+    fn of(parameters: &Parameters<'_>) -> Result<Self, Refusal> {
+        let bands = [("OK", Band::Ok), ("ATTN", Band::Attn), ("CRIT", Band::Crit)];
+        Ok(Self {
+            band: parameters.one_of("band", &bands)?,
+            labels: parameters.parse("labels")?,
+            os_profile: parameters.get("os_profile").map(str::to_owned),
+            q: parameters.get("q").map(str::to_lowercase),
+            silence: parameters.word("silence")?,
+            tenant: parameters.parse("tenant")?,
+            version: parameters.get("version").map(str::to_owned),
+        })
+    }
+
+    /// Whether a node is wanted, as far as that does not depend on how it stands.
+    fn wants(&self, id: Uuid, node: &Node) -> bool {
+        let said = node.heartbeat.as_ref();
+        self.q.as_deref().is_none_or(|q| mentions(id, node, q))
+            && self.tenant.as_ref().is_none_or(|tenant| node.tenant.as_ref() == Some(tenant))
+            && self.labels.as_ref().is_none_or(|labels| labels.selects(&node.labels))
+            && (self.os_profile.as_ref())
+                .is_none_or(|profile| said.is_some_and(|said| said.os_profile == *profile))
+            && (self.version.as_ref())
+                .is_none_or(|version| said.is_some_and(|said| said.agent_version.as_ref() == Some(version)))
+    }
+
+    fn wants_standing(&self, standing: &Standing) -> bool {
+        self.band.is_none_or(|band| band == standing.band)
+            && self.silence.is_none_or(|silence| silence == standing.silence)
+    }
 }
 
 /// `GET /api/nodes`: the fleet, in the order of organisation and id.
 pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let parameters = call.parameters(&[AS_OF, "band", "cursor", "limit", "org", "q"])?;
+    let parameters = call.parameters(&[&FILTERS[..], &["org"]].concat())?;
     let org = call.orgs(parameters.parse("org")?)?;
-    let bands = [("OK", Band::Ok), ("ATTN", Band::Attn), ("CRIT", Band::Crit)];
-    let band = one_of(&parameters, "band", &bands)?;
-    let limit = parameters.parse("limit")?.unwrap_or(DEFAULT_PAGE_ITEMS);
-    if !(1..=MAX_PAGE_ITEMS).contains(&limit) {
-        return Err(bad("limit", format_args!("expected 1 to {MAX_PAGE_ITEMS}")));
-    }
-    let after = parameters.get("cursor").map(read_cursor).transpose()?;
-    let q = parameters.get("q").map(str::to_lowercase);
+    list_of(&reads, &call, &parameters, org.as_ref()).await
+}
+
+/// `GET /api/orgs/{org}/nodes`: the same of one organisation.
+pub(crate) async fn list_of_org(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+    let org = call.org_of_path()?;
+    list_of(&reads, &call, &call.parameters(&FILTERS)?, Some(&org)).await
+}
+
+async fn list_of(
+    reads: &Reads,
+    call: &Call,
+    parameters: &Parameters<'_>,
+    org: Option<&Name>,
+) -> Result<Response<Body>, Refusal> {
+    let (filter, paging) = (Filter::of(parameters)?, Paging::<NodePlace>::of(parameters)?);
     reads
-        .view(&parameters, |view| {
+        .view(parameters, |view| {
             let fleet = view.folds.fleet();
-            let mut items = Vec::new();
-            for org in fleet.orgs().filter(|name| org.as_ref().is_none_or(|org| org == *name)) {
-                for (id, node) in fleet.nodes(org) {
-                    let seen = after.as_ref().is_some_and(|(name, last)| (org, id) <= (name, *last));
-                    let own = call.viewer.node.is_none_or(|own| own == id);
-                    if seen || !own || !q.as_deref().is_none_or(|q| mentions(id, node, q)) {
-                        continue;
-                    }
-                    let Some(standing) = view.folds.attention().standing(org, id, view.now) else { continue };
-                    if band.is_none_or(|band| band == standing.band) {
-                        items.push(Row { node_id: id, org, standing, node });
-                    }
-                    if items.len() > limit {
-                        break;
-                    }
+            let orgs = fleet.orgs().filter(|name| org.is_none_or(|org| org == *name));
+            let nodes = orgs.flat_map(|org| fleet.nodes(org).map(move |node| (org, node)));
+            let places = nodes.map(|(org, (id, node))| ((org.clone(), id), (org, id, node)));
+            let page = paging.rising(places, |(org, id, node)| {
+                if !call.sees(id) || !filter.wants(id, node) {
+                    return None;
                 }
-            }
-            let more = items.len() > limit;
-            items.truncate(limit);
-            let next_cursor = items.last().filter(|_| more).map(|row| format!("{}/{}", row.org, row.node_id));
-            view.answer(&Page { items, next_cursor })
+                let standing = view.folds.attention().standing(org, id, view.now)?;
+                filter.wants_standing(&standing).then_some(Row { node_id: id, org, standing, node })
+            });
+            view.answer(&page)
         })
         .await
 }
 
+/// The organisation of a node that the caller may see, within `asked` if that is said.
+pub(crate) fn org_of<'a>(view: &View<'a>, call: &Call, asked: Option<&Name>, id: Uuid) -> Option<&'a Name> {
+    let fleet = view.folds.fleet();
+    let own = |org: &&Name| call.viewer.org.as_ref().is_none_or(|own| own == *org);
+    let wanted = |org: &&Name| own(org) && asked.is_none_or(|asked| asked == *org);
+    let known = || fleet.orgs().filter(wanted).filter(|org| call.sees(id) && fleet.node(org, id).is_some());
+    // An import may name any node; the organisation that gave it its key is the node's own.
+    let keyed = known().find(|org| fleet.node(org, id).is_some_and(|node| node.key.is_some()));
+    keyed.or_else(|| known().next())
+}
+
+/// The node that a part of the path names.
+pub(crate) fn id_of_path(call: &Call, part: usize) -> Result<Uuid, Refusal> {
+    let text = call.part(part);
+    text.parse().map_err(|_| unknown(text))
+}
+
+pub(crate) fn unknown(id: impl Display) -> Refusal {
+    Refusal::NotFound(format!("there is no node {id}"))
+}
+
 /// `GET /api/nodes/{id}`.
 pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let parameters = call.parameters(&[AS_OF])?;
-    let text = call.path().rsplit('/').next().unwrap_or_default();
-    let unknown = || Refusal::NotFound(format!("there is no node {text}"));
-    let id: Uuid = text.parse().map_err(|_| unknown())?;
-    let own = call.viewer.node.is_none_or(|own| own == id);
+    show_of(&reads, &call, None, id_of_path(&call, 3)?).await
+}
+
+/// `GET /api/orgs/{org}/nodes/{id}`.
+pub(crate) async fn show_of_org(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+    let org = call.org_of_path()?;
+    show_of(&reads, &call, Some(&org), id_of_path(&call, 5)?).await
+}
+
+async fn show_of(
+    reads: &Reads,
+    call: &Call,
+    org: Option<&Name>,
+    id: Uuid,
+) -> Result<Response<Body>, Refusal> {
     let answer = reads
-        .view(&parameters, |view| {
-            let fleet = view.folds.fleet();
-            let sees = |org: &&Name| own && call.viewer.org.as_ref().is_none_or(|own| own == *org);
-            let known = || fleet.orgs().filter(sees).filter(|org| fleet.node(org, id).is_some());
-            // An import may name any node; the organisation that gave it its key is the node's own.
-            let keyed = known().find(|org| fleet.node(org, id).is_some_and(|node| node.key.is_some()));
-            let org = keyed.or_else(|| known().next())?;
-            let (node, standing) =
-                (fleet.node(org, id)?, view.folds.attention().standing(org, id, view.now)?);
+        .view(&call.parameters(&[AS_OF])?, |view| {
+            let org = org_of(view, call, org, id)?;
+            let node = view.folds.fleet().node(org, id)?;
+            let standing = view.folds.attention().standing(org, id, view.now)?;
             let row = Row { node_id: id, org, standing, node };
             Some(view.answer(&serde_json::json!({"node": row})))
         })
         .await?;
-    answer.ok_or_else(unknown)
+    answer.ok_or_else(|| unknown(id))
 }
 
 fn mentions(id: Uuid, node: &Node, q: &str) -> bool {
@@ -112,10 +161,4 @@ fn mentions(id: Uuid, node: &Node, q: &str) -> bool {
     id.to_string().contains(q)
         || said.is_some_and(|said| said.hostname.to_lowercase().contains(q))
         || said.is_some_and(|said| said.os_profile.to_lowercase().contains(q))
-}
-
-/// Where a page ended: organisation and node.
-fn read_cursor(text: &str) -> Result<(Name, Uuid), Refusal> {
-    let parts = text.split_once('/').and_then(|(org, id)| Some((org.parse().ok()?, id.parse().ok()?)));
-    parts.ok_or_else(|| bad("cursor", "it is not one of this list"))
 }

@@ -11,7 +11,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::{MethodRouter, get};
 use ledger::Ledger;
+use ledger::reader::{Query, ReadError, Reader};
 use serde::Serialize;
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use spec::{Domain, Hash, Name, Timestamp, Uuid};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -131,6 +134,25 @@ impl Call {
         self.parts.uri.path()
     }
 
+    /// A part of the path: of `/api/nodes/{id}`, `api` is the first.
+    pub(crate) fn part(&self, n: usize) -> &str {
+        self.path().split('/').nth(n).unwrap_or_default()
+    }
+
+    /// The organisation of a path `/api/orgs/{org}/…`, if the caller may see it.
+    pub(crate) fn org_of_path(&self) -> Result<Name, Refusal> {
+        let text = self.part(3);
+        let org: Name =
+            text.parse().map_err(|_| Refusal::NotFound(format!("there is no organisation {text}")))?;
+        self.orgs(Some(org.clone()))?;
+        Ok(org)
+    }
+
+    /// Whether the caller may see what is about a node of their organisation.
+    pub(crate) fn sees(&self, node: Uuid) -> bool {
+        self.viewer.node.is_none_or(|own| own == node)
+    }
+
     /// The organisations the caller wants and may see; all of them is `None`.
     pub(crate) fn orgs(&self, asked: Option<Name>) -> Result<Option<Name>, Refusal> {
         match (asked, &self.viewer.org) {
@@ -153,6 +175,30 @@ impl Parameters<'_> {
     }
 }
 
+impl Parameters<'_> {
+    /// A word that is one of a few.
+    pub(crate) fn one_of<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<T>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        let all = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+        found.map(Some).ok_or_else(|| bad(name, format_args!("expected one of {}", all())))
+    }
+
+    /// A word that a type is written with in JSON.
+    pub(crate) fn word<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let deserializer: StrDeserializer<'_, serde_json::Error> = text.into_deserializer();
+        T::deserialize(deserializer).map(Some).map_err(|error| bad(name, error))
+    }
+
+    /// A time.
+    pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let time = spec::time::parse_rfc3339(text);
+        time.map(Some).ok_or_else(|| bad(name, "expected a time of RFC 3339"))
+    }
+}
+
 pub(crate) fn bad(name: &str, problem: impl Display) -> Refusal {
     Refusal::Query(name.to_owned(), problem.to_string())
 }
@@ -169,36 +215,54 @@ pub(crate) struct View<'a> {
 impl View<'_> {
     /// An answer in JSON: `members`, the checkpoint it rests on, and the point it is about.
     pub(crate) fn answer<T: Serialize>(&self, members: &T) -> Response<Body> {
-        #[derive(Serialize)]
-        struct Answer<'a, T> {
-            #[serde(flatten)]
-            members: &'a T,
-            as_of: AsOf,
-            checkpoint: &'a str,
-        }
-        #[derive(Serialize)]
-        struct AsOf {
-            seq: u64,
-            time: Timestamp,
-        }
-        let seq = self.folds.size().saturating_sub(1);
-        let as_of = AsOf { seq, time: self.now };
-        // The answers are texts, numbers and lists of them.
-        let body =
-            serde_json::to_vec(&Answer { members, as_of, checkpoint: self.checkpoint }).unwrap_or_default();
-        // What time alone changes, a seq does not tell.
-        let tag = Hash::of(Domain::Payload, &[&body]).to_hex();
-        let tag = format!("\"{seq}-{}\"", tag.get(..16).unwrap_or_default());
-        let mut response = Response::new(Body::from(body));
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-        headers.insert(header::VARY, HeaderValue::from_static("authorization, cookie"));
-        if let Ok(tag) = HeaderValue::from_str(&tag) {
-            headers.insert(header::ETAG, tag);
-        }
-        response
+        answer(members, self.folds.size(), self.now, self.checkpoint)
     }
+}
+
+/// A point of the log, for what the log itself answers.
+pub(crate) struct Moment {
+    /// Entries until then.
+    pub(crate) size: u64,
+    now: Timestamp,
+    checkpoint: Arc<str>,
+}
+
+impl Moment {
+    /// An answer as that of a [`View`].
+    pub(crate) fn answer<T: Serialize>(&self, members: &T) -> Response<Body> {
+        answer(members, self.size, self.now, &self.checkpoint)
+    }
+}
+
+fn answer<T: Serialize>(members: &T, size: u64, now: Timestamp, checkpoint: &str) -> Response<Body> {
+    #[derive(Serialize)]
+    struct Answer<'a, T> {
+        #[serde(flatten)]
+        members: &'a T,
+        as_of: AsOf,
+        checkpoint: &'a str,
+    }
+    #[derive(Serialize)]
+    struct AsOf {
+        seq: u64,
+        time: Timestamp,
+    }
+    let seq = size.saturating_sub(1);
+    let as_of = AsOf { seq, time: now };
+    // The answers are texts, numbers and lists of them.
+    let body = serde_json::to_vec(&Answer { members, as_of, checkpoint }).unwrap_or_default();
+    // What time alone changes, a seq does not tell.
+    let tag = Hash::of(Domain::Payload, &[&body]).to_hex();
+    let tag = format!("\"{seq}-{}\"", tag.get(..16).unwrap_or_default());
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(header::VARY, HeaderValue::from_static("authorization, cookie"));
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        headers.insert(header::ETAG, tag);
+    }
+    response
 }
 
 /// 304 in place of an answer that the client has already (RFC 9110, section 13.1.2).
@@ -227,6 +291,48 @@ impl Reads {
         match parameters.parse::<Point>(AS_OF)? {
             None => self.at_head(look).await,
             Some(point) => self.at_point(point, look).await,
+        }
+    }
+
+    /// The point that the parameter `as_of` names, or the head of the log, without the folds.
+    pub(crate) async fn moment(&self, parameters: &Parameters<'_>) -> Result<Moment, Refusal> {
+        let head = self.ledger.head().borrow().clone();
+        let present = self.ledger.now().max(head.recorded_at);
+        let (size, last) = (head.size, head.recorded_at);
+        let future = || bad(AS_OF, PastError::Future { size, last });
+        let (size, now) = match parameters.parse::<Point>(AS_OF)? {
+            None => (size, present),
+            Some(Point::Seq(seq)) => {
+                let record = self.log(move |reader| async move { reader.record(seq).await });
+                let record = if seq < size { record.await? } else { None };
+                (seq + 1, record.ok_or_else(future)?.entry.position.recorded_at)
+            }
+            Some(Point::Time(time)) if time > present => return Err(future()),
+            Some(Point::Time(time)) => {
+                let until = Some(Timestamp::from_millis(time.millis().saturating_add(1)));
+                let last = Query { until, to: size, descending: true, limit: 1, ..Query::default() };
+                let page = self.log(|reader| async move { reader.query(&last).await }).await?;
+                (page.records.first().map_or(0, |record| record.entry.position.seq + 1), time)
+            }
+        };
+        Ok(Moment { size, now, checkpoint: Arc::clone(&head.note) })
+    }
+
+    /// Reads the log. The reader's futures block, so they run elsewhere, and only so many at once.
+    pub(crate) async fn log<T, F>(
+        &self,
+        read: impl FnOnce(Reader) -> F + Send + 'static,
+    ) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ReadError>>,
+    {
+        // Never closed.
+        let _turn = self.live.log_reads().acquire().await;
+        let (reader, runtime) = (self.ledger.reader().clone(), tokio::runtime::Handle::current());
+        match tokio::task::spawn_blocking(move || runtime.block_on(read(reader))).await {
+            Ok(read) => read.map_err(|error| Refusal::Log(error.to_string())),
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Entries as an admitted log has them; signatures and chains play no part in a fold.
 
+use projections::Projections;
 use serde_json::{Value, json};
 use spec::entry::{Entry, Lane, Position};
 use spec::event::Payload;
@@ -74,13 +75,85 @@ pub(crate) enum Fact {
         node: u8,
         org: &'static str,
     },
+    /// Anything else.
+    Said(Box<Saying>),
+}
+
+/// Somebody says something.
+#[derive(Debug, Clone)]
+pub(crate) struct Saying {
+    pub(crate) author: Author,
+    pub(crate) kind: Kind,
+    pub(crate) org: &'static str,
+    pub(crate) tenant: Option<&'static str>,
+    pub(crate) node: Option<Uuid>,
+    pub(crate) key: u8,
+    /// Seconds after the beginning, by the author's clock, if that is another than the ledger's.
+    pub(crate) made: Option<u64>,
+    pub(crate) payload: Value,
+    /// A member of the payload that is to name a command: which of those so far.
+    pub(crate) names: Option<(&'static str, usize)>,
+}
+
+/// What somebody says of a node, or at all.
+pub(crate) fn saying(
+    author: Author,
+    kind: Kind,
+    org: &'static str,
+    node: Option<Uuid>,
+    payload: Value,
+) -> Saying {
+    Saying { author, kind, org, tenant: None, node, key: 0, made: None, payload, names: None }
+}
+
+pub(crate) fn said(
+    author: Author,
+    kind: Kind,
+    org: &'static str,
+    node: Option<Uuid>,
+    payload: Value,
+) -> Fact {
+    Fact::Said(Box::new(saying(author, kind, org, node, payload)))
+}
+
+/// The entries of a log, each recorded so many seconds after the beginning.
+pub(crate) fn log(facts: &[(u64, Fact)]) -> Vec<Record> {
+    let (mut records, mut commands) = (Vec::new(), Vec::new());
+    for (seq, (secs, fact)) in (0..).zip(facts) {
+        let mut fact = fact.clone();
+        if let Fact::Said(saying) = &mut fact
+            && let Some((member, which)) = saying.names
+        {
+            let hash = commands.get(which % commands.len().max(1)).copied().unwrap_or(Hash::ZERO);
+            saying.payload[member] = json!(hash);
+        }
+        let record = entry(seq, *secs, &fact);
+        let header = &record.entry.header;
+        if header.kind == Kind::Command && record.payload.as_ref().is_some_and(|p| p.json.contains("issue")) {
+            commands.push(header.event_hash(&record.entry.sig));
+        }
+        records.push(record);
+    }
+    records
+}
+
+pub(crate) fn folded(records: &[Record]) -> Projections {
+    let mut folds = Projections::default();
+    for record in records {
+        folds.apply(record).unwrap();
+    }
+    folds
+}
+
+pub(crate) fn user(n: u8) -> Author {
+    Author::User(Uuid::v4([n; 16]))
 }
 
 /// The entry at `seq`, recorded `secs` after the beginning.
 pub(crate) fn entry(seq: u64, secs: u64, fact: &Fact) -> Record {
     use Fact::{
         Alive, BareHeartbeat, Beat, EndKey, Erased, Fork, Heartbeat, ImportedHeartbeat, Introduce, Note,
-        RemarkOn, Start, Stop,
+        RemarkOn, Said, Start, Stop,
     };
     let service = || Author::Service(name("ingest"));
     let (author, kind, org, subject, value) = match fact {
@@ -134,15 +207,23 @@ pub(crate) fn entry(seq: u64, secs: u64, fact: &Fact) -> Record {
                 "sig": Signature([0; 64])});
             (service(), Kind::ChainFork, "acme", None, fork)
         }
+        Said(saying) => {
+            (saying.author.clone(), saying.kind.clone(), saying.org, saying.node, saying.payload.clone())
+        }
     };
     let kind = if matches!(fact, Erased { .. }) { Kind::Heartbeat } else { kind };
     let json = String::from_utf8(canonical::to_vec(&value).unwrap()).unwrap();
     let payload = Payload { json: json.into(), salt: Hash::ZERO };
+    let said = if let Said(saying) = fact { Some(&**saying) } else { None };
+    let made = match fact {
+        Beat { made, .. } => *made,
+        _ => said.and_then(|saying| saying.made).unwrap_or(secs),
+    };
     let header = Header {
         author,
         chain: None,
         id: Uuid::v7(at(secs), [0; 10]),
-        key: key(0),
+        key: key(said.map_or(0, |saying| saying.key)),
         kind,
         ledger: Hash::ZERO,
         node_id: subject,
@@ -150,8 +231,8 @@ pub(crate) fn entry(seq: u64, secs: u64, fact: &Fact) -> Record {
         payload_hash: payload.hash(),
         payload_version: 1,
         severity: None,
-        tenant: None,
-        ts: at(if let Beat { made, .. } = fact { *made } else { secs }),
+        tenant: said.and_then(|saying| saying.tenant).map(name),
+        ts: at(made),
         via: None,
     };
     let lane = Lane { n: 0, prev: Hash::ZERO };

@@ -1,19 +1,23 @@
 //! The fleet: what entries lead to, and that nothing else does.
 
-use crate::entries::{Fact, START, at, entry, key, name, node};
+use crate::entries::{Fact, START, at, entry, folded, key, log, name, node, said, user};
+use crate::facts::facts;
 use projections::Projections;
 use projections::fleet::Node;
 use proptest::prelude::*;
+use serde_json::json;
 use spec::payload::Reading;
+use spec::{Kind, Record};
 use std::time::Duration;
 
 /// Entries one after another, ten seconds apart.
 pub(crate) fn fold(facts: &[Fact]) -> Projections {
-    let mut folded = Projections::default();
-    for (seq, fact) in (0..).zip(facts) {
-        folded.apply(&entry(seq, seq * 10, fact)).unwrap();
-    }
-    folded
+    folded(&records(facts))
+}
+
+pub(crate) fn records(facts: &[Fact]) -> Vec<Record> {
+    let facts: Vec<_> = (0..).step_by(10).zip(facts.iter().cloned()).collect();
+    log(&facts)
 }
 
 fn acme(folded: &Projections, id: u8) -> &Node {
@@ -75,6 +79,18 @@ fn a_key_that_ended_ends_its_node_until_the_next_is_introduced() {
 }
 
 #[test]
+fn labels_are_those_said_last() {
+    let labels = |org, labels| said(user(7), Kind::Labels, org, Some(node(1)), json!({"labels": labels}));
+    let one = labels("acme", json!({"env": "prod", "zone": "a"}));
+    let folded = fold(&[INTRODUCED, one, labels("beta", json!({"env": "test"}))]);
+    let of = |folded: &Projections| acme(folded, 1).labels.clone();
+    assert_eq!(of(&folded), [(name("env"), "prod".to_owned()), (name("zone"), "a".to_owned())].into());
+    assert_eq!(acme(&folded, 1).heard, None, "labels are no sign of life");
+    let folded = fold(&[INTRODUCED, labels("acme", json!({"env": "prod"})), labels("acme", json!({}))]);
+    assert!(of(&folded).is_empty());
+}
+
+#[test]
 fn an_erased_heartbeat_was_still_heard() {
     let folded = fold(&[beat(1), Fact::Erased { node: 1, org: "acme" }]);
     assert_eq!(acme(&folded, 1).heard.map(|h| h.seq), Some(1));
@@ -104,29 +120,13 @@ fn entries_come_in_order_or_not_at_all() {
 /// The digest of a fixed log: whoever changes it changes what seals committed to, and bumps the version.
 #[test]
 fn the_digest_of_version_1_stays_what_it_is() {
-    let facts = [INTRODUCED, beat(1), Fact::BareHeartbeat { node: 2, org: "beta" }, Fact::EndKey { key: 11 }];
+    let labels = said(user(7), Kind::Labels, "acme", Some(node(1)), json!({"labels": {"env": "prod"}}));
+    let bare = Fact::BareHeartbeat { node: 2, org: "beta" };
+    let facts = [INTRODUCED, beat(1), bare, Fact::EndKey { key: 11 }, labels];
     let digests = fold(&facts).digests();
     let fleet = &digests["fleet"];
-    assert_eq!((fleet.version, fleet.size), (1, 4));
-    assert_eq!(fleet.digest.to_hex(), "5ae45fc9c4222c2f02cab3056307a5cd06d30ee24accffa846af1ca46ab51ef0");
-}
-
-pub(crate) fn facts() -> impl Strategy<Value = Vec<Fact>> {
-    let org = prop_oneof![Just("acme"), Just("beta")];
-    let fact = (0..9u8, 0..5u8, org, 1..120u64, proptest::option::of(any::<bool>())).prop_map(
-        |(which, n, org, interval, ok)| match which {
-            0 => Fact::Introduce { node: n, key: n + 10, org },
-            1 => Fact::EndKey { key: n + 10 },
-            2 | 3 => Fact::Heartbeat { node: n, org, interval, services_ok: ok },
-            4 => Fact::BareHeartbeat { node: n, org },
-            5 => Fact::Note { node: n, org },
-            6 => Fact::RemarkOn { node: n, org },
-            7 => Fact::ImportedHeartbeat { node: n, org },
-            _ if n == 0 => Fact::Start,
-            _ => Fact::Erased { node: n, org },
-        },
-    );
-    proptest::collection::vec(fact, 0..60)
+    assert_eq!((fleet.version, fleet.size), (1, 5));
+    assert_eq!(fleet.digest.to_hex(), "bc10c1de54d731391cafbc13178c8140aa4e731fd4422f56b0dc74944a3fd115");
 }
 
 proptest! {
@@ -141,14 +141,14 @@ proptest! {
     /// n entries and then m more are n + m entries, wherever the cut.
     #[test]
     fn a_prefix_goes_on_as_the_whole(facts in facts(), cut in any::<prop::sample::Index>()) {
-        let cut = cut.index(facts.len() + 1);
-        let mut folded = fold(&facts[..cut]);
-        for (seq, fact) in (0..).zip(&facts).skip(cut) {
-            folded.apply(&entry(seq, seq * 10, fact)).unwrap();
+        let (cut, records) = (cut.index(facts.len() + 1), records(&facts));
+        let mut prefix = folded(&records[..cut]);
+        for record in &records[cut..] {
+            prefix.apply(record).unwrap();
         }
-        let whole = fold(&facts);
-        prop_assert_eq!(folded.fleet(), whole.fleet());
-        prop_assert_eq!(folded.digests(), whole.digests());
+        let whole = folded(&records);
+        prop_assert_eq!(prefix.fleet(), whole.fleet());
+        prop_assert_eq!(prefix.digests(), whole.digests());
     }
 
     /// A digest that is the same means a state that is the same, as far as it is about nodes.

@@ -1,7 +1,8 @@
 //! Snapshots and the past: whatever way leads to a size, the folds there are the same.
 
-use crate::entries::{START, entry, name};
-use crate::fleet::{facts, fold};
+use crate::entries::{START, folded, name};
+use crate::facts::facts;
+use crate::fleet::{fold, records};
 use crate::live::{beat, seal, start};
 use ledger::Ledger;
 use projections::Projections;
@@ -16,16 +17,16 @@ proptest! {
     /// A snapshot says everything: what is folded onto it leads to what all entries lead to.
     #[test]
     fn a_snapshot_goes_on_as_the_whole(facts in facts(), cut in any::<prop::sample::Index>()) {
-        let cut = cut.index(facts.len() + 1);
-        let snapshot = fold(&facts[..cut]).snapshot();
-        let mut folded = Projections::restore(&snapshot).unwrap();
-        prop_assert_eq!(String::from_utf8(folded.snapshot()), String::from_utf8(snapshot));
-        for (seq, fact) in (0..).zip(&facts).skip(cut) {
-            folded.apply(&entry(seq, seq * 10, fact)).unwrap();
+        let (cut, records) = (cut.index(facts.len() + 1), records(&facts));
+        let snapshot = folded(&records[..cut]).snapshot();
+        let mut restored = Projections::restore(&snapshot).unwrap();
+        prop_assert_eq!(String::from_utf8(restored.snapshot()), String::from_utf8(snapshot));
+        for record in &records[cut..] {
+            restored.apply(record).unwrap();
         }
-        let whole = fold(&facts);
-        prop_assert_eq!(folded.digests(), whole.digests());
-        prop_assert_eq!(String::from_utf8(folded.snapshot()), String::from_utf8(whole.snapshot()));
+        let whole = folded(&records);
+        prop_assert_eq!(restored.digests(), whole.digests());
+        prop_assert_eq!(String::from_utf8(restored.snapshot()), String::from_utf8(whole.snapshot()));
     }
 }
 

@@ -8,8 +8,15 @@
 )]
 
 mod attention;
+mod commands;
 mod entries;
+mod facts;
 mod fleet;
 mod history;
+mod keys;
 mod live;
 mod notices;
+mod metrics;
+mod scans;
+mod slo;
+mod usage;

@@ -1,0 +1,9 @@
+//! The routes that list what the folds know, beside the fleet itself.
+
+pub(crate) mod commands;
+pub(crate) mod entries;
+pub(crate) mod keys;
+pub(crate) mod metrics;
+pub(crate) mod scans;
+pub(crate) mod slo;
+pub(crate) mod usage;

@@ -1,0 +1,174 @@
+//! Entries over HTTP, the newest first: what is about a node, and what people did in an organisation.
+//!
+//! No fold: the log itself answers, with its index. So these reach back to the first entry.
+
+use crate::nodes::{id_of_path, org_of, unknown};
+use crate::paging::{CURSOR, LIMIT, Page, cursor, limit};
+use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal, bad};
+use axum::body::Body;
+use axum::http::Response;
+use ledger::reader::Query;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use spec::{Author, Hash, Kind, Name, Record, Timestamp, Uuid};
+
+/// What people and the ledger's authority do. Nodes say some of it too; that is no part of the audit.
+const AUDITED: [Kind; 18] = [
+    Kind::Ack,
+    Kind::Assign,
+    Kind::Authority,
+    Kind::Command,
+    Kind::Enrolment,
+    Kind::Incident,
+    Kind::Key,
+    Kind::KeyStatus,
+    Kind::Labels,
+    Kind::Note,
+    Kind::Recovery,
+    Kind::Reopen,
+    Kind::Resolve,
+    Kind::Ruleset,
+    Kind::Silence,
+    Kind::Tag,
+    Kind::Token,
+    Kind::Webhook,
+];
+
+/// An entry as lists of entries have it.
+#[derive(Debug, Serialize)]
+struct Item<'a> {
+    seq: u64,
+    recorded_at: Timestamp,
+    event_hash: Hash,
+    leaf: Hash,
+    event: Box<RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<&'a RawValue>,
+}
+
+impl<'a> Item<'a> {
+    /// Both texts are canonical JSON already.
+    fn of(record: &'a Record) -> Option<Self> {
+        let entry = &record.entry;
+        let mut header = Vec::with_capacity(1024);
+        entry.header.write(Some(&entry.sig), &mut header);
+        let payload = record.payload.as_ref().map(|payload| serde_json::from_str(&payload.json));
+        Some(Self {
+            seq: entry.position.seq,
+            recorded_at: entry.position.recorded_at,
+            event_hash: entry.header.event_hash(&entry.sig),
+            leaf: record.leaf,
+            event: RawValue::from_string(String::from_utf8(header).ok()?).ok()?,
+            payload: payload.transpose().ok()?,
+        })
+    }
+}
+
+/// Who did what.
+#[derive(Debug, Serialize)]
+struct Act<'a> {
+    seq: u64,
+    recorded_at: Timestamp,
+    author: &'a Author,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<Via<'a>>,
+    kind: &'a Kind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node_id: Option<Uuid>,
+    event_hash: Hash,
+}
+
+#[derive(Debug, Serialize)]
+struct Via<'a> {
+    method: &'a Name,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a Name>,
+}
+
+impl<'a> Act<'a> {
+    fn of(record: &'a Record) -> Option<Self> {
+        let (header, position) = (&record.entry.header, &record.entry.position);
+        let via = header.via.as_ref();
+        (!matches!(header.author, Author::Node(_))).then(|| Self {
+            seq: position.seq,
+            recorded_at: position.recorded_at,
+            author: &header.author,
+            via: via.map(|via| Via { method: &via.method, subject: via.subject.as_ref() }),
+            kind: &header.kind,
+            node_id: header.node_id,
+            event_hash: header.event_hash(&record.entry.sig),
+        })
+    }
+}
+
+fn item(record: &Record) -> Option<Box<RawValue>> {
+    to_raw_value(&Item::of(record)?).ok()
+}
+
+fn act(record: &Record) -> Option<Box<RawValue>> {
+    to_raw_value(&Act::of(record)?).ok()
+}
+
+/// The kinds that are asked for; none: all.
+fn kinds(parameters: &Parameters<'_>) -> Result<Vec<Kind>, Refusal> {
+    let list = parameters.get("kind").into_iter().flat_map(|list| list.split(','));
+    list.map(|kind| kind.parse().map_err(|error| bad("kind", error))).collect()
+}
+
+/// `GET /api/nodes/{id}/events`.
+pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+    of_node_in(&reads, &call, None, id_of_path(&call, 3)?).await
+}
+
+/// `GET /api/orgs/{org}/nodes/{id}/events`.
+pub(crate) async fn of_node_of_org(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+    let org = call.org_of_path()?;
+    of_node_in(&reads, &call, Some(&org), id_of_path(&call, 5)?).await
+}
+
+async fn of_node_in(
+    reads: &Reads,
+    call: &Call,
+    org: Option<&Name>,
+    id: Uuid,
+) -> Result<Response<Body>, Refusal> {
+    let parameters = call.parameters(&[AS_OF, CURSOR, "kind", LIMIT])?;
+    let kinds = kinds(&parameters)?;
+    // Whose node it is does not change, so the present folds know it for any past.
+    let org = reads.at_head(|view| org_of(view, call, org, id).cloned()).await?;
+    let orgs = Some(vec![org.ok_or_else(|| unknown(id))?]);
+    list(reads, &parameters, Query { orgs, kinds, node: Some(id), ..Query::default() }, item).await
+}
+
+/// `GET /api/orgs/{org}/audit`. A node sees what people did to it.
+pub(crate) async fn audit(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+    let org = call.org_of_path()?;
+    let parameters = call.parameters(&[AS_OF, CURSOR, "kind", LIMIT, "node_id"])?;
+    let asked = kinds(&parameters)?;
+    if let Some(other) = asked.iter().find(|kind| !AUDITED.contains(kind)) {
+        return Err(bad("kind", format_args!("{other} is no part of the audit")));
+    }
+    let node = match (parameters.parse("node_id")?, call.viewer.node) {
+        (Some(asked), Some(own)) if asked != own => return Err(bad("node_id", "a node sees its own")),
+        (asked, own) => asked.or(own),
+    };
+    let kinds = if asked.is_empty() { AUDITED.to_vec() } else { asked };
+    list(&reads, &parameters, Query { orgs: Some(vec![org]), kinds, node, ..Query::default() }, act).await
+}
+
+/// A page of what a query wants, until the point that is asked for.
+async fn list(
+    reads: &Reads,
+    parameters: &Parameters<'_>,
+    query: Query,
+    row: fn(&Record) -> Option<Box<RawValue>>,
+) -> Result<Response<Body>, Refusal> {
+    let (limit, before) = (limit(parameters)?, cursor::<u64>(parameters)?);
+    let moment = reads.moment(parameters).await?;
+    let to = before.map_or(moment.size, |before| before.min(moment.size));
+    let query = Query { to, descending: true, limit, ..query };
+    let page = reads.log(|reader| async move { reader.query(&query).await }).await?;
+    let next_cursor = page.next.filter(|next| *next > 0).map(|next| next.to_string());
+    let items = page.records.iter().filter_map(row).collect();
+    Ok(moment.answer(&Page::<Box<RawValue>> { items, next_cursor }))
+}

@@ -1,0 +1,87 @@
+//! An organisation's keys over HTTP: a list in the order of their introduction, and a summary.
+
+use crate::keys::{Key, Status};
+use crate::paging::{CURSOR, LIMIT, Paging};
+use crate::reads::{AS_OF, Call, Reads, Refusal, View};
+use axum::body::Body;
+use axum::http::Response;
+use serde::Serialize;
+use spec::{Author, KeyUse, Name};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    status: Status,
+    /// Whether it signed an entry that is in doubt.
+    suspect: bool,
+    #[serde(flatten)]
+    key: &'a Key,
+}
+
+impl<'a> Row<'a> {
+    fn of(key: &'a Key) -> Self {
+        Self { status: key.status(), suspect: key.is_suspect(), key }
+    }
+}
+
+/// The keys of an organisation that the caller may see: a node its own.
+fn visible<'a>(view: &View<'a>, call: &'a Call, org: &'a Name) -> impl Iterator<Item = &'a Key> {
+    view.folds.keys().of(org).filter(|key| match key.author {
+        Author::Node(id) => call.sees(id),
+        _ => call.viewer.node.is_none(),
+    })
+}
+
+/// `GET /api/orgs/{org}/keys`.
+pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+    let org = call.org_of_path()?;
+    let parameters = call.parameters(&[AS_OF, CURSOR, LIMIT, "q", "status", "tenant"])?;
+    let status: Option<Status> = parameters.word("status")?;
+    let tenant: Option<Name> = parameters.parse("tenant")?;
+    let q = parameters.get("q");
+    let paging = Paging::<u64>::of(&parameters)?;
+    reads
+        .view(&parameters, |view| {
+            let keys = visible(view, &call, &org)
+                .filter(|key| status.is_none_or(|status| status == key.status()))
+                .filter(|key| tenant.is_none() || tenant == key.tenant)
+                .filter(|key| q.is_none_or(|q| mentions(key, q)));
+            let places = keys.map(|key| (key.introduced.seq, key));
+            view.answer(&paging.rising(places, |key| Some(Row::of(key))))
+        })
+        .await
+}
+
+/// `GET /api/orgs/{org}/keys/summary`.
+pub(crate) async fn summary(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+    #[derive(Default, Serialize)]
+    struct Summary {
+        keys: u64,
+        by_status: BTreeMap<Status, u64>,
+        by_use: BTreeMap<KeyUse, u64>,
+        /// Valid, and never used.
+        unused: u64,
+        /// Having signed entries that are in doubt.
+        suspect: u64,
+    }
+    let org = call.org_of_path()?;
+    reads
+        .view(&call.parameters(&[AS_OF])?, |view| {
+            let mut summary = Summary::default();
+            for key in visible(view, &call, &org) {
+                let status = key.status();
+                summary.keys += 1;
+                *summary.by_status.entry(status).or_default() += 1;
+                *summary.by_use.entry(key.key_use).or_default() += 1;
+                summary.unused += u64::from(status == Status::Active && key.used.is_none());
+                summary.suspect += u64::from(key.is_suspect());
+            }
+            view.answer(&summary)
+        })
+        .await
+}
+
+/// Keys are told apart by case.
+fn mentions(key: &Key, q: &str) -> bool {
+    key.key.to_string().contains(q) || key.author.to_string().contains(q)
+}

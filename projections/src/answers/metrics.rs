@@ -1,0 +1,58 @@
+//! A node's charts over HTTP.
+
+use crate::metrics::{COARSE, FINE, Metric, Summary, Tier};
+use crate::nodes::{id_of_path, org_of, unknown};
+use crate::reads::{AS_OF, Call, Reads, Refusal, bad};
+use axum::body::Body;
+use axum::http::Response;
+use serde::Serialize;
+use spec::Timestamp;
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    metric: Metric,
+    unit: &'static str,
+    items: Vec<Row>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    at: Timestamp,
+    secs: u64,
+    count: u32,
+    min: u32,
+    max: u32,
+    mean: u64,
+}
+
+impl Row {
+    fn of(tier: Tier, at: Timestamp, summary: Summary) -> Self {
+        let Summary { count, min, max, .. } = summary;
+        Self { at, secs: tier.secs, count, min, max, mean: summary.mean() }
+    }
+}
+
+/// `GET /api/nodes/{id}/metrics`: one metric from a time on, in the narrowest buckets that reach back so far.
+pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+    let id = id_of_path(&call, 3)?;
+    let parameters = call.parameters(&[AS_OF, "from", "metric", "to"])?;
+    let metric = parameters.word("metric")?.ok_or_else(|| bad("metric", "say which"))?;
+    let (from, to) = (parameters.time("from")?, parameters.time("to")?);
+    let answer = reads
+        .view(&parameters, |view| {
+            let series = view.folds.metrics().node(org_of(view, &call, None, id)?, id);
+            let span = FINE.secs * FINE.buckets * 1000;
+            let fine_from = Timestamp::from_millis(view.now.millis().saturating_sub(span));
+            let from = from.unwrap_or(fine_from);
+            let to = to.unwrap_or(view.now);
+            let tier = if from >= fine_from { FINE } else { COARSE };
+            let begins = |at: Timestamp| at.millis().saturating_add(tier.secs * 1000) > from.millis();
+            let chart = series.into_iter().flat_map(|series| series.chart(tier, metric));
+            let wanted = chart.filter(|(at, _)| begins(*at) && *at <= to);
+            let items = wanted.map(|(at, summary)| Row::of(tier, at, summary)).collect();
+            Some(view.answer(&Answer { metric, unit: metric.unit(), items, next_cursor: None }))
+        })
+        .await?;
+    answer.ok_or_else(|| unknown(id))
+}

@@ -1,0 +1,176 @@
+//! Keys: whose they are, since when, whether they are still valid, and when they last signed.
+//!
+//! ```text
+//! key           → active
+//! key-status    in the key's own organisation, or in that of the ledger  → revoked, compromised
+//! any entry     that the key signed                                      → used
+//! ```
+//!
+//! What a key signs after its end is refused and leaves no entry, so a key's last use is never after its end.
+
+use crate::Projection;
+use crate::fact::{Fact, Said};
+use crate::fold::part;
+use serde::{Deserialize, Serialize};
+use spec::payload::{KeyChange, KeyIntroduction, KeyStatus};
+use spec::{Author, KeyUse, Name, PublicKey, Timestamp};
+use std::collections::BTreeMap;
+
+/// The keys of every organisation. None is ever let go: their number is that of the enrolments.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keys {
+    orgs: BTreeMap<Name, BTreeMap<u64, Key>>,
+    places: BTreeMap<PublicKey, (Name, u64)>,
+}
+
+/// A key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// The key.
+    pub key: PublicKey,
+    /// What it is for.
+    #[serde(rename = "use")]
+    pub key_use: KeyUse,
+    /// Who speaks with it.
+    pub author: Author,
+    /// The tenant it speaks in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Name>,
+    /// Where it was introduced.
+    pub introduced: Mark,
+    /// Its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<End>,
+    /// The last entry that it signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Mark>,
+}
+
+/// An entry, and when it was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Its seq.
+    pub seq: u64,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+}
+
+/// How a key ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// Where it ended: the first entry that says so.
+    pub at: Mark,
+    /// What was said last.
+    pub status: KeyChange,
+    /// The first entry that is in doubt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspect_from: Option<u64>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Whether a key is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It is.
+    Active,
+    /// It is no longer.
+    Revoked,
+    /// It is no longer, and some of what it signed is in doubt.
+    Compromised,
+}
+
+impl Key {
+    /// Whether it is valid.
+    pub fn status(&self) -> Status {
+        match self.ended.as_ref().map(|ended| ended.status) {
+            None => Status::Active,
+            Some(KeyChange::Revoked) => Status::Revoked,
+            Some(KeyChange::Compromised) => Status::Compromised,
+        }
+    }
+
+    /// Whether it signed an entry that is in doubt.
+    pub fn is_suspect(&self) -> bool {
+        let from = self.ended.as_ref().and_then(|ended| ended.suspect_from);
+        from.is_some_and(|from| self.used.is_some_and(|used| used.seq >= from))
+    }
+}
+
+impl Mark {
+    fn of(fact: &Fact<'_>) -> Self {
+        Self { seq: fact.seq, recorded_at: fact.at }
+    }
+}
+
+impl Keys {
+    /// An organisation's keys, in the order in which they were introduced.
+    pub fn of(&self, org: &Name) -> impl Iterator<Item = &Key> {
+        self.orgs.get(org).into_iter().flat_map(BTreeMap::values)
+    }
+
+    fn key_mut(&mut self, key: &PublicKey, by: impl Fn(&Name) -> bool) -> Option<&mut Key> {
+        let (org, seq) = self.places.get(key).filter(|(org, _)| by(org))?;
+        self.orgs.get_mut(org)?.get_mut(seq)
+    }
+
+    fn introduce(&mut self, fact: &Fact<'_>, introduction: &KeyIntroduction) {
+        let (org, key) = (&fact.header.org, introduction.key);
+        // A key is introduced once; what a log says beyond that changes nothing.
+        if self.places.contains_key(&key) {
+            return;
+        }
+        self.places.insert(key, (org.clone(), fact.seq));
+        let key = Key {
+            key,
+            key_use: introduction.key_use,
+            author: introduction.author.clone(),
+            tenant: fact.header.tenant.clone(),
+            introduced: Mark::of(fact),
+            ended: None,
+            used: None,
+        };
+        self.orgs.entry(org.clone()).or_default().insert(fact.seq, key);
+    }
+
+    fn end(&mut self, fact: &Fact<'_>, said: &KeyStatus) {
+        let by = &fact.header.org;
+        let Some(key) = self.key_mut(&said.key, |org| org == by || by.as_str() == "ledger") else { return };
+        let (status, at) = (said.status, Mark::of(fact));
+        let ended = key.ended.get_or_insert(End { at, status, suspect_from: None, reason: None });
+        // What is compromised does not become merely revoked.
+        if status >= ended.status {
+            ended.status = status;
+            ended.suspect_from = said.suspect_from;
+            ended.reason.clone_from(&said.reason);
+        }
+    }
+}
+
+impl Projection for Keys {
+    const NAME: &'static str = "keys";
+    const VERSION: u64 = 1;
+
+    fn apply(&mut self, fact: &Fact<'_>) {
+        if fact.header.via.is_none()
+            && let Some(key) = self.key_mut(&fact.header.key, |org| *org == fact.header.org)
+        {
+            key.used = Some(Mark::of(fact));
+        }
+        match &fact.said {
+            Said::Key(introduction) => self.introduce(fact, introduction),
+            Said::KeyStatus(said) => self.end(fact, said),
+            _ => {}
+        }
+    }
+
+    fn orgs(&self) -> Vec<&Name> {
+        self.orgs.keys().collect()
+    }
+
+    fn part(&self, org: &Name) -> Vec<u8> {
+        part(&self.orgs.get(org))
+    }
+}

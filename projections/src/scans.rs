@@ -1,0 +1,146 @@
+//! Scans: what the latest one of each node found, and how many findings the ones before it had.
+//!
+//! ```text
+//! scan    real                          → latest, history
+//! scan    made up for a trial           → history, and latest while there is no real one
+//! scan    imported                      → the same, while the node has not reported one itself
+//! ```
+//!
+//! A finding is open while the latest scan of its node has it.
+
+use crate::Projection;
+use crate::fact::{Fact, Said};
+use crate::fold::part;
+use serde::{Deserialize, Serialize};
+use spec::payload::{Finding, FindingCounts, Scan};
+use spec::{Author, Name, Timestamp, Uuid};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Scans of a node whose counts are kept, the latest among them: with one a day, almost three weeks to compare.
+pub const MAX_KEPT_SCANS: usize = 20;
+
+/// The scans of every organisation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scans {
+    orgs: BTreeMap<Name, BTreeMap<Uuid, NodeScans>>,
+}
+
+/// The scans of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeScans {
+    /// The one that counts.
+    pub latest: Latest,
+    /// The last ones in the order of the log.
+    pub history: VecDeque<Past>,
+}
+
+/// A scan as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latest {
+    /// Seq of its entry.
+    pub seq: u64,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// Whether the node did not report it itself.
+    pub imported: bool,
+    /// What it says.
+    pub scan: Scan,
+}
+
+/// What is kept of a scan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// Seq of its entry.
+    pub seq: u64,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// When it began, by the node's clock.
+    pub started_at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// How many findings there were.
+    pub counts: FindingCounts,
+    /// Whether it is made up for a trial.
+    pub simulated: bool,
+    /// Whether the node did not report it itself.
+    pub imported: bool,
+}
+
+impl Scans {
+    /// The organisations whose nodes were scanned.
+    pub fn orgs(&self) -> impl Iterator<Item = &Name> {
+        self.orgs.keys()
+    }
+
+    /// The scans of an organisation's nodes, by the nodes' ids.
+    pub fn nodes(&self, org: &Name) -> impl Iterator<Item = (Uuid, &NodeScans)> {
+        self.orgs.get(org).into_iter().flatten().map(|(id, scans)| (*id, scans))
+    }
+
+    /// The scans of a node.
+    pub fn node(&self, org: &Name, id: Uuid) -> Option<&NodeScans> {
+        self.orgs.get(org)?.get(&id)
+    }
+
+    fn take(&mut self, fact: &Fact<'_>, scan: &Scan) {
+        let Some(id) = fact.reporter() else { return };
+        let imported = matches!(fact.header.author, Author::Import(_));
+        let latest = Latest { seq: fact.seq, recorded_at: fact.at, imported, scan: scan.clone() };
+        let past = Past {
+            seq: fact.seq,
+            recorded_at: fact.at,
+            started_at: scan.started_at,
+            duration_ms: scan.duration_ms,
+            counts: scan.counts,
+            simulated: scan.simulated,
+            imported,
+        };
+        let nodes = self.orgs.entry(fact.header.org.clone()).or_default();
+        match nodes.get_mut(&id) {
+            None => {
+                nodes.insert(id, NodeScans { latest, history: VecDeque::from([past]) });
+            }
+            Some(scans) => {
+                // What is made up hides nothing that is real, and what is told nothing that was seen.
+                if latest.weight() >= scans.latest.weight() {
+                    scans.latest = latest;
+                }
+                scans.history.push_back(past);
+                if scans.history.len() > MAX_KEPT_SCANS {
+                    scans.history.pop_front();
+                }
+            }
+        }
+    }
+}
+
+impl Latest {
+    /// The open findings, sorted by id and subject.
+    pub fn findings(&self) -> &[Finding] {
+        &self.scan.findings
+    }
+
+    /// Which scans give way to which.
+    fn weight(&self) -> (bool, bool) {
+        (!self.scan.simulated, !self.imported)
+    }
+}
+
+impl Projection for Scans {
+    const NAME: &'static str = "scans";
+    const VERSION: u64 = 1;
+
+    fn apply(&mut self, fact: &Fact<'_>) {
+        if let Said::Scan(scan) = &fact.said {
+            self.take(fact, scan);
+        }
+    }
+
+    fn orgs(&self) -> Vec<&Name> {
+        self.orgs.keys().collect()
+    }
+
+    fn part(&self, org: &Name) -> Vec<u8> {
+        part(&self.orgs.get(org))
+    }
+}
