@@ -7,7 +7,7 @@ use axum::routing::get;
 use std::future::ready;
 
 pub use crate::nodes::{DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS};
-pub use crate::reads::{Door, Reads, Refusal, Viewer};
+pub use crate::reads::{Door, Reads, Refusal, Seat, Viewer};
 
 /// The routes.
 pub fn routes(reads: &Reads) -> Router {

@@ -6,12 +6,14 @@
 
 pub mod attention;
 pub mod fleet;
+mod followers;
 pub mod http;
 pub mod listening;
 pub mod live;
 mod nodes;
 pub mod page;
 mod reads;
+mod recent;
 mod stream;
 
 use attention::Attention;
