@@ -50,7 +50,7 @@ async fn singles(world: &mut World, address: SocketAddr, echo: SocketAddr, each:
     for _ in 0..3 {
         let runs = world.by_node(each);
         let bodies = |path: &str| -> Vec<Vec<Vec<u8>>> {
-            let request = |event: &Event| request(path, "application/json", &event.to_canonical());
+            let request = |event: &Event| request(path, "application/json", "", &event.to_canonical());
             runs.iter().map(|run| run.iter().map(request).collect()).collect()
         };
         let (took, _) = send(echo, bodies("/echo"), false).await;
@@ -82,7 +82,7 @@ async fn batches(world: &mut World, address: SocketAddr, events: usize) {
             let chunk = |events: &[Event]| {
                 let lines: Vec<u8> =
                     events.iter().flat_map(|event| [event.to_canonical(), b"\n".to_vec()].concat()).collect();
-                request("/api/events", "application/x-ndjson", &lines)
+                request("/api/events", "application/x-ndjson", "", &lines)
             };
             run.chunks(BATCH).map(chunk).collect()
         });
@@ -106,9 +106,10 @@ async fn echo() -> SocketAddr {
     address
 }
 
-fn request(path: &str, media: &str, body: &[u8]) -> Vec<u8> {
+/// A request, with `more` headers.
+pub(crate) fn request(path: &str, media: &str, more: &str, body: &[u8]) -> Vec<u8> {
     let mut request = format!(
-        "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: {media}\r\ncontent-length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: bench\r\n{more}content-type: {media}\r\ncontent-length: {}\r\n\r\n",
         body.len()
     )
     .into_bytes();
@@ -147,19 +148,19 @@ async fn send(address: SocketAddr, lists: Vec<Vec<Vec<u8>>>, proofs: bool) -> (R
 }
 
 /// The least client that reads HTTP/1.1 answers with a length.
-struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Self {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, buffer: Vec::with_capacity(64 * 1024) }
     }
 
-    async fn exchange(&mut self, request: &[u8], proofs: bool) {
+    pub(crate) async fn exchange(&mut self, request: &[u8], proofs: bool) {
         self.stream.write_all(request).await.unwrap();
         self.buffer.clear();
         let head = loop {

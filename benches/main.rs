@@ -24,13 +24,14 @@ mod open;
 mod postgres;
 mod proofs_bench;
 mod report;
+mod streams;
 mod verify;
 mod world;
 
 /// A name to choose it by, and what it runs.
 type Suite = (&'static str, fn(usize));
 
-const SUITES: [Suite; 8] = [
+const SUITES: [Suite; 9] = [
     ("canonical", canonical::run),
     ("proofs", proofs_bench::run),
     ("append", append::run),
@@ -38,6 +39,7 @@ const SUITES: [Suite; 8] = [
     ("verify", verify::run),
     ("open", open::run),
     ("http", http::run),
+    ("streams", streams::run),
     ("postgres", postgres::run),
 ];
 
@@ -45,6 +47,10 @@ fn main() {
     let events = std::env::var("BENCH_N").map_or(100_000, |n| n.parse().expect("BENCH_N is a number"));
     // Cargo adds `--bench`.
     let chosen: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    if chosen.iter().any(|c| c == streams::SUBSCRIBERS) {
+        streams::subscribe();
+        return;
+    }
     report::machine(events);
     for (name, run) in SUITES {
         if chosen.is_empty() || chosen.iter().any(|c| c == name) {

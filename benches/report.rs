@@ -42,7 +42,12 @@ impl Started {
 
 /// Processor time of this process and its threads; the kernel counts it in hundredths of a second.
 fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    ticks("self")
+}
+
+/// Processor time of a process by its id.
+pub(crate) fn ticks(process: &str) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
     // Fields 14 and 15 of proc(5); the two before the closing parenthesis are gone.
     let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();

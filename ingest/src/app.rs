@@ -8,6 +8,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::principal::{Peer, establish};
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
+use crate::seats::Seats;
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use ledger::Ledger;
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) identities: Buckets,
     pub(crate) addresses: Buckets,
     pub(crate) failures: Buckets,
+    pub(crate) seats: Seats,
     pub(crate) draining: AtomicBool,
     pub(crate) started: Instant,
     /// The authority's records, as of so many of them.
@@ -71,6 +73,7 @@ impl App {
             identities: Buckets::new(limits.identity_events),
             addresses: Buckets::new(limits.address_requests),
             failures: Buckets::new(limits.address_failures),
+            seats: Seats::default(),
             draining: AtomicBool::new(false),
             started: Instant::now(),
             authority: Mutex::new(Arc::from([])),

@@ -300,7 +300,8 @@ impl Inner {
     }
 }
 
-fn subject_of(principal: &Principal) -> Option<Subject> {
+/// Whose limits a principal's are.
+pub(crate) fn subject_of(principal: &Principal) -> Option<Subject> {
     match &principal.kind {
         PrincipalKind::Token(id) => Some(Subject::Token(*id)),
         PrincipalKind::Node { key, .. } => Some(Subject::Key(*key)),

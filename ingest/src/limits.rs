@@ -54,6 +54,9 @@ pub const MAX_ENROLMENT_USES: u64 = 10_000;
 /// Longest validity of an API token with an end.
 pub const MAX_TOKEN_TTL_SECS: u64 = 10 * 366 * 24 * 60 * 60;
 
+/// Seconds after which a stream that was refused may be asked for again.
+pub const STREAM_RETRY_SECS: u64 = 5;
+
 /// How much of something is allowed over time: `burst` at once, and `per_sec` in the long run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
@@ -84,6 +87,12 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Requests at once that read the log.
     pub reads: usize,
+    /// Streams at once. Three quarters of the connections: who writes must get in beside those who read.
+    pub streams: usize,
+    /// Streams at once of one identity: as many people as look at a fleet through one console.
+    pub identity_streams: usize,
+    /// Streams at once from one address, where addresses are limited.
+    pub address_streams: usize,
     /// Events of one identity: a key or an API token. A spool of three days comes in one burst.
     pub identity_events: Rate,
     /// Requests from one address. Loopback is exempt unless `Config::client_address_header` names the
@@ -105,6 +114,9 @@ impl Default for Limits {
             drain_timeout: Duration::from_secs(10),
             body_bytes: 256 * 1024 * 1024,
             reads: 16,
+            streams: 12_288,
+            identity_streams: 1024,
+            address_streams: 1024,
             identity_events: Rate { per_sec: 1000, burst: 20_000 },
             address_requests: Rate { per_sec: 1000, burst: 10_000 },
             address_failures: Rate { per_sec: 5, burst: 100 },

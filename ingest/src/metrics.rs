@@ -123,6 +123,8 @@ fn render_http(app: &Inner, out: &mut String) {
     let connections = metrics.connections.load(Ordering::Relaxed);
     gauge(out, "http_connections", "Open connections.", connections);
     gauge(out, "http_connections_limit", "Open connections at most.", app.config.limits.connections);
+    gauge(out, "http_streams", "Open streams.", app.seats.taken());
+    gauge(out, "http_streams_limit", "Open streams at most.", app.config.limits.streams);
     counter(
         out,
         "http_connections_accepted_total",

@@ -8,7 +8,7 @@ use axum::routing::get;
 use std::future::ready;
 
 pub use crate::paging::{DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS};
-pub use crate::reads::{Door, Reads, Refusal, Viewer};
+pub use crate::reads::{Door, Reads, Refusal, Seat, Viewer};
 
 /// A row of the table of reads.
 macro_rules! reads {

@@ -1,21 +1,22 @@
 //! The folds of a running ledger: kept at its head, and asked at its seals.
 
+use crate::followers::Followers;
 use crate::ladder::Ladder;
+use crate::recent::{Recent, Told};
 use crate::{OutOfOrder, Projections};
 use ledger::open::Digests;
 use ledger::reader::{ReadError, Reader};
 use ledger::service::Head;
 use spec::Record;
 use spec::payload::Digest;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Semaphore, watch};
 
+pub use crate::recent::{MAX_RECENT_BYTES, MAX_RECENT_ENTRIES};
+
 /// Entries folded under one lock, so that readers wait a few milliseconds at most.
 const BATCH: usize = 1024;
-
-/// Entries kept in memory for those who follow the ledger; whoever is further behind reads the log.
-pub const MAX_RECENT_ENTRIES: usize = 4096;
 
 /// Streams that read the log at once; the others wait their turn.
 pub const MAX_LOG_READS: usize = 4;
@@ -25,7 +26,8 @@ pub const MAX_LOG_READS: usize = 4;
 pub struct Live {
     log_reads: Semaphore,
     folds: RwLock<Folds>,
-    recent: RwLock<VecDeque<Arc<Record>>>,
+    recent: RwLock<Recent>,
+    followers: Arc<Followers>,
     size: watch::Sender<u64>,
 }
 
@@ -57,6 +59,7 @@ impl Live {
             log_reads: Semaphore::new(MAX_LOG_READS),
             folds: RwLock::default(),
             recent: RwLock::default(),
+            followers: Arc::default(),
             size: watch::Sender::new(0),
         })
     }
@@ -110,7 +113,11 @@ impl Live {
         if self.with(Projections::size) == 0
             && let Some(folds) = ladder.below(head.size, reader).await?
         {
+            let size = folds.size();
             self.folds.write().unwrap_or_else(PoisonError::into_inner).now = folds;
+            // Those who follow from here on read what is before from the log.
+            self.followers.announce([], size);
+            self.size.send_replace(size);
         }
         self.catch_up(reader, ladder, head).await
     }
@@ -143,12 +150,26 @@ impl Live {
         Ok(())
     }
 
-    /// The entries from `seq` on, at most `limit`; `None` if the first of them is no longer in memory.
-    pub fn recent(&self, seq: u64, limit: usize) -> Option<Vec<Arc<Record>>> {
+    /// Those who wait for entries.
+    pub(crate) fn followers(&self) -> &Arc<Followers> {
+        &self.followers
+    }
+
+    /// Of the entries from `from` to `to`, at most `look` of them, those that are wanted, and where to go on;
+    /// `None` if the first is no longer in memory.
+    pub(crate) fn recent(
+        &self,
+        from: u64,
+        to: u64,
+        look: usize,
+        wants: impl Fn(&Told) -> bool,
+    ) -> Option<(Vec<Arc<Told>>, u64)> {
         let recent = self.recent.read().unwrap_or_else(PoisonError::into_inner);
-        let first = recent.front()?.entry.position.seq;
-        let skip = usize::try_from(seq.checked_sub(first)?).ok()?;
-        Some(recent.iter().skip(skip).take(limit).cloned().collect())
+        let mut next = from;
+        let looked_at = recent.since(from)?.take(look).take_while(|told| told.seq() < to);
+        let told = looked_at.inspect(|told| next = told.seq() + 1).filter(|told| wants(told));
+        let told = told.cloned().collect();
+        Some((told, next))
     }
 
     fn take(&self, records: Vec<Record>, head: &Arc<Head>) -> Result<u64, OutOfOrder> {
@@ -163,10 +184,10 @@ impl Live {
         }
         drop(folds);
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-        recent.extend(records.into_iter().map(Arc::new));
-        let surplus = recent.len().saturating_sub(MAX_RECENT_ENTRIES);
-        recent.drain(..surplus);
+        let told: Vec<_> = records.into_iter().map(|record| Arc::new(Told::new(record))).collect();
+        told.iter().for_each(|told| recent.push(Arc::clone(told)));
         drop(recent);
+        self.followers.announce(told.iter().map(|told| &told.record), size);
         self.size.send_replace(size);
         Ok(size)
     }

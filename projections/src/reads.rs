@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use spec::{Domain, Hash, Name, Timestamp, Uuid};
+use std::any::Any;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Display};
@@ -55,6 +56,9 @@ pub enum Refusal {
     Behind,
 }
 
+/// A place among the streams that may be open; dropped, it is free again.
+pub type Seat = Box<dyn Any + Send + Sync>;
+
 /// The service's say in who reads.
 pub trait Door: Debug + Send + Sync {
     /// Who asks.
@@ -65,6 +69,12 @@ pub trait Door: Debug + Send + Sync {
 
     /// Whether they may read still: a stream outlives what let its reader in.
     fn is_open(&self, request: &Parts) -> bool;
+
+    /// A place for one more stream of theirs.
+    ///
+    /// # Errors
+    /// The answer when there is none.
+    fn seat(&self, request: &Parts) -> Result<Seat, Box<Response<Body>>>;
 
     /// The answer to a refused read.
     fn refuse(&self, refusal: Refusal) -> Response<Body>;

@@ -1,29 +1,38 @@
 //! The live stream: every entry from a seq on, in order, over server-sent events.
 //!
-//! A stream is a place in the log, no queue of its own: what happened since is read from memory while it
-//! is there, else from the log. So a slow client costs one page of entries, and whoever comes back with
-//! the id it saw last misses nothing and sees nothing twice.
+//! A stream is a place in the log, no queue of its own: it hears that there is something for it, and reads that
+//! from memory while it is there, else from the log. So a slow client costs one piece of text, and whoever comes
+//! back with the id it saw last misses nothing and sees nothing twice.
 
-use crate::reads::{Call, Reads, Refusal, bad};
-use axum::body::Body;
-use axum::http::Response;
+use crate::followers::{Filter, Following, News};
+use crate::reads::{Call, Reads, Refusal, Seat, bad};
+use crate::recent::Told;
+use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
-use axum::response::IntoResponse as _;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::http::{HeaderValue, Response, header};
 use futures_util::stream::{Stream, StreamExt as _, once, unfold};
 use ledger::reader::Query;
-use spec::{Kind, Name, Record, Uuid};
-use std::collections::VecDeque;
+use spec::Name;
 use std::convert::Infallible;
 use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
-/// Entries a stream takes at once.
-const PAGE: usize = 256;
+/// Bytes of text sent at once; an entry that is longer goes alone.
+const PIECE_BYTES: usize = 64 * 1024;
 
-/// A comment goes out when nothing else has for so long.
+/// Entries in memory that a stream looks at before others have their turn.
+const LOOK: usize = 1024;
+
+/// Entries a stream reads from the log at once: in most ledgers a piece.
+const LOG_PAGE: usize = 32;
+
+/// Between two pieces for a client that has all there is: the entries of this time go out together.
+const PACE: Duration = Duration::from_millis(50);
+
+/// Where the stream is goes out when nothing else has for so long.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 const KNOWN: [&str; 4] = ["kind", "last_event_id", "node_id", "org"];
@@ -69,103 +78,115 @@ fn begin(reads: Reads, call: &Call, org: Option<Name>) -> Result<Response<Body>,
             last.saturating_add(1)
         }
     };
+    let seat = match reads.door.seat(&call.parts) {
+        Ok(seat) => seat,
+        Err(answer) => return Ok(*answer),
+    };
+    let (following, announced) = reads.live.followers().join(filter);
     let feed = Feed {
-        size: reads.live.size(),
         stopping: reads.stopping.clone(),
         reads,
         parts: call.parts.clone(),
-        filter,
+        following,
         at,
-        page: VecDeque::new(),
+        to: announced,
+        sent: Instant::now(),
+        _seat: seat,
     };
-    let events = feed.events(size);
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
-}
-
-/// Which entries a stream tells.
-#[derive(Debug)]
-struct Filter {
-    org: Option<Name>,
-    kinds: Vec<Kind>,
-    node: Option<Uuid>,
-}
-
-impl Filter {
-    fn wants(&self, record: &Record) -> bool {
-        let header = &record.entry.header;
-        self.org.as_ref().is_none_or(|org| *org == header.org)
-            && (self.kinds.is_empty() || self.kinds.contains(&header.kind))
-            && self.node.is_none_or(|node| header.subject_node() == Some(node))
-    }
+    let mut response = Response::new(Body::from_stream(feed.pieces(size)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 struct Feed {
     reads: Reads,
-    size: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
     /// The request, to ask again whether its sender may read.
     parts: Parts,
-    filter: Filter,
+    following: Following,
     /// The next seq to look at.
     at: u64,
-    page: VecDeque<Arc<Record>>,
+    /// Up to here it looks by itself; from here on it hears of what it wants.
+    to: u64,
+    /// When the last piece went out.
+    sent: Instant,
+    /// Its place among the streams that may be open.
+    _seat: Seat,
 }
 
 impl Feed {
     /// Where the stream begins, then its entries. `size` is that of the ledger.
-    fn events(self, size: u64) -> impl Stream<Item = Result<Event, Infallible>> + Send {
-        let first = if self.at > size {
+    fn pieces(self, size: u64) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+        let (feed, first) = if self.at > size {
             // Another ledger's id, or of one that was put back: going on would hide it.
             let detail = format!("the ledger has {size} entries; there is none with the id you saw last");
-            (None, Event::default().event("error").data(detail))
+            (None, format!("event: error\ndata: {detail}\n\n"))
         } else {
             // With an id from the start, whoever is cut off before the first entry comes back to here.
-            let before = self.at.checked_sub(1);
-            let begin = before.map_or_else(Event::default, |seq| Event::default().id(seq.to_string()));
-            (Some(self), begin.comment("begin"))
+            let first = place(self.at, "begin");
+            (Some(self), first)
         };
-        let (feed, first) = first;
-        once(ready(Ok(first))).chain(unfold(feed, |feed| async move {
+        once(ready(Ok(first.into()))).chain(unfold(feed, |feed| async move {
             let mut feed = feed?;
-            let record = feed.next().await?;
-            Some((Ok(event(&record)), Some(feed)))
+            let piece = feed.next().await?;
+            feed.sent = Instant::now();
+            Some((Ok(piece), Some(feed)))
         }))
     }
 
-    /// The next entry that is wanted; `None` when the service stops.
-    async fn next(&mut self) -> Option<Arc<Record>> {
+    /// The next piece; `None` when the service stops, or the client may read no longer.
+    async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(record) = self.page.pop_front() {
-                return Some(record);
-            }
-            let size = *self.size.borrow_and_update();
-            if self.at < size {
+            if self.at < self.to {
                 if !self.reads.door.is_open(&self.parts) {
                     return None;
                 }
-                self.turn_page(size).await?;
+                let piece = self.read_on().await?;
+                if !piece.is_empty() {
+                    return Some(piece);
+                }
                 continue;
             }
+            let (pace, quiet) = (sleep_until(self.sent + PACE), sleep_until(self.sent + KEEP_ALIVE));
             tokio::select! {
-                changed = self.size.changed() => changed.ok()?,
+                () = pace => {}
+                _ = self.stopping.wait_for(|stopping| *stopping) => return None,
+            }
+            let News { first, size } = self.following.news();
+            if let Some(first) = first {
+                (self.at, self.to) = (self.at.max(first), size);
+                continue;
+            }
+            self.at = self.at.max(size);
+            tokio::select! {
+                () = self.following.word() => {}
+                () = quiet => {
+                    // Nothing before this place is for it: whoever comes back need not look there again.
+                    return self.reads.door.is_open(&self.parts).then(|| place(self.at, "").into());
+                }
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
             }
         }
     }
 
-    async fn turn_page(&mut self, size: u64) -> Option<()> {
-        if let Some(records) = self.reads.live.recent(self.at, PAGE) {
-            self.at = records.last().map_or(self.at, |record| record.entry.position.seq + 1);
-            self.page.extend(records.into_iter().filter(|record| self.filter.wants(record)));
-            return Some(());
+    /// The next entries that are wanted, and moves behind them; may be empty.
+    async fn read_on(&mut self) -> Option<Bytes> {
+        let filter = &self.following.filter;
+        let wants = |told: &Told| filter.wants(&told.record);
+        if let Some((told, next)) = self.reads.live.recent(self.at, self.to, LOOK, wants) {
+            let (piece, cut) = piece(&told);
+            self.at = cut.unwrap_or(next);
+            return Some(piece);
         }
         let query = Query {
-            orgs: self.filter.org.clone().map(|org| vec![org]),
-            kinds: self.filter.kinds.clone(),
-            node: self.filter.node,
+            orgs: filter.org.clone().map(|org| vec![org]),
+            kinds: filter.kinds.clone(),
+            node: filter.node,
             from: self.at,
-            to: size,
-            limit: PAGE,
+            to: self.to,
+            limit: LOG_PAGE,
             ..Query::default()
         };
         // So many at once, or those who are far behind would keep everyone else from the log.
@@ -174,31 +195,39 @@ impl Feed {
         // The reader's futures block.
         let read =
             tokio::task::spawn_blocking(move || runtime.block_on(async { reader.query(&query).await }));
-        match read.await {
-            Ok(Ok(page)) => {
-                self.at = page.next.unwrap_or(size);
-                self.page.extend(page.records.into_iter().map(Arc::new));
-                Some(())
-            }
-            // The client comes back with the id it saw last.
-            _ => None,
-        }
+        // After an error the client comes back with the id it saw last.
+        let page = read.await.ok()?.ok()?;
+        let told: Vec<_> = page.records.into_iter().map(|record| Arc::new(Told::new(record))).collect();
+        let (piece, cut) = piece(&told);
+        self.at = cut.or(page.next).unwrap_or(self.to);
+        Some(piece)
     }
 }
 
-/// An entry as the stream tells it: its kind, its seq, and the event with both its times.
-fn event(record: &Record) -> Event {
-    let entry = &record.entry;
-    let mut header = Vec::with_capacity(1024);
-    entry.header.write(Some(&entry.sig), &mut header);
-    let header = String::from_utf8(header).unwrap_or_default();
-    let payload = record.payload.as_ref().map(|payload| format!(",\"payload\":{}", payload.json));
-    let position = &entry.position;
-    let data = format!(
-        "{{\"seq\":{},\"recorded_at\":\"{}\",\"event\":{header}{}}}",
-        position.seq,
-        position.recorded_at,
-        payload.unwrap_or_default(),
-    );
-    Event::default().id(position.seq.to_string()).event(entry.header.kind.as_str()).data(data)
+/// Entries in one text, and the seq of the first that is too much for it.
+fn piece(told: &[Arc<Told>]) -> (Bytes, Option<u64>) {
+    let mut bytes = 0;
+    let fits = |told: &&Arc<Told>| {
+        let fits = bytes == 0 || bytes + told.text().len() <= PIECE_BYTES;
+        bytes += told.text().len();
+        fits
+    };
+    let count = told.iter().take_while(fits).count();
+    let (now, later) = told.split_at(count);
+    let text = match now {
+        // As it is kept for everyone.
+        [one] => one.text().clone(),
+        more => {
+            let mut text = Vec::with_capacity(more.iter().map(|told| told.text().len()).sum());
+            more.iter().for_each(|told| text.extend_from_slice(told.text()));
+            text.into()
+        }
+    };
+    (text, later.first().map(|told| told.seq()))
+}
+
+/// A word that is no event, but tells a client where it is: in front of the entry `at`.
+fn place(at: u64, word: &str) -> String {
+    let id = at.checked_sub(1).map_or_else(String::new, |seq| format!("id: {seq}\n"));
+    format!("{id}: {word}\n\n")
 }

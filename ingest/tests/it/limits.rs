@@ -1,8 +1,9 @@
 //! Rates and the memory of bodies.
 
 use crate::world::{World, send};
+use axum::http::HeaderMap;
 use ingest::limits::Rate;
-use ingest::{Config, Limits};
+use ingest::{Config, Limits, Peer};
 use reqwest::Method;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,5 +79,43 @@ async fn bodies_share_one_memory() {
     assert_eq!(answer.headers["retry-after"], "1");
     let answer = world.post_bytes("/api/events", "application/json", vec![b' '; 5000]).await;
     assert_eq!(answer.status, 400, "the room was given back");
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_have_so_many_places() {
+    let limits = Limits { streams: 5, identity_streams: 2, address_streams: 3, ..Limits::default() };
+    let client_address_header = Some("cf-connecting-ip".parse().unwrap());
+    let world = World::with(Config { limits, client_address_header, ..Config::default() }).await;
+    let mut tokens = Vec::new();
+    for _ in 0..5 {
+        tokens.push(world.token("acme", "viewer").await);
+    }
+    let peer = Some(Peer::Tcp("127.0.0.1:1000".parse().unwrap()));
+    let seat = |token: usize, address: Option<&str>| {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", format!("Bearer {}", tokens[token]).parse().unwrap());
+        if let Some(address) = address {
+            headers.insert("cf-connecting-ip", address.parse().unwrap());
+        }
+        world.app.seat(peer, &headers).map_err(|problem| {
+            let (code, answer) = (problem.code(), problem.into_response());
+            assert!(answer.headers().contains_key("retry-after"));
+            (answer.status().as_u16(), code)
+        })
+    };
+    let first = seat(0, None).unwrap();
+    let _second = seat(0, None).unwrap();
+    assert_eq!(seat(0, None).unwrap_err(), (429, "rate-limited"), "two of a token");
+    drop(first);
+    let _third = seat(0, Some("192.0.2.1")).unwrap();
+    let fourth = seat(1, Some("192.0.2.1")).unwrap();
+    let _fifth = seat(2, Some("192.0.2.1")).unwrap();
+    assert_eq!(seat(3, Some("192.0.2.1")).unwrap_err(), (429, "rate-limited"), "three from an address");
+    let _sixth = seat(3, Some("192.0.2.2")).unwrap();
+    assert!(world.app.metrics().contains("\nhttp_streams 5\n"));
+    assert_eq!(seat(4, None).unwrap_err(), (503, "queue-full"), "five in all");
+    drop(fourth);
+    let _seventh = seat(4, None).unwrap();
     world.finish().await;
 }

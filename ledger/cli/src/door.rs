@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use ingest::access::Action;
 use ingest::problem::{BAD_QUERY, FORBIDDEN, INTERNAL, NOT_FOUND, Problem, UNAVAILABLE};
 use ingest::{App, Peer, PrincipalKind};
-use projections::http::{Door, Refusal, Viewer};
+use projections::http::{Door, Refusal, Seat, Viewer};
 
 /// Lets in whoever the service knows and who may read.
 #[derive(Debug)]
@@ -37,6 +37,12 @@ impl Door for ServiceDoor {
         let peer = request.extensions.get::<Peer>().copied();
         let headers = self.sessions.with_token(&request.headers);
         self.app.principal(peer, &headers).is_ok_and(|principal| principal.require(Action::Read).is_ok())
+    }
+
+    fn seat(&self, request: &Parts) -> Result<Seat, Box<Response<Body>>> {
+        let peer = request.extensions.get::<Peer>().copied();
+        let seat = self.app.seat(peer, &self.sessions.with_token(&request.headers));
+        seat.map(|seat| Box::new(seat) as Seat).map_err(|problem| Box::new(problem.into_response()))
     }
 
     fn refuse(&self, refusal: Refusal) -> Response<Body> {

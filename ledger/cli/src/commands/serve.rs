@@ -112,10 +112,12 @@ pub(crate) async fn start(
     let admin = UnixListener::bind(&socket).map_err(|e| Failure::io(format!("{}: {e}", socket.display())))?;
     std::fs::set_permissions(&socket, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     let address = listener.local_addr()?;
+    let (connections, limits) = (most_connections(), ingest::Limits::default());
+    let limits = ingest::Limits { connections, streams: limits.streams.min(connections / 4 * 3), ..limits };
     let config = ingest::Config {
         heartbeat_secs,
         data_dir: Some(dir.path().to_owned()),
-        limits: ingest::Limits { connections: most_connections(), ..ingest::Limits::default() },
+        limits,
         ..ingest::Config::default()
     };
     let app = ingest::App::new(ledger.clone(), config);
