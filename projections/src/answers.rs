@@ -2,6 +2,7 @@
 
 pub(crate) mod commands;
 pub(crate) mod entries;
+pub(crate) mod incidents;
 pub(crate) mod keys;
 pub(crate) mod metrics;
 pub(crate) mod scans;

@@ -1,6 +1,6 @@
 //! The routes of the read side. Every one only reads, and needs somebody who may.
 
-use crate::answers::{commands, entries, keys, metrics, scans, slo, usage};
+use crate::answers::{commands, entries, incidents, keys, metrics, scans, slo, usage};
 use crate::reads::route;
 use crate::{nodes, page, stream};
 use axum::Router;
@@ -22,6 +22,9 @@ pub fn routes(reads: &Reads) -> Router {
     let router = reads! { Router::new(), reads;
         "/api/commands" => commands::list;
         "/api/commands/{hash}" => commands::show;
+        "/api/incidents" => incidents::list;
+        "/api/incidents/{id}" => incidents::show;
+        "/api/silences" => incidents::silences;
         "/api/findings" => scans::findings;
         "/api/nodes" => nodes::list;
         "/api/nodes/{id}" => nodes::show;

@@ -74,6 +74,11 @@ mod by_matter {
 }
 
 impl Incidents {
+    /// The incidents of every organisation that has some.
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &OrgIncidents)> {
+        self.orgs.iter()
+    }
+
     /// The incidents of an organisation.
     pub fn of(&self, org: &Name) -> Option<&OrgIncidents> {
         self.orgs.get(org)
