@@ -1,0 +1,218 @@
+//! Incidents: how they are opened, looked after and over, and who has a say in that.
+
+use crate::entries::{at, entry, name, node, said, user};
+use projections::Projections;
+use projections::incidents::{Incident, MAX_NOTES, MAX_RESOLVED, State};
+use serde_json::{Value, json};
+use spec::payload::Band;
+use spec::{Author, Hash, Kind};
+
+/// A log in the making.
+#[derive(Default)]
+struct Log {
+    seq: u64,
+    now: u64,
+    folds: Projections,
+}
+
+impl Log {
+    fn say(
+        &mut self,
+        secs: u64,
+        author: Author,
+        org: &'static str,
+        kind: Kind,
+        about: Option<u8>,
+        payload: Value,
+    ) -> Hash {
+        let record = entry(self.seq, secs, &said(author, kind, org, about.map(node), payload));
+        self.folds.apply(&record).unwrap();
+        self.seq += 1;
+        self.now = secs;
+        record.entry.header.event_hash(&record.entry.sig)
+    }
+
+    fn person(&mut self, secs: u64, kind: Kind, payload: Value) -> Hash {
+        self.say(secs, user(1), "acme", kind, None, payload)
+    }
+
+    /// Attention announces a change of node 1, or of a site.
+    fn announce(&mut self, secs: u64, band: &str, change: Value) -> Hash {
+        let about = (change["what"] != "storm").then_some(1);
+        let payload = json!({"at": at(secs), "band": band, "change": change, "ruleset": Hash::ZERO,
+            "score": 50, "seq": self.seq});
+        self.say(secs, Author::Service(name("attention")), "acme", Kind::Attention, about, payload)
+    }
+
+    fn reason(&mut self, secs: u64, band: &str, reason: &str, state: &str) -> Hash {
+        self.announce(secs, band, json!({"what": "reason", "reason": reason, "state": state, "weight": 50}))
+    }
+
+    fn all(&self) -> Vec<Incident> {
+        self.folds.incidents().of(&name("acme")).into_iter().flat_map(|all| all.iter().cloned()).collect()
+    }
+
+    fn get(&self, id: Hash) -> Incident {
+        self.folds.incidents().of(&name("acme")).unwrap().get(&id).unwrap().clone()
+    }
+
+    fn state(&self, id: Hash, secs: u64) -> State {
+        self.get(id).state(at(secs))
+    }
+}
+
+#[test]
+fn one_thing_is_one_incident_whatever_its_degree() {
+    let mut log = Log::default();
+    let id = log.reason(10, "ATTN", "stale", "firing");
+    assert_eq!(
+        (log.state(id, 10), log.get(id).title.as_str(), log.get(id).band),
+        (State::Open, "stale", Band::Attn)
+    );
+    log.reason(100, "CRIT", "lost", "firing");
+    log.reason(100, "CRIT", "service-down", "firing");
+    assert_eq!((log.all().len(), log.get(id).title.as_str(), log.get(id).band), (2, "lost", Band::Crit));
+    log.reason(200, "OK", "lost", "cleared");
+    assert_eq!((log.state(id, 200), log.get(id).resolved.unwrap().author), (State::Resolved, None));
+    // Again within a quarter of an hour: the same; later: another.
+    log.reason(200 + 900, "ATTN", "offline", "firing");
+    assert_eq!((log.state(id, 1100), log.get(id).reopened.unwrap().at), (State::Open, at(1100)));
+    log.reason(1200, "OK", "offline", "cleared");
+    let another = log.reason(1200 + 901, "ATTN", "stale", "firing");
+    assert_eq!((log.state(id, 2200), log.state(another, 2200)), (State::Resolved, State::Open));
+}
+
+#[test]
+fn an_acknowledgement_expires_or_breaks_on_a_worse_band() {
+    let mut log = Log::default();
+    let id = log.reason(0, "ATTN", "disk-low", "firing");
+    log.person(10, Kind::Ack, json!({"target": id, "text": "mine"}));
+    assert_eq!(log.get(id).notes[0].text, "mine");
+    assert_eq!((log.state(id, 10 + 8 * 3600 - 1), log.state(id, 10 + 8 * 3600)), (State::Acked, State::Open));
+    // The band of the node gets worse; then better, which breaks nothing.
+    log.announce(20, "CRIT", json!({"what": "band", "from": "ATTN", "to": "CRIT", "reasons": []}));
+    assert_eq!(log.state(id, 20), State::Open);
+    log.person(30, Kind::Ack, json!({"target": id}));
+    assert_eq!((log.state(id, 30 + 1799), log.state(id, 30 + 1800)), (State::Acked, State::Open));
+    log.announce(40, "ATTN", json!({"what": "band", "from": "CRIT", "to": "ATTN", "reasons": []}));
+    assert_eq!(log.state(id, 40), State::Acked);
+    log.person(50, Kind::Ack, json!({"expires_at": at(60), "target": id}));
+    assert_eq!((log.state(id, 59), log.state(id, 60)), (State::Acked, State::Open));
+}
+
+#[test]
+fn people_open_resolve_reopen_and_talk() {
+    let mut log = Log::default();
+    let id = log.person(0, Kind::Incident, json!({"text": "more", "title": "the door is open"}));
+    let incident = log.get(id);
+    assert_eq!((incident.title.as_str(), incident.text.as_deref()), ("the door is open", Some("more")));
+    let before = log.state(id, 1);
+    log.person(1, Kind::Note, json!({"target": id, "text": "looking"}));
+    log.person(1, Kind::Tag, json!({"tags": ["door", "night"], "target": id}));
+    log.person(1, Kind::Assign, json!({"assignee": "kay", "target": id}));
+    assert_eq!(log.state(id, 1), before, "notes, tags and whose it is change nothing about how it stands");
+    let incident = log.get(id);
+    assert_eq!(
+        (incident.tags.len(), incident.assignee.as_deref(), incident.notes.len()),
+        (2, Some("kay"), 1)
+    );
+    log.person(2, Kind::Resolve, json!({"target": id, "text": "shut"}));
+    assert_eq!((log.state(id, 2), log.get(id).resolved.unwrap().author), (State::Resolved, Some(user(1))));
+    // What is over is not looked after.
+    log.person(3, Kind::Ack, json!({"target": id}));
+    assert_eq!(log.state(id, 3), State::Resolved);
+    log.person(4, Kind::Reopen, json!({"target": id}));
+    log.person(5, Kind::Assign, json!({"target": id}));
+    assert_eq!((log.state(id, 5), log.get(id).assignee), (State::Open, None));
+    // Two of the same title are two.
+    log.person(6, Kind::Incident, json!({"title": "the door is open"}));
+    assert_eq!(log.all().len(), 2);
+}
+
+#[test]
+fn nobody_has_a_say_in_another_organisations_incidents() {
+    let mut log = Log::default();
+    let id = log.reason(0, "ATTN", "stale", "firing");
+    let part = log.folds.parts("incidents");
+    for kind in [Kind::Ack, Kind::Resolve] {
+        log.say(1, user(2), "umbrella", kind, None, json!({"target": id}));
+    }
+    log.say(1, user(2), "umbrella", Kind::Incident, None, json!({"title": "theirs"}));
+    let acme =
+        |parts: Option<Vec<projections::Part>>| parts.unwrap().into_iter().find(|p| p.org == name("acme"));
+    assert_eq!(acme(log.folds.parts("incidents")), acme(part));
+    log.person(2, Kind::Resolve, json!({"target": Hash([5; 32])}));
+    assert_eq!(log.state(id, 2), State::Open);
+}
+
+#[test]
+fn storms_and_flapping_are_incidents_of_their_own() {
+    let mut log = Log::default();
+    let storm = |state: &str| json!({"what": "storm", "site": "north", "state": state, "nodes": 7, "of": 20});
+    let id = log.announce(0, "CRIT", storm("began"));
+    let matter = log.get(id).matter;
+    assert_eq!((matter.site.as_deref(), matter.node_id, log.get(id).band), (Some("north"), None, Band::Crit));
+    let flapping = log.announce(1, "ATTN", json!({"what": "flapping", "state": "began"}));
+    log.announce(2, "OK", storm("ended"));
+    log.announce(2, "OK", json!({"what": "flapping", "state": "ended"}));
+    assert_eq!((log.state(id, 2), log.state(flapping, 2)), (State::Resolved, State::Resolved));
+}
+
+#[test]
+fn a_silence_covers_what_fits_all_of_it_until_it_ends() {
+    let mut log = Log::default();
+    let id = log.reason(0, "ATTN", "disk-low", "firing");
+    let other = log.reason(0, "ATTN", "stale", "firing");
+    let covered = |log: &Log, id: Hash, secs: u64| {
+        let of_org = log.folds.incidents().of(&name("acme")).unwrap();
+        of_org.silences().over(&log.get(id).matter, at(secs)).is_some()
+    };
+    let silence = json!({"action": "create", "expires_at": at(100), "node": node(1), "reason": "disk-critical",
+        "text": "a new disk is on its way"});
+    let made = log.person(1, Kind::Silence, silence);
+    assert!(covered(&log, id, 99) && !covered(&log, id, 100) && !covered(&log, other, 50));
+    let elsewhere =
+        json!({"action": "create", "expires_at": at(100), "node": node(2), "text": "another node"});
+    log.person(1, Kind::Silence, elsewhere);
+    assert!(!covered(&log, other, 50));
+    log.person(40, Kind::Silence, json!({"action": "end", "silence": made}));
+    assert!(covered(&log, id, 39) && !covered(&log, id, 40));
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let mut log = Log::default();
+    let first = log.person(0, Kind::Incident, json!({"title": "first"}));
+    for n in 0..=MAX_NOTES {
+        log.person(1, Kind::Note, json!({"target": first, "text": n.to_string()}));
+    }
+    assert_eq!((log.get(first).notes.len(), log.get(first).notes[0].text.as_str()), (MAX_NOTES, "1"));
+    log.person(1, Kind::Resolve, json!({"target": first}));
+    for n in 0..MAX_RESOLVED {
+        let id = log.person(2, Kind::Incident, json!({"title": n.to_string()}));
+        log.person(2, Kind::Resolve, json!({"target": id}));
+    }
+    assert_eq!(log.all().len(), MAX_RESOLVED);
+    assert!(log.folds.incidents().of(&name("acme")).unwrap().get(&first).is_none(), "the oldest goes");
+    assert_eq!(Projections::restore(&log.folds.snapshot()).unwrap().digests(), log.folds.digests());
+}
+
+/// The digest of a fixed log: whoever changes it changes what seals committed to, and bumps the version.
+#[test]
+fn the_digest_of_version_1_stays_what_it_is() {
+    let mut log = Log::default();
+    let id = log.reason(0, "ATTN", "stale", "firing");
+    log.person(1, Kind::Ack, json!({"target": id, "text": "mine"}));
+    log.person(2, Kind::Incident, json!({"title": "the door is open"}));
+    log.person(
+        3,
+        Kind::Silence,
+        json!({"action": "create", "expires_at": at(9), "reason": "stale", "text": "x"}),
+    );
+    let digests = log.folds.digests();
+    assert_eq!((digests["incidents"].version, digests["incidents"].size), (1, 4));
+    assert_eq!(
+        digests["incidents"].digest.to_hex(),
+        "55009976c555d1e92c6149662416bd42800691aad6eb56343757b4f64be3a5d6"
+    );
+}
