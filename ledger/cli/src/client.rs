@@ -72,11 +72,34 @@ impl Client {
                 .await
                 .map_err(Failure::io)?
                 .map_err(Failure::io)?;
-                let door = Arc::new(ServiceDoor { app, sessions: Sessions::default() });
+                let door = Arc::new(ServiceDoor { app: app.clone(), sessions: Sessions::default() });
                 let reads = Reads { live, history, ledger: ledger.clone(), door, stopping };
-                Ok(Self::Local { ledger, router: projections::http::routes(&reads) })
+                let router = app.complete(app.routes().merge(projections::http::routes(&reads)));
+                Ok(Self::Local { ledger, router })
             }
             http @ Self::Http { .. } => Ok(http),
+        }
+    }
+
+    /// All pages of a list, with the filters that are given.
+    pub(crate) async fn all(&self, path: &str, filters: &[(&str, Option<String>)]) -> Result<Value, Failure> {
+        let (mut all, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.append_pair("limit", "500");
+            for (name, value) in filters {
+                value.as_ref().map(|value| query.append_pair(name, value));
+            }
+            cursor.as_ref().map(|cursor| query.append_pair("cursor", cursor));
+            let mut page = self.json(Method::GET, &format!("{path}?{}", query.finish()), None).await?;
+            if let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) {
+                all.extend(items);
+            }
+            cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+            if let (None, Some(members)) = (&cursor, page.as_object_mut()) {
+                members.insert("items".to_owned(), Value::Array(all));
+                return Ok(page);
+            }
         }
     }
 

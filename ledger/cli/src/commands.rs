@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod enroll;
 pub(crate) mod export;
 pub(crate) mod import;
+pub(crate) mod incidents;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod logs;

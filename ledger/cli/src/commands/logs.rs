@@ -69,6 +69,18 @@ pub(crate) fn since_time(text: &str) -> Result<Timestamp, Failure> {
     }
 }
 
+/// The time that an `--until` names: an RFC 3339 time, or so long from now.
+pub(crate) fn until_time(text: &str) -> Result<Timestamp, Failure> {
+    if let Some(time) = parse_rfc3339(text) {
+        return Ok(time);
+    }
+    let now = ledger::clock::Clock::now(&ledger::clock::SystemClock::default());
+    let back = since_time(text).map_err(|_| {
+        Failure::usage(format!("--until {text}: expected an RFC 3339 time or a duration such as 15m"))
+    })?;
+    Ok(Timestamp::from_millis(now.millis() + now.millis().saturating_sub(back.millis())))
+}
+
 /// Reads committed records from the files, remembering where it stopped.
 struct Files {
     disk: RealDisk,

@@ -5,7 +5,7 @@ use crate::client::{Client, block_on};
 use crate::failure::Failure;
 use crate::output::{say, say_answer, table};
 use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::cmp::Reverse;
 use std::process::ExitCode;
 
@@ -31,20 +31,25 @@ pub(crate) fn run(global: &Global, command: &Nodes) -> Result<ExitCode, Failure>
 
 /// All nodes that fit the filters, those that need attention first.
 pub(crate) fn all(global: &Global, filters: &[(&str, Option<String>)]) -> Result<Value, Failure> {
-    let mut filter = form_urlencoded::Serializer::new(String::new());
-    filter.append_pair("limit", "500");
-    for (name, value) in filters {
-        if let Some(value) = value {
-            filter.append_pair(name, value);
-        }
-    }
-    let filter = filter.finish();
     block_on(async {
         let client = Client::connect_to_read(global).await?;
-        let answer = list(&client, &filter).await;
+        let answer = client.all("/api/nodes", filters).await;
         client.close().await;
-        answer
+        let mut answer = answer?;
+        if let Some(nodes) = answer.get_mut("items").and_then(Value::as_array_mut) {
+            nodes.sort_by_key(|node| Reverse((rank(node), node.get("score").and_then(Value::as_u64))));
+        }
+        Ok(answer)
     })
+}
+
+/// How badly a node needs a look.
+fn rank(node: &Value) -> u8 {
+    match node.get("band").and_then(Value::as_str) {
+        Some("CRIT") => 2,
+        Some("ATTN") => 1,
+        _ => 0,
+    }
 }
 
 /// Writes a list of nodes in the form asked for.
@@ -52,34 +57,6 @@ pub(crate) fn say_list(global: &Global, answer: &Value) -> Result<(), Failure> {
     match global.output {
         None | Some(Output::Table) => say(&listing(answer)),
         form => say_answer(form, answer),
-    }
-}
-
-/// All pages of the list, those that need attention first.
-async fn list(client: &Client, filter: &str) -> Result<Value, Failure> {
-    let (mut all, mut cursor) = (Vec::new(), None::<String>);
-    loop {
-        let after = cursor.as_deref().map(|cursor| {
-            form_urlencoded::Serializer::new(String::new()).append_pair("cursor", cursor).finish()
-        });
-        let path = format!(
-            "/api/nodes?{filter}{}{}",
-            if after.is_some() { "&" } else { "" },
-            after.unwrap_or_default()
-        );
-        let page = client.json(Method::GET, &path, None).await?;
-        all.extend(items(&page).iter().cloned());
-        cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
-        if cursor.is_none() {
-            let rank = |node: &Value| match node.get("band").and_then(Value::as_str) {
-                Some("CRIT") => 2,
-                Some("ATTN") => 1,
-                _ => 0,
-            };
-            all.sort_by_key(|node| Reverse((rank(node), node.get("score").and_then(Value::as_u64))));
-            let checkpoint = page.get("checkpoint").cloned().unwrap_or_default();
-            return Ok(json!({"items": all, "checkpoint": checkpoint}));
-        }
     }
 }
 
