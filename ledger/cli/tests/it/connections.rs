@@ -1,8 +1,7 @@
 //! Many clients at one service. Each end of a connection has a process of its own, so that neither runs
 //! out of open files before the number that is to be shown.
 
-use crate::support::{Node, Service, http, verify};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use crate::support::{Node, Service, http, raise_open_files, verify};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
@@ -10,11 +9,7 @@ const IDLE: u64 = 10_000;
 
 #[tokio::test]
 async fn ten_thousand_idle_connections_are_no_harm() {
-    let limit = getrlimit(Resource::Nofile);
-    let enough = limit.maximum.is_none_or(|most| most >= IDLE + 2000);
-    assert!(enough, "this test needs {} open files; raise `ulimit -Hn`: {limit:?}", IDLE + 2000);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
-
+    raise_open_files(IDLE + 2000);
     let dir = tempfile::tempdir().unwrap();
     let service = Service::start(&dir.path().join("ledger"));
     let address = service.url.strip_prefix("http://").unwrap().to_owned();

@@ -13,6 +13,7 @@ mod dependencies;
 mod flips;
 mod kill;
 mod reading;
+mod streams;
 mod support;
 mod tidy;
 mod workspace;

@@ -74,6 +74,10 @@ impl Service {
         }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends the process as a power cut would end it, as far as a process can.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -112,6 +116,15 @@ pub(crate) fn now() -> Timestamp {
 
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     ledger::keyring::random().unwrap()
+}
+
+/// Lets this process open as many files as the system allows, which must be so many.
+pub(crate) fn raise_open_files(needed: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let enough = limit.maximum.is_none_or(|most| most >= needed);
+    assert!(enough, "this test needs {needed} open files; raise `ulimit -Hn`: {limit:?}");
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
 }
 
 /// A client for services on loopback.
