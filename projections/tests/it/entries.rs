@@ -93,6 +93,8 @@ pub(crate) struct Saying {
     pub(crate) payload: Value,
     /// A member of the payload that is to name a command: which of those so far.
     pub(crate) names: Option<(&'static str, usize)>,
+    /// Of the commands of its own organisation alone.
+    pub(crate) at_home: bool,
 }
 
 /// What somebody says of a node, or at all.
@@ -103,7 +105,7 @@ pub(crate) fn saying(
     node: Option<Uuid>,
     payload: Value,
 ) -> Saying {
-    Saying { author, kind, org, tenant: None, node, key: 0, made: None, payload, names: None }
+    Saying { author, kind, org, tenant: None, node, key: 0, made: None, payload, names: None, at_home: false }
 }
 
 pub(crate) fn said(
@@ -124,13 +126,17 @@ pub(crate) fn log(facts: &[(u64, Fact)]) -> Vec<Record> {
         if let Fact::Said(saying) = &mut fact
             && let Some((member, which)) = saying.names
         {
-            let hash = commands.get(which % commands.len().max(1)).copied().unwrap_or(Hash::ZERO);
+            let own = |(org, _): &&(&str, Hash)| !saying.at_home || *org == saying.org;
+            let known: Vec<Hash> = commands.iter().filter(own).map(|(_, hash)| *hash).collect();
+            let hash = known.get(which % known.len().max(1)).copied().unwrap_or(Hash::ZERO);
             saying.payload[member] = json!(hash);
         }
         let record = entry(seq, *secs, &fact);
-        let header = &record.entry.header;
-        if header.kind == Kind::Command && record.payload.as_ref().is_some_and(|p| p.json.contains("issue")) {
-            commands.push(header.event_hash(&record.entry.sig));
+        if let Fact::Said(saying) = &fact
+            && saying.kind == Kind::Command
+            && saying.names.is_none()
+        {
+            commands.push((saying.org, record.entry.header.event_hash(&record.entry.sig)));
         }
         records.push(record);
     }

@@ -13,6 +13,7 @@ mod entries;
 mod facts;
 mod fleet;
 mod history;
+mod http;
 mod incidents;
 mod keys;
 mod live;
