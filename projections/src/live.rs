@@ -21,6 +21,12 @@ const BATCH: usize = 1024;
 /// Streams that read the log at once; the others wait their turn.
 pub const MAX_LOG_READS: usize = 4;
 
+/// Entries that folds may lack for a seal to wait for them.
+const MAX_LACKED: u64 = 1024;
+
+/// How long a seal waits for the folds: appends wait as long, once a seal.
+const SEAL_PATIENCE: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// Projections that follow a ledger.
 #[derive(Debug)]
 pub struct Live {
@@ -196,9 +202,22 @@ impl Live {
 }
 
 impl Digests for Live {
-    /// Projections that lag report what they were at the seal before: a size at which an auditor looks.
+    /// Folds that are nearly there are waited for, as the sequencer has just committed what they lack. Folds that
+    /// lag report what they were at the seal before: a size at which an auditor looks.
     fn digests(&self, size: u64) -> BTreeMap<String, Digest> {
-        let folds = self.folds.read().unwrap_or_else(PoisonError::into_inner);
-        if folds.now.size() == size { folds.now.digests() } else { folds.now.sealed().clone() }
+        let started = std::time::Instant::now();
+        loop {
+            let folds = self.folds.read().unwrap_or_else(PoisonError::into_inner);
+            let lacks = size.checked_sub(folds.now.size());
+            if lacks == Some(0) {
+                return folds.now.digests();
+            }
+            let soon = lacks.is_some_and(|lacks| lacks <= MAX_LACKED);
+            if !soon || started.elapsed() > SEAL_PATIENCE {
+                return folds.now.sealed().clone();
+            }
+            drop(folds);
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
     }
 }

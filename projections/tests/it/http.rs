@@ -10,7 +10,7 @@ use axum::http::{Response, StatusCode};
 use ledger::service::Draft;
 use ledger::{AppendOptions, Ledger, Outcome};
 use projections::history::History;
-use projections::http::{Door, Reads, Refusal, Viewer, routes};
+use projections::http::{Door, Reads, Refusal, Seat, Viewer, routes};
 use projections::ladder::{Ladder, Spacing};
 use projections::live::Live;
 use serde_json::{Value, json};
@@ -23,6 +23,10 @@ use tower::ServiceExt as _;
 struct Doorman;
 
 impl Door for Doorman {
+    fn seat(&self, _: &Parts) -> Result<Seat, Box<Response<Body>>> {
+        Ok(Box::new(()))
+    }
+
     fn viewer(&self, request: &Parts) -> Result<Viewer, Box<Response<Body>>> {
         let header = |name| request.headers.get(name).map(|value| value.to_str().unwrap());
         let (org, node) = (header("org"), header("node"));

@@ -86,6 +86,8 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     /// Becomes true when the service is to stop.
     stop: watch::Sender<bool>,
+    /// Becomes true when the ledger is closed: until then the folds follow it, for its last seal.
+    closed: watch::Sender<bool>,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
     socket: std::path::PathBuf,
 }
@@ -122,10 +124,11 @@ pub(crate) async fn start(
     };
     let app = ingest::App::new(ledger.clone(), config);
     let (stop, mut stopped) = watch::channel(false);
+    let (closed, has_closed) = watch::channel(false);
     let sessions = Sessions::default();
     let ladder = Arc::new(Ladder::open(ledger.reader(), Spacing::default()).map_err(Failure::io)?);
     let history = Arc::new(History::new(ledger.reader().clone(), Arc::clone(&ladder)));
-    follow(&ledger, Arc::clone(&live), ladder, stopped.clone());
+    follow(&ledger, Arc::clone(&live), ladder, has_closed);
     tokio::spawn(announce(Arc::clone(&live), ledger.clone(), data::VERSION.to_owned(), stopped.clone()));
     let reads = Reads {
         live,
@@ -140,18 +143,18 @@ pub(crate) async fn start(
         // A sender that is gone means stop as well.
         let _ = stopped.wait_for(|stopped| *stopped).await;
     }));
-    Ok(Running { ledger, address, stop, server, socket })
+    Ok(Running { ledger, address, stop, closed, server, socket })
 }
 
-/// Folds that follow the ledger until the service stops.
-fn follow(ledger: &Ledger, live: Arc<Live>, ladder: Arc<Ladder>, mut stopped: watch::Receiver<bool>) {
+/// Folds that follow the ledger until it is closed.
+fn follow(ledger: &Ledger, live: Arc<Live>, ladder: Arc<Ladder>, mut closed: watch::Receiver<bool>) {
     let (reader, head) = (ledger.reader().clone(), ledger.head());
     tokio::task::spawn_blocking(move || {
         // The reader's futures block.
         tokio::runtime::Handle::current().block_on(async {
             tokio::select! {
                 () = keep_following(&live, &ladder, reader, head) => {}
-                _ = stopped.wait_for(|stopped| *stopped) => {}
+                _ = closed.wait_for(|closed| *closed) => {}
             }
         });
     });
@@ -205,6 +208,7 @@ impl Running {
             Err(error) => tracing::error!(%error, "the server panicked"),
         }
         data::close(self.ledger.clone(), true).await;
+        let _ = self.closed.send(true);
         // Gone already if somebody tidied up.
         let _ = std::fs::remove_file(&self.socket);
         self.ledger.poisoned().map(str::to_owned)

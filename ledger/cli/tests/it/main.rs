@@ -16,4 +16,5 @@ mod reading;
 mod streams;
 mod support;
 mod tidy;
+mod watching;
 mod workspace;
