@@ -37,7 +37,7 @@ use crate::fold::part;
 use crate::listening::{Listening, Moment, Now};
 use node::{Cx, NodeAttention};
 use serde::{Deserialize, Serialize};
-use site::Site;
+use site::{Presence, Site};
 use spec::payload::{self, AttentionChange, Command, CommandReceipt, CommandState, Onset, ReasonState};
 use spec::{Author, Hash, Name, PublicKey, Timestamp, Uuid};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -267,19 +267,21 @@ impl Attention {
         let Some(node) = self.nodes.get(place) else { return };
         let (org, rules) = (&node.org, rules_of(&self.rules, &self.built_in, &node.org));
         let name = site_of(node);
-        let expected = node.is_expected().then(|| node.silent_since());
+        let presence = match node.silent_since() {
+            _ if !node.is_expected() => Presence::Away,
+            None => Presence::Heard,
+            Some(since) => Presence::Silent(since),
+        };
         if !self.sites.get(org).is_some_and(|sites| sites.contains_key(name)) {
             self.sites.entry(org.clone()).or_default().insert(name.to_owned(), Site::default());
         }
         let Some(site) = self.sites.get_mut(org).and_then(|sites| sites.get_mut(name)) else { return };
-        if !site.update(place, expected, node.storm_window(), rules.storm, now.moment) {
+        if !site.update(place, presence, node.storm_window(), rules.storm, now.moment) {
             return;
         }
         let ((nodes, of), in_storm) = (site.counts(), site.in_storm());
-        let (state, band, score) = match in_storm {
-            true => (Onset::Began, Band::Crit, STORM_SCORE),
-            false => (Onset::Ended, Band::Ok, 0),
-        };
+        let (state, band, score) =
+            if in_storm { (Onset::Began, Band::Crit, STORM_SCORE) } else { (Onset::Ended, Band::Ok, 0) };
         let change = AttentionChange::Storm { site: name.to_owned(), state, nodes, of };
         let payload =
             payload::Attention { at: now.at, band, change, ruleset: rules.hash, score, seq: self.seq };
@@ -305,7 +307,7 @@ impl Attention {
         let Some(sites) = self.sites.get_mut(&node.org) else { return };
         if let Some(site) = sites.get_mut(&name) {
             // Whether that ends a storm shows itself at the next change of the site.
-            site.update(place, None, 0, rules.storm, now.moment);
+            site.update(place, Presence::Away, 0, rules.storm, now.moment);
             if site.is_empty() {
                 sites.remove(&name);
             }

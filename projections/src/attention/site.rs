@@ -9,6 +9,17 @@ use serde::{Deserialize, Serialize};
 use spec::payload::StormRules;
 use std::collections::BTreeMap;
 
+/// How a node of a site stands, as far as the site is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It is not expected to be heard of.
+    Away,
+    /// It is heard of.
+    Heard,
+    /// It is silent since then.
+    Silent(Moment),
+}
+
 /// One site.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Site {
@@ -37,24 +48,30 @@ impl Site {
         self.nodes.is_empty()
     }
 
-    /// Takes in how a node stands; `expected` without silence is `Some(None)`. True if a storm began or ended.
+    /// Takes in how a node stands. True if a storm began or ended.
     pub(super) fn update(
         &mut self,
         place: usize,
-        expected: Option<Option<Moment>>,
+        presence: Presence,
         window_ms: u64,
         rules: StormRules,
         now: Moment,
     ) -> bool {
-        let before = match expected {
-            Some(silent) => self.nodes.insert(place, silent),
-            None => self.nodes.remove(&place),
+        let before = match self.nodes.get(&place) {
+            None => Presence::Away,
+            Some(None) => Presence::Heard,
+            Some(Some(since)) => Presence::Silent(*since),
         };
-        if before == expected {
+        if before == presence {
             return false;
         }
-        let is_silent = |node: Option<Option<Moment>>| usize::from(node.flatten().is_some());
-        self.silent = self.silent + is_silent(expected) - is_silent(before);
+        match presence {
+            Presence::Away => self.nodes.remove(&place),
+            Presence::Heard => self.nodes.insert(place, None),
+            Presence::Silent(since) => self.nodes.insert(place, Some(since)),
+        };
+        let is_silent = |presence| usize::from(matches!(presence, Presence::Silent(_)));
+        self.silent = self.silent + is_silent(presence) - is_silent(before);
         let was = self.in_storm;
         let enough = self.threshold(rules);
         self.in_storm = if was {
