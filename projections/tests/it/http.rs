@@ -10,7 +10,7 @@ use axum::http::{Response, StatusCode};
 use ledger::service::Draft;
 use ledger::{AppendOptions, Ledger, Outcome};
 use projections::history::History;
-use projections::http::{Door, Reads, Refusal, Viewer, routes};
+use projections::http::{Door, Reads, Refusal, Seat, Viewer, routes};
 use projections::ladder::{Ladder, Spacing};
 use projections::live::Live;
 use serde_json::{Value, json};
@@ -31,6 +31,10 @@ impl Door for Doorman {
 
     fn is_open(&self, _: &Parts) -> bool {
         true
+    }
+
+    fn seat(&self, _: &Parts) -> Result<Seat, Box<Response<Body>>> {
+        Ok(Box::new(()))
     }
 
     fn refuse(&self, refusal: Refusal) -> Response<Body> {
