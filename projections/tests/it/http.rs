@@ -37,6 +37,10 @@ impl Door for Doorman {
         true
     }
 
+    fn seat(&self, _: &Parts) -> Result<Seat, Box<Response<Body>>> {
+        Ok(Box::new(()))
+    }
+
     fn refuse(&self, refusal: Refusal) -> Response<Body> {
         let status = match refusal {
             Refusal::Query(..) => StatusCode::BAD_REQUEST,

@@ -84,6 +84,12 @@ async fn refusals(client: &reqwest::Client, service: &Service, foreign: &str, no
         (format!("/api/nodes/{node_id}"), 404, "not-found"),
         ("/api/nodes?org=acme".to_owned(), 403, "forbidden"),
         ("/api/orgs/acme/events/stream".to_owned(), 403, "forbidden"),
+        ("/api/orgs/acme/nodes".to_owned(), 403, "forbidden"),
+        (format!("/api/orgs/acme/nodes/{node_id}"), 403, "forbidden"),
+        (format!("/api/nodes/{node_id}/scans"), 404, "not-found"),
+        ("/api/orgs/acme/audit".to_owned(), 403, "forbidden"),
+        ("/api/orgs/acme/keys".to_owned(), 403, "forbidden"),
+        ("/api/orgs/acme/usage/summary".to_owned(), 403, "forbidden"),
         ("/api/nodes?colour=red".to_owned(), 400, "bad-query"),
         ("/api/nodes?band=RED".to_owned(), 400, "bad-query"),
         ("/api/nodes?limit=0".to_owned(), 400, "bad-query"),
@@ -97,6 +103,29 @@ async fn refusals(client: &reqwest::Client, service: &Service, foreign: &str, no
     }
     for path in ["/api/nodes", "/events"] {
         assert_eq!(client.get(url(path)).send().await.unwrap().status(), 401, "{path}");
+    }
+}
+
+/// Each list beside the fleet, and how many items it has when one node has enrolled and sent a heartbeat.
+async fn lists(client: &reqwest::Client, service: &Service, viewer: &str, node_id: &str) {
+    for (path, count) in [
+        ("/api/commands".to_owned(), 0),
+        ("/api/findings".to_owned(), 0),
+        ("/api/scans".to_owned(), 0),
+        (format!("/api/nodes/{node_id}/events?kind=heartbeat"), 1),
+        (format!("/api/nodes/{node_id}/metrics?metric=load1"), 0),
+        (format!("/api/nodes/{node_id}/scans"), 0),
+        (format!("/api/nodes/{node_id}/slo-summary"), 0),
+        ("/api/orgs/acme/audit?kind=key".to_owned(), 1),
+        ("/api/orgs/acme/keys?status=active".to_owned(), 1),
+        ("/api/orgs/acme/nodes?labels=!old".to_owned(), 1),
+        (format!("/api/orgs/acme/nodes/{node_id}/events?kind=heartbeat"), 1),
+        ("/api/orgs/acme/slo-summary".to_owned(), 0),
+        ("/api/orgs/acme/usage/summary".to_owned(), 0),
+    ] {
+        let (status, list) = get(client, &format!("{}{path}", service.url), viewer).await;
+        let items = list["items"].as_array().map(Vec::len);
+        assert_eq!((status, items), (200, Some(count)), "{path}: {list}");
     }
 }
 
@@ -119,6 +148,7 @@ async fn the_fleet_and_the_stream() {
     assert!(fleet["checkpoint"].as_str().unwrap().starts_with("vaultmesh.local/"), "{fleet}");
     let (status, one) = get(&client, &url(&format!("/api/nodes/{}", node.id)), &viewer).await;
     assert_eq!((status, &one["node"]["node_id"]), (200, &row["node_id"]));
+    lists(&client, &service, &viewer, &node.id.to_string()).await;
     for (query, count) in
         [("?q=VAULT-T", 1), ("?q=nothing", 0), ("?band=OK", 1), ("?band=CRIT", 0), ("?org=acme&limit=1", 1)]
     {
