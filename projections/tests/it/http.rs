@@ -23,10 +23,6 @@ use tower::ServiceExt as _;
 struct Doorman;
 
 impl Door for Doorman {
-    fn seat(&self, _: &Parts) -> Result<Seat, Box<Response<Body>>> {
-        Ok(Box::new(()))
-    }
-
     fn viewer(&self, request: &Parts) -> Result<Viewer, Box<Response<Body>>> {
         let header = |name| request.headers.get(name).map(|value| value.to_str().unwrap());
         let (org, node) = (header("org"), header("node"));

@@ -35,6 +35,9 @@ pub(crate) fn run(global: &Global, args: &Bisect) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is done at each size.
+type Look<'a> = &'a mut dyn FnMut(&Projections, &Record) -> Result<ControlFlow<()>, Failure>;
+
 struct Search<'a> {
     files: &'a Files,
     projection: &'a str,
@@ -82,12 +85,7 @@ impl Search<'_> {
     }
 
     /// Folds on to `to` entries; `look` sees each size.
-    fn fold(
-        &self,
-        folds: &mut Projections,
-        to: u64,
-        look: &mut dyn FnMut(&Projections, &Record) -> Result<ControlFlow<()>, Failure>,
-    ) -> Result<(), Failure> {
+    fn fold(&self, folds: &mut Projections, to: u64, look: Look<'_>) -> Result<(), Failure> {
         self.files.each_from(folds.size(), &mut |record| {
             if folds.size() == to {
                 return Ok(ControlFlow::Break(()));

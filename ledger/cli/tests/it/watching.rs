@@ -144,17 +144,22 @@ async fn what_goes_wrong_is_told_once_and_looked_after() {
     assert_eq!((band(seq - 1), band(seq)), ("OK".to_owned(), "ATTN".to_owned()));
 
     let rules = dir.path().join("rules.json");
-    std::fs::write(&rules, r#"{"reasons":{"service-down":{"weight":0}}}"#).unwrap();
+    write(&rules, r#"{"reasons":{"service-down":{"weight":0}}}"#);
     let rehearsed =
         json(&["attention", "rehearse", rules.to_str().unwrap(), "--data", path, "-o", "json"], 0);
     let dropped: Vec<_> =
         items(&json!({"items": rehearsed["dropped"]})).iter().map(|p| p["reason"].clone()).collect();
     assert_eq!(dropped, ["service-down"], "{rehearsed}");
     assert_eq!((&rehearsed["kept"], &rehearsed["added"]), (&1.into(), &json!([])), "{rehearsed}");
-    std::fs::write(&rules, r#"{"reasons":{"servise-down":{"weight":0}}}"#).unwrap();
+    write(&rules, r#"{"reasons":{"servise-down":{"weight":0}}}"#);
     json_failure(&["attention", "rehearse", rules.to_str().unwrap(), "--data", path], "servise-down");
     json_failure(&["bisect", ".acme |", "--data", path], "jq");
     json_failure(&["replay", "--at", "999999", "--data", path], "--at 999999");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a file of the test's own")]
+fn write(path: &std::path::Path, text: &str) {
+    std::fs::write(path, text).unwrap();
 }
 
 /// A mistake of the caller's, named.
