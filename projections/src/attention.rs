@@ -370,8 +370,8 @@ impl Attention {
             Said::Command(command) => self.command(fact, command, now),
             Said::Receipt(receipt) => self.receipt(fact, receipt, now),
             Said::Attention(announced) => self.announced(fact, announced),
-            Said::Resolve(reply) => self.answer(&reply.target, true, now),
-            Said::Ack(ack) => self.answer(&ack.target, false, now),
+            Said::Resolve(reply) => self.answer(org, &reply.target, true, now),
+            Said::Ack(ack) => self.answer(org, &ack.target, false, now),
             _ => {}
         }
     }
@@ -394,11 +394,10 @@ impl Attention {
     }
 
     fn command(&mut self, fact: &Fact<'_>, command: &Command, now: Now) {
-        let author = &fact.header.author;
+        let (author, org) = (&fact.header.author, &fact.header.org);
         match command {
             Command::Issue(order) => {
-                let Some(place) = self.places.get(&fact.header.org).and_then(|n| n.get(&order.node)).copied()
-                else {
+                let Some(place) = self.places.get(org).and_then(|n| n.get(&order.node)).copied() else {
                     return;
                 };
                 let hash = fact.event_hash();
@@ -406,16 +405,23 @@ impl Attention {
                 self.change(place, now, |node, _| node.orders().issue(hash, order, author, now));
             }
             Command::Approve { target, .. } => {
-                if let Some(place) = self.orders.get(target).copied() {
+                if let Some(place) = self.ordered(org, target) {
                     self.change(place, now, |node, _| node.orders().approve(target, author));
                 }
             }
             Command::Cancel { target, .. } => {
-                if let Some(place) = self.orders.remove(target) {
+                if let Some(place) = self.ordered(org, target) {
+                    self.orders.remove(target);
                     self.change(place, now, |node, _| drop(node.orders().close(target)));
                 }
             }
         }
+    }
+
+    /// The node that an open command of the organisation is for.
+    fn ordered(&self, org: &Name, command: &Hash) -> Option<usize> {
+        let place = *self.orders.get(command)?;
+        (self.nodes.get(place)?.org == *org).then_some(place)
     }
 
     /// A receipt by the node that the command was for; a success ends what an earlier failure of the same command
@@ -459,8 +465,12 @@ impl Attention {
     }
 
     /// A person answers an announced reason: some are over when somebody says so.
-    fn answer(&mut self, target: &Hash, resolved: bool, now: Now) {
+    fn answer(&mut self, org: &Name, target: &Hash, resolved: bool, now: Now) {
         let Some((place, reason, subject)) = self.answerable.get(target).cloned() else { return };
+        let own = self.nodes.get(place).is_some_and(|node| node.org == *org);
+        if !own {
+            return;
+        }
         if resolved || answers(reason) == Some(Answer::Ack) {
             self.answerable.remove(target);
             self.change(place, now, |node, cx| node.clear(reason, &subject, cx));

@@ -44,10 +44,21 @@ pub(crate) struct Global {
 pub(crate) enum Output {
     /// For people.
     Table,
+    /// For people with room: more columns.
+    Wide,
     /// One JSON document.
     Json,
     /// One JSON document a line.
     Jsonl,
+    /// YAML.
+    Yaml,
+}
+
+impl Global {
+    /// Whether an answer is for people; it is unless another form was asked for.
+    pub(crate) fn for_people(&self) -> bool {
+        matches!(self.output, None | Some(Output::Table | Output::Wide))
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -26,14 +26,20 @@ pub(crate) fn say_json(value: &Value) -> Result<(), Failure> {
 /// As a table an object is a field a line; as JSON lines a list is an item a line.
 pub(crate) fn say_answer(form: Option<Output>, answer: &Value) -> Result<(), Failure> {
     match (form, answer, answer.get("items")) {
-        (Some(Output::Table), Value::Object(fields), _) => {
+        (Some(Output::Table | Output::Wide), Value::Object(fields), _) => {
             let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let rows: Vec<_> = fields.iter().map(|(name, value)| vec![name.clone(), text(value)]).collect();
             say(&table(&["field", "value"], &rows))
         }
         (Some(Output::Jsonl), _, Some(Value::Array(items))) => items.iter().try_for_each(say_json),
+        (Some(Output::Yaml), _, _) => say_yaml(answer),
         _ => say_json(answer),
     }
+}
+
+/// Writes a value as a YAML document.
+pub(crate) fn say_yaml(value: &Value) -> Result<(), Failure> {
+    say(&format!("---\n{}", serde_norway::to_string(value).map_err(Failure::io)?))
 }
 
 /// Writes a line for people to standard error.

@@ -544,7 +544,7 @@ fn progress_tells_every_byte_once() {
     let forger = Forger::new();
     let mut read = Vec::new();
     ledger::verify::verify_log(&forger.files, &ledger::verify::Options::default(), None, &mut |n| {
-        read.push(n)
+        read.push(n);
     });
     let bytes: usize = forger.segments().iter().map(Vec::len).sum();
     assert_eq!(read.iter().sum::<u64>(), bytes as u64);

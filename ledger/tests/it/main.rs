@@ -22,6 +22,7 @@ mod forger;
 mod power_cut;
 mod properties;
 mod recovery;
+mod refold;
 mod sim_disk;
 mod storage;
 mod support;

@@ -119,7 +119,7 @@ proptest! {
     fn what_another_organisation_says_of_a_command_does_not_count(facts in facts()) {
         let records = records(&facts);
         let (whole, alone) = (folded(&records), folded(&alone(&records)));
-        for name in ["commands", "fleet", "keys", "metrics", "scans", "slo", "usage"] {
+        for name in Projections::NAMES {
             prop_assert_eq!(acme(&whole, name), acme(&alone, name), "{}", name);
         }
     }

@@ -310,6 +310,11 @@ fn a_person_ends_what_does_not_end_by_itself() {
     log.operator(610, Kind::Ack, None, json!({"target": fork}));
     log.operator(611, Kind::Resolve, None, json!({"target": Hash([9; 32])}));
     assert_eq!(log.reasons(0), ["chain-fork"]);
+    let mut stranger =
+        log.event(Author::Token(Uuid::v4([66; 16])), Kind::Resolve, None, json!({"target": fork}));
+    stranger.entry.header.org = name("umbrella");
+    log.record(&stranger);
+    assert_eq!(log.reasons(0), ["chain-fork"], "nobody of another organisation ends it");
     log.operator(612, Kind::Resolve, None, json!({"target": fork}));
     assert_eq!(log.reasons(0), Vec::<String>::new());
     assert_eq!(log.news().last().unwrap().1, "0 chain-fork cleared");

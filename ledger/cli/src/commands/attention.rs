@@ -1,6 +1,6 @@
 //! `ledger attention`: who needs a look, why, and what other rules would have said.
 
-use crate::cli::{Attention, Global, Output};
+use crate::cli::{Attention, Global};
 use crate::client::{Client, block_on};
 use crate::commands::{logs, nodes};
 use crate::failure::Failure;
@@ -44,7 +44,7 @@ fn explain(global: &Global, id: Uuid) -> Result<(), Failure> {
         client.close().await;
         answer
     })?;
-    if !matches!(global.output, None | Some(Output::Table)) {
+    if !global.for_people() {
         return say_answer(global.output, &answer);
     }
     let node = answer.get("node").cloned().unwrap_or_default();
@@ -106,7 +106,7 @@ fn rehearse(global: &Global, rules: &Path, since: Option<&str>) -> Result<(), Fa
         Ok(ControlFlow::Continue(()))
     })?;
     let difference = rehearsal.difference();
-    if !matches!(global.output, None | Some(Output::Table)) {
+    if !global.for_people() {
         return say_answer(global.output, &json!(difference));
     }
     let who = |about: &projections::rehearsal::About| {

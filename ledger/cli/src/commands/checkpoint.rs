@@ -1,6 +1,6 @@
 //! `ledger checkpoint`: the newest one, from the service if it runs, else from `ROOT.txt`.
 
-use crate::cli::{Global, Output};
+use crate::cli::Global;
 use crate::client::{Client, block_on};
 use crate::data::DataDir;
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
         let path = DataDir::new(&global.data).path().join("ROOT.txt");
         std::fs::read(&path).map_err(|e| Failure::io(format!("{}: {e}", path.display())))?
     };
-    if global.output.is_none_or(|o| o == Output::Table) {
+    if global.for_people() {
         say(&String::from_utf8_lossy(&bytes))?;
         return Ok(ExitCode::SUCCESS);
     }

@@ -6,7 +6,7 @@ mod screen;
 mod story;
 
 use super::serve::{self, stop_signal};
-use crate::cli::{Demo, Global, Output};
+use crate::cli::{Demo, Global};
 use crate::client::{Client, block_on};
 use crate::data::{DataDir, Manner};
 use crate::failure::Failure;
@@ -32,7 +32,7 @@ const TICK: Duration = Duration::from_millis(250);
 pub(crate) fn run(global: &Global, args: &Demo) -> Result<ExitCode, Failure> {
     let default = Path::new("./vaultmesh-data");
     let data = if global.data == default { PathBuf::from("./vaultmesh-demo") } else { global.data.clone() };
-    let jsonl = global.output.is_some_and(|o| o != Output::Table);
+    let jsonl = !global.for_people();
     block_on(demo(&DataDir::new(&data), args, Screen::new(jsonl)))
 }
 

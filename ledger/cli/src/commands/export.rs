@@ -1,7 +1,7 @@
 //! `ledger export`: everything an auditor needs, copied beside a running service.
 
 use super::prove::write_new;
-use crate::cli::{Export, Global, Output};
+use crate::cli::{Export, Global};
 use crate::data::DataDir;
 use crate::failure::Failure;
 use crate::output::{advance, bytes_bar, say_answer, tell};
@@ -14,18 +14,19 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// The specification travels with every export, so that it can be checked in a hundred years.
-const SPECIFICATION: [(&str, &str); 6] = [
+const SPECIFICATION: [(&str, &str); 7] = [
     ("spec/README.md", include_str!("../../../../spec/README.md")),
     ("spec/event.md", include_str!("../../../../spec/event.md")),
     ("spec/log.md", include_str!("../../../../spec/log.md")),
     ("spec/proof.md", include_str!("../../../../spec/proof.md")),
+    ("spec/projections.md", include_str!("../../../../spec/projections.md")),
     ("spec/verify-codes.md", include_str!("../../../../spec/verify-codes.md")),
     ("spec/api.md", include_str!("../../../../spec/api.md")),
 ];
 
 pub(crate) fn run(global: &Global, args: &Export) -> Result<ExitCode, Failure> {
     let entries = copy(&DataDir::new(&global.data), &args.out)?;
-    if global.output.is_some_and(|o| o != Output::Table) {
+    if !global.for_people() {
         say_answer(global.output, &json!({"out": args.out, "bytes": entries}))?;
     } else {
         tell(&format!(

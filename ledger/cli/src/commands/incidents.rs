@@ -29,7 +29,7 @@ async fn answer(global: &Global, client: &Client, command: &Incidents) -> Result
             let filters = [("org", org), ("state", Some(state.clone())), ("node_id", node)];
             let answer = client.all("/api/incidents", &filters).await?;
             match global.output {
-                None | Some(Output::Table) => say(&listing(&answer)),
+                None | Some(Output::Table | Output::Wide) => say(&listing(&answer)),
                 form => say_answer(form, &answer),
             }
         }

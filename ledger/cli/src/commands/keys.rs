@@ -1,7 +1,7 @@
 //! `ledger keys`.
 
 use super::tokens::items_table;
-use crate::cli::{Global, Keys, Output};
+use crate::cli::{Global, Keys};
 use crate::client::{block_on, with_client};
 use crate::data::{DataDir, Manner, close};
 use crate::failure::Failure;
@@ -31,7 +31,7 @@ pub(crate) fn run(global: &Global, command: &Keys) -> Result<ExitCode, Failure> 
 
 fn show(global: &Global) -> Result<(), Failure> {
     let answer = with_client(global, async |client| client.json(Method::GET, "/api/keys", None).await)?;
-    if global.output.is_none_or(|o| o == Output::Table) {
+    if global.for_people() {
         say(&items_table(&answer, &["key", "use", "author", "org", "introduced", "until"]))
     } else {
         say_answer(global.output, &answer)

@@ -4,7 +4,7 @@ use crate::cli::{Filter, Global, Logs, Output};
 use crate::client::{Client, block_on};
 use crate::data::DataDir;
 use crate::failure::Failure;
-use crate::output::{say, table};
+use crate::output::{say, say_yaml, table};
 use axum::http::Method;
 use ledger::durable::{Disk, RealDisk};
 use ledger::segment::{Next, next_group};
@@ -178,17 +178,21 @@ const HEAD: [&str; 6] = ["seq", "recorded_at", "org", "kind", "author", "payload
 
 fn show(global: &Global, items: &[Value]) -> Result<(), Failure> {
     match global.output {
-        None | Some(Output::Table) => say(&table(&HEAD, &items.iter().map(row).collect::<Vec<_>>())),
+        None | Some(Output::Table | Output::Wide) => {
+            say(&table(&HEAD, &items.iter().map(row).collect::<Vec<_>>()))
+        }
         Some(Output::Json) => say(&format!("{}\n", Value::Array(items.to_vec()))),
         Some(Output::Jsonl) => items.iter().try_for_each(|item| say(&format!("{item}\n"))),
+        Some(Output::Yaml) => items.iter().try_for_each(say_yaml),
     }
 }
 
 /// A line of `tail`: a table cannot know the widths to come.
 fn show_one(global: &Global, item: &Value) -> Result<(), Failure> {
     match global.output {
-        None | Some(Output::Table) => say(&format!("{}\n", row(item).join("  "))),
-        Some(_) => say(&format!("{item}\n")),
+        None | Some(Output::Table | Output::Wide) => say(&format!("{}\n", row(item).join("  "))),
+        Some(Output::Yaml) => say_yaml(item),
+        Some(Output::Json | Output::Jsonl) => say(&format!("{item}\n")),
     }
 }
 
@@ -259,7 +263,7 @@ fn stats(global: &Global, filter: &Filter) -> Result<(), Failure> {
 }
 
 fn show_stats(global: &Global, nodes: &BTreeMap<String, Tally>) -> Result<(), Failure> {
-    if global.output.is_some_and(|o| o != Output::Table) {
+    if !global.for_people() {
         let items: Vec<Value> = nodes
             .iter()
             .map(|(node, t)| json!({"node": node, "entries": t.entries, "last": t.last, "kinds": t.kinds}))

@@ -55,7 +55,8 @@ fn rank(node: &Value) -> u8 {
 /// Writes a list of nodes in the form asked for.
 pub(crate) fn say_list(global: &Global, answer: &Value) -> Result<(), Failure> {
     match global.output {
-        None | Some(Output::Table) => say(&listing(answer)),
+        None | Some(Output::Table) => say(&listing(answer, false)),
+        Some(Output::Wide) => say(&listing(answer, true)),
         form => say_answer(form, answer),
     }
 }
@@ -64,7 +65,7 @@ fn items(answer: &Value) -> &[Value] {
     answer.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-fn listing(answer: &Value) -> String {
+fn listing(answer: &Value, wide: bool) -> String {
     let text = |node: &Value, pointer: &str| match node.pointer(pointer) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
@@ -83,9 +84,15 @@ fn listing(answer: &Value) -> String {
             ["/node_id", "/heartbeat/hostname", "/org", "/band", "/score", "/silence", "/heard/recorded_at"]
                 .map(|pointer| text(node, pointer))
                 .to_vec();
+        let more =
+            ["/tenant", "/heartbeat/os_profile", "/heartbeat/agent_version", "/heartbeat/kernel_version"];
+        row.extend(more.iter().filter(|_| wide).map(|pointer| text(node, pointer)));
         row.push(why(node));
         row
     };
     let rows: Vec<Vec<String>> = items(answer).iter().map(row).collect();
-    table(&["node_id", "host", "org", "band", "score", "silence", "heard", "why"], &rows)
+    let mut head = vec!["node_id", "host", "org", "band", "score", "silence", "heard"];
+    head.extend(["tenant", "profile", "agent", "kernel"].iter().filter(|_| wide));
+    head.push("why");
+    table(&head, &rows)
 }

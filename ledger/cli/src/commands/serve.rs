@@ -1,6 +1,6 @@
 //! `ledger serve`: the ledger and its HTTP service, until told to stop.
 
-use crate::cli::{Global, Output, Serve};
+use crate::cli::{Global, Serve};
 use crate::client::block_on;
 use crate::data::{self, DataDir, Manner};
 use crate::door::ServiceDoor;
@@ -55,7 +55,7 @@ async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
     )
     .await?;
     let facts = running.facts(&dir);
-    if global.output.is_some_and(|o| o != Output::Table) {
+    if !global.for_people() {
         say_json(&facts)?;
     } else {
         tell(&format!(

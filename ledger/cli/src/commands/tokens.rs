@@ -1,6 +1,6 @@
 //! `ledger tokens`.
 
-use crate::cli::{Global, Output, Tokens};
+use crate::cli::{Global, Tokens};
 use crate::client::with_client;
 use crate::failure::Failure;
 use crate::output::{say, say_answer, table};
@@ -23,7 +23,7 @@ pub(crate) fn run(global: &Global, command: &Tokens) -> Result<ExitCode, Failure
             Ok(json!({"revoked": id}))
         }
     })?;
-    if matches!(command, Tokens::List) && global.output.is_none_or(|o| o == Output::Table) {
+    if matches!(command, Tokens::List) && global.for_people() {
         say(&items_table(&answer, &["id", "org", "role", "label", "expires_at", "revoked"]))?;
     } else {
         say_answer(global.output, &answer)?;

@@ -1,8 +1,8 @@
 //! `ledger verify`.
 
-use crate::cli::{Global, Output, Verify};
+use crate::cli::{Global, Verify};
 use crate::failure::Failure;
-use crate::output::{advance, bytes_bar, say, say_json, table, tell};
+use crate::output::{advance, bytes_bar, say, say_answer, table, tell};
 use crate::remote::Remote;
 use ledger::durable::RealDisk;
 use ledger::verify::{
@@ -28,8 +28,8 @@ pub(crate) fn run(global: &Global, args: &Verify) -> Result<ExitCode, Failure> {
         verify_path(Path::new(&args.target), &options)?
     };
     report.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if args.json || global.output.is_some_and(|o| o != Output::Table) {
-        say_json(&serde_json::to_value(&report).map_err(Failure::io)?)?;
+    if args.json || !global.for_people() {
+        say_answer(global.output, &serde_json::to_value(&report).map_err(Failure::io)?)?;
     } else {
         say(&describe(&report, &args.target))?;
     }
