@@ -233,7 +233,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         (
             "Heartbeat",
             schema(
-                "node_id: Uuid, hostname: text, os_profile: text, cloudflare_ok: flag, services_ok: flag, \
+                "node_id: Uuid, hostname: text, os_profile: text, cloudflare_ok: Reading, services_ok: Reading, \
                  vaultmesh_root: text, timestamp: text",
             ),
         ),
@@ -285,6 +285,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
                  duplicate: flag, inclusion?: [Hash], checkpoint?: Checkpoint",
             ),
         ),
+        ("Reading", json!({"anyOf": [schema("flag"), json!({"const": "unknown"})]})),
         ("ReceiptOrBatch", any_of(&["Receipt", "Batch"])),
         ("Record", schema("entry: Entry, payload?: object, salt?: Hash")),
         (
