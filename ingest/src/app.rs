@@ -126,6 +126,18 @@ impl App {
         admitted
     }
 
+    /// Lets a request to a public route of another crate in: the limits of its address alone.
+    ///
+    /// # Errors
+    /// The answer to somebody who has spent all they may.
+    pub fn admit_anyone(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Problem> {
+        let admitted = self.inner.charge(self.inner.address_of(peer, headers), false);
+        if let Err(problem) = &admitted {
+            self.refused(peer, headers, problem);
+        }
+        admitted
+    }
+
     /// Counts a refusal that a route of another crate gives.
     pub fn refused(&self, peer: Option<Peer>, headers: &HeaderMap, problem: &Problem) {
         self.inner.refuse(self.inner.address_of(peer, headers), problem);

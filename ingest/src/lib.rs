@@ -26,6 +26,7 @@ mod keys;
 pub mod limits;
 mod management;
 mod metrics;
+pub mod openapi;
 mod principal;
 pub mod problem;
 mod public;

@@ -103,7 +103,7 @@ pub fn sign_in(problem: Option<&str>) -> Markup {
     })
 }
 
-fn frame(body: &Markup) -> Markup {
+pub(crate) fn frame(body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {

@@ -12,6 +12,7 @@ pub mod hash;
 pub mod ids;
 pub mod kind;
 pub mod limits;
+pub mod openapi;
 pub mod payload;
 pub mod time;
 

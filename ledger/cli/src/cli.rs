@@ -136,6 +136,8 @@ pub(crate) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Write the OpenAPI document of the HTTP service to standard output.
+    Openapi,
     /// Write the man page to standard output, or all of them to a directory.
     Man {
         /// Directory for one page a command.

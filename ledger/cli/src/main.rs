@@ -7,6 +7,7 @@ mod data;
 mod door;
 mod failure;
 mod folding;
+mod openapi;
 mod output;
 mod predicate;
 mod remote;
@@ -57,6 +58,7 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Reindex => commands::reindex::run(&global),
         Command::Agent { arguments } => Ok(commands::agent::run(arguments)),
         Command::Completions { shell } => commands::reference::completions(shell),
+        Command::Openapi => commands::reference::openapi(),
         Command::Man { out } => commands::reference::man(out.as_deref()),
     }
 }

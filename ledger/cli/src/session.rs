@@ -83,7 +83,7 @@ fn named(headers: &HeaderMap) -> Option<&str> {
 pub(crate) fn routes(app: &App, sessions: &Sessions) -> Router {
     let (app, sessions) = (app.clone(), sessions.clone());
     let answer = move |request: Request| answer(app.clone(), sessions.clone(), request);
-    Router::new().route("/session", post(answer))
+    Router::new().route(crate::openapi::SESSION, post(answer))
 }
 
 async fn answer(app: App, sessions: Sessions, request: Request) -> Response<Body> {

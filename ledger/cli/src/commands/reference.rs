@@ -1,4 +1,4 @@
-//! `ledger completions` and `ledger man`, from the definitions of the command line.
+//! `ledger completions` and `ledger man`, from the definitions of the command line; `ledger openapi`, from the routes.
 
 use super::prove::write_new;
 use crate::cli::Cli;
@@ -12,6 +12,11 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failu
     let mut out = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "ledger", &mut out);
     say(&String::from_utf8_lossy(&out))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn openapi() -> Result<ExitCode, Failure> {
+    say(&crate::openapi::text())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,6 +5,7 @@ use crate::client::block_on;
 use crate::data::{self, DataDir, Manner};
 use crate::door::ServiceDoor;
 use crate::failure::Failure;
+use crate::openapi;
 use crate::output::{say_json, tell};
 use crate::session::{self, Sessions};
 use ledger::Ledger;
@@ -138,7 +139,7 @@ pub(crate) async fn start(
         stopping: stopped.clone(),
     };
     let reading = projections::http::routes(&reads).merge(session::routes(&app, &sessions));
-    let router = app.complete(app.routes().merge(reading));
+    let router = app.complete(app.routes().merge(reading).merge(openapi::routes(&app)));
     let server = tokio::spawn(ingest::serve_router(app, router, vec![listener], Some(admin), async move {
         // A sender that is gone means stop as well.
         let _ = stopped.wait_for(|stopped| *stopped).await;

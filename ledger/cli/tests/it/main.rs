@@ -12,6 +12,7 @@ mod connections;
 mod dependencies;
 mod flips;
 mod kill;
+mod openapi;
 mod reading;
 mod streams;
 mod support;
