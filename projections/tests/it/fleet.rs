@@ -16,11 +16,11 @@ pub(crate) fn fold(facts: &[Fact]) -> Projections {
     folded
 }
 
-fn acme(folded: &Projections, id: u8) -> &Node {
+fn acme(folded: &Projections, id: u16) -> &Node {
     folded.fleet().node(&name("acme"), node(id)).unwrap()
 }
 
-fn beat(id: u8) -> Fact {
+fn beat(id: u16) -> Fact {
     Fact::Heartbeat { node: id, org: "acme", interval: 30, services_ok: Some(true) }
 }
 
@@ -113,7 +113,7 @@ fn the_digest_of_version_1_stays_what_it_is() {
 
 pub(crate) fn facts() -> impl Strategy<Value = Vec<Fact>> {
     let org = prop_oneof![Just("acme"), Just("beta")];
-    let fact = (0..9u8, 0..5u8, org, 1..120u64, proptest::option::of(any::<bool>())).prop_map(
+    let fact = (0..9u8, 0..5u16, org, 1..120u64, proptest::option::of(any::<bool>())).prop_map(
         |(which, n, org, interval, ok)| match which {
             0 => Fact::Introduce { node: n, key: n + 10, org },
             1 => Fact::EndKey { key: n + 10 },
