@@ -9,6 +9,18 @@ use serde::{Deserialize, Serialize};
 use spec::payload::StormRules;
 use std::collections::BTreeMap;
 
+/// How a node stands, as far as its site is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) enum Presence {
+    /// It is not expected to be heard of, or not there.
+    #[default]
+    Absent,
+    /// It is heard of.
+    Heard,
+    /// It is silent to a degree that counts, since then.
+    Silent(Moment),
+}
+
 /// One site.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Site {
@@ -37,24 +49,22 @@ impl Site {
         self.nodes.is_empty()
     }
 
-    /// Takes in how a node stands; `expected` without silence is `Some(None)`. True if a storm began or ended.
+    /// Takes in that a node stood so `before`, and stands so now. True if a storm began or ended.
     pub(super) fn update(
         &mut self,
         place: usize,
-        expected: Option<Option<Moment>>,
+        (before, after): (Presence, Presence),
         window_ms: u64,
         rules: StormRules,
         now: Moment,
     ) -> bool {
-        let before = match expected {
-            Some(silent) => self.nodes.insert(place, silent),
-            None => self.nodes.remove(&place),
+        match after {
+            Presence::Absent => self.nodes.remove(&place),
+            Presence::Heard => self.nodes.insert(place, None),
+            Presence::Silent(since) => self.nodes.insert(place, Some(since)),
         };
-        if before == expected {
-            return false;
-        }
-        let is_silent = |node: Option<Option<Moment>>| usize::from(node.flatten().is_some());
-        self.silent = self.silent + is_silent(expected) - is_silent(before);
+        let is_silent = |node: Presence| usize::from(matches!(node, Presence::Silent(_)));
+        self.silent = self.silent + is_silent(after) - is_silent(before);
         let was = self.in_storm;
         let enough = self.threshold(rules);
         self.in_storm = if was {

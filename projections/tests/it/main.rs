@@ -14,3 +14,5 @@ mod fleet;
 mod history;
 mod live;
 mod notices;
+mod rules;
+mod storms;
