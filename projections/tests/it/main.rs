@@ -9,6 +9,7 @@
 
 mod announcing;
 mod attention;
+mod day;
 mod entries;
 mod fleet;
 mod history;
