@@ -264,21 +264,32 @@ impl Attention {
 
     /// Brings the node's site up to date; if a storm began or ended there, all of its nodes learn of it.
     fn place_in_site(&mut self, place: usize, now: Now) {
-        let Some(node) = self.nodes.get(place) else { return };
-        let (org, rules) = (&node.org, rules_of(&self.rules, &self.built_in, &node.org));
-        let name = site_of(node);
-        let presence = match node.silent_since() {
-            _ if !node.is_expected() => Presence::Away,
-            None => Presence::Heard,
-            Some(since) => Presence::Silent(since),
-        };
-        if !self.sites.get(org).is_some_and(|sites| sites.contains_key(name)) {
-            self.sites.entry(org.clone()).or_default().insert(name.to_owned(), Site::default());
-        }
-        let Some(site) = self.sites.get_mut(org).and_then(|sites| sites.get_mut(name)) else { return };
-        if !site.update(place, presence, node.storm_window(), rules.storm, now.moment) {
+        let Some(node) = self.nodes.get_mut(place) else { return };
+        let presence = node.presence();
+        if presence == node.known {
             return;
         }
+        let rules = rules_of(&self.rules, &self.built_in, &node.org);
+        let name = site_of(node);
+        if !self.sites.get(&node.org).is_some_and(|sites| sites.contains_key(name)) {
+            self.sites.entry(node.org.clone()).or_default().insert(name.to_owned(), Site::default());
+        }
+        let Some(site) = self.sites.get_mut(&node.org).and_then(|sites| sites.get_mut(name)) else { return };
+        let change = (node.known, presence);
+        let turned = site.update(place, change, node.storm_window(), rules.storm, now.moment);
+        let of = turned.then(|| (node.org.clone(), name.to_owned()));
+        node.known = presence;
+        // Whoever comes to a site, or is not expected there any more, was not among those who learnt of it.
+        node.in_storm = presence != Presence::Absent && site.in_storm();
+        if let Some((org, name)) = of {
+            self.turn(place, &org, &name, now);
+        }
+    }
+
+    /// A storm of a site began or ended. What becomes of the node at `place` is seen to by the caller.
+    fn turn(&mut self, place: usize, org: &Name, name: &str, now: Now) {
+        let rules = rules_of(&self.rules, &self.built_in, org);
+        let Some(site) = self.sites.get(org).and_then(|sites| sites.get(name)) else { return };
         let ((nodes, of), in_storm) = (site.counts(), site.in_storm());
         let (state, band, score) =
             if in_storm { (Onset::Began, Band::Crit, STORM_SCORE) } else { (Onset::Ended, Band::Ok, 0) };
@@ -299,20 +310,29 @@ impl Attention {
         }
     }
 
-    /// Takes a node out of its site before what its site follows from changes.
-    fn leave_site(&mut self, place: usize, now: Now) {
+    /// Lets `work` change what a node's site follows from; if that is another one then, it leaves the one it was in.
+    fn settle_down(&mut self, place: usize, now: Now, work: impl FnOnce(&mut NodeAttention)) {
         let Some(node) = self.nodes.get_mut(place) else { return };
-        let rules = rules_of(&self.rules, &self.built_in, &node.org);
-        let name = site_of(node).to_owned();
-        let Some(sites) = self.sites.get_mut(&node.org) else { return };
-        if let Some(site) = sites.get_mut(&name) {
-            // Whether that ends a storm shows itself at the next change of the site.
-            site.update(place, Presence::Away, 0, rules.storm, now.moment);
-            if site.is_empty() {
-                sites.remove(&name);
-            }
+        let (org, before) = (node.org.clone(), site_of(node).to_owned());
+        work(node);
+        if site_of(node) != before {
+            let known = std::mem::take(&mut node.known);
+            self.leave_site(place, known, &org, &before, now);
         }
-        node.in_storm = false;
+        self.change(place, now, |_, _| {});
+    }
+
+    fn leave_site(&mut self, place: usize, known: Presence, org: &Name, name: &str, now: Now) {
+        let rules = rules_of(&self.rules, &self.built_in, org);
+        let Some(site) = self.sites.get_mut(org).and_then(|sites| sites.get_mut(name)) else { return };
+        let turned = site.update(place, (known, Presence::Absent), 0, rules.storm, now.moment);
+        let is_empty = site.is_empty();
+        if turned {
+            self.turn(place, org, name, now);
+        }
+        if is_empty && let Some(sites) = self.sites.get_mut(org) {
+            sites.remove(name);
+        }
     }
 
     fn place(&mut self, org: &Name, id: Uuid) -> usize {
@@ -336,9 +356,8 @@ impl Attention {
                 if let Author::Node(id) = introduction.author {
                     let place = self.place(org, id);
                     self.keys.insert(introduction.key, place);
-                    self.leave_site(place, now);
                     let tenant = fact.header.tenant.as_ref();
-                    self.change(place, now, |node, _| node.introduce(introduction.key, tenant, now));
+                    self.settle_down(place, now, |node| node.introduce(introduction.key, tenant, now));
                 }
             }
             Said::Labels(labels) => {
@@ -346,8 +365,7 @@ impl Attention {
                     let place = self.place(org, id);
                     let site = labels.labels.iter().find(|(name, _)| name.as_str() == SITE);
                     let site = site.map(|(_, site)| site.clone());
-                    self.leave_site(place, now);
-                    self.change(place, now, |node, _| node.site = site);
+                    self.settle_down(place, now, |node| node.site = site);
                 }
             }
             Said::ChainFork(fork) => {

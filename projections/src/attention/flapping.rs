@@ -67,7 +67,7 @@ mod tests {
     fn it_ends_when_hardly_anything_changed_for_a_whole_window() {
         let mut flapping = observed(&[true; 21]);
         assert!(flapping.is_on());
-        let calm = (0..100).find(|_| {
+        let calm = (0..64).find(|_| {
             flapping.observe(false, RULES);
             !flapping.is_on()
         });

@@ -7,6 +7,7 @@ use super::orders::Orders;
 use super::reason::{Machine, Phase, Reason, Signal, Subject, explanation, score};
 use super::rules::Rules;
 use super::signals;
+use super::site::Presence;
 use super::tell::Told;
 use crate::fleet::DEFAULT_INTERVAL;
 use crate::listening::{Moment, Now};
@@ -69,6 +70,8 @@ pub(super) struct NodeAttention {
     pub(super) queued: Option<Moment>,
     /// What was said to operators.
     pub(super) told: Told,
+    /// How it stands as its site knows it.
+    pub(super) known: Presence,
     /// Whether its site is in a storm.
     pub(super) in_storm: bool,
     /// When the last storm of its site ended.
@@ -118,6 +121,7 @@ impl NodeAttention {
             site: None,
             queued: None,
             told: Told::default(),
+            known: Presence::Absent,
             in_storm: false,
             calm_since: None,
             interval_ms: u64::try_from(DEFAULT_INTERVAL.as_millis()).unwrap_or(u64::MAX),
@@ -167,9 +171,13 @@ impl NodeAttention {
         self.silent_since
     }
 
-    /// Whether it is expected to be heard of.
-    pub(super) fn is_expected(&self) -> bool {
-        self.heard.is_some() && self.silence != Level::Planned
+    /// How it stands for its site.
+    pub(super) fn presence(&self) -> Presence {
+        match self.silent_since {
+            _ if self.heard.is_none() || self.silence == Level::Planned => Presence::Absent,
+            Some(since) => Presence::Silent(since),
+            None => Presence::Heard,
+        }
     }
 
     pub(super) fn is_flapping(&self) -> bool {
@@ -390,7 +398,8 @@ impl NodeAttention {
         let at_once =
             reasons.first().is_some_and(|machine| cx.rules.weight(machine.reason) >= cx.rules.at_once);
         for (below, edge) in self.below.iter_mut().zip([cx.rules.attn.leave, cx.rules.crit.leave]) {
-            *below = if self.score < edge { below.or(Some(cx.now.moment)) } else { None };
+            // What entered CRIT by its weight holds it, whatever the score.
+            *below = if self.score < edge && !at_once { below.or(Some(cx.now.moment)) } else { None };
         }
         let entered = match self.score {
             _ if at_once => Band::Crit,

@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 use spec::payload::StormRules;
 use std::collections::BTreeMap;
 
-/// How a node of a site stands, as far as the site is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a node stands, as far as its site is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) enum Presence {
-    /// It is not expected to be heard of.
-    Away,
+    /// It is not expected to be heard of, or not there.
+    #[default]
+    Absent,
     /// It is heard of.
     Heard,
-    /// It is silent since then.
+    /// It is silent to a degree that counts, since then.
     Silent(Moment),
 }
 
@@ -48,30 +49,22 @@ impl Site {
         self.nodes.is_empty()
     }
 
-    /// Takes in how a node stands. True if a storm began or ended.
+    /// Takes in that a node stood so `before`, and stands so now. True if a storm began or ended.
     pub(super) fn update(
         &mut self,
         place: usize,
-        presence: Presence,
+        (before, after): (Presence, Presence),
         window_ms: u64,
         rules: StormRules,
         now: Moment,
     ) -> bool {
-        let before = match self.nodes.get(&place) {
-            None => Presence::Away,
-            Some(None) => Presence::Heard,
-            Some(Some(since)) => Presence::Silent(*since),
-        };
-        if before == presence {
-            return false;
-        }
-        match presence {
-            Presence::Away => self.nodes.remove(&place),
+        match after {
+            Presence::Absent => self.nodes.remove(&place),
             Presence::Heard => self.nodes.insert(place, None),
             Presence::Silent(since) => self.nodes.insert(place, Some(since)),
         };
-        let is_silent = |presence| usize::from(matches!(presence, Presence::Silent(_)));
-        self.silent = self.silent + is_silent(presence) - is_silent(before);
+        let is_silent = |node: Presence| usize::from(matches!(node, Presence::Silent(_)));
+        self.silent = self.silent + is_silent(after) - is_silent(before);
         let was = self.in_storm;
         let enough = self.threshold(rules);
         self.in_storm = if was {

@@ -132,6 +132,10 @@ pub(super) fn tell(
     let mut reasons: Vec<(Reason, Subject, Timestamp)> = Vec::with_capacity(explanation.len());
     let mut going: Vec<bool> = Vec::with_capacity(explanation.len());
     for Machine { reason, subject, phase, fired, .. } in explanation {
+        // Rules that give a reason no weight do not want to be told of it.
+        if rules.weight(*reason) == 0 {
+            continue;
+        }
         reasons.push((*reason, subject.clone(), *fired));
         going.push(*phase == Phase::Recovering);
     }

@@ -281,7 +281,7 @@ fn a_node_whose_key_ended_is_expected_no_more() {
 }
 
 /// A step of a made-up history: some seconds later a heartbeat of a node, or none.
-fn history() -> impl Strategy<Value = Vec<(u64, u8, Value)>> {
+fn history() -> impl Strategy<Value = Vec<(u64, u16, Value)>> {
     let more = prop_oneof![
         5 => Just(fine()),
         1 => Just(json!({"interval_secs": I, "services_ok": false})),
@@ -292,11 +292,11 @@ fn history() -> impl Strategy<Value = Vec<(u64, u8, Value)>> {
         1 => (-100_000..100_000i64).prop_map(|n| json!({"clock_offset_ms": n, "interval_secs": I})),
     ];
     let gap = prop_oneof![6 => 0..40u64, 2 => 40..200u64, 1 => 200..2000u64];
-    prop::collection::vec((gap, 1..4u8, more), 1..120)
+    prop::collection::vec((gap, 1..4u16, more), 1..120)
 }
 
 /// Entries of a history; each node belongs to one organisation.
-fn facts(history: &[(u64, u8, Value)]) -> Vec<(u64, Fact)> {
+fn facts(history: &[(u64, u16, Value)]) -> Vec<(u64, Fact)> {
     let mut now = 0;
     let mut facts = Vec::new();
     for (gap, id, more) in history {
@@ -328,7 +328,7 @@ fn fold(facts: &[(u64, Fact)], alive: u64, until: u64) -> (Attention, Vec<Transi
 }
 
 /// Transitions without the seqs, which count the entries in between as well.
-fn plain(transitions: &[Transition]) -> Vec<(u64, u8, Change)> {
+fn plain(transitions: &[Transition]) -> Vec<(u64, u16, Change)> {
     let id = |transition: &Transition| (1..4).find(|n| node(*n) == transition.node).unwrap();
     transitions.iter().map(|t| (t.at.millis(), id(t), t.change.clone())).collect()
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use spec::{Author, Hash, Kind, Signature};
 
 /// A command by a user to a node, to be carried out within `secs` from the beginning.
-pub(crate) fn issue(org: &'static str, by: u8, to: u8, approvals: u64, secs: u64) -> Fact {
+pub(crate) fn issue(org: &'static str, by: u16, to: u16, approvals: u64, secs: u64) -> Fact {
     let payload = json!({"action": "issue", "approvals": approvals, "command": "scan",
         "expires_at": at(secs + 1), "node": node(to), "nonce": Hash::ZERO, "not_before": at(0),
         "parameters": {}, "sig": Signature([0; 64])});
@@ -29,16 +29,16 @@ fn of_command(
 }
 
 /// Approves the nth command of the log.
-pub(crate) fn approve(org: &'static str, by: u8, n: usize) -> Fact {
+pub(crate) fn approve(org: &'static str, by: u16, n: usize) -> Fact {
     of_command(user(by), Kind::Command, org, json!({"action": "approve"}), "target", n)
 }
 
-pub(crate) fn cancel(org: &'static str, by: u8, n: usize) -> Fact {
+pub(crate) fn cancel(org: &'static str, by: u16, n: usize) -> Fact {
     of_command(user(by), Kind::Command, org, json!({"action": "cancel"}), "target", n)
 }
 
 /// A node's word on the nth command of the log.
-pub(crate) fn receipt(org: &'static str, from: u8, n: usize, state: &str) -> Fact {
+pub(crate) fn receipt(org: &'static str, from: u16, n: usize, state: &str) -> Fact {
     let mut payload = json!({"state": state});
     if state == "refused" {
         payload["code"] = json!("not-allowed");

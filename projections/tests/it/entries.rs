@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use spec::entry::{Entry, Lane, Position};
 use spec::event::Payload;
 use spec::{Author, Hash, Header, Kind, Name, PublicKey, Record, Signature, Timestamp, Uuid, canonical};
+use std::sync::LazyLock;
 
 /// 2026-11-21T20:42:00.123Z, when every test begins.
 pub(crate) const START: u64 = 1_795_293_720_123;
@@ -17,45 +18,59 @@ pub(crate) fn at(secs: u64) -> Timestamp {
     Timestamp::from_millis(START + secs * 1000)
 }
 
-pub(crate) fn node(n: u8) -> Uuid {
-    Uuid::v4([n; 16])
+/// Bytes for a number: one of them over and over, and what is beyond 255 in the last.
+fn bytes<const N: usize>(n: u16) -> [u8; N] {
+    let [high, low] = n.to_be_bytes();
+    let mut bytes = [low; N];
+    bytes[N - 1] ^= high;
+    bytes
 }
 
-pub(crate) fn key(n: u8) -> PublicKey {
-    proofs::SigningKey::from_seed(&[n; 32]).public()
+pub(crate) fn node(n: u16) -> Uuid {
+    Uuid::v4(bytes(n))
+}
+
+/// The number of a node.
+pub(crate) fn number(node: Uuid) -> u16 {
+    let (low, last) = (node.as_bytes()[0], node.as_bytes()[15]);
+    u16::from_be_bytes([last ^ low, low])
+}
+
+pub(crate) fn key(n: u16) -> PublicKey {
+    proofs::SigningKey::from_seed(&bytes(n)).public()
 }
 
 /// What happens in a made-up log.
 #[derive(Debug, Clone)]
 pub(crate) enum Fact {
     Introduce {
-        node: u8,
-        key: u8,
+        node: u16,
+        key: u16,
         org: &'static str,
     },
     EndKey {
-        key: u8,
+        key: u16,
     },
     Heartbeat {
-        node: u8,
+        node: u16,
         org: &'static str,
         interval: u64,
         services_ok: Option<bool>,
     },
     BareHeartbeat {
-        node: u8,
+        node: u16,
         org: &'static str,
     },
     ImportedHeartbeat {
-        node: u8,
+        node: u16,
         org: &'static str,
     },
     Note {
-        node: u8,
+        node: u16,
         org: &'static str,
     },
     RemarkOn {
-        node: u8,
+        node: u16,
         org: &'static str,
     },
     Start,
@@ -63,16 +78,16 @@ pub(crate) enum Fact {
     Alive,
     /// A heartbeat with `more` in it, made at another time than it was recorded.
     Beat {
-        node: u8,
+        node: u16,
         org: &'static str,
         made: u64,
         more: Value,
     },
     Fork {
-        key: u8,
+        key: u16,
     },
     Erased {
-        node: u8,
+        node: u16,
         org: &'static str,
     },
     /// Anything else.
@@ -87,7 +102,7 @@ pub(crate) struct Saying {
     pub(crate) org: &'static str,
     pub(crate) tenant: Option<&'static str>,
     pub(crate) node: Option<Uuid>,
-    pub(crate) key: u8,
+    pub(crate) key: u16,
     /// Seconds after the beginning, by the author's clock, if that is another than the ledger's.
     pub(crate) made: Option<u64>,
     pub(crate) payload: Value,
@@ -151,9 +166,12 @@ pub(crate) fn folded(records: &[Record]) -> Projections {
     folds
 }
 
-pub(crate) fn user(n: u8) -> Author {
-    Author::User(Uuid::v4([n; 16]))
+pub(crate) fn user(n: u16) -> Author {
+    Author::User(Uuid::v4(bytes(n)))
 }
+
+/// The key of every header.
+static SERVICE_KEY: LazyLock<PublicKey> = LazyLock::new(|| key(0));
 
 /// The entry at `seq`, recorded `secs` after the beginning.
 pub(crate) fn entry(seq: u64, secs: u64, fact: &Fact) -> Record {
@@ -229,7 +247,7 @@ pub(crate) fn entry(seq: u64, secs: u64, fact: &Fact) -> Record {
         author,
         chain: None,
         id: Uuid::v7(at(secs), [0; 10]),
-        key: key(said.map_or(0, |saying| saying.key)),
+        key: said.map_or(*SERVICE_KEY, |saying| key(saying.key)),
         kind,
         ledger: Hash::ZERO,
         node_id: subject,
@@ -248,7 +266,7 @@ pub(crate) fn entry(seq: u64, secs: u64, fact: &Fact) -> Record {
 }
 
 /// A heartbeat with `more` in it.
-pub(crate) fn heartbeat(id: u8, secs: u64, more: Value) -> Value {
+pub(crate) fn heartbeat(id: u16, secs: u64, more: Value) -> Value {
     let mut payload = json!({
         "cloudflare_ok": true, "hostname": format!("vault-{id}"), "node_id": node(id),
         "os_profile": "DebianVault", "services_ok": true, "timestamp": at(secs).to_string(),
@@ -258,4 +276,26 @@ pub(crate) fn heartbeat(id: u8, secs: u64, more: Value) -> Value {
         payload.extend(more);
     }
     payload
+}
+
+/// Any event of `acme`, as an entry.
+pub(crate) fn event(
+    seq: u64,
+    recorded_at: Timestamp,
+    author: Author,
+    kind: Kind,
+    node: Option<Uuid>,
+    payload: &Value,
+) -> Record {
+    let mut record = entry(seq, 0, &Fact::Alive);
+    record.entry.position.recorded_at = recorded_at;
+    let json = String::from_utf8(canonical::to_vec(payload).unwrap()).unwrap();
+    kind.check_payload(kind.info().version, &json).unwrap();
+    let header = &mut record.entry.header;
+    (header.author, header.kind, header.node_id, header.org) = (author, kind, node, name("acme"));
+    (header.id, header.ts) = (Uuid::v7(recorded_at, [0; 10]), recorded_at);
+    let payload = Payload { json: json.into(), salt: Hash::ZERO };
+    header.payload_hash = payload.hash();
+    record.payload = Some(payload);
+    record
 }

@@ -18,12 +18,12 @@ fn org() -> impl Strategy<Value = &'static str> {
 }
 
 /// A key belongs to one organisation.
-fn key(org: &str, n: u8) -> u8 {
+fn key(org: &str, n: u16) -> u16 {
     n + if org == "acme" { 10 } else { 20 }
 }
 
 fn nodes() -> impl Strategy<Value = Fact> {
-    (0..9u8, 0..5u8, org(), 1..120u64, proptest::option::of(any::<bool>())).prop_map(
+    (0..9u16, 0..5u16, org(), 1..120u64, proptest::option::of(any::<bool>())).prop_map(
         |(which, n, org, interval, ok)| match which {
             0 => Fact::Introduce { node: n, key: key(org, n), org },
             1 => Fact::EndKey { key: key(org, n) },
@@ -39,20 +39,22 @@ fn nodes() -> impl Strategy<Value = Fact> {
 }
 
 fn commands() -> impl Strategy<Value = Fact> {
-    (0..6u8, org(), 0..3u8, 0..3u8, any::<Index>(), 0..600u64).prop_map(|(which, org, n, by, index, secs)| {
-        let which_command = index.index(1 << 16);
-        match which {
-            0 | 1 => issue(org, by, n, u64::from(by), secs),
-            2 => approve(org, by, which_command),
-            3 => cancel(org, by, which_command),
-            4 => receipt(org, n, which_command, "running"),
-            _ => receipt(org, n, which_command, if by == 0 { "failed" } else { "succeeded" }),
-        }
-    })
+    (0..6u16, org(), 0..3u16, 0..3u16, any::<Index>(), 0..600u64).prop_map(
+        |(which, org, n, by, index, secs)| {
+            let which_command = index.index(1 << 16);
+            match which {
+                0 | 1 => issue(org, by, n, u64::from(by), secs),
+                2 => approve(org, by, which_command),
+                3 => cancel(org, by, which_command),
+                4 => receipt(org, n, which_command, "running"),
+                _ => receipt(org, n, which_command, if by == 0 { "failed" } else { "succeeded" }),
+            }
+        },
+    )
 }
 
 fn reports() -> impl Strategy<Value = Fact> {
-    (0..9u8, org(), 0..5u8, any::<bool>(), 0..4u64).prop_map(|(which, org, n, flag, count)| match which {
+    (0..9u16, org(), 0..5u16, any::<bool>(), 0..4u64).prop_map(|(which, org, n, flag, count)| match which {
         0 | 1 => {
             let severities = &["high", "low", "critical"][..n.min(3).into()];
             scan(Author::Node(node(n)), org, None, flag, severities)

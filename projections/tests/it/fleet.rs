@@ -20,11 +20,11 @@ pub(crate) fn records(facts: &[Fact]) -> Vec<Record> {
     log(&facts)
 }
 
-fn acme(folded: &Projections, id: u8) -> &Node {
+fn acme(folded: &Projections, id: u16) -> &Node {
     folded.fleet().node(&name("acme"), node(id)).unwrap()
 }
 
-fn beat(id: u8) -> Fact {
+fn beat(id: u16) -> Fact {
     Fact::Heartbeat { node: id, org: "acme", interval: 30, services_ok: Some(true) }
 }
 

@@ -64,7 +64,7 @@ async fn say(
     method: &str,
     kind: Kind,
     org: &str,
-    about: Option<u8>,
+    about: Option<u16>,
     payload: Value,
 ) -> Hash {
     let (author, subject) = match method {
@@ -102,7 +102,7 @@ fn scan(severities: &[&str]) -> Value {
         "simulated": false, "started_at": at(0), "unchecked": []})
 }
 
-fn order(to: u8) -> Value {
+fn order(to: u16) -> Value {
     json!({"action": "issue", "approvals": 0, "command": "scan", "expires_at": at(600), "node": node(to),
         "nonce": Hash::ZERO, "not_before": at(0), "parameters": {}, "sig": Signature([0; 64])})
 }

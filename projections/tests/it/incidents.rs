@@ -22,7 +22,7 @@ impl Log {
         author: Author,
         org: &'static str,
         kind: Kind,
-        about: Option<u8>,
+        about: Option<u16>,
         payload: Value,
     ) -> Hash {
         let record = entry(self.seq, secs, &said(author, kind, org, about.map(node), payload));

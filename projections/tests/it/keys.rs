@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use spec::{Author, Hash, Kind, Signature};
 
 /// A person's device gets a key.
-pub(crate) fn device(org: &'static str, person: u8, n: u8) -> Fact {
+pub(crate) fn device(org: &'static str, person: u16, n: u16) -> Fact {
     let payload = json!({"author": user(person), "key": key(n), "pop": Signature([0; 64]),
         "token": Hash::ZERO, "use": "device"});
     let mut saying = saying(Author::Service(name("ingest")), Kind::Key, org, None, payload);
@@ -16,7 +16,7 @@ pub(crate) fn device(org: &'static str, person: u8, n: u8) -> Fact {
 }
 
 /// The end of a key, said in an organisation.
-pub(crate) fn end(org: &'static str, n: u8, status: &str, suspect_from: Option<u64>) -> Fact {
+pub(crate) fn end(org: &'static str, n: u16, status: &str, suspect_from: Option<u64>) -> Fact {
     let mut payload = json!({"key": key(n), "reason": format!("was {status}"), "status": status});
     if let Some(from) = suspect_from {
         payload["suspect_from"] = json!(from);
@@ -25,7 +25,7 @@ pub(crate) fn end(org: &'static str, n: u8, status: &str, suspect_from: Option<u
 }
 
 /// A note, signed with a key.
-pub(crate) fn signed(org: &'static str, n: u8) -> Fact {
+pub(crate) fn signed(org: &'static str, n: u16) -> Fact {
     let payload: Value = json!({"text": "mine"});
     let mut saying = saying(user(1), Kind::Note, org, None, payload);
     saying.key = n;

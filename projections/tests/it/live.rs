@@ -44,7 +44,7 @@ pub(crate) async fn start(live: Arc<Live>) -> Ledger {
     ledger::open::open(options).await.unwrap().0
 }
 
-pub(crate) async fn beat(ledger: &Ledger, id: u8) {
+pub(crate) async fn beat(ledger: &Ledger, id: u16) {
     let draft = Draft {
         author: Author::Import(name("old")),
         via: Via { method: name("import"), subject: Some(name("old")) },

@@ -8,8 +8,10 @@
     reason = "a helper of a test may stop the test"
 )]
 
+mod announcing;
 mod attention;
 mod commands;
+mod day;
 mod entries;
 mod facts;
 mod fleet;
@@ -20,6 +22,8 @@ mod keys;
 mod live;
 mod metrics;
 mod notices;
+mod rules;
 mod scans;
 mod slo;
+mod storms;
 mod usage;

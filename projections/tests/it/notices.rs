@@ -1,96 +1,72 @@
 //! What of attention is told to operators: each change once, as one where it is one, and by their own rules.
 
-use crate::entries::{Fact, at, entry, name, node};
+use crate::announcing::Announcing;
+use crate::entries::{Fact, at, entry, event, name, node, number};
 use projections::Projections;
 use projections::attention::{Attention, Band, Notice, Reason};
 use serde_json::{Value, json};
-use spec::event::Payload;
 use spec::payload::AttentionChange;
-use spec::{Author, Hash, Kind, Record, Uuid, canonical};
+use spec::{Author, Hash, Kind, Uuid};
 
 const I: u64 = 30;
 
-/// A log in the making, and what is announced of it: every notice becomes an entry at once.
+/// A log in the making, and what is announced of it.
 #[derive(Default)]
-struct Log {
-    seq: u64,
-    now: u64,
-    folds: Projections,
-    told: Vec<(u64, String)>,
-    announced: Vec<(Notice, Hash)>,
-    deaf: bool,
+pub(crate) struct Log {
+    pub(crate) now: u64,
+    pub(crate) announcing: Announcing,
+    /// Announcements that the test has looked at.
+    read: usize,
 }
 
 impl Log {
-    fn started(nodes: u8) -> Self {
+    pub(crate) fn started(nodes: u16) -> Self {
         let mut log = Self::default();
-        log.record(&entry(0, 0, &Fact::Start));
+        log.fact(&Fact::Start);
         for n in 0..nodes {
             log.say(0, &Fact::Introduce { node: n, key: n, org: "acme" });
         }
         log
     }
 
-    fn record(&mut self, record: &Record) {
-        self.folds.apply(record).unwrap();
-        self.seq += 1;
-        while !self.deaf {
-            let Some(notice) = self.folds.attention().owed().next().cloned() else { break };
-            let secs = (notice.payload.at.millis() - at(0).millis()) / 1000;
-            self.told.push((secs, words(&notice)));
-            let mut record = self.event(
-                Author::Service(name("attention")),
-                Kind::Attention,
-                notice.node,
-                serde_json::to_value(&notice.payload).unwrap(),
-            );
-            record.entry.header.id = notice.id;
-            self.announced.push((notice.clone(), record.entry.header.event_hash(&record.entry.sig)));
-            let owed = self.folds.attention().owed().count();
-            self.folds.apply(&record).unwrap();
-            self.seq += 1;
-            assert!(self.folds.attention().owed().count() < owed, "{notice:?} is owed for ever");
-        }
-    }
-
-    fn event(&self, author: Author, kind: Kind, node: Option<Uuid>, payload: Value) -> Record {
-        let mut record = entry(self.seq, self.now, &Fact::Alive);
-        let json = String::from_utf8(canonical::to_vec(&payload).unwrap()).unwrap();
-        kind.check_payload(kind.info().version, &json).unwrap();
-        let header = &mut record.entry.header;
-        (header.author, header.kind, header.node_id, header.org) = (author, kind, node, name("acme"));
-        let payload = Payload { json: json.into(), salt: Hash::ZERO };
-        header.payload_hash = payload.hash();
-        record.payload = Some(payload);
-        record
+    /// The next entry, at once.
+    fn fact(&mut self, fact: &Fact) {
+        self.announcing.record(&entry(self.announcing.seq(), self.now, fact));
     }
 
     /// Time passes until `secs`; once a minute the ledger says that it is alive.
     fn pass(&mut self, secs: u64) {
         while self.now < secs {
             self.now = (self.now + 10).min(secs);
-            self.record(&entry(self.seq, self.now, &Fact::Alive));
+            self.fact(&Fact::Alive);
         }
     }
 
-    fn say(&mut self, secs: u64, fact: &Fact) {
+    pub(crate) fn say(&mut self, secs: u64, fact: &Fact) {
         self.pass(secs);
-        self.record(&entry(self.seq, self.now, fact));
+        self.fact(fact);
     }
 
-    fn tell(&mut self, secs: u64, author: Author, kind: Kind, node: Option<Uuid>, payload: Value) -> Hash {
+    pub(crate) fn tell(
+        &mut self,
+        secs: u64,
+        author: Author,
+        kind: Kind,
+        node: Option<Uuid>,
+        payload: Value,
+    ) -> Hash {
         self.pass(secs);
-        let record = self.event(author, kind, node, payload);
-        self.record(&record);
+        let record = event(self.announcing.seq(), at(self.now), author, kind, node, &payload);
+        self.announcing.record(&record);
         record.entry.header.event_hash(&record.entry.sig)
     }
 
-    fn beat(&mut self, secs: u64, id: u8, more: Value) {
+    fn beat(&mut self, secs: u64, id: u16, more: Value) {
         self.say(secs, &Fact::Beat { node: id, org: "acme", made: secs, more });
     }
 
     /// Heartbeats of some nodes every interval, the last at `until`.
-    fn beats(&mut self, until: u64, ids: impl Iterator<Item = u8> + Clone) {
+    pub(crate) fn beats(&mut self, until: u64, ids: impl Iterator<Item = u16> + Clone) {
         let mut next = (self.now / I + 1) * I;
         while next <= until {
             for id in ids.clone() {
@@ -101,11 +77,11 @@ impl Log {
         self.pass(until);
     }
 
-    fn operator(&mut self, secs: u64, kind: Kind, node: Option<Uuid>, payload: Value) -> Hash {
+    pub(crate) fn operator(&mut self, secs: u64, kind: Kind, node: Option<Uuid>, payload: Value) -> Hash {
         self.tell(secs, Author::Token(Uuid::v4([77; 16])), kind, node, payload)
     }
 
-    fn scan(&mut self, secs: u64, findings: &[(&str, &str, &str)], unchecked: &[&str]) {
+    pub(crate) fn scan(&mut self, secs: u64, findings: &[(&str, &str, &str)], unchecked: &[&str]) {
         let count = |severity: &str| findings.iter().filter(|(_, _, s)| *s == severity).count();
         let listed: Vec<Value> = findings
             .iter()
@@ -124,29 +100,37 @@ impl Log {
         self.tell(secs, Author::Node(node(0)), Kind::Scan, None, payload);
     }
 
-    fn attention(&self) -> &Attention {
-        self.folds.attention()
+    pub(crate) fn attention(&self) -> &Attention {
+        self.announcing.folds.attention()
     }
 
-    fn reasons(&self, id: u8) -> Vec<String> {
+    pub(crate) fn reasons(&self, id: u16) -> Vec<String> {
         let standing = self.attention().standing(&name("acme"), node(id), at(self.now)).unwrap();
         let text = |reason: Reason, subject: &str| format!("{} {subject}", reason.as_str()).trim().to_owned();
         standing.reasons.iter().map(|active| text(active.reason, active.subject.as_str())).collect()
     }
 
-    fn band(&self, id: u8) -> (Band, u64) {
+    pub(crate) fn band(&self, id: u16) -> (Band, u64) {
         let standing = self.attention().standing(&name("acme"), node(id), at(self.now)).unwrap();
         (standing.band, standing.score)
     }
 
     /// What was told since the last call.
-    fn news(&mut self) -> Vec<(u64, String)> {
-        std::mem::take(&mut self.told)
+    pub(crate) fn news(&mut self) -> Vec<(u64, String)> {
+        let news =
+            &self.announcing.announced[std::mem::replace(&mut self.read, self.announcing.announced.len())..];
+        let secs = |notice: &Notice| (notice.payload.at.millis() - at(0).millis()) / 1000;
+        news.iter().map(|(notice, _)| (secs(notice), words(notice))).collect()
+    }
+
+    /// The event hash of an announcement.
+    fn hash(&self, said: &str) -> Hash {
+        self.announcing.announced.iter().find(|(notice, _)| words(notice) == said).unwrap().1
     }
 }
 
 fn words(notice: &Notice) -> String {
-    let who = (0..99).find(|n| Some(node(*n)) == notice.node).map_or("site".to_owned(), |n| n.to_string());
+    let who = notice.node.map_or("site".to_owned(), |node| number(node).to_string());
     let change = serde_json::to_value(&notice.payload.change).unwrap();
     let text = |field: &str| change[field].as_str().unwrap_or_default().to_owned();
     let words = match &notice.payload.change {
@@ -161,7 +145,7 @@ fn words(notice: &Notice) -> String {
     words.join(" ")
 }
 
-fn expect(log: &mut Log, expected: &[(u64, &str)]) {
+pub(crate) fn expect(log: &mut Log, expected: &[(u64, &str)]) {
     let news = log.news();
     let news: Vec<(u64, &str)> = news.iter().map(|(secs, words)| (*secs, words.as_str())).collect();
     assert_eq!(news, expected);
@@ -208,7 +192,7 @@ fn a_storm_is_told_as_one_and_what_outlasts_it_by_itself() {
 #[test]
 fn nodes_of_another_site_make_no_storm() {
     let mut log = Log::started(10);
-    for n in 0..10u8 {
+    for n in 0..10u16 {
         let site = if n % 2 == 0 { "north" } else { "south" };
         log.operator(0, Kind::Labels, Some(node(n)), json!({"labels": {"site": site}}));
     }
@@ -305,15 +289,16 @@ fn a_person_ends_what_does_not_end_by_itself() {
     log.say(61, &Fact::Fork { key: 0 });
     log.beats(600, 0..1);
     assert_eq!((log.reasons(0), log.band(0)), (vec!["chain-fork".to_owned()], (Band::Crit, 100)));
-    let fork = log.announced.iter().find(|(notice, _)| words(notice) == "0 chain-fork firing").unwrap().1;
+    let fork = log.hash("0 chain-fork firing");
     // To have seen it is not enough, nor is another event's name.
     log.operator(610, Kind::Ack, None, json!({"target": fork}));
     log.operator(611, Kind::Resolve, None, json!({"target": Hash([9; 32])}));
     assert_eq!(log.reasons(0), ["chain-fork"]);
-    let mut stranger =
-        log.event(Author::Token(Uuid::v4([66; 16])), Kind::Resolve, None, json!({"target": fork}));
-    stranger.entry.header.org = name("umbrella");
-    log.record(&stranger);
+    let stranger = Author::Token(Uuid::v4([66; 16]));
+    let target = json!({"target": fork});
+    let mut theirs = event(log.announcing.seq(), at(log.now), stranger, Kind::Resolve, None, &target);
+    theirs.entry.header.org = name("umbrella");
+    log.announcing.record(&theirs);
     assert_eq!(log.reasons(0), ["chain-fork"], "nobody of another organisation ends it");
     log.operator(612, Kind::Resolve, None, json!({"target": fork}));
     assert_eq!(log.reasons(0), Vec::<String>::new());
@@ -351,7 +336,7 @@ fn a_command_without_a_receipt_and_one_that_failed() {
     log.tell(161, Author::Node(node(0)), Kind::Receipt, None, receipt(failing, "failed"));
     log.beats(210, 0..1);
     assert_eq!(log.reasons(0), ["command-failed restart"]);
-    let told = log.announced.iter().find(|(notice, _)| words(notice).contains("command-failed")).unwrap().1;
+    let told = log.hash("0 command-failed restart firing");
     log.operator(211, Kind::Ack, None, json!({"target": told}));
     assert_eq!(log.reasons(0), Vec::<String>::new());
 }
@@ -371,12 +356,13 @@ fn an_organisations_rules_take_the_place_of_those_built_in() {
     assert_eq!(log.band(0), (Band::Ok, 44));
     log.beat(90, 0, json!({"interval_secs": I, "services_ok": false}));
     assert_eq!(log.band(0), (Band::Crit, 100), "a weight of 80 enters CRIT at once");
-    let ruleset = &log.announced.last().unwrap().0.payload.ruleset;
+    let ruleset = &log.announcing.announced.last().unwrap().0.payload.ruleset;
     assert_eq!((ruleset, log.attention().rules(&name("acme")).hash), (&hash, hash));
     assert_eq!(log.attention().rules(&name("umbrella")).hash, Hash::ZERO);
     let muted = log.operator(90, Kind::Ruleset, None, json!({"reasons": {"service-down": {"weight": 0}}}));
     assert_eq!((log.reasons(0), log.band(0).1), (vec!["finding-high suid.new /bin/a".to_owned()], 40));
-    let cleared = log.announced.iter().rev().find(|(notice, _)| words(notice).ends_with("services cleared"));
+    let cleared =
+        log.announcing.announced.iter().rev().find(|(notice, _)| words(notice).ends_with("services cleared"));
     assert_eq!(cleared.unwrap().0.payload.ruleset, muted);
     log.operator(91, Kind::Ruleset, None, json!({}));
     assert_eq!(log.band(0), (Band::Crit, 50 + 40 / 2));
@@ -386,7 +372,7 @@ fn an_organisations_rules_take_the_place_of_those_built_in() {
 #[test]
 fn what_is_owed_is_part_of_the_folds() {
     let mut log = Log::started(1);
-    log.deaf = true;
+    log.announcing.deaf = true;
     log.beats(60, 0..1);
     log.scan(61, &[("suid.new", "/bin/a", "high")], &[]);
     let owed: Vec<Notice> = log.attention().owed().cloned().collect();
@@ -394,20 +380,21 @@ fn what_is_owed_is_part_of_the_folds() {
         owed.iter().map(words).collect::<Vec<_>>(),
         ["0 finding-high suid.new /bin/a firing", "0 OK to ATTN"]
     );
-    log.folds = Projections::restore(&log.folds.snapshot()).unwrap();
+    log.announcing.folds = Projections::restore(&log.announcing.folds.snapshot()).unwrap();
     log.pass(90);
     assert!(log.attention().owed().eq(&owed), "time alone changes nothing of it, and its ids stay");
     // The ledger itself is away: that time does not count.
     log.now = 100_000;
-    log.record(&entry(log.seq, log.now, &Fact::Start));
+    log.fact(&Fact::Start);
     assert!(log.attention().owed().take(2).eq(&owed));
     log.pass(100_000 + 3700);
     assert!(!log.attention().owed().any(|notice| owed.contains(notice)));
-    let told = log.told.len();
-    log.deaf = false;
-    log.record(&entry(log.seq, log.now, &Fact::Alive));
-    assert!(log.told.len() > told);
-    assert!(!log.told[told..].iter().any(|(_, words)| words.contains("finding")), "{:?}", log.told);
+    log.news();
+    log.announcing.deaf = false;
+    log.fact(&Fact::Alive);
+    let news = log.news();
+    assert!(!news.is_empty());
+    assert!(!news.iter().any(|(_, words)| words.contains("finding")), "{news:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use spec::limits::MAX_SAFE_INTEGER;
 use spec::{Author, Kind};
 
 /// A report of a span that begins so many seconds after the beginning.
-pub(crate) fn slo(org: &'static str, from: u8, begin: u64, counts: &[(&str, &str, u64)]) -> Fact {
+pub(crate) fn slo(org: &'static str, from: u16, begin: u64, counts: &[(&str, &str, u64)]) -> Fact {
     let count = |(operation, outcome, count): &(&str, &str, u64)| json!({"component": "gate", "count": count, "operation": operation, "outcome": outcome});
     let counts: Vec<Value> = counts.iter().map(count).collect();
     let payload = json!({"counts": counts, "from": at(begin), "to": at(begin + 60)});
