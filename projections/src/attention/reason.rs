@@ -250,10 +250,9 @@ impl Machine {
 }
 
 /// The reasons that count, in the order in which they explain the score: the heaviest first, ties by the order
-/// of reasons. Of the degrees of one thing only the gravest counts, and one without weight not at all.
+/// of reasons. Of the degrees of one thing only the gravest counts.
 pub(super) fn explanation<'a>(machines: &'a [Machine], rules: &Rules) -> Vec<&'a Machine> {
-    let counts = |machine: &&Machine| machine.is_active() && rules.weight(machine.reason) > 0;
-    let mut active: Vec<&Machine> = machines.iter().filter(counts).collect();
+    let mut active: Vec<&Machine> = machines.iter().filter(|machine| machine.is_active()).collect();
     if active.len() > 1 {
         active.sort_by_key(|machine| (Reverse(rules.weight(machine.reason)), machine.reason));
         let mut seen = BTreeSet::new();
