@@ -24,7 +24,7 @@ const RETRY: Duration = Duration::from_secs(1);
 const LEAST: Duration = Duration::from_millis(500);
 
 /// The longest time between two looks.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// Announces what is owed until `stopping` becomes true. `version` is what the service says of itself when it has
 /// to say that it is alive: time passes in the folds only by entries, so when something is due and nothing comes,
@@ -84,7 +84,7 @@ async fn append(ledger: &Ledger, owed: &[Notice]) -> Result<(), AppendError> {
         match ledger.sign(&draft(notice)) {
             Ok(event) => events.push(event),
             Err(error) => {
-                tracing::error!(%error, id = %notice.id, "a change of attention cannot be announced")
+                tracing::error!(%error, id = %notice.id, "a change of attention cannot be announced");
             }
         }
     }

@@ -276,10 +276,8 @@ impl Attention {
             return;
         }
         let ((nodes, of), in_storm) = (site.counts(), site.in_storm());
-        let (state, band, score) = match in_storm {
-            true => (Onset::Began, Band::Crit, STORM_SCORE),
-            false => (Onset::Ended, Band::Ok, 0),
-        };
+        let (state, band, score) =
+            if in_storm { (Onset::Began, Band::Crit, STORM_SCORE) } else { (Onset::Ended, Band::Ok, 0) };
         let change = AttentionChange::Storm { site: name.to_owned(), state, nodes, of };
         let payload =
             payload::Attention { at: now.at, band, change, ruleset: rules.hash, score, seq: self.seq };

@@ -185,7 +185,9 @@ impl Live {
         drop(folds);
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
         let told: Vec<_> = records.into_iter().map(|record| Arc::new(Told::new(record))).collect();
-        told.iter().for_each(|told| recent.push(Arc::clone(told)));
+        for told in &told {
+            recent.push(Arc::clone(told));
+        }
         drop(recent);
         self.followers.announce(told.iter().map(|told| &told.record), size);
         self.size.send_replace(size);

@@ -219,7 +219,9 @@ fn piece(told: &[Arc<Told>]) -> (Bytes, Option<u64>) {
         [one] => one.text().clone(),
         more => {
             let mut text = Vec::with_capacity(more.iter().map(|told| told.text().len()).sum());
-            more.iter().for_each(|told| text.extend_from_slice(told.text()));
+            for told in more {
+                text.extend_from_slice(told.text());
+            }
             text.into()
         }
     };

@@ -38,6 +38,7 @@ impl Site {
     }
 
     /// Takes in how a node stands; `expected` without silence is `Some(None)`. True if a storm began or ended.
+    #[expect(clippy::option_option, reason = "whether it counts at all, and since when it is silent")]
     pub(super) fn update(
         &mut self,
         place: usize,

@@ -11,6 +11,9 @@ use spec::Record;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
+/// What looks at the folds after an entry, and says when it has seen enough.
+type Look<'a> = dyn FnMut(&Projections, &Record) -> Result<ControlFlow<()>, Failure> + 'a;
+
 /// Points looked at in each round; the next is between two of them.
 const POINTS: u64 = 16;
 
@@ -82,12 +85,7 @@ impl Search<'_> {
     }
 
     /// Folds on to `to` entries; `look` sees each size.
-    fn fold(
-        &self,
-        folds: &mut Projections,
-        to: u64,
-        look: &mut dyn FnMut(&Projections, &Record) -> Result<ControlFlow<()>, Failure>,
-    ) -> Result<(), Failure> {
+    fn fold(&self, folds: &mut Projections, to: u64, look: &mut Look<'_>) -> Result<(), Failure> {
         self.files.each_from(folds.size(), &mut |record| {
             if folds.size() == to {
                 return Ok(ControlFlow::Break(()));
