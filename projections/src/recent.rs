@@ -124,7 +124,7 @@ pub(crate) mod tests {
             seq,
         };
         let entry = Entry { header, position, sig: Signature([0; 64]) };
-        Arc::new(Told::new(Record { entry, payload: Some(payload) }))
+        Arc::new(Told::new(Record { entry, leaf: Hash::ZERO, payload: Some(payload) }))
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn a_key_is_active_until_it_ends() {
             "was compromised",
         ),
     ] {
-        let key = one(&[&[introduced.clone()], &facts[..]].concat());
+        let key = one(&[std::slice::from_ref(&introduced), &facts[..]].concat());
         let ended = key.ended.as_ref().unwrap();
         assert_eq!((key.status(), ended.reason.as_deref(), ended.at.seq), (status, Some(reason), 1));
     }
