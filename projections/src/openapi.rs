@@ -232,6 +232,7 @@ fn pages() -> Vec<Operation> {
 }
 
 /// The schemas that the operations name, beside those of the forms and of the write side.
+#[expect(clippy::too_many_lines, reason = "a table: one row for each schema")]
 pub fn schemas() -> Vec<(&'static str, Value)> {
     let silence = "id: Hash, by: By, text: text, until: time, node_id?: Uuid, reason?: Name, subject?: text, \
                    tenant?: Name";

@@ -1,4 +1,5 @@
 //! What of attention is told to operators: each change once, as one where it is one, and by their own rules.
+#![allow(clippy::needless_pass_by_value, reason = "the calls read better")]
 
 use crate::announcing::Announcing;
 use crate::entries::{Fact, at, entry, event, name, node, number};
