@@ -11,9 +11,6 @@ use spec::Record;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-/// What looks at the folds after an entry, and says when it has seen enough.
-type Look<'a> = dyn FnMut(&Projections, &Record) -> Result<ControlFlow<()>, Failure> + 'a;
-
 /// Points looked at in each round; the next is between two of them.
 const POINTS: u64 = 16;
 

@@ -26,14 +26,14 @@ const SPECIFICATION: [(&str, &str); 7] = [
 
 pub(crate) fn run(global: &Global, args: &Export) -> Result<ExitCode, Failure> {
     let entries = copy(&DataDir::new(&global.data), &args.out)?;
-    if !global.for_people() {
-        say_answer(global.output, &json!({"out": args.out, "bytes": entries}))?;
-    } else {
+    if global.for_people() {
         tell(&format!(
             "exported {entries} bytes of log to {}; check it with `ledger verify {}`",
             args.out.display(),
             args.out.display()
         ));
+    } else {
+        say_answer(global.output, &json!({"out": args.out, "bytes": entries}))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -56,9 +56,7 @@ async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
     )
     .await?;
     let facts = running.facts(&dir);
-    if !global.for_people() {
-        say_json(&facts)?;
-    } else {
+    if global.for_people() {
         tell(&format!(
             "listening on http://{}\nledger       {}\ndata         {}\nsign in      with the token in {}\nverify       ledger verify {}",
             running.address,
@@ -67,6 +65,8 @@ async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
             dir.owner_token_file().display(),
             dir.path().display(),
         ));
+    } else {
+        say_json(&facts)?;
     }
     let poisoned = running.until(stop).await;
     match poisoned {
