@@ -333,3 +333,29 @@ fn the_writer_agrees_with_ecmascript() {
         assert_eq!(String::from_utf8(written(value)).unwrap(), String::from_utf8_lossy(theirs));
     }
 }
+
+#[test]
+fn the_largest_integers_are_written_and_the_next_refused() {
+    for (n, fits) in [
+        (9_007_199_254_740_991_i64, true),
+        (-9_007_199_254_740_991, true),
+        (9_007_199_254_740_992, false),
+        (-9_007_199_254_740_992, false),
+    ] {
+        let mut out = Vec::new();
+        let result = write(&Value::from(n), &mut out);
+        assert_eq!(result.is_ok(), fits, "{n}");
+        assert_eq!(check(n.to_string().as_bytes()).is_ok(), fits, "{n}");
+        if fits {
+            assert_eq!(String::from_utf8(out), Ok(n.to_string()));
+        }
+    }
+}
+
+#[test]
+fn only_what_is_open_counts_for_depth() {
+    let many = format!("[{}]", vec!["[[1]]"; 200].join(","));
+    assert!(check(many.as_bytes()).is_ok());
+    let objects = format!("[{}]", vec!["{\"a\":{}}"; 200].join(","));
+    assert!(check(objects.as_bytes()).is_ok());
+}
