@@ -34,6 +34,7 @@ impl Run {
     pub async fn next(&mut self) -> Result<Vec<Record>, ReadError> {
         while self.at < self.to {
             let Some(place) = self.place().await? else { break };
+            let before = self.at;
             match self.chunk(place).await {
                 Ok(Some((records, next))) => {
                     self.place = Some(next);
@@ -48,7 +49,8 @@ impl Run {
                     self.place = Some(Place { segment: next.first, offset: 0 });
                 }
                 Err(error) if self.misled => return Err(error),
-                Err(_) => (self.misled, self.place) = (true, None),
+                // What was read before the error is read again.
+                Err(_) => (self.misled, self.place, self.at) = (true, None, before),
             }
         }
         Ok(Vec::new())
@@ -83,12 +85,15 @@ impl Run {
                     continue;
                 }
                 for (_, line) in group.lines() {
+                    if self.at == self.to {
+                        break;
+                    }
                     let record = parse(line, self.at)?;
                     let seq = record.entry.position.seq;
                     if seq > self.at {
                         return Err(ReadError::Damaged { seq: self.at, detail: "missing".to_owned() });
                     }
-                    if seq == self.at && seq < self.to {
+                    if seq == self.at {
                         self.at += 1;
                         records.push(record);
                     }

@@ -3,7 +3,7 @@
 use crate::entries::{START, folded, name};
 use crate::facts::facts;
 use crate::fleet::{fold, records};
-use crate::live::{beat, seal, start};
+use crate::live::{beat, beats, seal, start};
 use ledger::Ledger;
 use projections::Projections;
 use projections::history::{History, PastError, Point};
@@ -97,6 +97,23 @@ async fn every_past_is_reached_from_the_rungs_and_a_start_from_the_last() {
     assert_eq!((late.folds.size(), late.now), (head.size, now));
     for ahead in [Point::Seq(head.size), Point::Time(Timestamp::from_millis(START + 1001))] {
         assert!(matches!(at(ahead).await, Err(PastError::Future { .. })), "{ahead:?}");
+    }
+    ledger.close(false);
+}
+
+#[tokio::test]
+async fn a_past_may_end_inside_a_group() {
+    let ledger = start(Live::new()).await;
+    for first in [0, 10] {
+        beats(&ledger, first..first + 10).await;
+    }
+    let head = ledger.head().borrow().clone();
+    let ladder = Arc::new(Ladder::open(ledger.reader(), SPACING).unwrap());
+    for seq in 0..head.size {
+        let history = Arc::new(History::new(ledger.reader().clone(), Arc::clone(&ladder)));
+        let now = Timestamp::from_millis(START);
+        let past = history.at(Point::Seq(seq), head.size, head.recorded_at, now).await.unwrap();
+        assert_eq!(past.folds.size(), seq + 1);
     }
     ledger.close(false);
 }

@@ -14,6 +14,7 @@ use projections::live::Live;
 use proofs::SigningKey;
 use spec::payload::Seal;
 use spec::{Author, Kind, Timestamp, Via};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +46,18 @@ pub(crate) async fn start(live: Arc<Live>) -> Ledger {
 }
 
 pub(crate) async fn beat(ledger: &Ledger, id: u16) {
-    let draft = Draft {
+    beats(ledger, id..id + 1).await;
+}
+
+/// Heartbeats of some nodes, in one group.
+pub(crate) async fn beats(ledger: &Ledger, ids: Range<u16>) {
+    let events: Vec<_> = ids.map(|id| ledger.sign(&draft(id)).unwrap()).collect();
+    let appended = ledger.append_own(events, AppendOptions::default()).await.unwrap();
+    assert!(appended.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Recorded(_))));
+}
+
+fn draft(id: u16) -> Draft {
+    Draft {
         author: Author::Import(name("old")),
         via: Via { method: name("import"), subject: Some(name("old")) },
         kind: Kind::Heartbeat,
@@ -56,10 +68,7 @@ pub(crate) async fn beat(ledger: &Ledger, id: u16) {
         ts: None,
         id: None,
         payload: heartbeat(id, 0, serde_json::json!({})),
-    };
-    let event = ledger.sign(&draft).unwrap();
-    let appended = ledger.append_own(vec![event], AppendOptions::default()).await.unwrap();
-    assert!(matches!(appended.outcomes[..], [Outcome::Recorded(_)]), "{:?}", appended.outcomes);
+    }
 }
 
 pub(crate) async fn seal(ledger: &Ledger) -> Seal {
