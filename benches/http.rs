@@ -93,7 +93,7 @@ async fn batches(world: &mut World, address: SocketAddr, events: usize) {
     row(&name, Rate::of(each * CONNECTIONS, rounds), limit.as_slice());
 }
 
-async fn listen() -> (TcpListener, SocketAddr) {
+pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
@@ -104,6 +104,11 @@ async fn echo() -> SocketAddr {
     let router = Router::new().route("/echo", post(|body: Bytes| async { body }));
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     address
+}
+
+/// A request without a body.
+pub(crate) fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").into_bytes()
 }
 
 fn request(path: &str, media: &str, body: &[u8]) -> Vec<u8> {
@@ -147,19 +152,19 @@ async fn send(address: SocketAddr, lists: Vec<Vec<Vec<u8>>>, proofs: bool) -> (R
 }
 
 /// The least client that reads HTTP/1.1 answers with a length.
-struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Self {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, buffer: Vec::with_capacity(64 * 1024) }
     }
 
-    async fn exchange(&mut self, request: &[u8], proofs: bool) {
+    pub(crate) async fn exchange(&mut self, request: &[u8], proofs: bool) {
         self.stream.write_all(request).await.unwrap();
         self.buffer.clear();
         let head = loop {

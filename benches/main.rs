@@ -18,6 +18,7 @@
 mod append;
 mod bare;
 mod canonical;
+mod folds;
 mod growth;
 mod http;
 mod open;
@@ -30,7 +31,7 @@ mod world;
 /// A name to choose it by, and what it runs.
 type Suite = (&'static str, fn(usize));
 
-const SUITES: [Suite; 8] = [
+const SUITES: [Suite; 9] = [
     ("canonical", canonical::run),
     ("proofs", proofs_bench::run),
     ("append", append::run),
@@ -38,6 +39,7 @@ const SUITES: [Suite; 8] = [
     ("verify", verify::run),
     ("open", open::run),
     ("http", http::run),
+    ("folds", folds::run),
     ("postgres", postgres::run),
 ];
 
