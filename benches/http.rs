@@ -93,7 +93,7 @@ async fn batches(world: &mut World, address: SocketAddr, events: usize) {
     row(&name, Rate::of(each * CONNECTIONS, rounds), limit.as_slice());
 }
 
-async fn listen() -> (TcpListener, SocketAddr) {
+pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
@@ -104,6 +104,11 @@ async fn echo() -> SocketAddr {
     let router = Router::new().route("/echo", post(|body: Bytes| async { body }));
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     address
+}
+
+/// A request without a body.
+pub(crate) fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").into_bytes()
 }
 
 /// A request, with `more` headers.

@@ -18,6 +18,7 @@
 mod append;
 mod bare;
 mod canonical;
+mod folds;
 mod growth;
 mod http;
 mod open;
@@ -31,7 +32,7 @@ mod world;
 /// A name to choose it by, and what it runs.
 type Suite = (&'static str, fn(usize));
 
-const SUITES: [Suite; 9] = [
+const SUITES: [Suite; 10] = [
     ("canonical", canonical::run),
     ("proofs", proofs_bench::run),
     ("append", append::run),
@@ -40,6 +41,7 @@ const SUITES: [Suite; 9] = [
     ("open", open::run),
     ("http", http::run),
     ("streams", streams::run),
+    ("folds", folds::run),
     ("postgres", postgres::run),
 ];
 

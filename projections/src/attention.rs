@@ -41,6 +41,7 @@ use site::{Presence, Site};
 use spec::payload::{self, AttentionChange, Command, CommandReceipt, CommandState, Onset, ReasonState};
 use spec::{Author, Hash, Name, PublicKey, Timestamp, Uuid};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::LazyLock;
 
 /// How long a change is owed an announcement, in milliseconds of listening time. A service that announces does so
 /// within seconds; a log from before there were announcements does not announce its whole past.
@@ -59,7 +60,8 @@ const STORM_SCORE: u64 = 80;
 const SITE: &str = "site";
 
 /// The organisation whose rules are those of every organisation without any of its own.
-const LEDGER_ORG: &str = "ledger";
+static LEDGER_ORG: LazyLock<Name> =
+    LazyLock::new(|| "ledger".parse().unwrap_or_else(|_| unreachable!("it is a name")));
 
 /// A change of how a node stands, at the time at which it came about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -135,6 +137,9 @@ pub struct Attention {
     /// Whether other rules are tried than those of the log.
     #[serde(skip)]
     rehearses: bool,
+    /// What changes while one node is looked at.
+    #[serde(skip)]
+    changes: Vec<(Timestamp, Change)>,
 }
 
 impl Attention {
@@ -202,7 +207,7 @@ impl Attention {
         }
         let mut ahead = node.clone();
         while let Some(due) = ahead.due(resumed, rules).filter(|due| *due <= moment) {
-            let mut cx = Cx { now: self.listening.now(due), resumed, rules, log: &mut |_, _| {} };
+            let mut cx = Cx { now: self.listening.now(due), resumed, rules, changes: &mut Vec::new() };
             ahead.run(&mut cx);
             ahead.settle(&mut cx);
         }
@@ -214,6 +219,9 @@ impl Attention {
         let resumed = self.listening.resumed();
         while let Some((due, place)) = self.queue.first().copied().filter(|(due, _)| *due <= moment) {
             self.queue.remove(&(due, place));
+            if self.has_more_time(place, due) {
+                continue;
+            }
             let now = self.listening.now(due);
             self.change(place, now, |node, cx| {
                 // Heard of since it was put here, it may have more time.
@@ -224,19 +232,31 @@ impl Attention {
         }
     }
 
+    /// Puts a node off that was heard of since it was queued, if nothing else is to be done about it.
+    fn has_more_time(&mut self, place: usize, now: Moment) -> bool {
+        let resumed = self.listening.resumed();
+        let Some(node) = self.nodes.get_mut(place) else { return true };
+        let rules = rules_of(&self.rules, &self.built_in, &node.org);
+        let due = node.next(resumed, rules, now);
+        if !node.is_calm() || due.is_none_or(|due| due <= now.plus(1)) {
+            return false;
+        }
+        self.queue.extend(due.map(|due| (due, place)));
+        node.queued = due;
+        true
+    }
+
     /// Lets `work` change a node, and sees to what follows from it.
     fn change(&mut self, place: usize, now: Now, work: impl FnOnce(&mut NodeAttention, &mut Cx<'_>)) {
         let resumed = self.listening.resumed();
         let Some(node) = self.nodes.get_mut(place) else { return };
         let rules = rules_of(&self.rules, &self.built_in, &node.org);
-        let (seq, transitions) = (self.seq, &mut self.transitions);
-        let (org, id) = (node.org.clone(), node.id);
-        let mut log = |at, change| {
-            transitions.push(Transition { at, seq, org: org.clone(), node: id, change });
-        };
-        let mut cx = Cx { now, resumed, rules, log: &mut log };
+        let mut cx = Cx { now, resumed, rules, changes: &mut self.changes };
         work(node, &mut cx);
         node.settle(&mut cx);
+        let (seq, org, node) = (self.seq, &node.org, node.id);
+        let transition = |(at, change)| Transition { at, seq, org: org.clone(), node, change };
+        self.transitions.extend(self.changes.drain(..).map(transition));
         self.place_in_site(place, now);
         self.tell(place, now);
     }
@@ -521,8 +541,7 @@ fn answers(reason: Reason) -> Option<Answer> {
 }
 
 fn rules_of<'a>(rules: &'a BTreeMap<Name, Rules>, built_in: &'a Rules, org: &Name) -> &'a Rules {
-    let common = || rules.iter().find(|(name, _)| name.as_str() == LEDGER_ORG).map(|(_, rules)| rules);
-    rules.get(org).or_else(common).unwrap_or(built_in)
+    rules.get(org).or_else(|| rules.get(&*LEDGER_ORG)).unwrap_or(built_in)
 }
 
 fn site_of(node: &NodeAttention) -> &str {

@@ -2,6 +2,7 @@
 
 use spec::payload;
 use spec::{Author, Domain, Hash, Header, Kind, Record, Timestamp, Uuid};
+use std::sync::Arc;
 
 /// An entry with what it says.
 #[derive(Debug)]
@@ -25,14 +26,14 @@ macro_rules! said {
         pub enum Said {
             /// Nothing: the payload is erased, or no fold reads this kind.
             Nothing,
-            $($(#[$doc])* $kind(Box<$schema>),)*
+            $($(#[$doc])* $kind(Arc<$schema>),)*
         }
 
         impl Said {
             /// What a payload says. Admission has checked its form.
             fn read(kind: &Kind, json: &str) -> Option<Self> {
                 match kind {
-                    $(Kind::$kind => serde_json::from_str(json).ok().map(Self::$kind),)*
+                    $(Kind::$kind => serde_json::from_str(json).ok().map(|said| Self::$kind(Arc::new(said))),)*
                     _ => None,
                 }
             }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use spec::payload::{Heartbeat, KeyIntroduction};
 use spec::{Author, KeyUse, Kind, Name, PublicKey, Timestamp, Uuid};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The interval of a node that did not say its own: the agent's default.
@@ -42,8 +43,8 @@ pub struct Node {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<Heard>,
     /// Its last heartbeat that can be read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub heartbeat: Option<Heartbeat>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "shared")]
+    pub heartbeat: Option<Arc<Heartbeat>>,
     /// Its labels, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<Name, String>,
@@ -68,6 +69,26 @@ pub struct Heard {
     pub seq: u64,
     /// When it was recorded.
     pub recorded_at: Timestamp,
+}
+
+/// A heartbeat that others may hold as well is written as one that nobody shares.
+mod shared {
+    use super::{Arc, Heartbeat};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde asks for a reference")]
+    pub(super) fn serialize<S: Serializer>(
+        heartbeat: &Option<Arc<Heartbeat>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        heartbeat.as_deref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Arc<Heartbeat>>, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map(Arc::new))
+    }
 }
 
 impl Fleet {
@@ -125,7 +146,7 @@ impl Fleet {
             return;
         }
         if let Said::Heartbeat(said) = &fact.said {
-            node.heartbeat = Some((**said).clone());
+            node.heartbeat = Some(Arc::clone(said));
         }
     }
 }

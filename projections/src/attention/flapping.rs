@@ -33,6 +33,10 @@ impl Flapping {
     /// The weighted share of changes in percent. What was not observed yet did not change.
     fn share(&self, window: u64) -> u64 {
         let window = window.clamp(2, 64);
+        // Most nodes did not change at all.
+        if self.changes << (64 - window) == 0 {
+            return 0;
+        }
         let (newest, oldest) = WEIGHTS;
         let weight = |n: u64| newest - (newest - oldest) * n / (window - 1);
         let all: u64 = (0..window).map(weight).sum();

@@ -41,10 +41,28 @@ impl Level {
 
 /// The last gaps between a node's heartbeats, in milliseconds of listening time.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Ring")]
 pub struct Rhythm {
     ring: Vec<u32>,
+    /// The same in order.
+    #[serde(skip_serializing)]
     sorted: Vec<u32>,
     next: usize,
+}
+
+/// What a snapshot has of a rhythm.
+#[derive(Deserialize)]
+struct Ring {
+    ring: Vec<u32>,
+    next: usize,
+}
+
+impl From<Ring> for Rhythm {
+    fn from(Ring { ring, next }: Ring) -> Self {
+        let mut sorted = ring.clone();
+        sorted.sort_unstable();
+        Self { ring, sorted, next }
+    }
 }
 
 impl Rhythm {

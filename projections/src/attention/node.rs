@@ -103,12 +103,13 @@ pub(super) struct Cx<'a> {
     /// When the ledger last began to listen.
     pub(super) resumed: Moment,
     pub(super) rules: &'a Rules,
-    pub(super) log: &'a mut dyn FnMut(Timestamp, Change),
+    /// What changes.
+    pub(super) changes: &'a mut Vec<(Timestamp, Change)>,
 }
 
 impl Cx<'_> {
     fn log(&mut self, change: Change) {
-        (self.log)(self.now.at, change);
+        self.changes.push((self.now.at, change));
     }
 }
 
@@ -195,6 +196,18 @@ impl NodeAttention {
     /// The reasons that count, the heaviest first.
     pub(super) fn explanation(&self, rules: &Rules) -> Vec<&Machine> {
         explanation(&self.machines, rules)
+    }
+
+    /// Whether nothing is the matter with it, and nothing was: it can only fall silent.
+    pub(super) fn is_calm(&self) -> bool {
+        self.silence == Level::Live
+            && self.machines.is_empty()
+            && self.band == Band::Ok
+            && !self.flapping.is_on()
+            && !self.changed
+            && self.below.iter().all(Option::is_some)
+            && self.presence() == self.known
+            && self.told.is_nothing()
     }
 
     /// Lets what is due come about.
@@ -319,10 +332,12 @@ impl NodeAttention {
 
     /// Takes a signal about a reason in.
     pub(super) fn signal(&mut self, reason: Reason, subject: &Subject, signal: Signal, cx: &mut Cx<'_>) {
-        let rules = cx.rules.of_reason(reason);
         let at = self.machines.binary_search_by(|m| (m.reason, &m.subject).cmp(&(reason, subject)));
+        if at.is_err() && signal != Signal::Bad {
+            return;
+        }
+        let rules = cx.rules.of_reason(reason);
         let (from, to) = match at {
-            Err(_) if signal != Signal::Bad => return,
             Err(at) => {
                 let machine = Machine::begin(reason, subject.clone(), rules, cx.now);
                 let phase = machine.phase;

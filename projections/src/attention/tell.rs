@@ -43,6 +43,11 @@ mod as_list {
 }
 
 impl Told {
+    /// Whether all was well.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.reasons.is_empty() && self.band == Band::Ok && !self.flapping
+    }
+
     /// Whether the node's silence was told.
     pub(super) fn knows_silence(&self) -> bool {
         self.reasons.values().any(|reason| reason.is_silence())
@@ -112,6 +117,9 @@ pub(super) fn tell(
     now: Now,
     tell: &mut impl FnMut(Notice),
 ) {
+    if node.is_calm() {
+        return;
+    }
     let (org, tenant, id) = (node.org.clone(), node.tenant.clone(), node.id);
     let (band, score) = (node.band(), node.score());
     let mut say = |change: AttentionChange, at: Timestamp| {
