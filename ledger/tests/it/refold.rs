@@ -47,6 +47,11 @@ fn second_seal_says(said: impl FnOnce(u64, u64) -> Vec<(&'static str, Digest)>) 
     (verify_log(&forger.files, &Options::default(), Some(&mut Count::default()), &mut |_| ()), seq)
 }
 
+/// What is wrong with the log itself: the forger makes no rows of the proof chain for its seals.
+fn faults(report: &Report) -> Vec<(&'static str, Option<u64>)> {
+    failures(report).into_iter().filter(|(code, _)| *code != "proofchain").collect()
+}
+
 fn checked(report: &Report, code: &str) -> Option<(CheckStatus, u64)> {
     report.checks.iter().find(|check| check.code == code).map(|check| (check.status, check.count))
 }
@@ -56,7 +61,7 @@ fn what_was_folded_to_the_seal_or_to_the_one_before_is_compared() {
     for lags in [false, true] {
         let (report, _) =
             second_seal_says(|first, second| vec![("count", digest(if lags { first } else { second }))]);
-        assert_eq!(failures(&report), [], "{lags}");
+        assert_eq!(faults(&report), [], "{lags}");
         assert_eq!(checked(&report, "digests"), Some((CheckStatus::Passed, 2)));
         assert_eq!(checked(&report, "digests-unknown"), None);
     }
@@ -66,10 +71,10 @@ fn what_was_folded_to_the_seal_or_to_the_one_before_is_compared() {
 fn another_digest_is_the_ledgers_fault() {
     let lie = |size: u64| Digest { digest: digest(7_777).digest, ..digest(size) };
     let (report, seq) = second_seal_says(|_, second| vec![("count", lie(second))]);
-    assert_eq!(failures(&report), [("digest", Some(seq))]);
+    assert_eq!(faults(&report), [("digest", Some(seq))]);
     assert_eq!(checked(&report, "digests"), Some((CheckStatus::Failed, 1)));
     let (report, seq) = second_seal_says(|first, _| vec![("count", lie(first))]);
-    assert_eq!(failures(&report), [("digest", Some(seq))]);
+    assert_eq!(faults(&report), [("digest", Some(seq))]);
 }
 
 #[test]
@@ -81,7 +86,7 @@ fn what_an_auditor_does_not_have_is_never_called_verified() {
             ("unheard-of", digest(second)),
         ]
     });
-    assert_eq!(failures(&report), []);
+    assert_eq!(faults(&report), []);
     assert_eq!(checked(&report, "digests"), Some((CheckStatus::Passed, 1)));
     assert_eq!(checked(&report, "digests-unknown"), Some((CheckStatus::NotChecked, 3)));
 }
