@@ -366,9 +366,9 @@ pub(crate) enum Incidents {
         /// Of this organisation.
         #[arg(long)]
         org: Option<Name>,
-        /// Only those in this state.
-        #[arg(long, default_value = "all", value_parser = ["open", "acked", "resolved", "all"])]
-        state: String,
+        /// Only those in this state; without, those that are not over.
+        #[arg(long, value_parser = ["open", "acked", "resolved", "all"])]
+        state: Option<String>,
         /// Only those about this node.
         #[arg(long)]
         node: Option<Uuid>,
