@@ -39,6 +39,7 @@ mod seats;
 mod server;
 mod strict;
 mod tokens;
+pub mod webhooks;
 
 pub use access::{Action, Principal, PrincipalKind};
 pub use app::{App, Config};

@@ -80,6 +80,7 @@ fn writing() -> Vec<Operation> {
 
 fn managing() -> Vec<Operation> {
     let tokens = "/api/orgs/{org}/nodes/enrollment-tokens";
+    let webhooks = "/api/orgs/{org}/webhooks";
     vec![
         row("GET", "/api/me", "getMe", "Tokens").says("Who is asking.").answers(
             200,
@@ -124,6 +125,17 @@ fn managing() -> Vec<Operation> {
             .says("Enrolment tokens, without their secrets.")
             .takes("org: Name")
             .answers(200, JSON, "items: [EnrolmentToken]"),
+        row("POST", webhooks, "createWebhook", "Incidents")
+            .says("Make a webhook; the answer is the only one that shows its secret.")
+            .takes("org: Name")
+            .body(JSON, "url: text..2048, types?: [WebhookType]")
+            .answers(201, JSON, "id: Uuid, org: Name, secret: text, types: [WebhookType], url: text")
+            .refuses(&[409]),
+        row("DELETE", "/api/orgs/{org}/webhooks/{id}", "removeWebhook", "Incidents")
+            .says("Tell a webhook nothing more.")
+            .takes("org: Name, id: Uuid")
+            .answers(204, "", "")
+            .refuses(&[404]),
         row(
             "DELETE",
             "/api/orgs/{org}/nodes/enrollment-tokens/{token_id}",

@@ -21,3 +21,4 @@ pub(crate) mod seal;
 pub(crate) mod serve;
 pub(crate) mod tokens;
 pub(crate) mod verify;
+pub(crate) mod webhooks;

@@ -89,5 +89,10 @@ async fn segments(client: &Client, anonymous: bool) -> Result<Option<Vec<(u64, u
     }
     let answer = answer.json()?;
     let number = |item: &Value, field| item.get(field).and_then(Value::as_u64);
-    Ok(Some(items(&answer).iter().filter_map(|item| Some((number(item, "first")?, number(item, "bytes")?))).collect()))
+    Ok(Some(
+        items(&answer)
+            .iter()
+            .filter_map(|item| Some((number(item, "first")?, number(item, "bytes")?)))
+            .collect(),
+    ))
 }

@@ -248,9 +248,7 @@ fn a_node_that_flaps_and_then_dies_flaps_no_more() {
 #[test]
 fn a_lower_degree_is_told_with_the_time_at_which_it_took_over() {
     let mut log = Log::started(1);
-    let full = |percent: u64| {
-        json!({"interval_secs": I, "disk_total_bytes": 100, "disk_available_bytes": 100 - percent})
-    };
+    let full = |percent: u64| json!({"interval_secs": I, "disk_total_bytes": 100, "disk_available_bytes": 100 - percent});
     let beats = |until: u64, percent: u64, log: &mut Log| {
         while log.now + I <= until {
             log.beat(log.now + I, 0, full(percent));

@@ -18,4 +18,5 @@ mod streams;
 mod support;
 mod tidy;
 mod watching;
+mod webhooks;
 mod workspace;
