@@ -137,23 +137,20 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(v6: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = v6.segments();
-    let low = || {
-        let ([g, i], [h, j]) = (g.to_be_bytes(), h.to_be_bytes());
-        Ipv4Addr::new(g, i, h, j)
+    let octets = v6.octets();
+    let v4_at = |at: usize| {
+        let part = octets.get(at..at + 4).and_then(|part| <[u8; 4]>::try_from(part).ok());
+        part.is_some_and(|part| is_public_v4(part.into()))
     };
-    match (a, b, c, d, e, f) {
+    match v6.segments() {
         // IPv4 in IPv6: mapped (RFC 4291) and translated (RFC 6052).
-        (0, 0, 0, 0, 0, 0xffff) | (0x64, 0xff9b, 0, 0, 0, 0) => is_public_v4(low()),
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => v4_at(12),
         // 6to4 (RFC 3056) carries the address behind its prefix.
-        (0x2002, ..) => {
-            let ([b, i], [c, j]) = (b.to_be_bytes(), c.to_be_bytes());
-            is_public_v4(Ipv4Addr::new(b, i, c, j))
-        }
+        [0x2002, ..] => v4_at(2),
         // Teredo and other protocols' assignments, documentation.
-        (0x2001, 0..=0x1ff | 0xdb8, ..) | (0x3fff, 0..=0xfff, ..) => false,
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
         // Global unicast is 2000::/3 (RFC 4291); nothing else is assigned.
-        _ => a & 0xe000 == 0x2000,
+        [first, ..] => first & 0xe000 == 0x2000,
     }
 }
 
