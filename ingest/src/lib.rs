@@ -11,6 +11,7 @@ mod answer;
 mod app;
 pub mod body;
 mod bucket;
+pub mod commands;
 mod connection;
 mod cursor;
 mod dispatch;

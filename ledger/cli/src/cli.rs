@@ -1,7 +1,9 @@
 //! The command line: help, man pages and completions all come from these definitions.
 
+mod commands;
 mod incidents;
 
+pub(crate) use commands::Commands;
 pub(crate) use incidents::{Incidents, Webhooks};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -109,6 +111,11 @@ pub(crate) enum Command {
     Incidents {
         #[command(subcommand)]
         command: Incidents,
+    },
+    /// Give nodes commands, approve them, and see what became of them.
+    Commands {
+        #[command(subcommand)]
+        command: Commands,
     },
     /// Who is told elsewhere of what happens.
     Webhooks {

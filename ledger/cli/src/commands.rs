@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod attention;
 pub(crate) mod bisect;
 pub(crate) mod checkpoint;
+pub(crate) mod commands;
 pub(crate) mod demo;
 pub(crate) mod enroll;
 pub(crate) mod export;

@@ -3,6 +3,7 @@
 use crate::cli::{Global, Serve};
 use crate::client::block_on;
 use crate::data::{self, DataDir, Manner};
+use crate::desk::ServiceDesk;
 use crate::door::ServiceDoor;
 use crate::failure::Failure;
 use crate::openapi;
@@ -15,6 +16,7 @@ use ledger::open::{Anchor, Digests};
 use ledger::reader::Reader;
 use ledger::service::Head;
 use projections::announce::announce;
+use projections::desk::Desk;
 use projections::history::History;
 use projections::http::Reads;
 use projections::ladder::{Ladder, Spacing};
@@ -128,10 +130,13 @@ pub(crate) async fn start(
     let address = listener.local_addr()?;
     let (connections, limits) = (most_connections(), ingest::Limits::default());
     let limits = ingest::Limits { connections, streams: limits.streams.min(connections / 4 * 3), ..limits };
+    let desk: Arc<dyn ingest::commands::Desk> =
+        Arc::new(ServiceDesk { desk: Desk::new(Arc::clone(&live)), ledger: ledger.clone() });
     let config = ingest::Config {
         heartbeat_secs: serving.heartbeat_secs,
         data_dir: Some(dir.path().to_owned()),
         limits,
+        desk: Some(desk),
         ..ingest::Config::default()
     };
     let app = ingest::App::new(ledger.clone(), config);
