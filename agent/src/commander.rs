@@ -221,6 +221,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         delivered: &Delivered,
         checkpoint: &Checkpoint,
     ) -> Result<(), SessionError> {
+        let told = self.spool.pending() == 0;
         let Some(commander) = &mut self.commander else { return Ok(()) };
         commander.after = commander.after.max(Some(delivered.since));
         let Some(record) = delivered.record() else {
@@ -235,7 +236,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             Ok(order) => order,
             Err(refusal) => return self.refuse(now, hash, refusal),
         };
-        match commander.orders.is_new(&order.order.nonce, &hash, now.wall) {
+        match commander.orders.is_new(&order.order.nonce, &hash, told, now.wall) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
             Err(refusal) => return self.refuse(now, hash, refusal),

@@ -21,9 +21,9 @@ pub(crate) const MAX_ORDERS: usize = 4096;
 /// How long a command is remembered after it expired: until then no clock calls it fresh.
 const KEPT_MS: u64 = 24 * 3_600_000;
 
-/// How long after its end the same command may be delivered again without being called a replay: its receipt is on
-/// its way.
-const GRACE_MS: u64 = 10 * 60_000;
+/// How long after its end the same command may be delivered again without being called a replay, though its receipt
+/// was taken: the answer may have been on its way.
+const GRACE_MS: u64 = 10_000;
 
 /// Room for [`MAX_ORDERS`].
 const MAX_FILE_BYTES: usize = 2 * 1024 * 1024;
@@ -83,8 +83,15 @@ impl Orders {
     }
 
     /// Whether a command with this nonce is new; if not, it is the one that is being carried out, or was just now.
-    pub(crate) fn is_new(&self, nonce: &Hash, command: &Hash, now: Timestamp) -> Result<bool, Refusal> {
-        let recently = |at: Timestamp| now.millis().saturating_sub(at.millis()) <= GRACE_MS;
+    /// `told`: whether the ledger has every receipt.
+    pub(crate) fn is_new(
+        &self,
+        nonce: &Hash,
+        command: &Hash,
+        told: bool,
+        now: Timestamp,
+    ) -> Result<bool, Refusal> {
+        let recently = |at: Timestamp| !told || now.millis().saturating_sub(at.millis()) <= GRACE_MS;
         match self.known.get(nonce) {
             None if self.known.len() >= MAX_ORDERS => Err(Refusal::TooMany),
             None => Ok(true),

@@ -12,7 +12,7 @@ use crate::enrolment::within;
 use crate::events::append_own;
 use crate::limits::{MAX_COMMAND_TTL_SECS, MAX_COMMANDS_DELIVERED, MAX_POLL_SECS};
 use crate::problem::{CONFLICT, FORBIDDEN, NOT_FOUND, Problem, UNAVAILABLE, internal};
-use crate::query_string::QueryString;
+use crate::query_string::{QueryString, bad};
 use crate::strict::present;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
@@ -244,7 +244,10 @@ fn desk(app: &Inner) -> Result<&Arc<dyn Desk>, Problem> {
 pub(crate) async fn poll(call: Call) -> Result<Response<Body>, Problem> {
     let query = QueryString::read(call.query(), &["after", "wait"])?;
     let after: Option<u64> = query.parse("after")?;
-    let wait = query.parse::<u64>("wait")?.unwrap_or(0).min(MAX_POLL_SECS);
+    let wait = query.parse::<u64>("wait")?.unwrap_or(0);
+    if wait > MAX_POLL_SECS {
+        return Err(bad("wait", format_args!("at most {MAX_POLL_SECS} seconds")));
+    }
     let (PrincipalKind::Node { node, .. }, Some(org)) = (&call.principal.kind, call.principal.org.clone())
     else {
         return Err(Problem::new(FORBIDDEN, "commands are fetched by the node they are for"));
