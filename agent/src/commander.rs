@@ -51,7 +51,8 @@ pub struct Commander {
     orders: Orders,
     waiting: VecDeque<(Order, Task)>,
     running: usize,
-    done: (mpsc::UnboundedSender<(Hash, Done)>, mpsc::UnboundedReceiver<(Hash, Done)>),
+    tell: mpsc::UnboundedSender<(Hash, Done)>,
+    told: mpsc::UnboundedReceiver<(Hash, Done)>,
     /// The last entry that a delivered command rests on.
     after: Option<u64>,
     polls_at: Duration,
@@ -75,6 +76,7 @@ struct PollAnswer {
 impl Commander {
     /// Commands by this policy, on a node of this operating system profile.
     pub fn new(policy: Policy, profile: Option<String>) -> Self {
+        let (tell, told) = mpsc::unbounded_channel();
         Self {
             policy,
             profile,
@@ -82,7 +84,8 @@ impl Commander {
             orders: Orders::default(),
             waiting: VecDeque::new(),
             running: 0,
-            done: mpsc::unbounded_channel(),
+            tell,
+            told,
             after: None,
             polls_at: Duration::ZERO,
         }
@@ -102,7 +105,7 @@ impl Commander {
 
     /// Waits for a task to be over.
     pub(crate) async fn next_done(&mut self) -> Option<(Hash, Done)> {
-        self.done.1.recv().await
+        self.told.recv().await
     }
 }
 
@@ -298,13 +301,13 @@ impl Commander {
             && let Some((order, task)) = self.waiting.pop_front()
         {
             self.running += 1;
-            let (tell, worker, hash) = (self.done.0.clone(), std::sync::Arc::clone(&self.worker), order.hash);
+            let (tell, worker, hash) = (self.tell.clone(), std::sync::Arc::clone(&self.worker), order.hash);
             let work = move || {
                 // The agent ends before its commands only with the process.
                 let _ = tell.send((hash, worker(&task)));
             };
             if let Err(error) = std::thread::Builder::new().name("command".to_owned()).spawn(work) {
-                let _ = self.done.0.send((hash, Done::saying(false, &format!("no thread: {error}"))));
+                let _ = self.tell.send((hash, Done::saying(false, &format!("no thread: {error}"))));
             }
         }
     }

@@ -162,10 +162,12 @@ impl Delivered {
         for proved in &self.approvals {
             let Ok(record) = authority::read_record(&proved.record) else { continue };
             let author = &record.entry.header.author;
-            let approves = matches!(said(&record, authority), Ok(Some(Command::Approve { target, .. })) if target == *hash);
-            let is_other =
-                author != issuer && !approvers.contains(author) && !matches!(author, Author::Node(_));
-            if is_other && approves && included(&record, &proved.inclusion, checkpoint) {
+            let said = said(&record, authority);
+            let agrees = matches!(said, Ok(Some(Command::Approve { target, .. })) if target == *hash);
+            let is_other = author != issuer && !approvers.contains(author);
+            // People approve, not nodes.
+            let may = is_other && !matches!(author, Author::Node(_));
+            if may && agrees && included(&record, &proved.inclusion, checkpoint) {
                 approvers.push(author.clone());
             }
         }

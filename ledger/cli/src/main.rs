@@ -52,7 +52,7 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Nodes { command } => commands::nodes::run(&global, &command),
         Command::Attention { command } => commands::attention::run(&global, &command),
         Command::Incidents { command } => commands::incidents::run(&global, &command),
-        Command::Commands { command } => commands::commands::run(&global, &command),
+        Command::Commands { command } => commands::orders::run(&global, &command),
         Command::Webhooks { command } => commands::webhooks::run(&global, &command),
         Command::Bisect(args) => commands::bisect::run(&global, &args),
         Command::Keys { command } => commands::keys::run(&global, &command),

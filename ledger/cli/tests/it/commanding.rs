@@ -104,7 +104,7 @@ impl Agent {
         std::fs::create_dir_all(place.join("marks")).unwrap();
         let policy = place.join("policy.toml");
         let text = POLICY.replace("PLACE", place.join("marks").to_str().unwrap());
-        std::fs::write(&policy, text).unwrap();
+        ledger::durable::write_secret(&policy, &text).unwrap();
         let state = place.join("state").to_str().unwrap().to_owned();
         let token = service.enrolment_token(1);
         let enrolled = ledger(&["agent", "enroll", "--url", url, "--token", &token, "--state-dir", &state]);
