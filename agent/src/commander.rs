@@ -272,8 +272,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     }
 
     fn refuse(&mut self, now: Now, command: Hash, refusal: Refusal) -> Result<(), SessionError> {
-        let anew =
-            self.commander.as_mut().is_some_and(|commander| commander.orders.refuses_anew(command, refusal));
+        let anew = self.commander.as_mut().is_some_and(|commander| commander.orders.refuses_anew(command));
         if !anew {
             return Ok(());
         }

@@ -113,10 +113,11 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             },
         };
         let settled = count_settled(events, &reply.outcomes, checkpoint.as_ref());
+        let mut proved = None;
         if let (Some(own), Some(note), Some(checkpoint)) = (settled.own, note, checkpoint) {
             let commands = commander::read(std::mem::take(&mut reply.commands));
             match self.check_consistency(network, note, checkpoint.clone(), own).await {
-                Ok(Checked::Consistent) => self.take_commands(now, &commands, &checkpoint),
+                Ok(Checked::Consistent) => proved = Some((commands, checkpoint)),
                 Ok(Checked::NotYet(why)) => return Ok(self.later(now, None, Why::Unproven, &why)),
                 Err(stop) => {
                     self.refuse_all(now, &commands);
@@ -132,6 +133,9 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             self.backoff.succeed();
             self.retry_at = now.steady;
             self.batch_events = (self.batch_events * BATCH_GROWTH).min(self.batch_limit);
+        }
+        if let Some((commands, checkpoint)) = proved {
+            self.take_commands(now, &commands, &checkpoint);
         }
         match settled.end {
             None if settled.count > 0 => Ok(Delivery::Settled(settled.count)),

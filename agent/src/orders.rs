@@ -6,7 +6,7 @@ use crate::durable;
 use crate::order::Refusal;
 use serde::{Deserialize, Serialize};
 use spec::{Hash, Timestamp, canonical};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 /// The file.
@@ -44,7 +44,7 @@ struct Known {
 pub(crate) struct Orders {
     known: BTreeMap<Hash, Known>,
     /// Refused ones, so that each is refused once as long as the process lives.
-    refused: Vec<(Hash, Refusal)>,
+    refused: BTreeSet<Hash>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -131,15 +131,11 @@ impl Orders {
         self.known.values().filter(|known| known.ended_at.is_none()).map(|known| known.command).collect()
     }
 
-    /// Whether it is the first time that this command is refused for this reason.
-    pub(crate) fn refuses_anew(&mut self, command: Hash, refusal: Refusal) -> bool {
-        let new = !self.refused.contains(&(command, refusal));
-        if new {
-            if self.refused.len() >= MAX_ORDERS {
-                self.refused.clear();
-            }
-            self.refused.push((command, refusal));
+    /// Whether it is the first time that this command is refused.
+    pub(crate) fn refuses_anew(&mut self, command: Hash) -> bool {
+        if self.refused.len() >= MAX_ORDERS {
+            self.refused.clear();
         }
-        new
+        self.refused.insert(command)
     }
 }
