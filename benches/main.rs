@@ -32,7 +32,7 @@ mod world;
 /// A name to choose it by, and what it runs.
 type Suite = (&'static str, fn(usize));
 
-const SUITES: [Suite; 10] = [
+const SUITES: [Suite; 11] = [
     ("canonical", canonical::run),
     ("proofs", proofs_bench::run),
     ("append", append::run),
@@ -42,6 +42,7 @@ const SUITES: [Suite; 10] = [
     ("http", http::run),
     ("streams", streams::run),
     ("folds", folds::run),
+    ("history", folds::history),
     ("postgres", postgres::run),
 ];
 

@@ -24,6 +24,7 @@ mod power_cut;
 mod properties;
 mod recovery;
 mod refold;
+mod runs;
 mod sim_disk;
 mod storage;
 mod support;
