@@ -31,6 +31,7 @@ pub mod problem;
 pub mod procfs;
 pub mod receipt;
 mod reply;
+pub mod scan;
 pub mod session;
 pub mod spool;
 mod spool_scan;
