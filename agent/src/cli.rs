@@ -75,6 +75,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) interval: Option<u64>,
 
+    /// Seconds between two scans; 0 is never [env: VAULTMESH_SCAN_SECS] [default: 86400]
+    #[arg(long, value_name = "SECS")]
+    pub(crate) scan_every: Option<u64>,
+
     /// Operating system profile, such as ArchVault [env: VAULTMESH_OS_PROFILE]
     #[arg(long, value_name = "NAME")]
     pub(crate) os_profile: Option<String>,

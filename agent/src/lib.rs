@@ -32,6 +32,7 @@ pub mod procfs;
 pub mod receipt;
 mod reply;
 pub mod scan;
+pub mod scan_schedule;
 pub mod session;
 pub mod spool;
 mod spool_scan;

@@ -52,7 +52,7 @@ pub mod watch;
 pub use attributes::Attribute;
 pub use cx::{Seen, evidence};
 pub use pace::{Pace, Progress, Tell};
-pub use report::MAX_FINDINGS_OF_CHECK;
+pub use report::{MAX_CHANGED_FILES, MAX_FINDINGS_OF_CHECK};
 pub use unread::Unread;
 
 use baseline::{Baseline, BaselineError, Head, Write, Writer};

@@ -17,6 +17,7 @@ use crate::heartbeat::{OwnState, Sampler};
 use crate::identity::{Identity, IdentityError};
 use crate::memory::{EQUIVOCATION_FILE, Memory, MemoryError};
 use crate::network::Network;
+use crate::scan_schedule::ScanSchedule;
 use crate::spool::{Doubt, Limits, Spool, SpoolError};
 use spec::{ChainLink, Kind, Uuid};
 use std::io;
@@ -91,6 +92,7 @@ pub struct Session<D, E, S> {
     pub(crate) disk: D,
     pub(crate) entropy: E,
     sampler: S,
+    pub(crate) scans: Option<ScanSchedule>,
     node_id: Uuid,
     pub(crate) authority: Authority,
     pub(crate) enrolment: Enrolment,
@@ -138,6 +140,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             disk,
             entropy,
             sampler,
+            scans: None,
             node_id: identity.node_id,
             authority,
             interval_secs: options.interval_secs.unwrap_or(enrolment.heartbeat_secs),
@@ -165,10 +168,16 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         Ok(session)
     }
 
+    /// Scans by a schedule while it works; without one it never does.
+    pub fn scan_by(&mut self, schedule: ScanSchedule) {
+        self.scans = Some(schedule);
+    }
+
     /// Works until there is a reason to stop for good. Dropping the future at any point loses nothing.
     pub async fn run(&mut self, clock: &impl Clock, network: &impl Network) -> Stop {
         loop {
             let now = clock.now();
+            self.take_turn_at_scanning(now);
             if now.steady >= self.next_beat
                 && let Err(error) = self.beat(now)
             {

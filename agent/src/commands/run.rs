@@ -13,6 +13,8 @@ use crate::heartbeat::SystemSampler;
 use crate::identity::check_permissions;
 use crate::lock::StateLock;
 use crate::procfs::Root;
+use crate::scan;
+use crate::scan_schedule::{DEFAULT_SCAN_SECS, ScanSchedule};
 use crate::session::{OpenError, Options, Session};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,7 +43,12 @@ pub(crate) fn run(args: &Run, environment: &Environment) -> Result<(), Failure> 
         Options { interval_secs: args.interval.or(environment.heartbeat_secs), ..Options::default() };
     let runtime = runtime()?;
     let stopped = stop_signal(&runtime)?;
-    let session = Session::open(disk, SystemEntropy, sampler, clock.now(), options)?;
+    let mut session = Session::open(disk, SystemEntropy, sampler, clock.now(), options)?;
+    if !args.once {
+        let scan = scan::Options { state_dir: Some(dir), ..scan::Options::default() };
+        let every = args.scan_every.or(environment.scan_secs).unwrap_or(DEFAULT_SCAN_SECS);
+        session.scan_by(ScanSchedule::new(scan, every, clock.now()));
+    }
     tracing::info!(node_id = %enrolment.node_id, ledger = %enrolment.ledger, "agent started");
     runtime.block_on(async {
         tokio::select! {

@@ -6,15 +6,19 @@ use super::source::{Meta, Type};
 use super::text::fits;
 use super::unread::{Optional as _, Unread};
 use spec::Severity;
+use std::borrow::Cow;
+
+/// Where root lives: on every distribution.
+const ROOT_HOME: &str = "/root";
 
 /// How deep folders are looked into.
 const MAX_DEPTH: usize = 4;
 
 /// Where such files lie: a file, or a folder with what is in it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Place {
     /// A file or a folder.
-    pub(super) path: &'static str,
+    pub(super) path: Cow<'static, str>,
     /// Which names in a folder count.
     pub(super) names: &'static str,
     /// Whether each file may belong to the user whose name it has.
@@ -23,14 +27,24 @@ pub(super) struct Place {
 
 /// A place whose files are root's.
 pub(super) const fn place(path: &'static str) -> Place {
-    Place { path, names: "*", of_users: false }
+    Place { path: Cow::Borrowed(path), names: "*", of_users: false }
+}
+
+/// A place whose files may each belong to the user whose name they have.
+pub(super) const fn of_users(path: &'static str, names: &'static str) -> Place {
+    Place { path: Cow::Borrowed(path), names, of_users: true }
+}
+
+/// Places in the home of root.
+pub(super) fn at_home(files: &[&str]) -> impl Iterator<Item = Place> {
+    files.iter().map(|file| Place { path: format!("{ROOT_HOME}/{file}").into(), ..place("") })
 }
 
 /// Observes every file of the places, and reports those that others than root can change. A place that does
 /// not exist has no files.
-pub(super) fn observe(cx: &mut Cx<'_>, check: &'static Check, places: &[Place]) {
+pub(super) fn observe(cx: &mut Cx<'_>, check: &'static Check, places: impl IntoIterator<Item = Place>) {
     for place in places {
-        let outcome = visit(cx, check, place, place.path, 0);
+        let outcome = visit(cx, check, &place, &place.path, 0);
         cx.known(check, outcome);
     }
 }

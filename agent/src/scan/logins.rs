@@ -16,7 +16,7 @@ pub(super) static DRIFT: Check = Check {
                   change is meant, make a new baseline.",
 };
 
-const PLACES: [Place; 19] = [
+const PLACES: [Place; 13] = [
     place("/etc/bash.bashrc"),
     place("/etc/environment"),
     place("/etc/ld.so.conf"),
@@ -30,17 +30,14 @@ const PLACES: [Place; 19] = [
     place("/etc/security"),
     place("/etc/shells"),
     place("/etc/zsh"),
-    place("/root/.bash_login"),
-    place("/root/.bash_profile"),
-    place("/root/.bashrc"),
-    place("/root/.profile"),
-    place("/root/.zshrc"),
-    place("/root/.zprofile"),
 ];
+
+/// What root's shells read.
+const AT_HOME: [&str; 6] = [".bash_login", ".bash_profile", ".bashrc", ".profile", ".zprofile", ".zshrc"];
 
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
     cx.source.dir("/etc")?;
-    configured::observe(cx, &DRIFT, &PLACES);
+    configured::observe(cx, &DRIFT, PLACES.into_iter().chain(configured::at_home(&AT_HOME)));
     open_doors(cx)?;
     configured::drift(cx, &DRIFT, "A file that decides about logins");
     Ok(())

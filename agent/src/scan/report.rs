@@ -7,8 +7,11 @@ use spec::{Hash, Name, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Most findings of one check: 31 checks stay below the 4,096 of a scan.
-pub const MAX_FINDINGS_OF_CHECK: usize = 128;
+/// Most findings of one check, and of the one that tells of every file by itself: together they stay below the
+/// 4,096 of a scan.
+pub const MAX_FINDINGS_OF_CHECK: usize = 96;
+/// Most findings of `file-integrity`: an upgrade changes hundreds of files, each explained and each shown.
+pub const MAX_CHANGED_FILES: usize = 1024;
 
 /// Room for the findings, in bytes of canonical JSON; the payload's limit leaves 64 KiB for the rest.
 const FINDINGS_BYTES: usize = spec::limits::MAX_PAYLOAD_BYTES - 64 * 1024;
@@ -49,7 +52,9 @@ pub(super) fn assemble(
     findings.retain(|finding| {
         let of_check = counts.entry(finding.id.clone()).or_default();
         let size = spec::canonical::to_vec(finding).map_or(usize::MAX, |json| json.len() + 1);
-        let fits = *of_check < MAX_FINDINGS_OF_CHECK && bytes + size <= FINDINGS_BYTES;
+        let changed = finding.id.as_str() == super::integrity::DRIFT.id;
+        let most = if changed { MAX_CHANGED_FILES } else { MAX_FINDINGS_OF_CHECK };
+        let fits = *of_check < most && bytes + size <= FINDINGS_BYTES;
         if fits {
             *of_check += 1;
             bytes += size;

@@ -1,7 +1,7 @@
 //! What runs by itself: cron, at, timers, units.
 
 use super::check::Check;
-use super::configured::{self, Place, place};
+use super::configured::{self, Place, of_users, place};
 use super::cx::Cx;
 use super::unread::Unread;
 use spec::Severity;
@@ -15,7 +15,7 @@ pub(super) static DRIFT: Check = Check {
 };
 
 /// Where a machine keeps them. Units of packages are in `/usr/lib/systemd`, which `file-integrity` watches.
-const PLACES: [Place; 17] = [
+const PLACES: [Place; 16] = [
     place("/etc/anacrontab"),
     place("/etc/cron.d"),
     place("/etc/cron.daily"),
@@ -27,18 +27,18 @@ const PLACES: [Place; 17] = [
     place("/etc/rc.local"),
     place("/etc/systemd/system"),
     place("/etc/systemd/user"),
-    place("/root/.config/systemd/user"),
     place("/usr/local/lib/systemd"),
-    Place { path: "/var/spool/at", names: "a*", of_users: true },
-    Place { path: "/var/spool/cron/atjobs", names: "a*", of_users: true },
-    Place { path: "/var/spool/cron/crontabs", names: "*", of_users: true },
-    Place { path: "/var/spool/cron/tabs", names: "*", of_users: true },
+    of_users("/var/spool/at", "a*"),
+    of_users("/var/spool/cron/atjobs", "a*"),
+    of_users("/var/spool/cron/crontabs", "*"),
+    of_users("/var/spool/cron/tabs", "*"),
 ];
 
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
     // The list of any machine has this folder in it; without it the files are not a system's.
     cx.source.dir("/etc")?;
-    configured::observe(cx, &DRIFT, &PLACES);
+    let at_home = configured::at_home(&[".config/systemd/user"]);
+    configured::observe(cx, &DRIFT, PLACES.into_iter().chain(at_home));
     configured::drift(cx, &DRIFT, "A scheduled job or a unit");
     Ok(())
 }

@@ -155,6 +155,11 @@ impl Source {
     /// Where the link at `path` points, as it says.
     pub fn link(&self, path: &str) -> Result<Vec<u8>, Unread> {
         let fd = self.resolve(path, OFlags::PATH | OFlags::NOFOLLOW)?;
+        // Of what is no link the kernel would say that it does not exist.
+        let meta = fstat(&fd).map(|stat| Meta::from(&stat)).map_err(|e| Unread::of(path, e))?;
+        if meta.kind != Type::Link {
+            return Err(Unread::odd(path, "is not a link"));
+        }
         readlinkat(&fd, c"", Vec::new()).map(CString::into_bytes).map_err(|e| Unread::of(path, e))
     }
 

@@ -13,13 +13,15 @@ use crate::durable::{self, Replacement};
 use spec::{Hash, Timestamp};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 const CACHE_FILE: &str = "scan-cache";
 const CACHE_FORMAT: &str = "vm-scan-cache-v1";
 const RECORDS_FILE: &str = "scan-records";
+const LOCK_FILE: &str = "scan-lock";
 const MAX_RECORDS_BYTES: usize = 1024 * 1024;
 
 /// How old a full pass may be. A little less than a day, so that a daily scan is one.
@@ -74,6 +76,8 @@ pub(super) struct State {
     next: Option<Cached>,
     new: Option<Replacement>,
     full: bool,
+    /// Held until the end, so that a scan by hand and the agent's own do not write into each other's files.
+    _lock: Option<File>,
     /// Lengths of the records of logins at the last scan, if there was one.
     pub(super) before: Option<BTreeMap<String, (u64, u64)>>,
     /// The same now.
@@ -83,6 +87,9 @@ pub(super) struct State {
 impl State {
     /// What the last scan left in `dir`. What is damaged counts as absent: it costs time and nothing else.
     pub(super) fn open(dir: &Path, now: Timestamp, full: bool) -> io::Result<Self> {
+        let lock = dir.join(LOCK_FILE);
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(lock)?;
+        lock.try_lock().map_err(|_| io::Error::other("another scan is at work"))?;
         let disk = FileDisk::new(dir);
         let mut old = File::open(dir.join(CACHE_FILE)).ok().map(BufReader::new);
         let mut head = String::new();
@@ -98,7 +105,16 @@ impl State {
         let before = durable::read(&disk, RECORDS_FILE, MAX_RECORDS_BYTES)?;
         let before = before.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let old = old.filter(|_| !full);
-        Ok(Self { disk: Some(disk), old, next: None, new: Some(new), full, before, ..Self::default() })
+        Ok(Self {
+            disk: Some(disk),
+            old,
+            next: None,
+            new: Some(new),
+            full,
+            _lock: Some(lock),
+            before,
+            ..Self::default()
+        })
     }
 
     /// Whether every watched file is read.

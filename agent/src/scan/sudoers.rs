@@ -181,12 +181,8 @@ fn free_of_charge(rule: &str, aliases: &BTreeMap<String, Vec<String>>) -> Option
     // `who` ends with the hosts: a list in which commas may be followed by space.
     let who = who.split_whitespace().next()?.trim_end_matches(',').to_owned();
     let (mut free, mut given) = (false, false);
-    for command in specification.split([',', ':', '=']) {
-        let mut words = command.trim();
-        if let Some(rest) = words.strip_prefix('(') {
-            words = rest.split_once(')').map_or("", |(_, rest)| rest).trim();
-        }
-        match words.trim() {
+    for command in plain(specification).split([',', ':', '=']) {
+        match command.trim() {
             "NOPASSWD" => free = true,
             "PASSWD" => free = false,
             word if free && stands_for_all(word, aliases, 0) => given = true,
@@ -194,6 +190,23 @@ fn free_of_charge(rule: &str, aliases: &BTreeMap<String, Vec<String>>) -> Option
         }
     }
     given.then_some(who)
+}
+
+/// Without whom the commands are run as, which stands in parentheses, and without what a backslash takes the
+/// meaning from.
+fn plain(specification: &str) -> String {
+    let (mut plain, mut inside, mut escaped) = (String::new(), false, false);
+    for c in specification.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '(' => inside = true,
+            ')' => inside = false,
+            _ if inside => {}
+            _ => plain.push(c),
+        }
+    }
+    plain
 }
 
 fn stands_for_all(word: &str, aliases: &BTreeMap<String, Vec<String>>, depth: usize) -> bool {
@@ -225,6 +238,8 @@ mod tests {
             ("ops ALL=(ALL) NOPASSWD: B", Some("ops")),
             ("ops ALL=(ALL) NOPASSWD: SOME", None),
             ("ops ALL=(root) NOPASSWD: SETENV: ALL", Some("ops")),
+            ("ops ALL=(root) NOPASSWD: /bin/x a\\=ALL", None),
+            ("ops web=(root) /bin/x : db=(root) NOPASSWD: ALL", Some("ops")),
             ("ops ALL=(ALL) NOPASSWD: /usr/bin/systemctl restart nginx", None),
             ("Defaults env_reset", None),
             ("Defaults !authenticate", Some("everybody")),
