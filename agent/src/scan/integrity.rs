@@ -354,7 +354,7 @@ impl Packaged {
         match self {
             Self::None => None,
             Self::Md5(digest) => Some(Digest::Md5(digest.finalize().into()).hex()),
-            Self::Sha256(digest) => Some(Digest::Sha256(digest.finalize().into()).hex()),
+            Self::Sha256(digest) => Some(Digest::sha256(&digest.finalize().into()).hex()),
         }
     }
 }

@@ -31,16 +31,17 @@ const KEPT: [&str; 14] = [
     "usr/sbin",
 ];
 
-/// Most entries, some 64 bytes each.
+/// Most entries, 40 bytes each.
 const MAX_ENTRIES: usize = 1_000_000;
 
-/// A digest as a package's list gives it.
+/// A digest as a package's list gives it. Of SHA-256 the first half is kept: to find another file with the same
+/// half is as far out of reach, and a machine has tens of thousands of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Digest {
     /// Of dpkg's lists.
     Md5([u8; 16]),
     /// Of pacman's lists.
-    Sha256([u8; 32]),
+    Sha256([u8; 16]),
 }
 
 impl Digest {
@@ -50,16 +51,19 @@ impl Digest {
         if spec::hash::read_hex(hex, &mut short) {
             return Some(Self::Md5(short));
         }
-        spec::hash::read_hex(hex, &mut long).then_some(Self::Sha256(long))
+        spec::hash::read_hex(hex, &mut long).then(|| Self::sha256(&long))
     }
 
-    /// Its lowercase hexadecimal digits.
+    /// Of the whole digest.
+    pub(super) fn sha256(digest: &[u8; 32]) -> Self {
+        Self::Sha256(*digest.first_chunk().unwrap_or(&[0; 16]))
+    }
+
+    /// Lowercase hexadecimal digits of what is kept.
     pub(super) fn hex(self) -> String {
         let mut out = Vec::new();
-        match self {
-            Self::Md5(bytes) => spec::hash::write_hex(&bytes, &mut out),
-            Self::Sha256(bytes) => spec::hash::write_hex(&bytes, &mut out),
-        }
+        let (Self::Md5(bytes) | Self::Sha256(bytes)) = self;
+        spec::hash::write_hex(&bytes, &mut out);
         String::from_utf8(out).unwrap_or_default()
     }
 }
@@ -67,7 +71,7 @@ impl Digest {
 /// A file of a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
-    key: [u8; 32],
+    key: [u8; 16],
     pub(super) digest: Digest,
     package: u32,
 }
@@ -131,8 +135,9 @@ impl Packages {
     }
 }
 
-fn key(path: &str) -> [u8; 32] {
-    *blake3::hash(path.as_bytes()).as_bytes()
+/// By what a path is found; it need not hold against anybody but chance.
+fn key(path: &str) -> [u8; 16] {
+    *blake3::hash(path.as_bytes()).as_bytes().first_chunk().unwrap_or(&[0; 16])
 }
 
 /// Directories of the root that are links, such as `/bin` where `/usr` is merged.

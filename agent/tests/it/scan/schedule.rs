@@ -1,7 +1,8 @@
 //! Scans of a running agent: when, one at a time, and as events of its chain.
 
 use super::Machine;
-use crate::world::start;
+use crate::node::{MINUTE, Node};
+use crate::world::{World, start};
 use std::time::{Duration, Instant};
 use vaultmesh_agent::clock::Now;
 use vaultmesh_agent::scan::Outcome;
@@ -65,4 +66,31 @@ fn the_baseline_and_the_list_of_the_state_directory_are_those_of_the_moment() {
     let scan = outcome(&mut schedule, at(1)).scan;
     assert!(scan.baseline.is_some());
     assert_eq!(scan.findings, []);
+}
+
+#[test]
+fn what_a_scan_found_comes_into_the_ledger_beside_the_heartbeats() {
+    let machine = Machine::healthy();
+    machine.add("etc/passwd", "toor:x:0:0::/root:/bin/sh\n");
+    let world = World::new();
+    let mut node = Node::enrolled(&world, 7);
+    let mut agent = node.open().unwrap();
+    agent.scan_by(ScanSchedule::new(machine.options(), 60, world.now()));
+    let scans = || {
+        let ledger = world.ledger.borrow();
+        let scans = ledger.log.iter().filter(|event| event.header.kind == spec::Kind::Scan);
+        scans.map(|event| event.payload.json.to_string()).collect::<Vec<_>>()
+    };
+    let begun = Instant::now();
+    while scans().len() < 2 {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert_eq!(node.run(&mut agent, MINUTE), None);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(world.ledger.borrow().problems, [""; 0]);
+    let scan: spec::payload::Scan = serde_json::from_str(&scans()[0]).unwrap();
+    assert_eq!(scan.findings[0].subject, "toor");
+    let heartbeats =
+        world.ledger.borrow().log.iter().filter(|e| e.header.kind == spec::Kind::Heartbeat).count();
+    assert!(heartbeats > 2, "{heartbeats}");
 }
