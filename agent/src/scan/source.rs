@@ -84,8 +84,16 @@ impl Meta {
     }
 }
 
-impl From<&Stat> for Meta {
-    fn from(stat: &Stat) -> Self {
+/// Who counts as root. An image that an ordinary user unpacked belongs to that user from its first directory on;
+/// what belongs to the same user and group in it belongs to root. Below `/` root is root.
+#[derive(Debug, Clone, Copy)]
+struct Owner {
+    uid: u32,
+    gid: u32,
+}
+
+impl Owner {
+    fn meta(self, stat: &Stat) -> Meta {
         let (kind, word) = match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => (Type::File, "file"),
             FileType::Directory => (Type::Directory, "directory"),
@@ -97,12 +105,12 @@ impl From<&Stat> for Meta {
             FileType::Unknown => (Type::Special, "unknown"),
         };
         let nanos = |secs: i64, nanos: u64| i128::from(secs) * 1_000_000_000 + i128::from(nanos);
-        Self {
+        Meta {
             kind,
             word,
             mode: stat.st_mode & 0o7777,
-            uid: stat.st_uid,
-            gid: stat.st_gid,
+            uid: if stat.st_uid == self.uid { 0 } else { stat.st_uid },
+            gid: if stat.st_gid == self.gid { 0 } else { stat.st_gid },
             size: u64::try_from(stat.st_size).unwrap_or_default(),
             dev: stat.st_dev,
             rdev: stat.st_rdev,
@@ -119,6 +127,7 @@ impl From<&Stat> for Meta {
 #[derive(Debug)]
 pub struct Source {
     top: OwnedFd,
+    owner: Owner,
     pace: RefCell<Pace>,
 }
 
@@ -127,7 +136,11 @@ impl Source {
     pub fn open(root: &Path, pace: Pace) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let top = rustix::fs::open(root, flags, Mode::empty())?;
-        Ok(Self { top, pace: RefCell::new(pace) })
+        let mine = fstat(&top)?;
+        let unpacked = root != Path::new("/") && mine.st_uid != 0;
+        let owner =
+            if unpacked { Owner { uid: mine.st_uid, gid: mine.st_gid } } else { Owner { uid: 0, gid: 0 } };
+        Ok(Self { top, owner, pace: RefCell::new(pace) })
     }
 
     /// Bytes read so far.
@@ -143,20 +156,20 @@ impl Source {
     /// What is at `path`, links followed.
     pub fn stat(&self, path: &str) -> Result<Meta, Unread> {
         let fd = self.resolve(path, OFlags::PATH)?;
-        fstat(&fd).map(|stat| Meta::from(&stat)).map_err(|e| Unread::of(path, e))
+        fstat(&fd).map(|stat| self.owner.meta(&stat)).map_err(|e| Unread::of(path, e))
     }
 
     /// What is at `path` itself, be it a link.
     pub fn lstat(&self, path: &str) -> Result<Meta, Unread> {
         let fd = self.resolve(path, OFlags::PATH | OFlags::NOFOLLOW)?;
-        fstat(&fd).map(|stat| Meta::from(&stat)).map_err(|e| Unread::of(path, e))
+        fstat(&fd).map(|stat| self.owner.meta(&stat)).map_err(|e| Unread::of(path, e))
     }
 
     /// Where the link at `path` points, as it says.
     pub fn link(&self, path: &str) -> Result<Vec<u8>, Unread> {
         let fd = self.resolve(path, OFlags::PATH | OFlags::NOFOLLOW)?;
         // Of what is no link the kernel would say that it does not exist.
-        let meta = fstat(&fd).map(|stat| Meta::from(&stat)).map_err(|e| Unread::of(path, e))?;
+        let meta = fstat(&fd).map(|stat| self.owner.meta(&stat)).map_err(|e| Unread::of(path, e))?;
         if meta.kind != Type::Link {
             return Err(Unread::odd(path, "is not a link"));
         }
@@ -221,7 +234,8 @@ impl Source {
 
     /// A directory whose members are then found without resolving its path again.
     pub fn dir(&self, path: &str) -> Result<Folder, Unread> {
-        self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK).map(|fd| Folder { fd })
+        self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)
+            .map(|fd| Folder { fd, owner: self.owner })
     }
 
     /// Reads what is open, piece by piece.
@@ -267,6 +281,7 @@ impl Source {
 #[derive(Debug)]
 pub struct Folder {
     fd: OwnedFd,
+    owner: Owner,
 }
 
 impl Folder {
@@ -288,12 +303,12 @@ impl Folder {
 
     /// What the directory itself is.
     pub fn meta(&self) -> Result<Meta, Errno> {
-        fstat(&self.fd).map(|stat| Meta::from(&stat))
+        fstat(&self.fd).map(|stat| self.owner.meta(&stat))
     }
 
     /// What a member is, be it a link.
     pub fn stat(&self, name: &CStr) -> Result<Meta, Errno> {
-        statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| Meta::from(&stat))
+        statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| self.owner.meta(&stat))
     }
 
     /// Where a member that is a link points.
@@ -305,7 +320,7 @@ impl Folder {
     pub fn dir(&self, name: &CStr) -> Result<Self, Errno> {
         let flags =
             OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        openat(&self.fd, name, flags, Mode::empty()).map(|fd| Self { fd })
+        openat(&self.fd, name, flags, Mode::empty()).map(|fd| Self { fd, owner: self.owner })
     }
 
     /// A member that is a regular file.

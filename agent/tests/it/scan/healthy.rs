@@ -142,7 +142,7 @@ impl Machine {
         machine.folder("tmp", 0o1777);
         machine.folder("var/tmp", 0o1777);
         machine.folder("run", 0o755);
-        machine.folder("proc/100/fd", 0o500);
+        machine.folder("proc/100/fd", 0o700);
         machine.rebase();
         machine
     }
