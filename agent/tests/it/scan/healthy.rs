@@ -198,10 +198,21 @@ impl Machine {
         self.put_mode(path, text.as_bytes(), 0o644);
     }
 
-    /// Adds to a file.
+    /// Adds to a file, which keeps its permissions.
     pub(crate) fn add(&self, path: &str, text: &str) {
-        let mut file = fs::OpenOptions::new().append(true).create(true).open(self.path(path)).unwrap();
-        file.write_all(text.as_bytes()).unwrap();
+        let at = self.path(path);
+        let mode = fs::metadata(&at).map_or(0o644, |meta| meta.permissions().mode() & 0o7777);
+        if at.exists() {
+            chmod(&at, 0o600);
+        }
+        fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&at)
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        chmod(&at, mode);
     }
 
     pub(crate) fn mode(&self, path: &str, mode: u32) {
