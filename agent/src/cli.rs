@@ -3,6 +3,7 @@
 use crate::commands::{self, Failure};
 use crate::config::Environment;
 use clap::{Args, Parser, Subcommand};
+use spec::Severity;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Enroll(Enroll),
     /// Send heartbeats until told to stop
     Run(Run),
+    /// Look through this machine, or a directory that holds one, for what is wrong
+    Scan(Scan),
     /// Say what the state directory holds
     Status(Status),
     /// Print a completion script for a shell
@@ -72,6 +75,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) interval: Option<u64>,
 
+    /// Seconds between two scans; 0 is never [env: VAULTMESH_SCAN_SECS] [default: 86400]
+    #[arg(long, value_name = "SECS")]
+    pub(crate) scan_every: Option<u64>,
+
     /// Operating system profile, such as ArchVault [env: VAULTMESH_OS_PROFILE]
     #[arg(long, value_name = "NAME")]
     pub(crate) os_profile: Option<String>,
@@ -82,6 +89,75 @@ pub(crate) struct Run {
 
     #[command(flatten)]
     pub(crate) state: StateDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scan {
+    /// Directory to look through: the root of this machine, or of an image or a copy
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(crate) root: PathBuf,
+
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t = ScanOutput::Table)]
+    pub(crate) output: ScanOutput,
+
+    /// Baseline to compare with, instead of the one in the state directory
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    /// Compare with no baseline
+    #[arg(long, conflicts_with = "baseline")]
+    pub(crate) no_baseline: bool,
+
+    /// Write what is there now as a new baseline
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_baseline: Option<PathBuf>,
+
+    /// Paths to watch beside those built in, one a line; `-PATH` is left out [default: watch, in the state directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) watch: Option<PathBuf>,
+
+    /// Read every watched file, also those that seem not to have changed
+    #[arg(long)]
+    pub(crate) full: bool,
+
+    /// Bytes to read per second at most; 0 is without a limit
+    #[arg(long, value_name = "BYTES", default_value_t = crate::scan::DEFAULT_BYTES_PER_SEC)]
+    pub(crate) max_bytes_per_sec: u64,
+
+    /// Exit with 1 if there is a finding of this severity or above
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<FailOn>,
+
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ScanOutput {
+    /// Lines for people
+    Table,
+    /// One JSON object: the payload of a `scan` event
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum FailOn {
+    Critical,
+    High,
+    Medium,
+    Low,
+}
+
+impl From<FailOn> for Severity {
+    fn from(limit: FailOn) -> Self {
+        match limit {
+            FailOn::Critical => Self::Critical,
+            FailOn::High => Self::High,
+            FailOn::Medium => Self::Medium,
+            FailOn::Low => Self::Low,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -133,6 +209,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Enroll(args) => commands::enroll::run(args, &environment),
         Command::Run(args) => commands::run::run(&args, &environment),
+        Command::Scan(args) => commands::scan::run(&args, &environment),
         Command::Status(args) => commands::status::run(&args, &environment),
         Command::Completions { shell } => commands::reference::completions(shell),
         Command::Man => commands::reference::man(),

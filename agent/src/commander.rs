@@ -50,6 +50,8 @@ pub struct Commander {
     worker: Worker,
     orders: Orders,
     waiting: VecDeque<(Order, Task)>,
+    /// Commands to scan, and whether the scan that they wait for has begun.
+    scanning: Vec<(Hash, bool)>,
     running: usize,
     tell: mpsc::UnboundedSender<(Hash, Done)>,
     told: mpsc::UnboundedReceiver<(Hash, Done)>,
@@ -83,6 +85,7 @@ impl Commander {
             worker: std::sync::Arc::new(work::carry_out),
             orders: Orders::default(),
             waiting: VecDeque::new(),
+            scanning: Vec::new(),
             running: 0,
             tell,
             told,
@@ -252,23 +255,61 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         commander.orders.begin(&self.disk, order.order.nonce, hash, order.order.expires_at, now.wall)?;
         tracing::info!(command = %order.order.command, %hash, "a command begins");
         self.enqueue(now, Kind::Receipt, &receipt(hash, CommandState::Running))?;
-        if let Some(commander) = &mut self.commander {
-            commander.waiting.push_back((order, task));
-            commander.start();
+        match (&mut self.commander, &mut self.scans) {
+            (Some(commander), Some(scans)) if task == Task::Scan => {
+                commander.scanning.push((hash, false));
+                scans.ask(now);
+            }
+            (Some(commander), _) => {
+                commander.waiting.push_back((order, task));
+                commander.start();
+            }
+            (None, _) => {}
         }
         Ok(())
     }
 
-    /// A task is over.
-    pub(crate) fn finish(&mut self, now: Now, command: Hash, done: &Done) -> Result<(), SessionError> {
+    /// A scan begins: whoever asked for one before waits for its end.
+    pub(crate) fn scan_begins(&mut self) {
+        let scanning = self.commander.iter_mut().flat_map(|commander| &mut commander.scanning);
+        scanning.for_each(|(_, begun)| *begun = true);
+    }
+
+    /// The scan that was under way is over: what it came to, or why it came to nothing.
+    pub(crate) fn scan_ends(&mut self, now: Now, said: &Result<String, String>) {
+        let Some(commander) = &mut self.commander else { return };
+        let over: Vec<Hash> =
+            commander.scanning.extract_if(.., |(_, begun)| *begun).map(|(hash, _)| hash).collect();
+        let done = match said {
+            Ok(text) => Done::saying(true, text),
+            Err(why) => Done::saying(false, why),
+        };
+        for command in over {
+            if let Err(error) = self.finish(now, command, &done) {
+                tracing::error!(%error, %command, "what became of a command could not be made durable");
+            }
+        }
+    }
+
+    /// A command is over.
+    fn finish(&mut self, now: Now, command: Hash, done: &Done) -> Result<(), SessionError> {
         tracing::info!(%command, succeeded = done.succeeded, exit = done.exit, "a command is over");
         self.enqueue(now, Kind::Receipt, &ended(command, done))?;
+        match &mut self.commander {
+            Some(commander) => Ok(commander.orders.end(&self.disk, &command, now.wall)?),
+            None => Ok(()),
+        }
+    }
+
+    /// A task that a thread carried out is over.
+    pub(crate) fn worked(&mut self, now: Now, command: Hash, done: &Done) {
+        if let Err(error) = self.finish(now, command, done) {
+            tracing::error!(%error, %command, "what became of a command could not be made durable");
+        }
         if let Some(commander) = &mut self.commander {
             commander.running = commander.running.saturating_sub(1);
-            commander.orders.end(&self.disk, &command, now.wall)?;
             commander.start();
         }
-        Ok(())
     }
 
     fn refuse(&mut self, now: Now, command: Hash, refusal: Refusal) -> Result<(), SessionError> {

@@ -31,6 +31,8 @@ pub struct Environment {
     pub vaultmesh_root: Option<PathBuf>,
     /// `VAULTMESH_HEARTBEAT_SECS`: seconds between two heartbeats; the service's word if absent.
     pub heartbeat_secs: Option<u64>,
+    /// `VAULTMESH_SCAN_SECS`: seconds between two scans; 0 is never.
+    pub scan_secs: Option<u64>,
     /// `VAULTMESH_SERVICES`: the units behind `services_ok`, separated by commas or spaces.
     pub services: Vec<String>,
     /// `VAULTMESH_CLOUDFLARE_UNIT`: the unit behind `cloudflare_ok`.
@@ -67,6 +69,7 @@ impl Environment {
                 "a number of seconds",
                 text(&["VAULTMESH_HEARTBEAT_SECS"]),
             )?,
+            scan_secs: parsed("VAULTMESH_SCAN_SECS", "a number of seconds", text(&["VAULTMESH_SCAN_SECS"]))?,
             services: text(&["VAULTMESH_SERVICES"]).map(|list| units(&list)).unwrap_or_default(),
             cloudflare_unit: text(&["VAULTMESH_CLOUDFLARE_UNIT"]),
             policy: text(&["VAULTMESH_POLICY"]).map(PathBuf::from),

@@ -35,6 +35,8 @@ pub mod problem;
 pub mod procfs;
 pub mod receipt;
 mod reply;
+pub mod scan;
+pub mod scan_schedule;
 pub mod session;
 pub mod spool;
 mod spool_scan;

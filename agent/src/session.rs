@@ -18,6 +18,7 @@ use crate::heartbeat::{OwnState, Sampler};
 use crate::identity::{Identity, IdentityError};
 use crate::memory::{EQUIVOCATION_FILE, Memory, MemoryError};
 use crate::network::{Network, NetworkError, Response};
+use crate::scan_schedule::ScanSchedule;
 use crate::spool::{Doubt, Limits, Spool, SpoolError};
 use crate::work::Done;
 use spec::{ChainLink, Hash, Kind, Uuid};
@@ -27,6 +28,9 @@ use std::time::Duration;
 
 /// Shortest and longest interval between heartbeats that a service may ask for.
 const INTERVAL_SECS: std::ops::RangeInclusive<u64> = 1..=3600;
+
+/// How often it is looked whether a scan is over.
+const SCAN_LOOK: Duration = Duration::from_secs(1);
 
 /// What an operator may choose.
 #[derive(Debug, Clone, Copy, Default)]
@@ -94,6 +98,7 @@ pub struct Session<D, E, S> {
     pub(crate) disk: D,
     pub(crate) entropy: E,
     sampler: S,
+    pub(crate) scans: Option<ScanSchedule>,
     node_id: Uuid,
     pub(crate) authority: Authority,
     pub(crate) enrolment: Enrolment,
@@ -143,6 +148,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             disk,
             entropy,
             sampler,
+            scans: None,
             node_id: identity.node_id,
             authority,
             interval_secs: options.interval_secs.unwrap_or(enrolment.heartbeat_secs),
@@ -171,11 +177,17 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         Ok(session)
     }
 
+    /// Scans by a schedule while it works; without one it never does.
+    pub fn scan_by(&mut self, schedule: ScanSchedule) {
+        self.scans = Some(schedule);
+    }
+
     /// Works until there is a reason to stop for good. Dropping the future at any point loses nothing.
     pub async fn run(&mut self, clock: &impl Clock, network: &impl Network) -> Stop {
         let mut asking = None;
         loop {
             let now = clock.now();
+            self.take_turn_at_scanning(now);
             if now.steady >= self.next_beat
                 && let Err(error) = self.beat(now)
             {
@@ -190,6 +202,9 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             }
             let mut wake =
                 if self.spool.pending() > 0 { self.next_beat.min(self.retry_at) } else { self.next_beat };
+            if self.scans.as_ref().is_some_and(ScanSchedule::is_running) {
+                wake = wake.min(now.steady + SCAN_LOOK);
+            }
             if asking.is_none()
                 && let Some(at) = self.commander.as_ref().map(Commander::polls_at)
             {
@@ -214,11 +229,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
                         return stop;
                     }
                 }
-                Awaited::Done((command, done)) => {
-                    if let Err(error) = self.finish(now, command, &done) {
-                        tracing::error!(%error, %command, "what became of a command could not be made durable");
-                    }
-                }
+                Awaited::Done((command, done)) => self.worked(now, command, &done),
             }
         }
     }

@@ -46,7 +46,7 @@ impl Done {
 pub fn carry_out(task: &Task) -> Done {
     let started = Instant::now();
     match task {
-        Task::Scan => Done::saying(false, "a scan is made by the agent itself"),
+        Task::Scan => Done::saying(false, "this agent does not scan"),
         Task::CollectEvidence(paths) => collect(paths, started),
         Task::Run { program, arguments, timeout } => run(program, arguments, *timeout, started),
     }

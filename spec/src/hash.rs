@@ -44,6 +44,14 @@ pub enum Domain {
     Admission = 0x1a,
     /// The identity of a change of attention that the ledger announces.
     Announcement = 0x1b,
+    /// A file in the tree of a scan: its leaf in canonical JSON.
+    ScannedFile = 0x20,
+    /// The extended attributes of a file in the tree of a scan.
+    ScannedAttributes = 0x21,
+    /// What a check of a scan saw: the check's id, a zero byte, what was seen.
+    Evidence = 0x22,
+    /// The baseline of a scan.
+    Baseline = 0x23,
 }
 
 /// A 256-bit BLAKE3 or SHA-256 digest. In JSON: 64 lowercase hex digits.

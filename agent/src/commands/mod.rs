@@ -3,6 +3,7 @@
 pub(crate) mod enroll;
 pub(crate) mod reference;
 pub(crate) mod run;
+pub(crate) mod scan;
 pub(crate) mod status;
 
 use crate::cli::StateDir;

@@ -15,6 +15,8 @@ use crate::identity::check_permissions;
 use crate::lock::StateLock;
 use crate::policy::{DEFAULT_POLICY, Policy};
 use crate::procfs::Root;
+use crate::scan;
+use crate::scan_schedule::{DEFAULT_SCAN_SECS, ScanSchedule};
 use crate::session::{OpenError, Options, Session};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,9 +49,12 @@ pub(crate) fn run(args: &Run, environment: &Environment) -> Result<(), Failure> 
     let policy = Policy::load(&policy).map_err(|why| Failure::io(&why))?;
     let profile = sampler.os_profile.clone().or_else(|| sampler.root.os_profile());
     let mut session = Session::open(disk, SystemEntropy, sampler, clock.now(), options)?;
-    // Whoever runs once is gone before a command could be over.
+    // Whoever runs once is gone before a command or a scan could be over.
     if !args.once {
         session.obey(clock.now(), Commander::new(policy, profile)).map_err(OpenError::from)?;
+        let scan = scan::Options { state_dir: Some(dir), ..scan::Options::default() };
+        let every = args.scan_every.or(environment.scan_secs).unwrap_or(DEFAULT_SCAN_SECS);
+        session.scan_by(ScanSchedule::new(scan, every, clock.now()));
     }
     tracing::info!(node_id = %enrolment.node_id, ledger = %enrolment.ledger, "agent started");
     runtime.block_on(async {

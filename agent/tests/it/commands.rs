@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use vaultmesh_agent::commander::{Commander, Worker};
 use vaultmesh_agent::policy::Policy;
+use vaultmesh_agent::scan;
+use vaultmesh_agent::scan_schedule::ScanSchedule;
 use vaultmesh_agent::work::Done;
 
 /// What becomes of an order before or after it is signed.
@@ -192,4 +194,19 @@ fn a_power_cut_at_any_moment_does_not_carry_out_twice() {
         assert!(ended(&world), "operation {operation}");
         assert!(count.load(Ordering::SeqCst) <= 1, "operation {operation}: carried out twice");
     }
+}
+
+#[test]
+fn a_scan_that_is_ordered_is_an_event_and_its_receipt_says_how_it_went() {
+    let world = World::new();
+    let mut node = Node::enrolled(&world, 1);
+    let root = tempfile::tempdir().unwrap();
+    let mut agent = obeying(&mut node, Arc::new(|_| panic!("a scan is no task for a worker")));
+    let options = scan::Options { root: root.path().to_owned(), ..scan::Options::default() };
+    agent.scan_by(ScanSchedule::new(options, 0, world.now()));
+    let command = world.ledger.borrow_mut().order(id(1), |_| {}, |_| {});
+    until(&node, &mut agent, &command, &["running", "succeeded"]);
+    let scans =
+        world.ledger.borrow().log.iter().filter(|event| event.header.kind == spec::Kind::Scan).count();
+    assert_eq!(scans, 1);
 }

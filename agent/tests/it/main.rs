@@ -18,6 +18,7 @@ mod ledger;
 mod limits;
 mod node;
 mod receipts;
+mod scan;
 mod system;
 mod trust;
 mod world;

@@ -91,7 +91,7 @@ impl FindingCounts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scan {
-    /// Event hash of the baseline it was compared with.
+    /// Id of the baseline it was compared with: the hash of the document.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Hash>,
     /// Those of `findings` and `unchecked`.
@@ -106,7 +106,7 @@ pub struct Scan {
     pub simulated: bool,
     /// When it began, by the node's clock.
     pub started_at: Timestamp,
-    /// Root of the tree of what was looked through.
+    /// Root of the tree of the files whose contents are watched.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub tree_root: Option<Hash>,
     /// The checks that could not be made: at most 1,024, sorted by id.

@@ -27,7 +27,16 @@ fn code() -> Vec<TextFile> {
 /// What the rules about bytes and paths hold for: files without an extension come by name.
 fn texts() -> Vec<TextFile> {
     let mut texts = files(".", &TEXT);
-    for path in [".ci/mutants", ".ci/run", ".gitignore", "LICENSE", "ledger/cli/tests/schemathesis/run"] {
+    let others = [
+        ".ci/mutants",
+        ".ci/run",
+        ".gitignore",
+        "LICENSE",
+        "agent/tests/lynis/compare.py",
+        "agent/tests/lynis/run",
+        "ledger/cli/tests/schemathesis/run",
+    ];
+    for path in others {
         let text = std::fs::read_to_string(root().join(path)).unwrap();
         texts.push(TextFile { path: path.to_owned(), text });
     }

@@ -1,0 +1,84 @@
+//! How fast a scan may read, how much it has read, and whom to tell.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Bytes that may be read ahead of the rate, so that small files cost no sleep each.
+const BURST_BYTES: u64 = 1024 * 1024;
+
+/// Where a scan is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress<'p> {
+    /// What it looks at.
+    pub at: &'p str,
+    /// Bytes read so far.
+    pub bytes: u64,
+}
+
+/// Whom to tell how far a scan has come.
+pub type Tell = Box<dyn FnMut(Progress<'_>) + Send>;
+
+/// A limit on bytes per second, and the count of them.
+pub struct Pace {
+    rate: Option<u64>,
+    since: Instant,
+    bytes: u64,
+    tell: Option<Tell>,
+}
+
+impl Pace {
+    /// At most `rate` bytes per second on average; as fast as can be if absent.
+    pub fn new(rate: Option<u64>, tell: Option<Tell>) -> Self {
+        Self { rate: rate.filter(|rate| *rate > 0), since: Instant::now(), bytes: 0, tell }
+    }
+
+    /// Bytes read so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Counts what was read and sleeps as long as it came too early.
+    pub(super) fn spend(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        let Some(rate) = self.rate else { return };
+        let due = due(self.bytes.saturating_sub(BURST_BYTES), rate);
+        std::thread::sleep(due.saturating_sub(self.since.elapsed()));
+    }
+
+    /// Says where the scan is.
+    pub(super) fn at(&mut self, at: &str) {
+        let bytes = self.bytes;
+        if let Some(tell) = &mut self.tell {
+            tell(Progress { at, bytes });
+        }
+    }
+}
+
+impl fmt::Debug for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pace").field("rate", &self.rate).field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+/// How long so many bytes take at a rate.
+fn due(bytes: u64, rate: u64) -> Duration {
+    let micros = u128::from(bytes) * 1_000_000 / u128::from(rate);
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_kept() {
+        let mut pace = Pace::new(Some(10 * BURST_BYTES), None);
+        let begun = Instant::now();
+        for _ in 0..48 {
+            pace.spend(64 * 1024);
+        }
+        // Three bursts at ten a second, the first of them free.
+        assert!(begun.elapsed() >= Duration::from_millis(200), "{:?}", begun.elapsed());
+        assert_eq!(due(u64::MAX, 1), Duration::from_micros(u64::MAX));
+    }
+}

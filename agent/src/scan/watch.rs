@@ -1,0 +1,108 @@
+//! Which files' contents are watched.
+//!
+//! `watch` in the state directory, or the file a command line names, adds to the list that is built in: a
+//! path a line is watched as well, with everything below it; one behind a `-` is left out.
+
+use super::tree;
+use std::path::Path;
+
+/// Watched unless told otherwise: what a system starts from, and what decides who may do what. Libraries
+/// beside those of PAM and systemd are left out for their size; `/usr/lib` in the list of an operator
+/// brings them in.
+const BUILT_IN: [&str; 20] = [
+    "/bin",
+    "/boot",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/sbin",
+    "/usr/bin",
+    "/usr/lib/aarch64-linux-gnu/security",
+    "/usr/lib/modules",
+    "/usr/lib/openssh",
+    "/usr/lib/security",
+    "/usr/lib/systemd",
+    "/usr/lib/x86_64-linux-gnu/security",
+    "/usr/libexec",
+    "/usr/local/bin",
+    "/usr/local/lib",
+    "/usr/local/sbin",
+    "/usr/sbin",
+];
+
+/// Most paths of an operator's list.
+const MAX_PATHS: usize = 1024;
+
+/// The watched paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// Each with everything below it, in the order in which a scan meets them; none lies below another.
+    pub paths: Vec<String>,
+    /// Left out, with everything below.
+    pub except: Vec<String>,
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self::with("").unwrap_or(Self { paths: Vec::new(), except: Vec::new() })
+    }
+}
+
+impl Watched {
+    /// The paths that are built in and those of an operator's list; an error names the line that is none.
+    pub fn with(list: &str) -> Result<Self, String> {
+        let mut paths: Vec<String> = BUILT_IN.iter().map(|path| (*path).to_owned()).collect();
+        let mut except = Vec::new();
+        for (number, line) in super::text::lines(list) {
+            let (into, path) = match line.strip_prefix('-') {
+                Some(path) => (&mut except, path.trim()),
+                None => (&mut paths, line),
+            };
+            let sound = path.starts_with('/') && !path.split('/').any(|part| part == "..");
+            if !sound || into.len() > MAX_PATHS {
+                return Err(format!("line {number}: {line} is not an absolute path, or one too many"));
+            }
+            into.push(path.trim_end_matches('/').to_owned());
+        }
+        paths.sort_by(|a, b| tree::order(a, b));
+        paths.dedup_by(|path, before| below(path, before));
+        Ok(Self { paths, except })
+    }
+
+    /// The list in a file; the one that is built in if there is no file.
+    pub fn read(file: &Path) -> Result<Self, String> {
+        match std::fs::read_to_string(file) {
+            Ok(list) => Self::with(&list).map_err(|error| format!("{}, {error}", file.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(format!("{}: {error}", file.display())),
+        }
+    }
+
+    /// Whether a path is left out.
+    pub fn is_left_out(&self, path: &str) -> bool {
+        self.except.iter().any(|except| below(path, except))
+    }
+}
+
+/// Whether `path` is `top` or lies below it.
+pub(super) fn below(path: &str, top: &str) -> bool {
+    path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || top.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_adds_and_leaves_out() {
+        let watched = Watched::with("# libraries too\n/usr/lib\n/opt/app/\n- /etc/mtab\n").unwrap();
+        assert!(watched.paths.contains(&"/usr/lib".to_owned()));
+        assert!(watched.paths.contains(&"/opt/app".to_owned()));
+        assert!(!watched.paths.iter().any(|path| path.starts_with("/usr/lib/")), "{:?}", watched.paths);
+        assert!(watched.is_left_out("/etc/mtab") && !watched.is_left_out("/etc/mtab2"));
+        assert_eq!(Watched::with("etc").unwrap_err(), "line 1: etc is not an absolute path, or one too many");
+        assert!(Watched::with("/a/../b").is_err());
+    }
+}

@@ -1,0 +1,144 @@
+//! When a running agent scans: on a thread of its own, so that heartbeats go on, one scan at a time.
+//!
+//! What a scan found becomes an event at the next turn of the agent's loop, a second later at most. A command to
+//! scan is over with the next scan that begins after it.
+
+use crate::chain::Enqueued;
+use crate::clock::Now;
+use crate::disk::Disk;
+use crate::entropy::Entropy;
+use crate::heartbeat::Sampler;
+use crate::scan::{self, BASELINE_FILE, Options, Outcome, ScanError, WATCH_FILE};
+use crate::session::{Session, SessionError};
+use spec::Kind;
+use spec::payload::Scan;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::time::Duration;
+
+/// Seconds between two scans unless told otherwise.
+pub const DEFAULT_SCAN_SECS: u64 = 24 * 3600;
+
+/// How long after the agent's start the first scan begins at the latest: a machine that has just started has
+/// other things to read.
+const SETTLE: Duration = Duration::from_mins(2);
+
+/// Stack of the scanning thread, in bytes: as deep as directories are nested.
+const STACK_BYTES: usize = 2 * 1024 * 1024;
+
+/// When to scan, and the scan that is under way.
+#[derive(Debug)]
+pub struct ScanSchedule {
+    options: Options,
+    every: Option<Duration>,
+    next: Option<Duration>,
+    running: Option<Receiver<Result<Outcome, ScanError>>>,
+}
+
+impl ScanSchedule {
+    /// Scans every so many seconds from `now` on; never by itself if that is 0.
+    pub fn new(options: Options, every_secs: u64, now: Now) -> Self {
+        let every = (every_secs > 0).then(|| Duration::from_secs(every_secs));
+        let next = every.map(|every| now.steady + every.min(SETTLE));
+        Self { options, every, next, running: None }
+    }
+
+    /// Has the next scan begin at the next turn, whatever the schedule says.
+    pub fn ask(&mut self, now: Now) {
+        self.next = Some(now.steady);
+    }
+
+    /// Whether a scan is under way.
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Begins a scan that is due. What one found that has come to its end.
+    pub fn poll(&mut self, now: Now) -> Option<Result<Outcome, ScanError>> {
+        if let Some(running) = &self.running {
+            let outcome = running.try_recv();
+            match outcome {
+                Err(TryRecvError::Empty) => return None,
+                Err(TryRecvError::Disconnected) => {
+                    tracing::error!("a scan broke off");
+                    self.running = None;
+                    return None;
+                }
+                Ok(outcome) => {
+                    self.running = None;
+                    return Some(outcome);
+                }
+            }
+        }
+        if self.next.is_some_and(|next| now.steady >= next) {
+            self.next = self.every.map(|every| now.steady + every);
+            self.running = begin(&self.options, now);
+        }
+        None
+    }
+}
+
+/// Starts a scan with what the state directory holds at this moment.
+fn begin(options: &Options, now: Now) -> Option<Receiver<Result<Outcome, ScanError>>> {
+    let mut options = options.clone();
+    if let Some(dir) = options.state_dir.clone()
+        && let Err(error) = refresh(&mut options, &dir)
+    {
+        tracing::error!(error, "the list of watched files is not used");
+    }
+    let (tell, told) = sync_channel(1);
+    let started =
+        std::thread::Builder::new().name("scan".to_owned()).stack_size(STACK_BYTES).spawn(move || {
+            scan::yield_to_others();
+            // Nobody listens any more only when the agent ends.
+            let _ = tell.send(scan::run(&options, now.wall, None, None));
+        });
+    match started {
+        Ok(_) => Some(told),
+        Err(error) => {
+            tracing::error!(%error, "no scan: there is no thread for it");
+            None
+        }
+    }
+}
+
+fn refresh(options: &mut Options, dir: &Path) -> Result<(), String> {
+    options.baseline = Some(dir.join(BASELINE_FILE)).filter(|file| file.exists());
+    options.watched = scan::watch::Watched::read(&dir.join(WATCH_FILE))?;
+    Ok(())
+}
+
+impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
+    /// Makes what a scan found an event of this node.
+    pub fn enqueue_scan(&mut self, now: Now, scan: &Scan) -> Result<Enqueued, SessionError> {
+        self.enqueue(now, Kind::Scan, scan)
+    }
+
+    /// Begins a scan that is due, and takes up one that has ended.
+    pub(crate) fn take_turn_at_scanning(&mut self, now: Now) {
+        let Some(scans) = &mut self.scans else { return };
+        let was_running = scans.is_running();
+        let outcome = scans.poll(now);
+        if !was_running && scans.is_running() {
+            self.scan_begins();
+        }
+        let Some(outcome) = outcome else { return };
+        let outcome = outcome.map_err(|error| error.to_string());
+        let said = outcome.and_then(|outcome| match self.enqueue_scan(now, &outcome.scan) {
+            Ok(Enqueued::Dropped) => Err("the spool is full; a scan was dropped".to_owned()),
+            Ok(Enqueued::Spooled) => {
+                let counts = outcome.scan.counts;
+                tracing::info!(counts.critical, counts.high, counts.unknown, outcome.bytes, "scanned");
+                Ok(format!(
+                    "{} critical, {} high, {} medium, {} low, {} unknown; {} bytes read\n",
+                    counts.critical, counts.high, counts.medium, counts.low, counts.unknown, outcome.bytes
+                ))
+            }
+            Err(error) => Err(format!("a scan could not be made durable and was not sent: {error}")),
+        });
+        if let Err(error) = &said {
+            tracing::error!(error, "no scan");
+        }
+        self.scan_ends(now, &said);
+    }
+}

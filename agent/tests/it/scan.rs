@@ -1,0 +1,14 @@
+//! The sovereign scan over roots that the tests make: each check on a machine where it finds something, on
+//! one where it does not, and on one where it cannot look.
+
+mod checks;
+mod command;
+mod healthy;
+mod integrity;
+mod limits;
+mod machine;
+mod schedule;
+mod source;
+mod vectors;
+
+pub(crate) use healthy::{Machine, now};
