@@ -149,6 +149,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
+    /// The owner's token.
+    pub(crate) fn owner(&self) -> String {
+        std::fs::read_to_string(self.data.join("owner.token")).unwrap().trim().to_owned()
+    }
+
     pub(crate) fn start(data: &Path) -> Self {
         let executable = executable();
         let mut child = Command::new(&executable)

@@ -33,6 +33,10 @@ pub(crate) enum Command {
     Run(Run),
     /// Look through this machine, or a directory that holds one, for what is wrong
     Scan(Scan),
+    /// Tell the ledger that this node leaves, so that nobody misses it; the agent must be stopped
+    Goodbye(Goodbye),
+    /// Run many agents in this process, each with a key and a state directory of its own
+    Simulate(Simulate),
     /// Say what the state directory holds
     Status(Status),
     /// Print a completion script for a shell
@@ -161,6 +165,47 @@ impl From<FailOn> for Severity {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Goodbye {
+    /// Why, such as "new disk"
+    #[arg(long, default_value = "leaving")]
+    pub(crate) reason: String,
+
+    /// In how many seconds it expects to be back; without, it is not missed until it is heard of
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..=31_622_400))]
+    pub(crate) back_in: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// How many agents
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=50_000))]
+    pub(crate) nodes: u64,
+
+    /// Address of the service, such as http://127.0.0.1:8088 [env: VAULTMESH_CC_URL]
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+
+    /// Enrolment token with enough uses; `-` reads it from standard input [env: VAULTMESH_ENROLMENT_TOKEN]
+    #[arg(long)]
+    pub(crate) token: Option<String>,
+
+    /// Seconds between two heartbeats of one agent, instead of what the service asks for
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) interval: Option<u64>,
+
+    /// Seconds after which it ends by itself
+    #[arg(long, value_name = "SECS")]
+    pub(crate) duration: Option<u64>,
+
+    /// Directory for the agents' state directories; agents that are there go on
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Status {
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
@@ -210,6 +255,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Enroll(args) => commands::enroll::run(args, &environment),
         Command::Run(args) => commands::run::run(&args, &environment),
         Command::Scan(args) => commands::scan::run(&args, &environment),
+        Command::Goodbye(args) => commands::goodbye::run(&args, &environment),
+        Command::Simulate(args) => commands::simulate::run(&args, &environment),
         Command::Status(args) => commands::status::run(&args, &environment),
         Command::Completions { shell } => commands::reference::completions(shell),
         Command::Man => commands::reference::man(),

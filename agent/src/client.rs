@@ -9,6 +9,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request may take, answer included; a batch of 200 events commits in milliseconds.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Connections that many agents of one process keep open between their requests.
+const IDLE_OF_MANY: usize = 64;
+
 /// A service at one address.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
@@ -35,6 +38,15 @@ pub enum ClientError {
 impl HttpClient {
     /// A client for the service at `url`, such as `https://vault.example.org`.
     pub fn new(url: &str) -> Result<Self, ClientError> {
+        Self::with_idle(url, 1)
+    }
+
+    /// The same, shared by many agents of one process.
+    pub fn for_many(url: &str) -> Result<Self, ClientError> {
+        Self::with_idle(url, IDLE_OF_MANY)
+    }
+
+    fn with_idle(url: &str, idle: usize) -> Result<Self, ClientError> {
         let bad = |reason: String| ClientError::Url { url: url.to_owned(), reason };
         let parsed = reqwest::Url::parse(url).map_err(|e| bad(e.to_string()))?;
         if parsed.query().is_some() || parsed.fragment().is_some() || !parsed.username().is_empty() {
@@ -44,7 +56,7 @@ impl HttpClient {
             .user_agent(concat!("vaultmesh-agent/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
-            .pool_max_idle_per_host(1)
+            .pool_max_idle_per_host(idle)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .http1_only();

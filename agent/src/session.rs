@@ -243,14 +243,19 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         if let Err(error) = self.beat(clock.now()) {
             return Ok(Err(error));
         }
+        self.drain(clock, network).await.map(Ok)
+    }
+
+    /// Delivers all that waits, without waiting for better times.
+    pub async fn drain(&mut self, clock: &impl Clock, network: &impl Network) -> Result<Delivery, Stop> {
         let mut settled = 0;
         while self.spool.pending() > 0 {
             match self.deliver(clock, network).await? {
                 Delivery::Settled(count) => settled += count,
-                later @ Delivery::Later(_) => return Ok(Ok(later)),
+                later @ Delivery::Later(_) => return Ok(later),
             }
         }
-        Ok(Ok(Delivery::Settled(settled)))
+        Ok(Delivery::Settled(settled))
     }
 
     /// Events that wait for their receipts.

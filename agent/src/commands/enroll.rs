@@ -14,19 +14,14 @@ use crate::problem::Problem;
 use crate::procfs::Root;
 use crate::token::EnrolmentToken;
 use serde_json::json;
+use spec::Uuid;
 use std::io::Read as _;
 
 /// Longest token that is read from standard input.
 const MAX_TOKEN_BYTES: u64 = 1024;
 
 pub(crate) fn run(args: Enroll, environment: &Environment) -> Result<(), Failure> {
-    let url = args.url.or_else(|| environment.url.clone());
-    let url = url.ok_or_else(|| Failure::usage(&"an address is needed: --url or VAULTMESH_CC_URL"))?;
-    let token = args.token.or_else(|| environment.token.clone());
-    let token =
-        token.ok_or_else(|| Failure::usage(&"a token is needed: --token or VAULTMESH_ENROLMENT_TOKEN"))?;
-    let token = if token == "-" { from_stdin()? } else { token };
-    let token: EnrolmentToken = token.trim().parse().map_err(|e| Failure::usage(&e))?;
+    let (url, token) = credentials(args.url, args.token, environment)?;
     let client = HttpClient::new(&url)?;
 
     let dir = state_dir(&args.state, environment);
@@ -43,10 +38,23 @@ pub(crate) fn run(args: Enroll, environment: &Environment) -> Result<(), Failure
         tracing::info!("this node is enrolled already");
         return say(&enrolment);
     }
-    let identity = identity(&disk, environment)?;
+    let identity = identity(&disk, environment.node_id)?;
     let hostname = Root::new("/").hostname().unwrap_or_else(|| "unknown".to_owned());
-    let request = enrol::request(&identity, &token, &hostname);
-    let response = runtime()?.block_on(client.send(request)).map_err(|e| Failure::io(&e))?;
+    let enrolment = runtime()?.block_on(ask(&client, &identity, &token, &url, &hostname))?;
+    enrolment.store_with_chain(&disk, &mut SystemEntropy)?;
+    say(&enrolment)
+}
+
+/// Has a key introduced, and checks the answer.
+pub(super) async fn ask(
+    client: &HttpClient,
+    identity: &Identity,
+    token: &EnrolmentToken,
+    url: &str,
+    hostname: &str,
+) -> Result<Enrolment, Failure> {
+    let request = enrol::request(identity, token, hostname);
+    let response = client.send(request).await.map_err(|e| Failure::io(&e))?;
     match response.status {
         200 | 201 => {}
         status => {
@@ -55,18 +63,30 @@ pub(crate) fn run(args: Enroll, environment: &Environment) -> Result<(), Failure
             return Err(if refused { Failure::refused(&text) } else { Failure::io(&text) });
         }
     }
-    let enrolment = enrol::verify(&response.body, &identity, &token, &url)?;
-    enrolment.store_with_chain(&disk, &mut SystemEntropy)?;
-    say(&enrolment)
+    Ok(enrol::verify(&response.body, identity, token, url)?)
+}
+
+/// Where the service is, and the token, from flags or the environment.
+pub(super) fn credentials(
+    url: Option<String>,
+    token: Option<String>,
+    environment: &Environment,
+) -> Result<(String, EnrolmentToken), Failure> {
+    let url = url.or_else(|| environment.url.clone());
+    let url = url.ok_or_else(|| Failure::usage(&"an address is needed: --url or VAULTMESH_CC_URL"))?;
+    let token = token.or_else(|| environment.token.clone());
+    let token =
+        token.ok_or_else(|| Failure::usage(&"a token is needed: --token or VAULTMESH_ENROLMENT_TOKEN"))?;
+    let token = if token == "-" { from_stdin()? } else { token };
+    Ok((url, token.trim().parse().map_err(|e| Failure::usage(&e))?))
 }
 
 /// The key that is there, else a new one: after a lost answer the same key asks again.
-fn identity(disk: &FileDisk, environment: &Environment) -> Result<Identity, Failure> {
+pub(super) fn identity(disk: &FileDisk, node_id: Option<Uuid>) -> Result<Identity, Failure> {
     if let Some(identity) = Identity::load(disk)? {
         return Ok(identity);
     }
-    let identity =
-        Identity::generate(environment.node_id, &mut SystemEntropy).map_err(|e| Failure::io(&e))?;
+    let identity = Identity::generate(node_id, &mut SystemEntropy).map_err(|e| Failure::io(&e))?;
     identity.store(disk)?;
     Ok(identity)
 }

@@ -1,9 +1,11 @@
 //! One file for each command; what they share about failing and about the state directory.
 
 pub(crate) mod enroll;
+pub(crate) mod goodbye;
 pub(crate) mod reference;
 pub(crate) mod run;
 pub(crate) mod scan;
+pub(crate) mod simulate;
 pub(crate) mod status;
 
 use crate::cli::StateDir;

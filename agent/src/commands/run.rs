@@ -77,10 +77,16 @@ async fn work(
     if !once {
         return Err(session.run(clock, client).await.into());
     }
-    match session.once(clock, client).await?? {
+    let delivery = session.once(clock, client).await??;
+    settled(delivery, session.pending())
+}
+
+/// Whether everything was delivered.
+pub(super) fn settled(delivery: Delivery, pending: usize) -> Result<(), Failure> {
+    match delivery {
         Delivery::Settled(_) => Ok(()),
         Delivery::Later(why) => {
-            let text = format!("{} events wait for their receipts", session.pending());
+            let text = format!("{pending} events wait for their receipts");
             Err(match why {
                 Why::Refused | Why::Unproven => Failure::refused(&text),
                 Why::Unavailable | Why::Disk => Failure::io(&text),
