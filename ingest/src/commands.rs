@@ -70,6 +70,9 @@ pub trait Desk: Debug + Send + Sync {
     /// What a node of an organisation is to carry out at `now`, at most `limit`, in the order of the log.
     fn open_for(&self, org: &Name, node: Uuid, now: Timestamp, limit: usize) -> Vec<Open>;
 
+    /// How many entries are folded.
+    fn folded(&self) -> u64;
+
     /// The command with an event hash, once `size` entries are folded.
     fn given(&self, hash: Hash, size: u64) -> Later<Option<Given>>;
 

@@ -54,6 +54,9 @@ pub const MAX_ENROLMENT_USES: u64 = 10_000;
 /// Longest validity of an API token with an end.
 pub const MAX_TOKEN_TTL_SECS: u64 = 10 * 366 * 24 * 60 * 60;
 
+/// Entries that the folds may lack for the service to be ready: what they take in within a tenth of a second or so.
+pub const MAX_FOLDS_BEHIND: u64 = 4096;
+
 /// Longest validity of a command.
 pub const MAX_COMMAND_TTL_SECS: u64 = 30 * 24 * 60 * 60;
 

@@ -77,6 +77,9 @@ fn render_ledger(app: &Inner, out: &mut String) {
         "When this process last recorded a seal; 0 if it has not.",
         seconds(sealed),
     );
+    if let Some(desk) = &app.config.desk {
+        gauge(out, "ledger_folded", "Entries that the folds have taken in.", desk.folded());
+    }
     gauge(out, "ledger_queue_depth", "Events that wait for their answer.", ledger.queue_depth());
     let poisoned = u8::from(ledger.poisoned().is_some());
     gauge(out, "ledger_poisoned", "1 once a write failed and the ledger accepts nothing more.", poisoned);

@@ -3,6 +3,7 @@
 use crate::answer;
 use crate::app::Inner;
 use crate::dispatch::Call;
+use crate::limits::MAX_FOLDS_BEHIND;
 use crate::problem::{NOT_FOUND, POISONED, Problem, UNAVAILABLE, internal};
 use crate::query_string::{QueryString, bad};
 use crate::receipt::{write_hash, write_hashes};
@@ -19,13 +20,20 @@ pub(crate) async fn healthz(_: Call) -> Result<Response<Body>, Problem> {
     Ok(answer::text(StatusCode::OK, "ok\n"))
 }
 
-/// `GET /readyz`: the ledger takes events.
+/// `GET /readyz`: the ledger takes events, and the folds are near enough to its head to answer.
 pub(crate) async fn readyz(call: Call) -> Result<Response<Body>, Problem> {
     if let Some(reason) = call.app.ledger.poisoned() {
         return Err(Problem::new(POISONED, reason).retry_after(30));
     }
     if call.app.draining.load(Ordering::Acquire) {
         return Err(Problem::new(UNAVAILABLE, "the service is stopping").retry_after(30));
+    }
+    if let Some(desk) = &call.app.config.desk {
+        let behind = call.app.ledger.head().borrow().size.saturating_sub(desk.folded());
+        if behind > MAX_FOLDS_BEHIND {
+            let detail = format!("the folds are {behind} entries behind the log");
+            return Err(Problem::new(UNAVAILABLE, detail).retry_after(5));
+        }
     }
     Ok(answer::text(StatusCode::OK, "ready\n"))
 }

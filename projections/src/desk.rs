@@ -36,6 +36,11 @@ impl Desk {
         self.live.with(|folds| folds.commands().open_for(org, node, now).take(limit).cloned().collect())
     }
 
+    /// How many entries are folded.
+    pub fn folded(&self) -> u64 {
+        *self.live.size().borrow()
+    }
+
     /// The command with an event hash, and whose it is, once `size` entries are folded.
     pub async fn given(&self, hash: &Hash, size: u64) -> Option<(Name, Given)> {
         self.live.size().wait_for(|folded| *folded >= size).await.ok()?;

@@ -5,6 +5,7 @@
 use crate::Projections;
 use crate::attention::{Active, Band, Level, Phase, Standing};
 use crate::fleet::Node;
+use crate::incidents::State;
 use crate::reads::{Call, Reads, Refusal, Viewer};
 use axum::Router;
 use axum::body::Body;
@@ -160,6 +161,7 @@ fn fleet(folds: &Projections, viewer: &Viewer, now: Timestamp) -> Markup {
             @for (band, name) in BANDS {
                 li.band.(class(band)) { b { (count(band)) } " " (name) }
             }
+            li { b { (open_incidents(folds, viewer, now)) } " open incidents" }
             li { b { (folds.size()) } " entries" }
         }
         @if rows.is_empty() {
@@ -185,6 +187,15 @@ fn fleet(folds: &Projections, viewer: &Viewer, now: Timestamp) -> Markup {
     }
 }
 
+/// How many incidents that the viewer may see nobody looks after.
+fn open_incidents(folds: &Projections, viewer: &Viewer, now: Timestamp) -> usize {
+    let orgs = folds.incidents().iter();
+    let seen = orgs.filter(|(org, _)| viewer.org.as_ref().is_none_or(|own| own == *org));
+    let incidents = seen.flat_map(|(_, all)| all.iter());
+    let own = incidents.filter(|incident| viewer.node.is_none_or(|own| incident.matter.node_id == Some(own)));
+    own.filter(|incident| incident.state(now) == State::Open).count()
+}
+
 const BANDS: [(Band, &str); 3] = [(Band::Crit, "CRIT"), (Band::Attn, "ATTN"), (Band::Ok, "OK")];
 
 fn class(band: Band) -> &'static str {
@@ -208,6 +219,8 @@ impl Row<'_> {
                 td { span.band.(class(self.standing.band)) { (name) } " " (self.standing.score) }
                 td {
                     @if self.standing.silence == Level::Late { span.reason { "late" } }
+                    @if self.standing.silence == Level::Planned { span.reason.recovering { "away as planned" } }
+                    @if self.standing.flapping { span.reason { "flapping" } }
                     @for active in &self.standing.reasons { (reason(active)) }
                     @if self.standing.reasons.is_empty() && self.standing.band != Band::Ok {
                         span.reason.recovering { "over; shown for five minutes" }

@@ -23,6 +23,10 @@ impl ingest::commands::Desk for ServiceDesk {
         self.desk.open_for(org, node, now, limit).into_iter().map(open).collect()
     }
 
+    fn folded(&self) -> u64 {
+        self.desk.folded()
+    }
+
     fn given(&self, hash: Hash, size: u64) -> Later<Option<Given>> {
         let (desk, now) = (self.desk.clone(), self.ledger.now());
         Box::pin(async move {
