@@ -39,7 +39,7 @@ impl ScanSchedule {
     /// Scans every so many seconds from `now` on; never by itself if that is 0.
     pub fn new(options: Options, every_secs: u64, now: Now) -> Self {
         let every = (every_secs > 0).then(|| Duration::from_secs(every_secs));
-        let next = every.map(|every| now.steady + every.min(SETTLE));
+        let next = every.and_then(|every| now.steady.checked_add(every.min(SETTLE)));
         Self { options, every, next, running: None }
     }
 
@@ -66,7 +66,7 @@ impl ScanSchedule {
             }
         }
         if self.next.is_some_and(|next| now.steady >= next) {
-            self.next = self.every.map(|every| now.steady + every);
+            self.next = self.every.and_then(|every| now.steady.checked_add(every));
             self.running = begin(&self.options, now);
         }
         None
@@ -104,6 +104,11 @@ fn refresh(options: &mut Options, dir: &Path) -> Result<(), String> {
 }
 
 impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
+    /// Has a scan begin at the next turn, as when an operator asks for one; false if this agent never scans.
+    pub fn scan_now(&mut self, now: Now) -> bool {
+        self.scans.as_mut().map(|scans| scans.ask(now)).is_some()
+    }
+
     /// Makes what a scan found an event of this node.
     pub fn enqueue_scan(&mut self, now: Now, scan: &Scan) -> Result<Enqueued, SessionError> {
         self.enqueue(now, Kind::Scan, scan)
