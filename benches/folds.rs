@@ -12,8 +12,12 @@ pub(crate) fn run(events: usize) {
     memory::weights(events);
     memory::rates(events.min(200_000));
     memory::snapshots();
-    runtime().block_on(log::long(events));
     runtime().block_on(page::first());
+}
+
+/// Folds over a log: what is read of it, and how soon a start and a past are there.
+pub(crate) fn history(events: usize) {
+    runtime().block_on(log::long(events));
 }
 
 /// Resident size of this process now, in bytes.

@@ -18,6 +18,7 @@
 mod append;
 mod bare;
 mod canonical;
+mod commands;
 mod folds;
 mod growth;
 mod http;
@@ -32,7 +33,7 @@ mod world;
 /// A name to choose it by, and what it runs.
 type Suite = (&'static str, fn(usize));
 
-const SUITES: [Suite; 10] = [
+const SUITES: [Suite; 12] = [
     ("canonical", canonical::run),
     ("proofs", proofs_bench::run),
     ("append", append::run),
@@ -41,7 +42,9 @@ const SUITES: [Suite; 10] = [
     ("open", open::run),
     ("http", http::run),
     ("streams", streams::run),
+    ("commands", commands::run),
     ("folds", folds::run),
+    ("history", folds::history),
     ("postgres", postgres::run),
 ];
 

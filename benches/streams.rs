@@ -141,15 +141,15 @@ async fn write(address: &str, token: &str, ids: &[String], rounds: usize) -> Vec
 }
 
 /// `ledger serve`, built for release, over a ledger of its own.
-struct Service {
-    executable: PathBuf,
-    data: PathBuf,
-    address: String,
+pub(crate) struct Service {
+    pub(crate) executable: PathBuf,
+    pub(crate) data: PathBuf,
+    pub(crate) address: String,
     child: Child,
 }
 
 impl Service {
-    fn start(data: &Path) -> Self {
+    pub(crate) fn start(data: &Path) -> Self {
         let executable = executable();
         let mut child = Command::new(&executable)
             .args(["serve", "--init", "--listen", "127.0.0.1:0", "-o", "json", "--data"])
@@ -162,7 +162,7 @@ impl Service {
         Self { executable, data: data.to_owned(), address, child }
     }
 
-    fn token(&self, role: &str) -> String {
+    pub(crate) fn token(&self, role: &str) -> String {
         let made = Command::new(&self.executable)
             .args([
                 "tokens", "create", "-o", "json", "--org", "acme", "--label", "bench", "--role", role,
@@ -216,7 +216,7 @@ fn executable() -> PathBuf {
     path.expect("an executable was built")
 }
 
-fn status(pid: u32, field: &str) -> u64 {
+pub(crate) fn status(pid: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()

@@ -12,7 +12,7 @@ use ledger::{AppendOptions, Appended, Ledger, Outcome};
 use proofs::SigningKey;
 use spec::payload::{Heartbeat, Reading, node_possession_bytes, token_hash};
 use spec::{Author, Event, Kind, Name, Timestamp, Uuid, Via};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vaultmesh_agent::author::{ChainAuthor, Credentials, Draft};
 use vaultmesh_agent::entropy::{Entropy as _, SystemEntropy};
@@ -26,7 +26,9 @@ pub(crate) struct World {
     ledger: Option<Ledger>,
     nodes: Vec<ChainAuthor>,
     keys: Keyring,
-    dir: tempfile::TempDir,
+    dir: PathBuf,
+    /// Deletes the directory, unless it is somebody's own.
+    _scratch: Option<tempfile::TempDir>,
 }
 
 /// A directory on the file system that holds the checkout; the system's own may be memory.
@@ -50,9 +52,15 @@ fn name(text: &str) -> Name {
 
 impl World {
     pub(crate) async fn new(nodes: usize) -> Self {
-        let dir = scratch();
+        let scratch = scratch();
+        let world = Self::begun(scratch.path(), nodes).await;
+        Self { _scratch: Some(scratch), ..world }
+    }
+
+    /// A world in a directory that stays, with its keys, for [`World::again`].
+    pub(crate) async fn begun(dir: &Path, nodes: usize) -> Self {
         let keys = Keyring::generate().unwrap();
-        let storage = FsStorage::new(Arc::new(RealDisk::new(dir.path()).unwrap())).unwrap();
+        let storage = FsStorage::new(Arc::new(RealDisk::new(dir).unwrap())).unwrap();
         let plan = Plan {
             name: name("bench.local"),
             keys: keys.clone(),
@@ -61,18 +69,26 @@ impl World {
             predecessor: None,
         };
         ledger::open::create(&storage, &plan, now()).await.unwrap();
-        let ledger = open(dir.path(), &keys, true).await;
+        keys.store(dir).unwrap();
+        let ledger = open(dir, &keys, true).await;
         let nodes = enrol(&ledger, nodes).await;
-        Self { ledger: Some(ledger), nodes, keys, dir }
+        Self { ledger: Some(ledger), nodes, keys, dir: dir.to_owned(), _scratch: None }
+    }
+
+    /// A world that an earlier run left in a directory. Its nodes say nothing more.
+    pub(crate) async fn again(dir: &Path) -> Self {
+        let keys = Keyring::load(dir).unwrap();
+        let ledger = open(dir, &keys, true).await;
+        Self { ledger: Some(ledger), nodes: Vec::new(), keys, dir: dir.to_owned(), _scratch: None }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.dir.path()
+        &self.dir
     }
 
     /// Opens the closed ledger again, with its index or with none.
     pub(crate) async fn reopen(&mut self, indexed: bool) {
-        self.ledger = Some(open(self.dir.path(), &self.keys, indexed).await);
+        self.ledger = Some(open(&self.dir, &self.keys, indexed).await);
     }
 
     pub(crate) fn ledger(&self) -> &Ledger {

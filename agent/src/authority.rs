@@ -99,6 +99,11 @@ impl Authority {
         self.key_after(KeyUse::Service, self.genesis.keys.service, seq)
     }
 
+    /// The key under which commands in entry `seq` are signed.
+    pub fn command_key(&self, seq: u64) -> PublicKey {
+        self.key_after(KeyUse::Command, self.genesis.keys.command, seq)
+    }
+
     /// Every key that ever signed checkpoints.
     pub fn checkpoint_keys(&self) -> Vec<PublicKey> {
         let changed = self.changes.iter().filter(|p| p.change.change.key_use == KeyUse::Checkpoint);

@@ -83,6 +83,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "NAME")]
     pub(crate) os_profile: Option<String>,
 
+    /// What this node lets itself be told [env: VAULTMESH_POLICY] [default: /etc/vaultmesh/policy.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) state: StateDir,
 }

@@ -69,6 +69,10 @@ impl Network for HttpClient {
                 self.http.post(url).header(reqwest::header::CONTENT_TYPE, media_type).body(body)
             }
         };
+        let builder = match request.bearer {
+            None => builder,
+            Some(token) => builder.bearer_auth(token),
+        };
         let mut response = builder.send().await.map_err(|e| describe(&e))?;
         let retry_after = response
             .headers()

@@ -37,6 +37,8 @@ pub struct Environment {
     pub services: Vec<String>,
     /// `VAULTMESH_CLOUDFLARE_UNIT`: the unit behind `cloudflare_ok`.
     pub cloudflare_unit: Option<String>,
+    /// `VAULTMESH_POLICY`: what this node lets itself be told.
+    pub policy: Option<PathBuf>,
     /// `VAULTMESH_LOG`: `error`, `warn`, `info`, `debug` or `trace`.
     pub log: Option<tracing::Level>,
 }
@@ -70,6 +72,7 @@ impl Environment {
             scan_secs: parsed("VAULTMESH_SCAN_SECS", "a number of seconds", text(&["VAULTMESH_SCAN_SECS"]))?,
             services: text(&["VAULTMESH_SERVICES"]).map(|list| units(&list)).unwrap_or_default(),
             cloudflare_unit: text(&["VAULTMESH_CLOUDFLARE_UNIT"]),
+            policy: text(&["VAULTMESH_POLICY"]).map(PathBuf::from),
             log: parsed("VAULTMESH_LOG", "a log level", text(&["VAULTMESH_LOG"]))?,
         })
     }

@@ -1,6 +1,7 @@
 //! Sending: one request at a time, in the order of the chain, and what follows from each answer.
 
 use crate::clock::{Clock, Now};
+use crate::commander;
 use crate::disk::Disk;
 use crate::entropy::Entropy;
 use crate::heartbeat::Sampler;
@@ -112,10 +113,17 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             },
         };
         let settled = count_settled(events, &reply.outcomes, checkpoint.as_ref());
-        if let (Some(own), Some(note), Some(checkpoint)) = (settled.own, note, checkpoint)
-            && let Checked::NotYet(why) = self.check_consistency(network, note, checkpoint, own).await?
-        {
-            return Ok(self.later(now, None, Why::Unproven, &why));
+        let mut proved = None;
+        if let (Some(own), Some(note), Some(checkpoint)) = (settled.own, note, checkpoint) {
+            let commands = commander::read(std::mem::take(&mut reply.commands));
+            match self.check_consistency(network, note, checkpoint.clone(), own).await {
+                Ok(Checked::Consistent) => proved = Some((commands, checkpoint)),
+                Ok(Checked::NotYet(why)) => return Ok(self.later(now, None, Why::Unproven, &why)),
+                Err(stop) => {
+                    self.refuse_all(now, &commands);
+                    return Err(stop);
+                }
+            }
         }
         if settled.count > 0 {
             if let Err(error) = self.spool.acknowledge(&self.disk, settled.count) {
@@ -125,6 +133,9 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             self.backoff.succeed();
             self.retry_at = now.steady;
             self.batch_events = (self.batch_events * BATCH_GROWTH).min(self.batch_limit);
+        }
+        if let Some((commands, checkpoint)) = proved {
+            self.take_commands(now, &commands, &checkpoint);
         }
         match settled.end {
             None if settled.count > 0 => Ok(Delivery::Settled(settled.count)),
@@ -235,9 +246,6 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         if let Some(server) = reply.server_time {
             let middle = before.wall.millis().midpoint(now.wall.millis());
             self.clock_offset_ms = i64::try_from(i128::from(server.millis()) - i128::from(middle)).ok();
-        }
-        if reply.commands > 0 {
-            tracing::warn!(count = reply.commands, "commands are not run by this version");
         }
     }
 }

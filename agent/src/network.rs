@@ -13,17 +13,28 @@ pub struct Request {
     pub path: String,
     /// Media type and bytes of the body; a request without one is a GET, others are POSTs.
     pub body: Option<(&'static str, Vec<u8>)>,
+    /// The token that shows who asks, if it is not in the body.
+    pub bearer: Option<String>,
 }
 
 impl Request {
     /// A GET.
     pub fn get(path: impl Into<String>) -> Self {
-        Self { path: path.into(), body: None }
+        Self { path: path.into(), body: None, bearer: None }
     }
 
     /// A POST.
     pub fn post(path: impl Into<String>, media_type: &'static str, body: Vec<u8>) -> Self {
-        Self { path: path.into(), body: Some((media_type, body)) }
+        Self { path: path.into(), body: Some((media_type, body)), bearer: None }
+    }
+}
+
+impl Request {
+    /// The same with a token.
+    #[must_use]
+    pub fn with_bearer(mut self, token: String) -> Self {
+        self.bearer = Some(token);
+        self
     }
 }
 

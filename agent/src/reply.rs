@@ -24,7 +24,8 @@ pub(crate) struct Reply {
     pub(crate) checkpoint: Option<String>,
     pub(crate) server_time: Option<Timestamp>,
     pub(crate) next_heartbeat_secs: Option<u64>,
-    pub(crate) commands: usize,
+    /// As they came; see [`crate::commander::read`].
+    pub(crate) commands: Vec<serde_json::Value>,
 }
 
 /// What the agent does about a refusal.
@@ -93,7 +94,7 @@ impl Reply {
             checkpoint: None,
             server_time: answer.server_time,
             next_heartbeat_secs: answer.next_heartbeat_secs,
-            commands: answer.commands.len(),
+            commands: answer.commands,
         })
     }
 

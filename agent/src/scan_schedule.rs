@@ -1,7 +1,7 @@
 //! When a running agent scans: on a thread of its own, so that heartbeats go on, one scan at a time.
 //!
-//! What a scan found becomes an event at the next turn of the agent's loop, a heartbeat's interval later at
-//! most.
+//! What a scan found becomes an event at the next turn of the agent's loop, a second later at most. A command to
+//! scan is over with the next scan that begins after it.
 
 use crate::chain::Enqueued;
 use crate::clock::Now;
@@ -46,6 +46,11 @@ impl ScanSchedule {
     /// Has the next scan begin at the next turn, whatever the schedule says.
     pub fn ask(&mut self, now: Now) {
         self.next = Some(now.steady);
+    }
+
+    /// Whether a scan is under way.
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
     }
 
     /// Begins a scan that is due. What one found that has come to its end.
@@ -116,18 +121,29 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
 
     /// Begins a scan that is due, and takes up one that has ended.
     pub(crate) fn take_turn_at_scanning(&mut self, now: Now) {
-        let outcome = self.scans.as_mut().and_then(|scans| scans.poll(now));
-        match outcome {
-            None => {}
-            Some(Err(error)) => tracing::error!(%error, "no scan"),
-            Some(Ok(outcome)) => match self.enqueue_scan(now, &outcome.scan) {
-                Ok(Enqueued::Dropped) => tracing::warn!("the spool is full; a scan was dropped"),
-                Ok(_) => {
-                    let counts = outcome.scan.counts;
-                    tracing::info!(counts.critical, counts.high, counts.unknown, outcome.bytes, "scanned");
-                }
-                Err(error) => tracing::error!(%error, "a scan could not be made durable and was not sent"),
-            },
+        let Some(scans) = &mut self.scans else { return };
+        let was_running = scans.is_running();
+        let outcome = scans.poll(now);
+        if !was_running && scans.is_running() {
+            self.scan_begins();
         }
+        let Some(outcome) = outcome else { return };
+        let outcome = outcome.map_err(|error| error.to_string());
+        let said = outcome.and_then(|outcome| match self.enqueue_scan(now, &outcome.scan) {
+            Ok(Enqueued::Dropped) => Err("the spool is full; a scan was dropped".to_owned()),
+            Ok(Enqueued::Spooled) => {
+                let counts = outcome.scan.counts;
+                tracing::info!(counts.critical, counts.high, counts.unknown, outcome.bytes, "scanned");
+                Ok(format!(
+                    "{} critical, {} high, {} medium, {} low, {} unknown; {} bytes read\n",
+                    counts.critical, counts.high, counts.medium, counts.low, counts.unknown, outcome.bytes
+                ))
+            }
+            Err(error) => Err(format!("a scan could not be made durable and was not sent: {error}")),
+        });
+        if let Err(error) = &said {
+            tracing::error!(error, "no scan");
+        }
+        self.scan_ends(now, &said);
     }
 }

@@ -8,6 +8,7 @@ use crate::authority::Authority;
 use crate::backoff::Backoff;
 use crate::chain::Enqueued;
 use crate::clock::{Clock, Now};
+use crate::commander::Commander;
 use crate::delivery::Delivery;
 use crate::disk::Disk;
 use crate::drops::Drops;
@@ -16,15 +17,20 @@ use crate::entropy::Entropy;
 use crate::heartbeat::{OwnState, Sampler};
 use crate::identity::{Identity, IdentityError};
 use crate::memory::{EQUIVOCATION_FILE, Memory, MemoryError};
-use crate::network::Network;
+use crate::network::{Network, NetworkError, Response};
 use crate::scan_schedule::ScanSchedule;
 use crate::spool::{Doubt, Limits, Spool, SpoolError};
-use spec::{ChainLink, Kind, Uuid};
+use crate::work::Done;
+use spec::{ChainLink, Hash, Kind, Uuid};
 use std::io;
+use std::pin::Pin;
 use std::time::Duration;
 
 /// Shortest and longest interval between heartbeats that a service may ask for.
 const INTERVAL_SECS: std::ops::RangeInclusive<u64> = 1..=3600;
+
+/// How often it is looked whether a scan is over.
+const SCAN_LOOK: Duration = Duration::from_secs(1);
 
 /// What an operator may choose.
 #[derive(Debug, Clone, Copy, Default)]
@@ -112,6 +118,8 @@ pub struct Session<D, E, S> {
     /// Most events in a request, as far as the service has shown.
     pub(crate) batch_limit: usize,
     pub(crate) clock_offset_ms: Option<i64>,
+    /// What is done about commands; without it none are asked for.
+    pub(crate) commander: Option<Commander>,
 }
 
 impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
@@ -158,6 +166,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             batch_events: crate::delivery::MAX_BATCH_EVENTS,
             batch_limit: crate::delivery::MAX_BATCH_EVENTS,
             clock_offset_ms: None,
+            commander: None,
         };
         session.set_interval(session.interval_secs);
         if let Some(Doubt { reason, salvage }) = opened.doubt {
@@ -175,6 +184,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
 
     /// Works until there is a reason to stop for good. Dropping the future at any point loses nothing.
     pub async fn run(&mut self, clock: &impl Clock, network: &impl Network) -> Stop {
+        let mut asking = None;
         loop {
             let now = clock.now();
             self.take_turn_at_scanning(now);
@@ -190,9 +200,37 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
                     Err(stop) => return stop,
                 }
             }
-            let wake =
+            let mut wake =
                 if self.spool.pending() > 0 { self.next_beat.min(self.retry_at) } else { self.next_beat };
-            clock.sleep_until(wake).await;
+            if self.scans.as_ref().is_some_and(ScanSchedule::is_running) {
+                wake = wake.min(now.steady + SCAN_LOOK);
+            }
+            if asking.is_none()
+                && let Some(at) = self.commander.as_ref().map(Commander::polls_at)
+            {
+                wake = wake.min(at);
+                if at <= now.steady {
+                    asking = self.poll(now).map(|request| Box::pin(network.send(request)));
+                }
+            }
+            // A question that is open goes on while events are sent; no answer to it gets lost.
+            let event = tokio::select! {
+                biased;
+                answer = answered(asking.as_mut()) => Awaited::Answer(answer),
+                done = ended(self.commander.as_mut()) => Awaited::Done(done),
+                () = clock.sleep_until(wake) => Awaited::Time,
+            };
+            let now = clock.now();
+            match event {
+                Awaited::Time => {}
+                Awaited::Answer(answer) => {
+                    asking = None;
+                    if let Err(stop) = self.take_poll(now, network, answer).await {
+                        return stop;
+                    }
+                }
+                Awaited::Done((command, done)) => self.worked(now, command, &done),
+            }
         }
     }
 
@@ -259,6 +297,33 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         }
         Ok(())
     }
+}
+
+/// What the agent was waiting for.
+enum Awaited {
+    Time,
+    Answer(Result<Response, NetworkError>),
+    Done((Hash, Done)),
+}
+
+/// The answer to a question, if one is open.
+async fn answered<F: Future<Output = Result<Response, NetworkError>>>(
+    asking: Option<&mut Pin<Box<F>>>,
+) -> Result<Response, NetworkError> {
+    match asking {
+        Some(asking) => asking.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The next command that is over, if any are carried out here.
+async fn ended(commander: Option<&mut Commander>) -> (Hash, Done) {
+    if let Some(commander) = commander
+        && let Some(done) = commander.next_done().await
+    {
+        return done;
+    }
+    std::future::pending().await
 }
 
 /// The remembered checkpoint; the one from enrolment if what was remembered is damaged.

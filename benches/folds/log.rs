@@ -8,6 +8,7 @@ use projections::Projections;
 use projections::history::{History, Point};
 use projections::ladder::{DEFAULT_BUDGET_BYTES, Ladder, Spacing};
 use projections::live::Live;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,25 +17,44 @@ const NODES: usize = 1000;
 /// Pasts that are asked for.
 const PASTS: usize = 60;
 
-pub(super) async fn long(events: usize) {
-    let mut world = World::new(NODES).await;
-    let (mut left, mut ends) = (events, Vec::new());
+/// Entries that are read and folded to measure how fast that is.
+const READ: u64 = 1_000_000;
+
+/// A world with a log of so many events: in the directory of `BENCH_LOG`, where it stays for other runs, or in one
+/// of its own.
+async fn filled(events: usize) -> World {
+    let kept = std::env::var_os("BENCH_LOG").map(PathBuf::from);
+    let mut world = match kept {
+        Some(dir) if dir.exists() => return World::again(&dir).await,
+        Some(dir) => World::begun(&dir, NODES).await,
+        None => World::new(NODES).await,
+    };
+    let mut left = events;
     while left > 0 {
         let batch = world.heartbeats(left.min(4000));
         left -= batch.len();
         recorded(&world.ledger().append(batch, AppendOptions::default()).await.unwrap());
-        ends.push(world.ledger().head().borrow().size);
     }
+    world
+}
+
+pub(crate) async fn long(events: usize) {
+    let mut world = filled(events).await;
     let head = world.ledger().head().borrow().clone();
     let (reader, size) = (world.ledger().reader().clone(), usize::try_from(head.size).unwrap());
+    let some = head.size.min(READ);
     let mut rounds = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        rounds.0.push(measured(read(&reader, head.size, None)).await);
-        rounds.1.push(measured(read(&reader, head.size, Some(Projections::default()))).await);
+        rounds.0.push(measured(read(&reader, some, None)).await);
+        rounds.1.push(measured(read(&reader, some, Some(Projections::default()))).await);
     }
-    let reading = Limit::stated("entries read from the log", Rate::of(size, rounds.0));
-    row(&format!("all folds, from a log of {size} entries"), Rate::of(size, rounds.1), &[reading]);
+    let count = usize::try_from(some).unwrap();
+    let reading = Limit::stated("entries read from the log", Rate::of(count, rounds.0));
+    row(&format!("all folds, from {some} entries of the log"), Rate::of(count, rounds.1), &[reading]);
 
+    // Those of an earlier run.
+    let shelf = reader.shelf().unwrap();
+    shelf.remove(&shelf.list().into_iter().map(|(size, _)| size).collect::<Vec<_>>()).unwrap();
     let ladder = Arc::new(Ladder::open(&reader, Spacing::default()).unwrap());
     let live = Live::new();
     let rebuilt = measured(async { live.reach(&reader, &ladder, &head).await.unwrap() }).await;
@@ -61,8 +81,9 @@ pub(super) async fn long(events: usize) {
     let history = Arc::new(History::new(reader.clone(), ladder));
     let mut waits = Vec::new();
     for n in 1..=PASTS {
-        // After any of the batches, and never near the one before.
-        let seq = ends[(n * 0x9E37_79B9) % ends.len()] - 1;
+        // All over the log, and never near the one before.
+        let share = (n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        let seq = (share * head.size) >> 32;
         let asked = Instant::now();
         let past = history.at(Point::Seq(seq), head.size, head.recorded_at, now()).await.unwrap();
         waits.push(asked.elapsed());

@@ -3,6 +3,7 @@
 use crate::access::Principal;
 use crate::body::BodyGauge;
 use crate::bucket::{Buckets, Subject};
+use crate::commands::Desk;
 use crate::dispatch;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -31,11 +32,19 @@ pub struct Config {
     pub client_address_header: Option<HeaderName>,
     /// The limits.
     pub limits: Limits,
+    /// What the folds know of commands; without it none are delivered.
+    pub desk: Option<Arc<dyn Desk>>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { data_dir: None, heartbeat_secs: 30, client_address_header: None, limits: Limits::default() }
+        Self {
+            data_dir: None,
+            heartbeat_secs: 30,
+            client_address_header: None,
+            limits: Limits::default(),
+            desk: None,
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 use crate::access::{Principal, PrincipalKind};
 use crate::answer;
 use crate::app::Inner;
+use crate::commands;
 use crate::dispatch::Call;
 use crate::draft::name;
 use crate::events::{append_own, append_signed, status_of};
@@ -41,19 +42,25 @@ pub(crate) async fn post_for_node(call: Call) -> Result<Response<Body>, Problem>
 
 async fn record(call: &Call, node: Option<Uuid>) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
-    let (receipt, appended) = if let Some(event) = signed(&call.body)? {
+    let (subject, receipt, appended) = if let Some(event) = signed(&call.body)? {
         check_node(event.header.subject_node(), node)?;
-        append_signed(&call.app, event).await?
+        let subject = event.header.subject_node().map(|node| (event.header.org.clone(), node));
+        let (receipt, appended) = append_signed(&call.app, event).await?;
+        (subject, receipt, appended)
     } else {
         let draft = bare(&call.principal, call.jwt.as_ref(), &call.body)?;
         check_node(draft.node_id, node)?;
         call.app.check_principal(&call.principal)?;
         let event = call.app.ledger.sign(&draft)?;
-        let answer = append_own(&call.app, event).await?;
+        let (receipt, appended) = append_own(&call.app, event).await?;
         call.app.charge_principal(&call.principal, 1);
-        answer
+        (draft.node_id.map(|node| (draft.org, node)), receipt, appended)
     };
-    Ok(answer_heartbeat(&call.app, &receipt, &appended))
+    let commands = match subject {
+        Some((org, node)) => commands::for_heartbeat(call, &org, node, appended.size).await?,
+        None => b"[]".to_vec(),
+    };
+    Ok(answer_heartbeat(&call.app, &receipt, &appended, &commands))
 }
 
 /// The signed event in a body; `None` if it is of the bare form.
@@ -133,7 +140,7 @@ fn identify(key: &PublicKey, body: &[u8], issued_at: Timestamp, own: &str) -> (T
     (time, Uuid::v7(time, tail))
 }
 
-fn answer_heartbeat(app: &Inner, receipt: &Receipt, appended: &Appended) -> Response<Body> {
+fn answer_heartbeat(app: &Inner, receipt: &Receipt, appended: &Appended, commands: &[u8]) -> Response<Body> {
     let note = &*appended.checkpoint;
     let mut out = Vec::with_capacity(RECEIPT_BYTES + receipt.inclusion.len() * 67 + note.len() * 5 / 2 + 128);
     out.extend_from_slice(b"{\"receipts\":[");
@@ -142,7 +149,9 @@ fn answer_heartbeat(app: &Inner, receipt: &Receipt, appended: &Appended) -> Resp
     app.ledger.now().write(&mut out);
     out.extend_from_slice(b"\",\"next_heartbeat_secs\":");
     write_u64(app.config.heartbeat_secs, &mut out);
-    out.extend_from_slice(b",\"commands\":[],\"witness_checkpoint\":");
+    out.extend_from_slice(b",\"commands\":");
+    out.extend_from_slice(commands);
+    out.extend_from_slice(b",\"witness_checkpoint\":");
     write_string(note, &mut out);
     out.push(b'}');
     answer::json(status_of(receipt), out)

@@ -11,6 +11,7 @@ mod answer;
 mod app;
 pub mod body;
 mod bucket;
+pub mod commands;
 mod connection;
 mod cursor;
 mod dispatch;
@@ -39,6 +40,7 @@ mod seats;
 mod server;
 mod strict;
 mod tokens;
+pub mod webhooks;
 
 pub use access::{Action, Principal, PrincipalKind};
 pub use app::{App, Config};

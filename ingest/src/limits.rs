@@ -54,6 +54,15 @@ pub const MAX_ENROLMENT_USES: u64 = 10_000;
 /// Longest validity of an API token with an end.
 pub const MAX_TOKEN_TTL_SECS: u64 = 10 * 366 * 24 * 60 * 60;
 
+/// Longest validity of a command.
+pub const MAX_COMMAND_TTL_SECS: u64 = 30 * 24 * 60 * 60;
+
+/// Most commands that a node gets in one answer; the others come with the next.
+pub const MAX_COMMANDS_DELIVERED: usize = 16;
+
+/// Longest time that a node's question for commands stays open: under the patience of common proxies.
+pub const MAX_POLL_SECS: u64 = 25;
+
 /// Seconds after which a stream that was refused may be asked for again.
 pub const STREAM_RETRY_SECS: u64 = 5;
 

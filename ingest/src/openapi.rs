@@ -80,6 +80,7 @@ fn writing() -> Vec<Operation> {
 
 fn managing() -> Vec<Operation> {
     let tokens = "/api/orgs/{org}/nodes/enrollment-tokens";
+    let webhooks = "/api/orgs/{org}/webhooks";
     vec![
         row("GET", "/api/me", "getMe", "Tokens").says("Who is asking.").answers(
             200,
@@ -124,6 +125,42 @@ fn managing() -> Vec<Operation> {
             .says("Enrolment tokens, without their secrets.")
             .takes("org: Name")
             .answers(200, JSON, "items: [EnrolmentToken]"),
+        row("POST", "/api/commands", "issueCommand", "Commands")
+            .says("Give a node a command.")
+            .body(
+                JSON,
+                "node_id: Uuid, command: Name, parameters?: {text}, not_before?: time, ttl_secs?: 1..2592000, \
+                 approvals?: 0..5, text?: text",
+            )
+            .answers(201, JSON, "command: Hash, seq: count")
+            .refuses(&[404]),
+        row("POST", "/api/commands/{hash}/approve", "approveCommand", "Commands")
+            .says("Agree to a command that somebody else gave.")
+            .takes("hash: Hash")
+            .body(JSON, "text?: text")
+            .answers(201, JSON, "event: Hash, seq: count")
+            .refuses(&[404, 409]),
+        row("POST", "/api/commands/{hash}/cancel", "cancelCommand", "Commands")
+            .says("Take a command back that its node has not begun.")
+            .takes("hash: Hash")
+            .body(JSON, "text?: text")
+            .answers(201, JSON, "event: Hash, seq: count")
+            .refuses(&[404, 409]),
+        row("GET", "/api/agent/commands", "pollCommands", "Commands")
+            .says("What the node that asks is to carry out, each with its proof.")
+            .takes("after?: count, wait?: 0..25")
+            .answers(200, JSON, "commands: [DeliveredCommand], checkpoint: Checkpoint"),
+        row("POST", webhooks, "createWebhook", "Incidents")
+            .says("Make a webhook; the answer is the only one that shows its secret.")
+            .takes("org: Name")
+            .body(JSON, "url: text..2048, types?: [WebhookType]")
+            .answers(201, JSON, "id: Uuid, org: Name, secret: text, types: [WebhookType], url: text")
+            .refuses(&[409]),
+        row("DELETE", "/api/orgs/{org}/webhooks/{id}", "removeWebhook", "Incidents")
+            .says("Tell a webhook nothing more.")
+            .takes("org: Name, id: Uuid")
+            .answers(204, "", "")
+            .refuses(&[404]),
         row(
             "DELETE",
             "/api/orgs/{org}/nodes/enrollment-tokens/{token_id}",
@@ -223,6 +260,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("Chain", schema("epoch: text, prev: Hash, seq: count")),
+        ("DeliveredCommand", schema("command: ProvedRecord, approvals: [ProvedRecord], since: count")),
         ("Draft", draft),
         (
             "EnrolmentToken",
@@ -241,7 +279,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         (
             "HeartbeatAnswer",
             schema(
-                "receipts: [Receipt], server_time: time, next_heartbeat_secs: count, commands: [object], \
+                "receipts: [Receipt], server_time: time, next_heartbeat_secs: count, commands: [DeliveredCommand], \
                  witness_checkpoint: Checkpoint",
             ),
         ),
@@ -255,6 +293,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("IntroductionProof", schema("record: Record, inclusion: [Hash]")),
+        ("ProvedRecord", schema("record: Record, inclusion: [Hash]")),
         (
             "Item",
             schema(

@@ -5,7 +5,9 @@ use crate::body::BodyRule;
 use crate::dispatch::Call;
 use crate::limits::{MAX_EVENTS_BODY_BYTES, MAX_HEARTBEAT_BODY_BYTES, MAX_JSON_BODY_BYTES};
 use crate::problem::Problem;
-use crate::{enrolment, entries, events, heartbeat, import, keys, public, query, register, tokens};
+use crate::{
+    commands, enrolment, entries, events, heartbeat, import, keys, public, query, register, tokens, webhooks,
+};
 use axum::body::Body;
 use axum::http::{Method, Response};
 use std::fmt;
@@ -89,6 +91,13 @@ pub static ROUTES: &[Route] = table! {
     GET "/api/orgs/{org}/nodes/enrollment-tokens" Role(Action::ManageEnrolment), NOTHING => enrolment::list;
     DELETE "/api/orgs/{org}/nodes/enrollment-tokens/{token_id}"
         Role(Action::ManageEnrolment), NOTHING => enrolment::revoke;
+
+    POST "/api/commands" Role(Action::IssueCommand), JSON => commands::issue;
+    POST "/api/commands/{hash}/approve" Role(Action::IssueCommand), JSON => commands::approve;
+    POST "/api/commands/{hash}/cancel" Role(Action::IssueCommand), JSON => commands::cancel;
+    GET "/api/agent/commands" Access::Anyone, NOTHING => commands::poll;
+    POST "/api/orgs/{org}/webhooks" Role(Action::ManageRules), JSON => webhooks::create;
+    DELETE "/api/orgs/{org}/webhooks/{id}" Role(Action::ManageRules), NOTHING => webhooks::remove;
 
     GET "/api/ledger/entries" Role(Action::Read), NOTHING => entries::list;
     GET "/api/ledger/entries/{seq}" Role(Action::Read), NOTHING => entries::get;

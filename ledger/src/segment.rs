@@ -23,11 +23,13 @@ pub struct Group<'a> {
 impl<'a> Group<'a> {
     /// The record lines without LFs, each with its offset in the segment.
     pub fn lines(&self) -> impl Iterator<Item = (u64, &'a [u8])> + use<'a> {
-        let mut at = self.start;
-        self.records.split_inclusive(|b| *b == b'\n').map(move |line| {
-            let start = at;
-            at += line.len() as u64;
-            (start, line.strip_suffix(b"\n").unwrap_or(line))
+        let (mut at, mut rest) = (self.start, self.records);
+        std::iter::from_fn(move || {
+            let (start, length) = (at, line_length(rest, 0).unwrap_or(rest.len()));
+            let (line, behind) = rest.split_at_checked(length).filter(|_| !rest.is_empty())?;
+            rest = behind.get(1..).unwrap_or_default();
+            at += length as u64 + 1;
+            Some((start, line))
         })
     }
 }

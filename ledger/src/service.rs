@@ -13,8 +13,10 @@ use proofs::tile::{
 };
 use proofs::{Blake3, Checkpoint, SparseMap};
 use spec::event::Payload;
+use spec::payload::{CommandOrder, command_bytes};
 use spec::{
-    Author, Event, Hash, Header, KeyUse, Kind, Name, PublicKey, Severity, Timestamp, Uuid, Via, canonical,
+    Author, Event, Hash, Header, KeyUse, Kind, Name, PublicKey, Severity, Signature, Timestamp, Uuid, Via,
+    canonical,
 };
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -376,6 +378,11 @@ impl Ledger {
         header.payload_hash = payload.hash();
         let sig = self.inner.keys.service.sign(&header.signing_bytes());
         Ok(Event { header, sig, payload })
+    }
+
+    /// The signature of the ledger's command key under an order.
+    pub fn sign_order(&self, order: &CommandOrder) -> Signature {
+        self.inner.keys.command.sign(&command_bytes(order, &self.inner.ledger))
     }
 
     /// Appends a seal; `None` if nothing but a seal happened since the last one.

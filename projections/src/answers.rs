@@ -8,3 +8,4 @@ pub(crate) mod metrics;
 pub(crate) mod scans;
 pub(crate) mod slo;
 pub(crate) mod usage;
+pub(crate) mod webhooks;

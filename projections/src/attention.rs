@@ -35,13 +35,13 @@ use crate::Projection;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
 use crate::listening::{Listening, Moment, Now};
+use ledger::state::LEDGER_ORG;
 use node::{Cx, NodeAttention};
 use serde::{Deserialize, Serialize};
 use site::{Presence, Site};
 use spec::payload::{self, AttentionChange, Command, CommandReceipt, CommandState, Onset, ReasonState};
 use spec::{Author, Hash, Name, PublicKey, Timestamp, Uuid};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::LazyLock;
 
 /// How long a change is owed an announcement, in milliseconds of listening time. A service that announces does so
 /// within seconds; a log from before there were announcements does not announce its whole past.
@@ -58,10 +58,6 @@ const STORM_SCORE: u64 = 80;
 
 /// The label that names a node's site.
 const SITE: &str = "site";
-
-/// The organisation whose rules are those of every organisation without any of its own.
-static LEDGER_ORG: LazyLock<Name> =
-    LazyLock::new(|| "ledger".parse().unwrap_or_else(|_| unreachable!("it is a name")));
 
 /// A change of how a node stands, at the time at which it came about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -254,6 +250,9 @@ impl Attention {
         let mut cx = Cx { now, resumed, rules, changes: &mut self.changes };
         work(node, &mut cx);
         node.settle(&mut cx);
+        for command in node.orders().take_forgotten() {
+            self.orders.remove(&command);
+        }
         let (seq, org, node) = (self.seq, &node.org, node.id);
         let transition = |(at, change)| Transition { at, seq, org: org.clone(), node, change };
         self.transitions.extend(self.changes.drain(..).map(transition));
@@ -541,7 +540,7 @@ fn answers(reason: Reason) -> Option<Answer> {
 }
 
 fn rules_of<'a>(rules: &'a BTreeMap<Name, Rules>, built_in: &'a Rules, org: &Name) -> &'a Rules {
-    rules.get(org).or_else(|| rules.get(&*LEDGER_ORG)).unwrap_or(built_in)
+    rules.get(org).or_else(|| rules.get(LEDGER_ORG)).unwrap_or(built_in)
 }
 
 fn site_of(node: &NodeAttention) -> &str {
@@ -551,7 +550,7 @@ fn site_of(node: &NodeAttention) -> &str {
 
 impl Projection for Attention {
     const NAME: &'static str = "attention";
-    const VERSION: u64 = 1;
+    const VERSION: u64 = 2;
 
     fn apply(&mut self, fact: &Fact<'_>) {
         self.transitions.clear();

@@ -16,7 +16,7 @@ use crate::fact::{Fact, Said};
 use crate::fold::part;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Command, CommandOrder, CommandReceipt, CommandState};
-use spec::{Author, Hash, Name, Timestamp};
+use spec::{Author, Hash, Name, Timestamp, Uuid};
 use std::collections::BTreeMap;
 
 /// Commands of an organisation that are over and still kept: several roll-outs over a large fleet.
@@ -36,6 +36,8 @@ pub const MAX_OUTPUT_BYTES: usize = 4096;
 pub struct Commands {
     orgs: BTreeMap<Name, BTreeMap<u64, Given>>,
     hashes: BTreeMap<Hash, (Name, u64)>,
+    /// Those that a node may still have to carry out, by seq, with their organisation.
+    by_node: BTreeMap<Uuid, BTreeMap<u64, Name>>,
 }
 
 /// A command that was given.
@@ -153,6 +155,11 @@ impl Given {
         }
     }
 
+    /// Whether the node may still begin it at `now`, given all approvals.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        matches!(self.state(now), State::Issued | State::Approved)
+    }
+
     /// How many approvals it still needs.
     pub fn lacks(&self) -> u64 {
         self.order.approvals.saturating_sub(self.approvals.len() as u64)
@@ -176,6 +183,15 @@ impl Commands {
         Some((org, self.orgs.get(org)?.get(seq)?))
     }
 
+    /// What a node of an organisation is to carry out at `now` and did not begin, in the order of the log. What
+    /// lacks approvals is none of it.
+    pub fn open_for(&self, org: &Name, node: Uuid, now: Timestamp) -> impl Iterator<Item = &Given> {
+        let of_node = self.by_node.get(&node).into_iter().flatten();
+        let own = of_node.filter(move |(_, of)| *of == org);
+        let given = own.filter_map(move |(seq, of)| self.orgs.get(of)?.get(seq));
+        given.filter(move |given| given.lacks() == 0 && given.is_open(now))
+    }
+
     /// A command of the organisation whose entry this is.
     fn own(&mut self, fact: &Fact<'_>, hash: &Hash) -> Option<&mut Given> {
         let (org, seq) = self.hashes.get(hash).filter(|(org, _)| *org == fact.header.org)?;
@@ -197,6 +213,11 @@ impl Commands {
             ended: None,
         };
         self.hashes.insert(hash, (header.org.clone(), fact.seq));
+        let (orgs, own) = (&self.orgs, self.by_node.entry(order.node).or_default());
+        own.retain(|seq, org| {
+            orgs.get(org).and_then(|all| all.get(seq)).is_some_and(|it| it.is_open(fact.at))
+        });
+        own.insert(fact.seq, header.org.clone());
         self.orgs.entry(header.org.clone()).or_default().insert(fact.seq, given);
         self.forget(&header.org, fact.at);
     }
@@ -213,8 +234,10 @@ impl Commands {
 
     fn cancel(&mut self, fact: &Fact<'_>, target: &Hash) {
         let Some(given) = self.own(fact, target) else { return };
-        if matches!(given.state(fact.at), State::Issued | State::Approved) {
+        if given.is_open(fact.at) {
             given.cancelled = Some(Word::of(fact));
+            let given = given.clone();
+            close(&mut self.by_node, &given);
         }
     }
 
@@ -233,6 +256,8 @@ impl Commands {
         let mut receipt = receipt.clone();
         let output_cut = receipt.output.as_mut().is_some_and(cut);
         given.ended = Some(Ended { seq, recorded_at, output_cut, receipt });
+        let given = given.clone();
+        close(&mut self.by_node, &given);
     }
 
     /// Lets go of the oldest commands beyond what is kept.
@@ -250,7 +275,18 @@ impl Commands {
         for seq in gone.into_iter().chain(oldest) {
             if let Some(given) = commands.remove(&seq) {
                 self.hashes.remove(&given.hash);
+                close(&mut self.by_node, &given);
             }
+        }
+    }
+}
+
+/// Nothing more is expected of a node about this command.
+fn close(by_node: &mut BTreeMap<Uuid, BTreeMap<u64, Name>>, given: &Given) {
+    if let Some(own) = by_node.get_mut(&given.order.node) {
+        own.remove(&given.seq);
+        if own.is_empty() {
+            by_node.remove(&given.order.node);
         }
     }
 }

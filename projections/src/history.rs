@@ -156,10 +156,6 @@ impl History {
             let detail = "the log ends before it".to_owned();
             return Err(ReadError::Damaged { seq: folds.size(), detail }.into());
         }
-        if folds.size() < wanted {
-            let detail = "the log ends before it".to_owned();
-            return Err(ReadError::Damaged { seq: folds.size(), detail }.into());
-        }
         let mut kept = self.kept();
         kept.retain(|other| other.size() != folds.size());
         let surplus = (kept.len() + 1).saturating_sub(MAX_KEPT);

@@ -1,6 +1,6 @@
 //! The routes of the read side. Every one only reads, and needs somebody who may.
 
-use crate::answers::{commands, entries, incidents, keys, metrics, scans, slo, usage};
+use crate::answers::{commands, entries, incidents, keys, metrics, scans, slo, usage, webhooks};
 use crate::reads::route;
 use crate::{nodes, page, stream};
 use axum::Router;
@@ -44,6 +44,7 @@ reads! {
     "/api/orgs/{org}/nodes/{id}/events" => entries::of_node_of_org;
     "/api/orgs/{org}/slo-summary" => slo::of_org;
     "/api/orgs/{org}/usage/summary" => usage::summary;
+    "/api/orgs/{org}/webhooks" => webhooks::list;
     "/api/scans" => scans::list;
     "/fleet" => page::table;
 }

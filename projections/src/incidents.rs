@@ -10,22 +10,28 @@
 //! reopened  `reopen`, or the same thing again within a quarter of an hour
 //! ```
 //!
-//! Notes, tags and whose it is change nothing about how it stands. A silence keeps it from being told elsewhere.
+//! Notes, tags and whose it is change nothing about how it stands. A silence keeps it from being told elsewhere; what
+//! is still open when the silence ends is told then.
 
 mod incident;
 mod silences;
+mod webhooks;
 
 pub use incident::{Acked, By, Incident, MAX_NOTES, MAX_TAGS, Matter, Remark, State};
 pub use silences::{MAX_SILENCES, Silence, Silences};
+pub use webhooks::{
+    Attempt, BandChange, GROUP_MS, Happening, MAX_GROUP, MAX_OWED, Message, PAUSES_MS, Standing, Webhook,
+    Webhooks,
+};
 
 use crate::Projection;
 use crate::attention::Reason;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
 use serde::{Deserialize, Serialize};
-use spec::payload::{self, Attention, AttentionChange, Band, Onset, ReasonState};
+use spec::payload::{self, Attention, AttentionChange, Band, Onset, ReasonState, WeighedReason};
 use spec::{Hash, Name, Severity, Timestamp};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Incidents that are over and still known, the newest of an organisation.
 pub const MAX_RESOLVED: usize = 1000;
@@ -39,10 +45,15 @@ pub const REOPEN_MS: u64 = 15 * 60_000;
 /// The topic of what a person reported.
 const PERSONS: &str = "incident";
 
+/// What a webhook that is told of changes of bands wants.
+const BAND_TYPE: &str = "attention.band";
+
 /// The incidents of every organisation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incidents {
     orgs: BTreeMap<Name, OrgIncidents>,
+    /// When the first silence over something that is open ends.
+    loud_at: Option<Timestamp>,
 }
 
 /// The incidents of one organisation.
@@ -55,6 +66,44 @@ pub struct OrgIncidents {
     /// Those that are over, in the order in which that came about.
     resolved: VecDeque<Hash>,
     silences: Silences,
+    webhooks: Webhooks,
+    /// Open ones that were not told because of a silence.
+    quiet: BTreeSet<Hash>,
+    /// When the first silence over one of those ends.
+    loud_at: Option<Timestamp>,
+    /// What became of incidents by the entry that is being taken in.
+    #[serde(skip)]
+    happened: Vec<(Turn, Hash)>,
+}
+
+/// What becomes of an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Opened,
+    Acked,
+    Reopened,
+    Resolved,
+}
+
+impl Turn {
+    fn r#type(self) -> &'static str {
+        match self {
+            Self::Opened => "incident.opened",
+            Self::Acked => "incident.acked",
+            Self::Reopened => "incident.reopened",
+            Self::Resolved => "incident.resolved",
+        }
+    }
+
+    /// Whose doing it was.
+    fn by(self, incident: &Incident) -> Option<&By> {
+        match self {
+            Self::Opened => Some(&incident.opened),
+            Self::Acked => incident.acked.as_ref().map(|acked| &acked.by),
+            Self::Reopened => incident.reopened.as_ref(),
+            Self::Resolved => incident.resolved.as_ref(),
+        }
+    }
 }
 
 /// JSON has no maps with objects as keys.
@@ -101,7 +150,13 @@ impl OrgIncidents {
         &self.silences
     }
 
+    /// The webhooks.
+    pub fn webhooks(&self) -> &Webhooks {
+        &self.webhooks
+    }
+
     fn open(&mut self, incident: Incident) {
+        self.happened.push((Turn::Opened, incident.id));
         self.about.insert(incident.matter.clone(), incident.id);
         self.incidents.insert(incident.id, incident);
         let open = self.incidents.len() - self.resolved.len();
@@ -119,6 +174,7 @@ impl OrgIncidents {
             return;
         };
         incident.resolve(by);
+        self.happened.push((Turn::Resolved, *id));
         self.resolved.push_back(*id);
         if self.resolved.len() > MAX_RESOLVED
             && let Some(oldest) = self.resolved.pop_front()
@@ -134,6 +190,7 @@ impl OrgIncidents {
             return;
         };
         incident.reopen(by);
+        self.happened.push((Turn::Reopened, *id));
         self.resolved.retain(|other| other != id);
     }
 
@@ -188,7 +245,8 @@ impl OrgIncidents {
                 let matter = Matter { site: Some(site.clone()), ..about("storm", "") };
                 (matter, format!("{nodes} of {of} nodes of {site} are silent"), *state == Onset::Began)
             }
-            AttentionChange::Band { to, .. } => {
+            AttentionChange::Band { from, to, reasons } => {
+                self.band(fact, announced, (*from, *to), reasons);
                 let of_node = |incident: &&mut Incident| {
                     let found = incident.matter.topic != PERSONS;
                     found && incident.resolved.is_none() && incident.matter.node_id == fact.header.node_id
@@ -235,12 +293,80 @@ impl OrgIncidents {
                     tenant: tenant.clone(),
                 });
             }
-            payload::Silence::End { silence } => self.silences.end(silence, fact.at),
+            payload::Silence::End { silence } => {
+                self.silences.end(silence, fact.at);
+                self.loud_at = self.loud_at.map(|at| at.min(fact.at));
+            }
         }
+    }
+
+    /// A node's band changed: those who want to know of bands are told, unless it is silenced as a whole.
+    fn band(
+        &mut self,
+        fact: &Fact<'_>,
+        announced: &Attention,
+        (from, to): (Band, Band),
+        why: &[WeighedReason],
+    ) {
+        let (node_id, tenant) = (fact.header.node_id, fact.header.tenant.clone());
+        let topic = "band".to_owned();
+        let matter = Matter { tenant: tenant.clone(), node_id, site: None, topic, subject: String::new() };
+        if !self.webhooks.wants(BAND_TYPE) || self.silences.over(&matter, fact.at).is_some() {
+            return;
+        }
+        let band = BandChange { node_id, tenant, from, to, score: announced.score, reasons: why.to_vec() };
+        let by = By { author: None, ..by(fact) };
+        self.owe(BAND_TYPE, &Happening { event: fact.event_hash(), by, incident: None, band: Some(band) });
+    }
+
+    fn owe(&mut self, r#type: &str, happening: &Happening) {
+        if let Ok(r#type) = r#type.parse() {
+            self.webhooks.owe(&r#type, happening);
+        }
+    }
+
+    /// Owes the webhooks what became of incidents by this entry.
+    fn tell(&mut self, fact: &Fact<'_>) {
+        for (turn, id) in std::mem::take(&mut self.happened) {
+            let Some(incident) = self.incidents.get(&id) else { continue };
+            if matches!(turn, Turn::Opened | Turn::Reopened) {
+                if let Some(silence) = self.silences.over(&incident.matter, fact.at) {
+                    self.loud_at = self.loud_at.into_iter().chain([silence.until]).min();
+                    self.quiet.insert(id);
+                    continue;
+                }
+                self.quiet.remove(&id);
+            } else if self.quiet.contains(&id) {
+                // Nobody was told that it began.
+                if turn == Turn::Resolved {
+                    self.quiet.remove(&id);
+                }
+                continue;
+            }
+            if self.webhooks.wants(turn.r#type()) {
+                // What was silenced is told later than it came about.
+                let event = if turn == Turn::Opened { id } else { fact.event_hash() };
+                let author = turn.by(incident).and_then(|by| by.author.clone());
+                let incident = Some(Incident { notes: Vec::new(), ..incident.clone() });
+                let by = By { author, ..by(fact) };
+                self.owe(turn.r#type(), &Happening { event, by, incident, band: None });
+            }
+        }
+    }
+
+    /// Silences may have ended: what they covered and is still open is told now.
+    fn speak_up(&mut self, fact: &Fact<'_>) {
+        if self.loud_at.is_none_or(|at| at > fact.at) {
+            return;
+        }
+        self.loud_at = None;
+        self.happened = self.quiet.iter().map(|id| (Turn::Opened, *id)).collect();
+        self.tell(fact);
     }
 
     /// What somebody says of an incident, unless it is of another organisation, or long forgotten.
     fn answered(&mut self, fact: &Fact<'_>) {
+        let happened = &mut self.happened;
         let mut on = |target: &Hash, work: &mut dyn FnMut(&mut Incident)| {
             if let Some(incident) = self.incidents.get_mut(target) {
                 work(incident);
@@ -256,6 +382,7 @@ impl OrgIncidents {
                 say(incident, ack.text.as_ref());
                 if incident.resolved.is_none() {
                     incident.ack(by(fact), ack.expires_at);
+                    happened.push((Turn::Acked, incident.id));
                 }
             }),
             Said::Assign(assign) => on(&assign.target, &mut |incident| {
@@ -293,7 +420,7 @@ fn new(id: Hash, matter: Matter, title: String, band: Band, by: By) -> Incident 
         acked: None,
         resolved: None,
         assignee: None,
-        tags: std::collections::BTreeSet::new(),
+        tags: BTreeSet::new(),
         notes: Vec::new(),
     }
 }
@@ -308,11 +435,19 @@ fn recently(resolved: Option<&By>, now: Timestamp) -> bool {
 
 impl Projection for Incidents {
     const NAME: &'static str = "incidents";
-    const VERSION: u64 = 1;
+    const VERSION: u64 = 2;
 
     fn apply(&mut self, fact: &Fact<'_>) {
         let org = &fact.header.org;
         match &fact.said {
+            Said::Webhook(webhook) => {
+                self.orgs.entry(org.clone()).or_default().webhooks.set(webhook, by(fact));
+            }
+            Said::Notice(notice) => {
+                if let Some(incidents) = self.orgs.get_mut(org) {
+                    incidents.webhooks.told(notice, By { author: None, ..by(fact) });
+                }
+            }
             Said::Attention(announced) => {
                 self.orgs.entry(org.clone()).or_default().announced(fact, announced);
             }
@@ -334,6 +469,14 @@ impl Projection for Incidents {
             }
             _ => {}
         }
+        if let Some(incidents) = self.orgs.get_mut(org).filter(|incidents| !incidents.happened.is_empty()) {
+            incidents.tell(fact);
+            self.loud_at = self.loud_at.into_iter().chain(incidents.loud_at).min();
+        }
+        if self.loud_at.is_some_and(|at| at <= fact.at) || matches!(fact.said, Said::Silence(_)) {
+            self.orgs.values_mut().for_each(|incidents| incidents.speak_up(fact));
+            self.loud_at = self.orgs.values().filter_map(|incidents| incidents.loud_at).min();
+        }
     }
 
     fn orgs(&self) -> Vec<&Name> {
@@ -345,11 +488,13 @@ impl Projection for Incidents {
         struct Part<'a> {
             incidents: Vec<&'a Incident>,
             silences: Vec<&'a Silence>,
+            webhooks: Vec<&'a Standing>,
         }
         let of = self.orgs.get(org);
         part(&Part {
             incidents: of.into_iter().flat_map(OrgIncidents::iter).collect(),
             silences: of.into_iter().flat_map(|of| of.silences.iter()).collect(),
+            webhooks: of.into_iter().flat_map(|of| of.webhooks.iter()).map(|hook| &hook.standing).collect(),
         })
     }
 }

@@ -12,10 +12,10 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 /// Entries between two rungs while the budget allows it, if nobody says otherwise.
-pub const DEFAULT_STEP: u64 = 32_768;
+pub const DEFAULT_STEP: u64 = 16_384;
 
 /// Bytes that the rungs may take together, if nobody says otherwise.
-pub const DEFAULT_BUDGET_BYTES: u64 = 1 << 30;
+pub const DEFAULT_BUDGET_BYTES: u64 = 2 << 30;
 
 /// How far rungs may be apart, and how many there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

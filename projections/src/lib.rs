@@ -9,6 +9,7 @@ pub mod announce;
 mod answers;
 pub mod attention;
 pub mod commands;
+pub mod desk;
 pub mod docs;
 pub mod fact;
 pub mod fleet;

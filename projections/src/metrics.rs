@@ -166,7 +166,10 @@ impl Tier {
     }
 
     fn take(self, buckets: &mut BTreeMap<u64, Bucket>, fact: &Fact<'_>, said: &Heartbeat) {
-        *buckets = buckets.split_off(&self.first(fact.at));
+        let first = self.first(fact.at);
+        while buckets.first_key_value().is_some_and(|(at, _)| *at < first) {
+            buckets.pop_first();
+        }
         let Some(at) = self.bucket(fact.header.ts, fact.at) else { return };
         let bucket = buckets.entry(at).or_default();
         for (metric, summary) in Metric::ALL.into_iter().zip(&mut bucket.0) {

@@ -192,6 +192,14 @@ fn orgs() -> Vec<Operation> {
             "items: [UsageLine], next_cursor: text|null, uncounted: count",
         )
         .takes("org: Name, month?: text, tenant?: Name, limit?: 1..500, cursor?: text, as_of?: text"),
+        fold(
+            "/api/orgs/{org}/webhooks",
+            "listWebhooks",
+            "Incidents",
+            "Webhooks of an organisation, by id, and how they fare.",
+            "items: [Webhook]",
+        )
+        .takes("org: Name, as_of?: text"),
     ]
 }
 
@@ -349,6 +357,19 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ),
         ("ScanReport", schema("seq: count, recorded_at: time, imported: flag, scan: Scan")),
         ("Silence", schema(silence)),
+        (
+            "Webhook",
+            schema(
+                "org: Name, id: Uuid, url: text, types: [WebhookType], created: By, gone?: By, delivered: count, \
+                 given_up: count, last?: WebhookAttempt, owed: count, dropped: count, next_at?: time",
+            ),
+        ),
+        (
+            "WebhookAttempt",
+            schema(
+                "author?: Author, at: time, seq: count, outcome: delivered/failed/given-up, status?: 100..599",
+            ),
+        ),
         ("SilenceLevel", schema("planned/live/late/stale/offline/lost")),
         (
             "UsageLine",

@@ -15,7 +15,7 @@ use ledger::reader::{Query, ReadError, Reader};
 use serde::Serialize;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
-use spec::{Domain, Hash, Name, Timestamp, Uuid};
+use spec::{Name, Timestamp, Uuid};
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -229,15 +229,15 @@ impl View<'_> {
     }
 }
 
-/// A point of the log, for what the log itself answers.
-pub(crate) struct Moment {
+/// The log at the point that was asked for, without the folds.
+pub(crate) struct LogView {
     /// Entries until then.
     pub(crate) size: u64,
     now: Timestamp,
     checkpoint: Arc<str>,
 }
 
-impl Moment {
+impl LogView {
     /// An answer as that of a [`View`].
     pub(crate) fn answer<T: Serialize>(&self, members: &T) -> Response<Body> {
         answer(members, self.size, self.now, &self.checkpoint)
@@ -262,7 +262,7 @@ fn answer<T: Serialize>(members: &T, size: u64, now: Timestamp, checkpoint: &str
     // The answers are texts, numbers and lists of them.
     let body = serde_json::to_vec(&Answer { members, as_of, checkpoint }).unwrap_or_default();
     // What time alone changes, a seq does not tell.
-    let tag = Hash::of(Domain::Payload, &[&body]).to_hex();
+    let tag = blake3::hash(&body).to_hex();
     let tag = format!("\"{seq}-{}\"", tag.get(..16).unwrap_or_default());
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
@@ -305,7 +305,7 @@ impl Reads {
     }
 
     /// The point that the parameter `as_of` names, or the head of the log, without the folds.
-    pub(crate) async fn moment(&self, parameters: &Parameters<'_>) -> Result<Moment, Refusal> {
+    pub(crate) async fn log_view(&self, parameters: &Parameters<'_>) -> Result<LogView, Refusal> {
         let head = self.ledger.head().borrow().clone();
         let present = self.ledger.now().max(head.recorded_at);
         let (size, last) = (head.size, head.recorded_at);
@@ -325,7 +325,7 @@ impl Reads {
                 (page.records.first().map_or(0, |record| record.entry.position.seq + 1), time)
             }
         };
-        Ok(Moment { size, now, checkpoint: Arc::clone(&head.note) })
+        Ok(LogView { size, now, checkpoint: Arc::clone(&head.note) })
     }
 
     /// Reads the log. The reader's futures block, so they run elsewhere, and only so many at once.

@@ -15,6 +15,7 @@ use crate::hash::{Domain, Hash, write_hex};
 use crate::ids::Signature;
 use crate::limits::MAX_ENTRY_BYTES;
 use crate::time::Timestamp;
+use crate::written;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::ops::Range;
@@ -103,6 +104,20 @@ impl Entry {
         let mut out = Vec::with_capacity(event.len() + 320);
         self.position.write_entry(&event, &mut out);
         out
+    }
+
+    /// `BLAKE3(00 ‖ J(entry))`.
+    pub fn leaf(&self) -> Hash {
+        Hash::of(Domain::Leaf, &[&self.to_canonical()])
+    }
+
+    /// Reads an entry with its payload from a record line, without its LF, of a group whose commit line holds: as
+    /// [`Line::parse`] does, but the payload is taken as it stands, and nothing is hashed. An auditor does not
+    /// read like this.
+    pub fn committed(line: &str) -> Result<(Self, Option<Payload>), EventError> {
+        // A line in any other form than its own is left to the other to judge.
+        let strictly = || Record::parse(line).map(|record| (record.entry, record.payload));
+        written::line(line).map_or_else(strictly, Ok)
     }
 
     /// Reads J(entry); refuses bytes that are not exactly what [`Entry::to_canonical`] writes.

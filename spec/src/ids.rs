@@ -6,6 +6,7 @@ use crate::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -53,6 +54,13 @@ pub struct Name(Arc<str>);
 impl Name {
     /// The text of the name.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+// Hash and order are those of the text.
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

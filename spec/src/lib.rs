@@ -15,6 +15,7 @@ pub mod limits;
 pub mod openapi;
 pub mod payload;
 pub mod time;
+mod written;
 
 pub use canonical::CanonicalError;
 pub use entry::{Commit, Entry, Lane, Line, Record};

@@ -32,6 +32,9 @@ pub const MAX_COMMIT_BYTES: usize = 512;
 /// Longest name or id.
 pub const MAX_NAME_BYTES: usize = 128;
 
+/// Webhooks of an organisation.
+pub const MAX_WEBHOOKS: usize = 32;
+
 /// How far an event id's time may lie ahead of the entry that records it.
 pub const MAX_ID_AHEAD_MS: u64 = 10 * 60 * 1000;
 

@@ -252,6 +252,7 @@ pub fn forms() -> Vec<(&'static str, Value)> {
         ),
         ("Severity", kind("info/low/medium/high/critical")),
         ("Band", kind("OK/ATTN/CRIT")),
+        ("WebhookType", kind(&crate::payload::WEBHOOK_TYPES.join("/"))),
         ("Role", kind("org_owner/org_admin/node_admin/viewer/support/auditor")),
         ("KeyUse", kind("recovery/checkpoint/checkpoint-sha256/service/command/node/witness/device")),
         ("KeyState", kind("active/revoked/compromised")),

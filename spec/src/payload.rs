@@ -34,7 +34,7 @@ pub use report::{Goodbye, Metric, Outcome, OutcomeCount, Slo, Usage};
 pub use ruleset::{BandRules, Edges, FlapRules, ReasonRule, Ruleset, StormRules};
 pub use scan::{Finding, FindingCounts, Scan, Unchecked};
 pub use silence::Silence;
-pub use webhook::{Delivery, Notice, Webhook};
+pub use webhook::{Delivery, Notice, WEBHOOK_TYPES, Webhook};
 
 use crate::hash::{Domain, Hash};
 use serde::de::DeserializeOwned;

@@ -4,6 +4,7 @@ use super::{Failure, runtime, state_dir};
 use crate::cli::Run;
 use crate::client::HttpClient;
 use crate::clock::{Clock as _, SystemClock};
+use crate::commander::Commander;
 use crate::config::Environment;
 use crate::delivery::{Delivery, Why};
 use crate::disk::FileDisk;
@@ -12,6 +13,7 @@ use crate::entropy::SystemEntropy;
 use crate::heartbeat::SystemSampler;
 use crate::identity::check_permissions;
 use crate::lock::StateLock;
+use crate::policy::{DEFAULT_POLICY, Policy};
 use crate::procfs::Root;
 use crate::scan;
 use crate::scan_schedule::{DEFAULT_SCAN_SECS, ScanSchedule};
@@ -43,8 +45,13 @@ pub(crate) fn run(args: &Run, environment: &Environment) -> Result<(), Failure> 
         Options { interval_secs: args.interval.or(environment.heartbeat_secs), ..Options::default() };
     let runtime = runtime()?;
     let stopped = stop_signal(&runtime)?;
+    let policy = args.policy.clone().or(environment.policy.clone()).unwrap_or_else(|| DEFAULT_POLICY.into());
+    let policy = Policy::load(&policy).map_err(|why| Failure::io(&why))?;
+    let profile = sampler.os_profile.clone().or_else(|| sampler.root.os_profile());
     let mut session = Session::open(disk, SystemEntropy, sampler, clock.now(), options)?;
+    // Whoever runs once is gone before a command or a scan could be over.
     if !args.once {
+        session.obey(clock.now(), Commander::new(policy, profile)).map_err(OpenError::from)?;
         let scan = scan::Options { state_dir: Some(dir), ..scan::Options::default() };
         let every = args.scan_every.or(environment.scan_secs).unwrap_or(DEFAULT_SCAN_SECS);
         session.scan_by(ScanSchedule::new(scan, every, clock.now()));

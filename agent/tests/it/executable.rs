@@ -56,7 +56,7 @@ fn exchange(stream: &TcpStream, ledger: &Mutex<Ledger>) -> Option<()> {
     let response = {
         let mut ledger = ledger.lock().unwrap();
         ledger.now = SystemClock::start().now().wall;
-        ledger.handle(&Request { path, body })
+        ledger.handle(&Request { path, body, bearer: None })
     };
     let head = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\n\r\n", response.status, response.body.len());
     let mut stream = stream;

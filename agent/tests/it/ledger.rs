@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use spec::entry::Position;
 use spec::event::Payload;
 use spec::payload::{
-    Authority, AuthorityChange, Genesis, GenesisKeys, KeyIntroduction, KeySignature, RecoveryKeys,
-    authority_bytes, node_possession_bytes, possession_bytes, token_hash,
+    Authority, AuthorityChange, Command, CommandOrder, CommandReceipt, Genesis, GenesisKeys, KeyIntroduction,
+    KeySignature, RecoveryKeys, authority_bytes, command_bytes, node_possession_bytes, possession_bytes,
+    token_hash,
 };
 use spec::{
     Author, Entry, Epoch, Event, Hash, Header, KeyUse, Kind, Lane, Name, PublicKey, Record, Signature,
@@ -36,6 +37,7 @@ pub(crate) struct Ledger {
     pub(crate) now: Timestamp,
     checkpoint_key: SigningKey,
     service_key: SigningKey,
+    command_key: SigningKey,
     recovery: [SigningKey; 3],
     origin: String,
     authority: Vec<Value>,
@@ -55,6 +57,10 @@ pub(crate) struct Ledger {
     pub(crate) refuse: BTreeMap<Kind, (u16, &'static str, bool)>,
     /// Seconds to ask for between heartbeats.
     pub(crate) heartbeat_secs: u64,
+    /// Records of commands, which come with every answer to a heartbeat until they are over.
+    orders: Vec<(Hash, Value)>,
+    /// Whether they come after that as well.
+    pub(crate) insists: bool,
 }
 
 fn key(name: &str) -> SigningKey {
@@ -100,6 +106,7 @@ impl Ledger {
             now,
             checkpoint_key: named[0].clone(),
             service_key: named[3].clone(),
+            command_key: named[2].clone(),
             recovery,
             origin: String::new(),
             authority: Vec::new(),
@@ -115,6 +122,8 @@ impl Ledger {
             problems: Vec::new(),
             refuse: BTreeMap::new(),
             heartbeat_secs: 30,
+            orders: Vec::new(),
+            insists: false,
         };
         let record = ledger.own(Kind::Genesis, "ledger", &payload(&genesis, Hash([1; 32])));
         ledger.id = ledger.last_leaf;
@@ -193,7 +202,7 @@ impl Ledger {
                         status,
                         &json!({
                             "receipts": [receipt], "server_time": self.now,
-                            "next_heartbeat_secs": self.heartbeat_secs, "commands": [],
+                            "next_heartbeat_secs": self.heartbeat_secs, "commands": self.delivered(),
                         }),
                     )
                 }
@@ -219,6 +228,59 @@ impl Ledger {
             "/api/ledger/authority" => answer(200, &json!({"authority": self.authority})),
             _ => answer(404, &json!({"code": "no-such-route", "status": 404})),
         }
+    }
+
+    /// Gives a command, changed before it is signed, and after.
+    pub(crate) fn order(
+        &mut self,
+        node: Uuid,
+        before: impl FnOnce(&mut CommandOrder),
+        after: impl FnOnce(&mut CommandOrder),
+    ) -> Hash {
+        let in_secs = |secs: u64| Timestamp::from_millis(self.now.millis() + secs * 1000);
+        let mut order = CommandOrder {
+            approvals: 0,
+            command: "scan".parse().unwrap(),
+            expires_at: in_secs(600),
+            node,
+            nonce: Hash([u8::try_from(self.orders.len()).unwrap() + 1; 32]),
+            not_before: self.now,
+            parameters: BTreeMap::new(),
+            rollout: None,
+            sig: Signature([0; 64]),
+            text: None,
+        };
+        before(&mut order);
+        order.sig = self.command_key.sign(&command_bytes(&order, &self.id));
+        after(&mut order);
+        let record = self.own(Kind::Command, "acme", &payload(&Command::Issue(order), Hash([8; 32])));
+        let read = Record::parse(&String::from_utf8(canonical::to_vec(&record).unwrap()).unwrap()).unwrap();
+        let hash = read.entry.header.event_hash(&read.entry.sig);
+        self.orders.push((hash, record));
+        hash
+    }
+
+    /// What became of commands, by the receipts: state and code.
+    pub(crate) fn receipts(&self, command: &Hash) -> Vec<String> {
+        let receipts = self.log.iter().filter(|event| event.header.kind == Kind::Receipt);
+        let receipts =
+            receipts.map(|event| serde_json::from_str::<CommandReceipt>(&event.payload.json).unwrap());
+        let word = |receipt: CommandReceipt| match receipt.code {
+            Some(code) => code.to_string(),
+            None => format!("{:?}", receipt.state).to_lowercase(),
+        };
+        receipts.filter(|receipt| receipt.command == *command).map(word).collect()
+    }
+
+    fn delivered(&self) -> Vec<Value> {
+        let proved = |record: &Value| {
+            let seq = record["entry"]["seq"].as_u64().unwrap();
+            let path = inclusion_proof::<Blake3>(&self.tiles, seq, self.size()).unwrap();
+            json!({"command": {"record": record, "inclusion": path}, "approvals": [], "since": seq})
+        };
+        let is_open = |hash: &Hash| self.receipts(hash).iter().all(|word| word == "running");
+        let open = self.orders.iter().filter(|(hash, _)| self.insists || is_open(hash));
+        open.map(|(_, record)| proved(record)).collect()
     }
 
     fn register(&mut self, body: &[u8]) -> Response {

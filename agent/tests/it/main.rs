@@ -9,6 +9,7 @@
 )]
 
 mod chain;
+mod commands;
 mod crash;
 mod damage;
 mod enrolment;

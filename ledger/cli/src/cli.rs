@@ -1,5 +1,11 @@
 //! The command line: help, man pages and completions all come from these definitions.
 
+mod commands;
+mod incidents;
+
+pub(crate) use commands::Commands;
+pub(crate) use incidents::{Incidents, Webhooks};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use spec::payload::Role;
 use spec::{Hash, Kind, Name, PublicKey, Severity, Uuid};
@@ -106,6 +112,16 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Incidents,
     },
+    /// Give nodes commands, approve them, and see what became of them.
+    Commands {
+        #[command(subcommand)]
+        command: Commands,
+    },
+    /// Who is told elsewhere of what happens.
+    Webhooks {
+        #[command(subcommand)]
+        command: Webhooks,
+    },
     /// Find the entry at which a predicate over a projection turned.
     Bisect(Bisect),
     /// The keys of the ledger and its nodes.
@@ -176,6 +192,9 @@ pub(crate) struct Serve {
     /// A copy of ROOT.txt kept on another machine: refuse to start if the log is shorter or differs.
     #[arg(long, value_name = "FILE")]
     pub(crate) anchor: Vec<PathBuf>,
+    /// Let webhooks reach addresses that are not public, such as another service of this machine.
+    #[arg(long)]
+    pub(crate) allow_private_webhooks: bool,
 }
 
 #[derive(Debug, Args)]
@@ -356,136 +375,6 @@ pub(crate) enum Attention {
         /// Pages from an RFC 3339 time or a duration back (90s, 15m, 2h, 7d) on.
         #[arg(long)]
         since: Option<String>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Incidents {
-    /// List incidents, the newest first.
-    List {
-        /// Of this organisation.
-        #[arg(long)]
-        org: Option<Name>,
-        /// Only those in this state.
-        #[arg(long, default_value = "all", value_parser = ["open", "acked", "resolved", "all"])]
-        state: String,
-        /// Only those about this node.
-        #[arg(long)]
-        node: Option<Uuid>,
-    },
-    /// Show one incident with all that was said of it.
-    Show {
-        /// Its id.
-        #[arg(value_parser = hash)]
-        id: Hash,
-    },
-    /// Report something that somebody has to look after.
-    Open {
-        /// One line.
-        title: String,
-        /// More than that.
-        #[arg(long)]
-        text: Option<String>,
-        /// The organisation.
-        #[arg(long, default_value = "default")]
-        org: Name,
-        /// The node it is about.
-        #[arg(long)]
-        node: Option<Uuid>,
-        /// info, low, medium, high or critical.
-        #[arg(long)]
-        severity: Option<Severity>,
-    },
-    /// Say that you look after it.
-    Ack {
-        /// Its id.
-        #[arg(value_parser = hash)]
-        id: Hash,
-        /// Until an RFC 3339 time, or for so long (15m, 2h, 7d); 30 minutes for CRIT and 8 hours else, if absent.
-        #[arg(long)]
-        until: Option<String>,
-        /// A remark.
-        #[arg(long)]
-        text: Option<String>,
-    },
-    /// Say that it is over.
-    Resolve {
-        /// Its id.
-        #[arg(value_parser = hash)]
-        id: Hash,
-        /// A remark.
-        #[arg(long)]
-        text: Option<String>,
-    },
-    /// Say that it is not over after all.
-    Reopen {
-        /// Its id.
-        #[arg(value_parser = hash)]
-        id: Hash,
-        /// A remark.
-        #[arg(long)]
-        text: Option<String>,
-    },
-    /// Add a remark.
-    Note {
-        /// Its id.
-        #[arg(value_parser = hash)]
-        id: Hash,
-        /// The remark.
-        text: String,
-    },
-    /// Say whose it is.
-    Assign {
-        /// Its id.
-        #[arg(value_parser = hash)]
-        id: Hash,
-        /// Whose; nobody's, if absent.
-        to: Option<String>,
-    },
-    /// Add words to find it by.
-    Tag {
-        /// Its id.
-        #[arg(value_parser = hash)]
-        id: Hash,
-        /// The words.
-        #[arg(required = true)]
-        tags: Vec<String>,
-    },
-    /// Keep incidents from being told for a while.
-    Silence {
-        /// Until an RFC 3339 time, or for so long (15m, 2h, 7d).
-        #[arg(long)]
-        until: String,
-        /// Why.
-        #[arg(long)]
-        why: String,
-        /// The organisation.
-        #[arg(long, default_value = "default")]
-        org: Name,
-        /// Those about this node.
-        #[arg(long)]
-        node: Option<Uuid>,
-        /// Those for this reason of attention.
-        #[arg(long)]
-        reason: Option<Name>,
-        /// Only about this subject of the reason.
-        #[arg(long, requires = "reason")]
-        subject: Option<String>,
-        /// Those of this tenant.
-        #[arg(long)]
-        tenant: Option<Name>,
-    },
-    /// List the silences that hold.
-    Silences {
-        /// Of this organisation.
-        #[arg(long)]
-        org: Option<Name>,
-    },
-    /// End a silence before its time.
-    Unsilence {
-        /// Its id.
-        #[arg(value_parser = hash)]
-        id: Hash,
     },
 }
 

@@ -48,7 +48,7 @@ impl Client {
             return Self::socket(&socket);
         }
         let (ledger, _) = dir.open(Manner::default()).await?;
-        let router = ingest::App::new(ledger.clone(), ingest::Config::default()).router();
+        let router = ingest::App::new(ledger.clone(), config(&dir)).router();
         Ok(Self::Local { ledger, router })
     }
 
@@ -56,7 +56,7 @@ impl Client {
     pub(crate) async fn connect_to_read(global: &Global) -> Result<Self, Failure> {
         match Self::connect(global).await? {
             Self::Local { ledger, .. } => {
-                let app = ingest::App::new(ledger.clone(), ingest::Config::default());
+                let app = ingest::App::new(ledger.clone(), config(&DataDir::new(&global.data)));
                 // Nobody stops it before its end.
                 let (_stop, stopping) = tokio::sync::watch::channel(false);
                 let (reader, head) = (ledger.reader().clone(), ledger.head());
@@ -211,14 +211,20 @@ impl Answer {
 }
 
 /// A client that speaks TLS by way of ring.
-fn builder() -> reqwest::ClientBuilder {
+/// How a ledger behaves that is opened here.
+fn config(dir: &DataDir) -> ingest::Config {
+    ingest::Config { data_dir: Some(dir.path().to_owned()), ..ingest::Config::default() }
+}
+
+/// A client over rustls with ring.
+pub(crate) fn builder() -> reqwest::ClientBuilder {
     // Installed already when a second client is made.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
 }
 
 /// The innermost error: the outer ones repeat the address.
-fn root_cause(error: &dyn std::error::Error) -> String {
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;

@@ -4,6 +4,7 @@ mod cli;
 mod client;
 mod commands;
 mod data;
+mod desk;
 mod door;
 mod failure;
 mod folding;
@@ -12,6 +13,7 @@ mod output;
 mod predicate;
 mod remote;
 mod session;
+mod webhooks;
 
 use clap::Parser as _;
 use cli::{Cli, Command};
@@ -50,6 +52,8 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Nodes { command } => commands::nodes::run(&global, &command),
         Command::Attention { command } => commands::attention::run(&global, &command),
         Command::Incidents { command } => commands::incidents::run(&global, &command),
+        Command::Commands { command } => commands::orders::run(&global, &command),
+        Command::Webhooks { command } => commands::webhooks::run(&global, &command),
         Command::Bisect(args) => commands::bisect::run(&global, &args),
         Command::Keys { command } => commands::keys::run(&global, &command),
         Command::Events(filter) => commands::logs::run(&global, &cli::Logs::View(filter)),

@@ -37,6 +37,20 @@ pub(crate) fn say_answer(form: Option<Output>, answer: &Value) -> Result<(), Fai
     }
 }
 
+/// The items of a list.
+pub(crate) fn items(answer: &Value) -> &[Value] {
+    answer.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The value at a JSON pointer as text for people; empty where there is none.
+pub(crate) fn text(value: &Value, pointer: &str) -> String {
+    match value.pointer(pointer) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
 /// Writes a value as a YAML document.
 pub(crate) fn say_yaml(value: &Value) -> Result<(), Failure> {
     say(&format!("---\n{}", serde_norway::to_string(value).map_err(Failure::io)?))

@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::failure::Failure;
+use crate::output::items;
 use axum::http::Method;
 use ledger::fault::Fault;
 use ledger::verify::Source;
@@ -87,7 +88,11 @@ async fn segments(client: &Client, anonymous: bool) -> Result<Option<Vec<(u64, u
         return Ok(None);
     }
     let answer = answer.json()?;
-    let items = answer.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let number = |item: &Value, field| item.get(field).and_then(Value::as_u64);
-    Ok(Some(items.iter().filter_map(|item| Some((number(item, "first")?, number(item, "bytes")?))).collect()))
+    Ok(Some(
+        items(&answer)
+            .iter()
+            .filter_map(|item| Some((number(item, "first")?, number(item, "bytes")?)))
+            .collect(),
+    ))
 }

@@ -1,9 +1,10 @@
 //! Entries in their order, whole groups at a time: how a log is read from one end to the other.
 
-use super::{ReadError, Reader, parse};
+use super::{ReadError, Reader};
 use crate::segment::{Next, next_group};
-use spec::Record;
+use spec::event::Payload;
 use spec::limits::{MAX_COMMIT_BYTES, MAX_GROUP_BYTES};
+use spec::{Entry, Hash, Record};
 
 /// Bytes read at once, unless a group is longer.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -19,10 +20,19 @@ pub struct Run {
     misled: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// How far the log is read.
+#[derive(Debug)]
 struct Place {
     segment: u64,
     offset: u64,
+    /// What was read from there on, and is no whole group yet.
+    ahead: Vec<u8>,
+}
+
+impl Place {
+    fn new(segment: u64, offset: u64) -> Self {
+        Self { segment, offset, ahead: Vec::new() }
+    }
 }
 
 impl Run {
@@ -31,85 +41,122 @@ impl Run {
     }
 
     /// The next entries, at least one; none at the end of the run or of the log.
+    ///
+    /// They are those of groups whose commit line holds, as they were written; whether they ought to have been
+    /// is an auditor's question.
     pub async fn next(&mut self) -> Result<Vec<Record>, ReadError> {
         while self.at < self.to {
-            let Some(place) = self.place().await? else { break };
             let before = self.at;
-            match self.chunk(place).await {
-                Ok(Some((records, next))) => {
-                    self.place = Some(next);
+            let Some(mut place) = self.place().await? else { break };
+            match self.chunk(&mut place).await {
+                Ok(Some(records)) => {
+                    self.place = Some(place);
                     if !records.is_empty() {
                         return Ok(records);
                     }
                 }
                 Ok(None) => {
                     let segments = self.reader.storage.segments().await?;
-                    let next = segments.iter().find(|s| s.first == self.at && s.first != place.segment);
-                    let Some(next) = next else { break };
-                    self.place = Some(Place { segment: next.first, offset: 0 });
+                    match segments.iter().find(|s| s.first == self.at && s.first != place.segment) {
+                        Some(next) => self.place = Some(Place::new(next.first, 0)),
+                        None if self.misled => break,
+                        None => self.misled = true,
+                    }
                 }
                 Err(error) if self.misled => return Err(error),
                 // What was read before the error is read again.
-                Err(_) => (self.misled, self.place, self.at) = (true, None, before),
+                Err(_) => (self.misled, self.at) = (true, before),
             }
         }
         Ok(Vec::new())
     }
 
     /// Where the group with the next entry lies, or one before it in the same segment.
-    async fn place(&self) -> Result<Option<Place>, ReadError> {
-        if self.place.is_some() {
-            return Ok(self.place);
+    async fn place(&mut self) -> Result<Option<Place>, ReadError> {
+        if let Some(place) = self.place.take() {
+            return Ok(Some(place));
         }
         // A damaged index makes this slower, never wrong.
         if let Ok(Some(group)) = self.reader.index.group_of(self.at)
             && !self.misled
         {
-            return Ok(Some(Place { segment: group.segment, offset: group.offset }));
+            return Ok(Some(Place::new(group.segment, group.offset)));
         }
         let segments = self.reader.storage.segments().await?;
         let holder = segments.iter().rev().find(|segment| segment.first <= self.at);
-        Ok(holder.map(|segment| Place { segment: segment.first, offset: 0 }))
+        Ok(holder.map(|segment| Place::new(segment.first, 0)))
     }
 
-    /// The wanted entries of the whole groups at a place, and what place comes after them; `None` where no
-    /// whole group lies.
-    async fn chunk(&mut self, place: Place) -> Result<Option<(Vec<Record>, Place)>, ReadError> {
-        let mut length = CHUNK_BYTES;
-        while length <= 2 * (MAX_GROUP_BYTES + MAX_COMMIT_BYTES) {
-            let bytes = self.reader.storage.read(place.segment, place.offset, length).await?;
-            let (mut records, mut used) = (Vec::new(), 0);
-            while let Next::Group(group) = next_group(&bytes, used, place.offset) {
-                used = usize::try_from(group.end - place.offset).unwrap_or(usize::MAX);
-                if group.commit.size <= self.at {
-                    continue;
+    /// The wanted entries of the whole groups at a place, which is then behind them; `None` where no whole group
+    /// lies.
+    async fn chunk(&mut self, place: &mut Place) -> Result<Option<Vec<Record>>, ReadError> {
+        // Bytes ahead may have been read while they were written.
+        let mut doubtful = !place.ahead.is_empty();
+        loop {
+            let (from, length) =
+                (place.offset + place.ahead.len() as u64, place.ahead.len().max(CHUNK_BYTES));
+            let more = self.reader.storage.read(place.segment, from, length).await?;
+            let ended = more.len() < length;
+            if place.ahead.is_empty() {
+                place.ahead = more;
+            } else {
+                place.ahead.extend_from_slice(&more);
+            }
+            let (records, used) = self.whole_groups(place)?;
+            if used > 0 {
+                place.ahead.drain(..used);
+                place.offset += used as u64;
+                return Ok(Some(records));
+            }
+            if ended || place.ahead.len() > MAX_GROUP_BYTES + MAX_COMMIT_BYTES {
+                if !doubtful {
+                    return Ok(None);
                 }
-                for (_, line) in group.lines() {
-                    if self.at == self.to {
-                        break;
-                    }
-                    let record = parse(line, self.at)?;
-                    let seq = record.entry.position.seq;
-                    if seq > self.at {
-                        return Err(ReadError::Damaged { seq: self.at, detail: "missing".to_owned() });
-                    }
-                    if seq == self.at {
-                        self.at += 1;
-                        records.push(record);
-                    }
-                }
+                doubtful = false;
+                place.ahead.clear();
+            }
+        }
+    }
+
+    /// The wanted entries of the whole groups that were read, and how many bytes those groups are.
+    fn whole_groups(&mut self, place: &Place) -> Result<(Vec<Record>, usize), ReadError> {
+        let (mut records, mut used) = (Vec::<Record>::new(), 0);
+        while self.at < self.to
+            && let Next::Group(group) = next_group(&place.ahead, used, place.offset)
+        {
+            used = usize::try_from(group.end - place.offset).unwrap_or(usize::MAX);
+            if group.commit.size <= self.at {
+                continue;
+            }
+            for (_, line) in group.lines() {
                 if self.at == self.to {
                     break;
                 }
+                let (entry, payload) = committed(line, self.at)?;
+                let seq = entry.position.seq;
+                if seq > self.at {
+                    return Err(ReadError::Damaged { seq: self.at, detail: "missing".to_owned() });
+                }
+                if seq == self.at {
+                    self.at += 1;
+                    // An entry names the leaf of the one in front.
+                    if let Some(before) = records.last_mut() {
+                        before.leaf = entry.position.prev;
+                    }
+                    records.push(Record { entry, leaf: Hash::ZERO, payload });
+                }
             }
-            if used > 0 {
-                return Ok(Some((records, Place { offset: place.offset + used as u64, ..place })));
-            }
-            if bytes.len() < length {
-                break;
-            }
-            length *= 2;
         }
-        Ok(None)
+        if let Some(last) = records.last_mut() {
+            last.leaf = last.entry.leaf();
+        }
+        Ok((records, used))
     }
+}
+
+/// An entry of a group whose commit line holds, with its payload.
+fn committed(line: &[u8], seq: u64) -> Result<(Entry, Option<Payload>), ReadError> {
+    let damaged = |detail: String| ReadError::Damaged { seq, detail };
+    let text = std::str::from_utf8(line).map_err(|e| damaged(e.to_string()))?;
+    Entry::committed(text).map_err(|e| damaged(e.to_string()))
 }

@@ -1,5 +1,6 @@
 //! Random histories against a simple model.
 
+use crate::runs::check_runs;
 use crate::support::{Node, Place, Rng, check_receipts, check_whole, codes, enrol, key, run};
 use ledger::{AppendOptions, Ledger, Outcome};
 use proofs::proofchain::{ProofChain, RowAuditor};
@@ -177,6 +178,7 @@ async fn history(place: &Place, steps: &[Step], seed: u64) {
         assert_eq!(ledger.head().borrow().size, model.own + model.recorded.len() as u64);
     }
     check_history(&ledger, &model);
+    check_runs(&place, &ledger).await;
     ledger.close(true);
     check_chain(&place);
     check_whole(&place);

@@ -164,11 +164,11 @@ async fn list(
     row: fn(&Record) -> Option<Box<RawValue>>,
 ) -> Result<Response<Body>, Refusal> {
     let (limit, before) = (limit(parameters)?, cursor::<u64>(parameters)?);
-    let moment = reads.moment(parameters).await?;
-    let to = before.map_or(moment.size, |before| before.min(moment.size));
+    let view = reads.log_view(parameters).await?;
+    let to = before.map_or(view.size, |before| before.min(view.size));
     let query = Query { to, descending: true, limit, ..query };
     let page = reads.log(|reader| async move { reader.query(&query).await }).await?;
     let next_cursor = page.next.filter(|next| *next > 0).map(|next| next.to_string());
     let items = page.records.iter().filter_map(row).collect();
-    Ok(moment.answer(&Page::<Box<RawValue>> { items, next_cursor }))
+    Ok(view.answer(&Page::<Box<RawValue>> { items, next_cursor }))
 }

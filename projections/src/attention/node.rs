@@ -146,7 +146,16 @@ impl NodeAttention {
     pub(super) fn due(&self, resumed: Moment, rules: &Rules) -> Option<Moment> {
         let silence = self.heard.zip(self.silence.next());
         let silence = silence.map(|(heard, next)| self.rhythm.due(next, self.interval_ms, heard, resumed));
-        [silence, self.leaves_at(rules), self.orders.due()].into_iter().flatten().min()
+        let flaps = self.flaps_until(resumed, rules);
+        [silence, self.leaves_at(rules), self.orders.due(), flaps].into_iter().flatten().min()
+    }
+
+    /// When a silent node that flaps no longer does: nobody goes back and forth who says nothing for as long as the
+    /// heartbeats of a whole window take.
+    fn flaps_until(&self, resumed: Moment, rules: &Rules) -> Option<Moment> {
+        self.silent_since.filter(|_| self.flapping.is_on())?;
+        let since = self.heard?.max(resumed);
+        Some(since.plus(rules.flapping.window.saturating_mul(self.interval_ms)))
     }
 
     /// When what was held back of its silence is to be told.
@@ -212,7 +221,7 @@ impl NodeAttention {
 
     /// Lets what is due come about.
     pub(super) fn run(&mut self, cx: &mut Cx<'_>) {
-        for command in self.orders.overdue(cx.now.moment) {
+        for command in self.orders.expire(cx.now.moment) {
             self.signal(Reason::CommandOverdue, &Subject::from(command.to_string()), Signal::Bad, cx);
         }
         while let Some((heard, next)) = self.heard.zip(self.silence.next())
@@ -227,6 +236,9 @@ impl NodeAttention {
             };
             self.raise(reason, cx);
             self.observe(cx);
+        }
+        if self.flaps_until(cx.resumed, cx.rules).is_some_and(|until| until <= cx.now.moment) {
+            self.flapping = Flapping::default();
         }
     }
 

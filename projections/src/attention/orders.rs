@@ -4,14 +4,25 @@ use crate::listening::{Moment, Now};
 use serde::{Deserialize, Serialize};
 use spec::payload::CommandOrder;
 use spec::{Author, Hash, Name};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-/// Open commands of one node that are watched; of more only the newest are.
+/// Open commands of one node that are watched; of more only those with the latest deadlines are.
 const MAX_OPEN: usize = 256;
 
-/// Commands without a final receipt, by event hash.
+/// Overdue commands of one node whose receipt is still listened for; of more only the newest are.
+const MAX_OVERDUE: usize = 64;
+
+/// Commands without a final receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Orders(BTreeMap<Hash, Order>);
+pub(super) struct Orders {
+    /// By event hash.
+    open: BTreeMap<Hash, Order>,
+    /// Event hash and name, in the order in which they came to be overdue.
+    overdue: VecDeque<(Hash, Name)>,
+    /// Those that nothing is expected of any more, though there was no receipt, until they are taken.
+    #[serde(skip)]
+    forgotten: Vec<Hash>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Order {
@@ -33,18 +44,19 @@ impl Orders {
             approvals: order.approvals,
             approvers: Vec::new(),
         };
-        self.0.insert(hash, order);
-        if self.0.len() > MAX_OPEN {
-            let first = self.0.iter().min_by_key(|(hash, order)| (order.deadline, **hash));
+        self.open.insert(hash, order);
+        if self.open.len() > MAX_OPEN {
+            let first = self.open.iter().min_by_key(|(hash, order)| (order.deadline, **hash));
             if let Some(hash) = first.map(|(hash, _)| *hash) {
-                self.0.remove(&hash);
+                self.open.remove(&hash);
+                self.forgotten.push(hash);
             }
         }
     }
 
     /// Somebody approved a command; nobody approves their own, nor twice.
     pub(super) fn approve(&mut self, hash: &Hash, approver: &Author) {
-        if let Some(order) = self.0.get_mut(hash)
+        if let Some(order) = self.open.get_mut(hash)
             && order.issuer != *approver
             && !order.approvers.contains(approver)
         {
@@ -52,21 +64,42 @@ impl Orders {
         }
     }
 
-    /// Nothing more is expected of a command; its name, if it was open.
+    /// Nothing more is expected of a command; its name, if it was open or overdue.
     pub(super) fn close(&mut self, hash: &Hash) -> Option<Name> {
-        self.0.remove(hash).map(|order| order.command)
+        if let Some(order) = self.open.remove(hash) {
+            return Some(order.command);
+        }
+        let place = self.overdue.iter().position(|(overdue, _)| overdue == hash)?;
+        self.overdue.remove(place).map(|(_, command)| command)
     }
 
     /// When the next deadline has passed.
     pub(super) fn due(&self) -> Option<Moment> {
-        self.0.values().map(|order| order.deadline.plus(1)).min()
+        self.open.values().map(|order| order.deadline.plus(1)).min()
     }
 
-    /// Takes the commands whose deadline has passed: those that the node was free to carry out, by name.
-    pub(super) fn overdue(&mut self, now: Moment) -> Vec<Name> {
+    /// Takes in that deadlines have passed; the names of the commands that the node was free to carry out.
+    pub(super) fn expire(&mut self, now: Moment) -> Vec<Name> {
         let late: Vec<Hash> =
-            self.0.iter().filter(|(_, order)| order.deadline < now).map(|(hash, _)| *hash).collect();
-        let late = late.iter().filter_map(|hash| self.0.remove(hash));
-        late.filter(|order| order.approvers.len() as u64 >= order.approvals).map(|o| o.command).collect()
+            self.open.iter().filter(|(_, order)| order.deadline < now).map(|(hash, _)| *hash).collect();
+        let mut overdue = Vec::new();
+        for hash in late {
+            let Some(order) = self.open.remove(&hash) else { continue };
+            if (order.approvers.len() as u64) < order.approvals {
+                self.forgotten.push(hash);
+                continue;
+            }
+            overdue.push(order.command.clone());
+            self.overdue.push_back((hash, order.command));
+            if self.overdue.len() > MAX_OVERDUE {
+                self.forgotten.extend(self.overdue.pop_front().map(|(hash, _)| hash));
+            }
+        }
+        overdue
+    }
+
+    /// The commands that nothing is expected of any more though there was no receipt, each once.
+    pub(super) fn take_forgotten(&mut self) -> Vec<Hash> {
+        std::mem::take(&mut self.forgotten)
     }
 }

@@ -4,6 +4,7 @@
 //! and while a node flaps, its single changes are not told. What has changed by the end of that is told then; who
 //! is silent after a storm has twice its interval again to come back.
 
+use super::MAX_OWED_MS;
 use super::node::NodeAttention;
 use super::reason::{Machine, Phase, Reason, Subject};
 use super::rules::Rules;
@@ -161,7 +162,10 @@ pub(super) fn tell(
             }
             continue;
         }
-        say(of_reason(*reason, subject, ReasonState::Firing, rules), *fired);
+        // Another degree of what was told, and what was held back for long, is news of now.
+        let is_late = now.at.millis().saturating_sub(fired.millis()) > MAX_OWED_MS;
+        let at = if told.is_some() || is_late { now.at } else { *fired };
+        say(of_reason(*reason, subject, ReasonState::Firing, rules), at);
         node.told.reasons.insert(key, *reason);
     }
     for ((_, subject), reason) in before {

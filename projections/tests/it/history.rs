@@ -10,7 +10,7 @@ use projections::history::{History, PastError, Point};
 use projections::ladder::{Ladder, Spacing};
 use projections::live::Live;
 use proptest::prelude::*;
-use spec::Timestamp;
+use spec::{Entry, Record, Timestamp};
 use std::sync::Arc;
 
 proptest! {
@@ -27,6 +27,18 @@ proptest! {
         let whole = folded(&records);
         prop_assert_eq!(restored.digests(), whole.digests());
         prop_assert_eq!(String::from_utf8(restored.snapshot()), String::from_utf8(whole.snapshot()));
+    }
+}
+
+proptest! {
+    /// A committed line is read as any line is, whatever was said in it.
+    #[test]
+    fn a_committed_line_reads_as_any(facts in facts()) {
+        for record in records(&facts) {
+            let line = String::from_utf8(record.to_line()).unwrap();
+            let strict = Record::parse(&line).ok().map(|record| (record.entry, record.payload));
+            prop_assert_eq!(Entry::committed(&line).ok(), strict);
+        }
     }
 }
 

@@ -27,3 +27,4 @@ mod scans;
 mod slo;
 mod storms;
 mod usage;
+mod webhooks;

@@ -224,6 +224,46 @@ fn going_back_and_forth_is_told_as_flapping() {
 }
 
 #[test]
+fn a_node_that_flaps_and_then_dies_flaps_no_more() {
+    let mut log = Log::started(1);
+    log.beats(600, 0..1);
+    while !log.attention().standing(&name("acme"), node(0), at(log.now)).unwrap().flapping {
+        log.pass(log.now + 170);
+        log.beats(log.now + 100, 0..1);
+    }
+    let (died, before) = (log.now, log.news());
+    assert_eq!(before.last().unwrap().1, "0 flapping began");
+    // A heartbeat was due in each of the 21 intervals since the last.
+    let last = died / I * I;
+    log.pass(last + 21 * I - 1);
+    expect(&mut log, &[]);
+    log.pass(last + 21 * I + 10);
+    // That it is offline was the last that was told of it.
+    expect(&mut log, &[(last + 21 * I, "0 flapping ended")]);
+    assert_eq!(log.reasons(0), ["offline"]);
+    log.pass(last + 86_400 + 10);
+    expect(&mut log, &[(last + 86_400, "0 lost firing"), (last + 86_400, "0 ATTN to CRIT")]);
+}
+
+#[test]
+fn a_lower_degree_is_told_with_the_time_at_which_it_took_over() {
+    let mut log = Log::started(1);
+    let full = |percent: u64| json!({"interval_secs": I, "disk_total_bytes": 100, "disk_available_bytes": 100 - percent});
+    let beats = |until: u64, percent: u64, log: &mut Log| {
+        while log.now + I <= until {
+            log.beat(log.now + I, 0, full(percent));
+        }
+    };
+    beats(600, 96, &mut log);
+    beats(1800, 91, &mut log);
+    let news = log.news();
+    let at = |words: &str| news.iter().find(|(_, said)| said == words).unwrap().0;
+    assert!(at("0 disk-critical firing") < 600, "{news:?}");
+    assert!(at("0 disk-low firing") > 1200, "{news:?}");
+    assert!(news.is_sorted_by_key(|(secs, _)| *secs), "{news:?}");
+}
+
+#[test]
 fn a_goodbye_is_no_silence_until_its_time_is_over() {
     let mut log = Log::started(2);
     log.beats(600, 0..2);
@@ -323,18 +363,22 @@ fn a_command_without_a_receipt_and_one_that_failed() {
     log.beats(150, 0..1);
     assert_eq!(log.reasons(0), ["command-overdue scan"]);
     let receipt = |command: Hash, state: &str| json!({"command": command, "state": state});
-    // Too late: nothing is expected of it any more, but the next success says that all is well.
+    // It comes late, and says that all is well.
     log.tell(151, Author::Node(node(0)), Kind::Receipt, None, receipt(late, "succeeded"));
-    assert_eq!(log.reasons(0), ["command-overdue scan"]);
-    let next = log.operator(152, Kind::Command, Some(node(0)), order(400, 0, "scan"));
-    // Another node's receipt says nothing.
-    log.tell(153, Author::Node(node(1)), Kind::Receipt, None, receipt(next, "succeeded"));
-    assert_eq!(log.reasons(0), ["command-overdue scan"]);
-    log.tell(154, Author::Node(node(0)), Kind::Receipt, None, receipt(next, "running"));
-    log.tell(155, Author::Node(node(0)), Kind::Receipt, None, receipt(next, "succeeded"));
     assert_eq!(log.reasons(0), Vec::<String>::new());
-    let failing = log.operator(160, Kind::Command, Some(node(0)), order(400, 0, "restart"));
-    log.tell(161, Author::Node(node(0)), Kind::Receipt, None, receipt(failing, "failed"));
+    log.operator(151, Kind::Command, Some(node(0)), order(160, 0, "scan"));
+    log.beats(180, 0..1);
+    assert_eq!(log.reasons(0), ["command-overdue scan"]);
+    // So does the next one of its name.
+    let next = log.operator(182, Kind::Command, Some(node(0)), order(400, 0, "scan"));
+    // Another node's receipt says nothing.
+    log.tell(183, Author::Node(node(1)), Kind::Receipt, None, receipt(next, "succeeded"));
+    assert_eq!(log.reasons(0), ["command-overdue scan"]);
+    log.tell(184, Author::Node(node(0)), Kind::Receipt, None, receipt(next, "running"));
+    log.tell(185, Author::Node(node(0)), Kind::Receipt, None, receipt(next, "succeeded"));
+    assert_eq!(log.reasons(0), Vec::<String>::new());
+    let failing = log.operator(190, Kind::Command, Some(node(0)), order(400, 0, "restart"));
+    log.tell(191, Author::Node(node(0)), Kind::Receipt, None, receipt(failing, "failed"));
     log.beats(210, 0..1);
     assert_eq!(log.reasons(0), ["command-failed restart"]);
     let told = log.hash("0 command-failed restart firing");

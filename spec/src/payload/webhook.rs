@@ -14,6 +14,10 @@ const MAX_MESSAGE_BYTES: usize = 128;
 /// The statuses HTTP has.
 const STATUSES: RangeInclusive<u64> = 100..=599;
 
+/// What a webhook can be told, sorted.
+pub const WEBHOOK_TYPES: [&str; 5] =
+    ["attention.band", "incident.acked", "incident.opened", "incident.reopened", "incident.resolved"];
+
 /// Payload of `webhook`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]

@@ -26,9 +26,12 @@ fn lines_read_back_as_they_were_written() {
 
         let line = text(record.to_line());
         assert_eq!(Record::parse(&line).unwrap(), *record);
+        assert_eq!(Entry::committed(&line).unwrap(), (record.entry.clone(), record.payload.clone()));
+        assert_eq!(record.entry.leaf(), record.leaf);
         spec::canonical::check(line.as_bytes()).unwrap();
         let erased = Record { payload: None, ..record.clone() };
         assert_eq!(Record::parse(&text(erased.to_line())).unwrap(), erased);
+        assert_eq!(Entry::committed(&text(erased.to_line())).unwrap(), (erased.entry.clone(), None));
         assert_eq!(erased.leaf, record.leaf, "an erasure changes no leaf");
     }
     for commit in &commits {
@@ -222,9 +225,25 @@ fn read(read_as: &str, line: &str) -> Result<(), EventError> {
     }
 }
 
+/// What is read of a committed line is what any reader reads, but for a payload that its hash does not fit.
+fn check_committed(line: &str) {
+    let Ok((entry, payload)) = Entry::committed(line) else {
+        assert!(Record::parse(line).is_err(), "{line}");
+        return;
+    };
+    match Record::parse(line) {
+        Ok(record) => assert_eq!((entry, payload), (record.entry, record.payload), "{line}"),
+        Err(error) => {
+            let payload = payload.expect("an erased record has but one form");
+            assert_ne!(payload.hash(), entry.header.payload_hash, "{error}: {line}");
+        }
+    }
+}
+
 #[test]
 fn another_form_of_a_line_is_refused() {
     for BadLine { name, read_as, line, pointer } in bad_lines() {
+        check_committed(&line);
         let error = read(read_as, &line).expect_err(&name);
         if pointer.is_some() {
             assert_eq!(error.pointer().as_deref(), pointer, "{name}: {error}");
@@ -247,6 +266,7 @@ fn white_space_and_the_like_are_refused_everywhere() {
     }
     let line = text(record.to_line());
     for (name, bad) in variants(&line).into_iter().filter(|(_, bad)| *bad != line) {
+        check_committed(&bad);
         // White space inside the payload is the business of the payload hash.
         if let Ok(read) = Record::parse(&bad) {
             let payload = read.payload.unwrap();
@@ -268,6 +288,7 @@ fn a_changed_bit_of_a_record_line_shows() {
             let mut changed = line.clone();
             changed[at] ^= 1 << bit;
             let Ok(changed) = String::from_utf8(changed) else { continue };
+            check_committed(&changed);
             let Ok(read) = Record::parse(&changed) else { continue };
             let intact =
                 read.payload.as_ref().map(spec::event::Payload::hash) == Some(read.entry.header.payload_hash);

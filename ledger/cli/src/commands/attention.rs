@@ -1,12 +1,10 @@
 //! `ledger attention`: who needs a look, why, and what other rules would have said.
 
 use crate::cli::{Attention, Global};
-use crate::client::{Client, block_on};
 use crate::commands::{logs, nodes};
 use crate::failure::Failure;
 use crate::folding::Files;
-use crate::output::{say, say_answer, table};
-use axum::http::Method;
+use crate::output::{say, say_answer, table, text};
 use projections::rehearsal::Rehearsal;
 use serde_json::{Value, json};
 use spec::payload::Ruleset;
@@ -38,21 +36,11 @@ fn list(global: &Global, org: Option<&spec::Name>) -> Result<(), Failure> {
 
 /// One node's score, term by term.
 fn explain(global: &Global, id: Uuid) -> Result<(), Failure> {
-    let answer = block_on(async {
-        let client = Client::connect_to_read(global).await?;
-        let answer = client.json(Method::GET, &format!("/api/nodes/{id}"), None).await;
-        client.close().await;
-        answer
-    })?;
+    let answer = nodes::one(global, id)?;
     if !global.for_people() {
         return say_answer(global.output, &answer);
     }
     let node = answer.get("node").cloned().unwrap_or_default();
-    let text = |value: &Value, field: &str| match value.get(field) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
     let reasons = node.get("reasons").and_then(Value::as_array).cloned().unwrap_or_default();
     let rows: Vec<Vec<String>> = reasons
         .iter()
@@ -62,17 +50,17 @@ fn explain(global: &Global, id: Uuid) -> Result<(), Failure> {
             // The first counts whole, each further one half as much as the one before; seven count.
             let adds = if k < 7 { weight >> k } else { 0 };
             vec![
-                text(reason, "reason"),
-                text(reason, "subject"),
-                text(reason, "phase"),
-                text(reason, "since"),
+                text(reason, "/reason"),
+                text(reason, "/subject"),
+                text(reason, "/phase"),
+                text(reason, "/since"),
                 weight.to_string(),
                 adds.to_string(),
             ]
         })
         .collect();
     let head =
-        format!("{}  score {}  {}\n", text(&node, "band"), text(&node, "score"), text(&node, "silence"));
+        format!("{}  score {}  {}\n", text(&node, "/band"), text(&node, "/score"), text(&node, "/silence"));
     say(&head)?;
     if rows.is_empty() {
         return say("nothing counts against it\n");

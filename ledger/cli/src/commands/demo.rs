@@ -5,7 +5,7 @@ mod fleet;
 mod screen;
 mod story;
 
-use super::serve::{self, stop_signal};
+use super::serve::{self, Serving, stop_signal};
 use crate::cli::{Demo, Global};
 use crate::client::{Client, block_on};
 use crate::data::{DataDir, Manner};
@@ -46,8 +46,9 @@ async fn demo(dir: &DataDir, args: &Demo, mut screen: Screen) -> Result<ExitCode
     if let Some(from) = moved {
         screen.event("port", &format!("{from} is busy, listening on {}", listener.local_addr()?))?;
     }
-    let running =
-        serve::start(dir, listener, Manner { as_service: true, ..Manner::default() }, HEARTBEAT_SECS).await?;
+    let manner = Manner { as_service: true, ..Manner::default() };
+    let serving = Serving { heartbeat_secs: HEARTBEAT_SECS, allow_private_webhooks: false };
+    let running = serve::start(dir, listener, manner, serving).await?;
     let url = format!("http://{}", running.address);
     screen.header(&running, dir, &url, resumed)?;
 

@@ -4,7 +4,7 @@ use crate::cli::{Global, Incidents, Output};
 use crate::client::{Client, block_on};
 use crate::commands::logs;
 use crate::failure::Failure;
-use crate::output::{say, say_answer, table};
+use crate::output::{items, say, say_answer, table, text};
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 use spec::Hash;
@@ -26,7 +26,7 @@ async fn answer(global: &Global, client: &Client, command: &Incidents) -> Result
         Incidents::List { org, state, node } => {
             let org = org.as_ref().map(ToString::to_string);
             let node = node.as_ref().map(ToString::to_string);
-            let filters = [("org", org), ("state", Some(state.clone())), ("node_id", node)];
+            let filters = [("org", org), ("state", state.clone()), ("node_id", node)];
             let answer = client.all("/api/incidents", &filters).await?;
             match global.output {
                 None | Some(Output::Table | Output::Wide) => say(&listing(&answer)),
@@ -99,18 +99,6 @@ fn without_nulls(value: Value) -> Value {
             Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())
         }
         other => other,
-    }
-}
-
-fn items(answer: &Value) -> &[Value] {
-    answer.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-fn text(value: &Value, pointer: &str) -> String {
-    match value.pointer(pointer) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
     }
 }
 

@@ -3,9 +3,10 @@
 use crate::cli::{Global, Nodes, Output};
 use crate::client::{Client, block_on};
 use crate::failure::Failure;
-use crate::output::{say, say_answer, table};
+use crate::output::{items, say, say_answer, table, text};
 use axum::http::Method;
 use serde_json::Value;
+use spec::Uuid;
 use std::cmp::Reverse;
 use std::process::ExitCode;
 
@@ -17,16 +18,20 @@ pub(crate) fn run(global: &Global, command: &Nodes) -> Result<ExitCode, Failure>
             say_list(global, &all(global, &[("org", org), ("band", band), ("q", query.clone())])?)?;
         }
         Nodes::Show { id } => {
-            let answer = block_on(async {
-                let client = Client::connect_to_read(global).await?;
-                let answer = client.json(Method::GET, &format!("/api/nodes/{id}"), None).await;
-                client.close().await;
-                answer
-            })?;
-            say_answer(global.output, &answer)?;
+            say_answer(global.output, &one(global, *id)?)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One node.
+pub(crate) fn one(global: &Global, id: Uuid) -> Result<Value, Failure> {
+    block_on(async {
+        let client = Client::connect_to_read(global).await?;
+        let answer = client.json(Method::GET, &format!("/api/nodes/{id}"), None).await;
+        client.close().await;
+        answer
+    })
 }
 
 /// All nodes that fit the filters, those that need attention first.
@@ -61,16 +66,7 @@ pub(crate) fn say_list(global: &Global, answer: &Value) -> Result<(), Failure> {
     }
 }
 
-fn items(answer: &Value) -> &[Value] {
-    answer.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
 fn listing(answer: &Value, wide: bool) -> String {
-    let text = |node: &Value, pointer: &str| match node.pointer(pointer) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
     let why = |node: &Value| {
         let reasons = node.get("reasons").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let words = reasons.iter().map(|reason| {

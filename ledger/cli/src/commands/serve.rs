@@ -3,16 +3,20 @@
 use crate::cli::{Global, Serve};
 use crate::client::block_on;
 use crate::data::{self, DataDir, Manner};
+use crate::desk::ServiceDesk;
 use crate::door::ServiceDoor;
 use crate::failure::Failure;
 use crate::openapi;
 use crate::output::{say_json, tell};
 use crate::session::{self, Sessions};
+use crate::webhooks::Teller;
+use ingest::webhooks::WebhookSecrets;
 use ledger::Ledger;
 use ledger::open::{Anchor, Digests};
 use ledger::reader::Reader;
 use ledger::service::Head;
 use projections::announce::announce;
+use projections::desk::Desk;
 use projections::history::History;
 use projections::http::Reads;
 use projections::ladder::{Ladder, Spacing};
@@ -52,7 +56,7 @@ async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
         &dir,
         listener,
         Manner { as_service: true, seal_every, rebuild_root: args.rebuild_root, anchors, digests: None },
-        args.heartbeat_secs,
+        Serving { heartbeat_secs: args.heartbeat_secs, allow_private_webhooks: args.allow_private_webhooks },
     )
     .await?;
     let facts = running.facts(&dir);
@@ -93,12 +97,21 @@ pub(crate) struct Running {
     socket: std::path::PathBuf,
 }
 
+/// What an operator may choose of the service.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Serving {
+    /// Seconds between two heartbeats that nodes are asked for.
+    pub(crate) heartbeat_secs: u64,
+    /// Whether webhooks may reach addresses that are not public.
+    pub(crate) allow_private_webhooks: bool,
+}
+
 /// Opens the ledger and starts to serve it.
 pub(crate) async fn start(
     dir: &DataDir,
     listener: TcpListener,
     manner: Manner,
-    heartbeat_secs: u64,
+    serving: Serving,
 ) -> Result<Running, Failure> {
     let live = Live::new();
     let digests: Arc<dyn Digests> = live.clone();
@@ -117,10 +130,13 @@ pub(crate) async fn start(
     let address = listener.local_addr()?;
     let (connections, limits) = (most_connections(), ingest::Limits::default());
     let limits = ingest::Limits { connections, streams: limits.streams.min(connections / 4 * 3), ..limits };
+    let desk: Arc<dyn ingest::commands::Desk> =
+        Arc::new(ServiceDesk { desk: Desk::new(Arc::clone(&live)), ledger: ledger.clone() });
     let config = ingest::Config {
-        heartbeat_secs,
+        heartbeat_secs: serving.heartbeat_secs,
         data_dir: Some(dir.path().to_owned()),
         limits,
+        desk: Some(desk),
         ..ingest::Config::default()
     };
     let app = ingest::App::new(ledger.clone(), config);
@@ -131,6 +147,9 @@ pub(crate) async fn start(
     let history = Arc::new(History::new(ledger.reader().clone(), Arc::clone(&ladder)));
     follow(&ledger, Arc::clone(&live), ladder, has_closed);
     tokio::spawn(announce(Arc::clone(&live), ledger.clone(), data::VERSION.to_owned(), stopped.clone()));
+    let secrets = WebhookSecrets::of(dir.path());
+    let teller = Teller::new(Arc::clone(&live), ledger.clone(), secrets, serving.allow_private_webhooks);
+    tokio::spawn(teller.run(stopped.clone()));
     let reads = Reads {
         live,
         history,

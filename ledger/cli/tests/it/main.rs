@@ -7,6 +7,7 @@
     reason = "a helper of a test may stop the test"
 )]
 
+mod commanding;
 mod commands;
 mod connections;
 mod dependencies;
@@ -18,4 +19,5 @@ mod streams;
 mod support;
 mod tidy;
 mod watching;
+mod webhooks;
 mod workspace;

@@ -56,9 +56,14 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    pub(crate) fn start_with(data: &Path, more: &[&str]) -> Self {
         let mut child = command(&["serve", "--init", "--listen", "127.0.0.1:0", "-o", "json"])
             .arg("--data")
             .arg(data)
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()

@@ -1,0 +1,397 @@
+//! What this node lets itself be told: a file that only the node's own administrator writes. The ledger's service
+//! can ask for less than it allows, never for more.
+//!
+//! ```toml
+//! [allow.scan]
+//! [allow.service-status]
+//! units = ["nginx.service"]
+//! [allow.tail-journal]
+//! units = ["nginx.service"]
+//! lines = 200
+//! [allow.run]
+//! templates = ["disk-usage"]
+//!
+//! # In place of [allow] on nodes of this operating system profile.
+//! [profile.ArchVault.allow.scan]
+//!
+//! [template.disk-usage]
+//! program = "/usr/bin/df"
+//! arguments = ["-h", "{path}"]
+//! [template.disk-usage.parameters]
+//! path = ["/", "/var"]
+//! ```
+
+use crate::order::Refusal;
+use serde::Deserialize;
+use spec::Name;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// Where the policy is unless told otherwise.
+pub const DEFAULT_POLICY: &str = "/etc/vaultmesh/policy.toml";
+
+/// Lines of a journal that may be asked for if the policy does not say.
+const DEFAULT_LINES: u64 = 100;
+
+/// How long a template's program may run if the policy does not say, in seconds.
+const DEFAULT_TIMEOUT_SECS: u64 = 60;
+
+/// How long any program may run at most, in seconds.
+const MAX_TIMEOUT_SECS: u64 = 3600;
+
+/// Largest policy that is read.
+const MAX_FILE_BYTES: u64 = 256 * 1024;
+
+/// What may be asked of one command.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Grant {
+    #[serde(default)]
+    units: Vec<String>,
+    lines: Option<u64>,
+    #[serde(default)]
+    paths: Vec<String>,
+    #[serde(default)]
+    templates: Vec<String>,
+}
+
+type Grants = BTreeMap<String, Grant>;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Profile {
+    #[serde(default)]
+    allow: Grants,
+}
+
+/// A program with arguments of which a few may be chosen, each from a list.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Template {
+    program: String,
+    #[serde(default)]
+    arguments: Vec<String>,
+    #[serde(default)]
+    parameters: BTreeMap<String, Vec<String>>,
+    timeout_secs: Option<u64>,
+}
+
+/// The policy.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    #[serde(default)]
+    allow: Grants,
+    #[serde(default)]
+    profile: BTreeMap<String, Profile>,
+    #[serde(default)]
+    template: BTreeMap<String, Template>,
+}
+
+/// What a command comes to on this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// A sovereign scan.
+    Scan,
+    /// Digests of files, without their contents.
+    CollectEvidence(Vec<String>),
+    /// A program, without a shell.
+    Run {
+        /// Its absolute path.
+        program: String,
+        /// Its arguments, each passed on as it is.
+        arguments: Vec<String>,
+        /// How long it may run.
+        timeout: Duration,
+    },
+}
+
+/// The commands that this agent knows.
+const KNOWN: [&str; 6] =
+    ["collect-evidence", "run", "scan", "service-restart", "service-status", "tail-journal"];
+
+impl Default for Policy {
+    /// A node without a policy lets itself be looked at, and nothing else.
+    fn default() -> Self {
+        let allow = Grants::from([("scan".to_owned(), Grant::default())]);
+        Self { allow, profile: BTreeMap::new(), template: BTreeMap::new() }
+    }
+}
+
+impl Policy {
+    /// Reads a policy; the default if there is no such file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is too large, or says something that is not understood: nothing of it holds then.
+    pub fn load(path: &Path) -> Result<Self, String> {
+        let named = |why: String| format!("{}: {why}", path.display());
+        match std::fs::metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(named(error.to_string())),
+            Ok(metadata) if metadata.len() > MAX_FILE_BYTES => {
+                return Err(named(format!("larger than {MAX_FILE_BYTES} bytes")));
+            }
+            Ok(metadata) => check_owner(&metadata).map_err(named)?,
+        }
+        let text = std::fs::read_to_string(path).map_err(|e| named(e.to_string()))?;
+        Self::parse(&text).map_err(named)
+    }
+
+    /// Reads a policy from its text.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let policy: Self = toml::from_str(text).map_err(|e| e.to_string())?;
+        let grants = policy.profile.values().map(|profile| &profile.allow).chain([&policy.allow]);
+        for (command, grant) in grants.flatten() {
+            if !KNOWN.contains(&command.as_str()) {
+                return Err(format!("allow.{command}: none of {}", KNOWN.join(", ")));
+            }
+            if let Some(missing) = grant.templates.iter().find(|name| !policy.template.contains_key(*name)) {
+                return Err(format!("allow.{command}: there is no template.{missing}"));
+            }
+        }
+        for (name, template) in &policy.template {
+            template.check().map_err(|why| format!("template.{name}: {why}"))?;
+        }
+        Ok(policy)
+    }
+
+    /// What a command comes to on a node of an operating system profile, if it is allowed.
+    pub fn task(
+        &self,
+        profile: Option<&str>,
+        command: &Name,
+        parameters: &BTreeMap<Name, String>,
+    ) -> Result<Task, Refusal> {
+        let command = command.as_str();
+        if !KNOWN.contains(&command) {
+            return Err(Refusal::Unknown);
+        }
+        let of_profile = profile.and_then(|profile| self.profile.get(profile));
+        let grants = of_profile.map_or(&self.allow, |profile| &profile.allow);
+        let grant = grants.get(command).ok_or(Refusal::NotListed)?;
+        let asked = Asked(parameters);
+        match command {
+            "scan" => asked.only(&[]).map(|()| Task::Scan),
+            "service-status" => {
+                asked.only(&["unit"])?;
+                let unit = asked.listed("unit", &grant.units)?;
+                let properties = "--property=Id,LoadState,ActiveState,SubState,MainPID,ExecMainStatus,ActiveEnterTimestamp";
+                Ok(program("/usr/bin/systemctl", &["show", properties, "--", unit]))
+            }
+            "service-restart" => {
+                asked.only(&["unit"])?;
+                let unit = asked.listed("unit", &grant.units)?;
+                Ok(program("/usr/bin/systemctl", &["restart", "--", unit]))
+            }
+            "tail-journal" => {
+                asked.only(&["unit", "lines"])?;
+                let unit = asked.listed("unit", &grant.units)?;
+                let most = grant.lines.unwrap_or(DEFAULT_LINES);
+                let lines = match asked.get("lines") {
+                    None => most,
+                    Some(text) => text.parse().map_err(|_| Refusal::BadParameters)?,
+                };
+                if lines > most {
+                    return Err(Refusal::Widened);
+                }
+                let (lines, unit) = (format!("--lines={lines}"), format!("--unit={unit}"));
+                Ok(program("/usr/bin/journalctl", &["--no-pager", "--output=short-iso", &lines, &unit]))
+            }
+            "collect-evidence" => {
+                asked.only(&["paths"])?;
+                let paths = asked.get("paths").ok_or(Refusal::BadParameters)?;
+                let paths: Vec<String> = paths.split('\n').map(str::to_owned).collect();
+                if paths.iter().all(|path| grant.paths.contains(path)) {
+                    Ok(Task::CollectEvidence(paths))
+                } else {
+                    Err(Refusal::Widened)
+                }
+            }
+            _ => {
+                let name = asked.listed("template", &grant.templates)?;
+                self.template.get(name).ok_or(Refusal::NotListed)?.task(&asked)
+            }
+        }
+    }
+}
+
+/// A policy that others may write is nobody's.
+fn check_owner(metadata: &std::fs::Metadata) -> Result<(), String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let own = rustix::process::geteuid().as_raw();
+    if metadata.mode() & 0o022 != 0 {
+        return Err("group or others may write it; chmod go-w".to_owned());
+    }
+    if metadata.uid() != 0 && metadata.uid() != own {
+        return Err("it belongs to somebody else than root and the agent's user".to_owned());
+    }
+    Ok(())
+}
+
+fn program(program: &str, arguments: &[&str]) -> Task {
+    Task::Run {
+        program: program.to_owned(),
+        arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+        timeout: Duration::from_secs(DEFAULT_TIMEOUT_SECS),
+    }
+}
+
+impl Template {
+    fn check(&self) -> Result<(), String> {
+        if !self.program.starts_with('/') {
+            return Err("program must be an absolute path".to_owned());
+        }
+        if self.timeout_secs.is_some_and(|secs| !(1..=MAX_TIMEOUT_SECS).contains(&secs)) {
+            return Err(format!("timeout_secs must be 1 to {MAX_TIMEOUT_SECS}"));
+        }
+        let unknown = self.arguments.iter().filter_map(|argument| placeholder(argument));
+        match unknown.into_iter().find(|name| !self.parameters.contains_key(*name)) {
+            Some(name) => Err(format!("arguments name {{{name}}}, which is none of its parameters")),
+            None => Ok(()),
+        }
+    }
+
+    fn task(&self, asked: &Asked<'_>) -> Result<Task, Refusal> {
+        let known: Vec<&str> = self.parameters.keys().map(String::as_str).chain(["template"]).collect();
+        asked.only(&known)?;
+        let argument = |argument: &String| match placeholder(argument) {
+            None => Ok(argument.clone()),
+            Some(name) => {
+                let values = self.parameters.get(name).map(Vec::as_slice).unwrap_or_default();
+                asked.listed(name, values).map(str::to_owned)
+            }
+        };
+        Ok(Task::Run {
+            program: self.program.clone(),
+            arguments: self.arguments.iter().map(argument).collect::<Result<_, _>>()?,
+            timeout: Duration::from_secs(self.timeout_secs.unwrap_or(DEFAULT_TIMEOUT_SECS)),
+        })
+    }
+}
+
+/// The parameter that a whole argument stands for: `{name}`.
+fn placeholder(argument: &str) -> Option<&str> {
+    argument.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// The parameters of a command.
+struct Asked<'a>(&'a BTreeMap<Name, String>);
+
+impl<'a> Asked<'a> {
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Refuses parameters that the command does not have.
+    fn only(&self, known: &[&str]) -> Result<(), Refusal> {
+        if self.0.keys().all(|name| known.contains(&name.as_str())) {
+            Ok(())
+        } else {
+            Err(Refusal::BadParameters)
+        }
+    }
+
+    /// A parameter whose value must be one of a list.
+    fn listed(&self, name: &str, values: &[String]) -> Result<&'a str, Refusal> {
+        let value = self.get(name).ok_or(Refusal::BadParameters)?;
+        if values.iter().any(|listed| listed == value) { Ok(value) } else { Err(Refusal::Widened) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = r#"
+        [allow.scan]
+        [allow.service-status]
+        units = ["nginx.service"]
+        [allow.tail-journal]
+        units = ["nginx.service"]
+        lines = 20
+        [allow.collect-evidence]
+        paths = ["/var/log/auth.log"]
+        [allow.run]
+        templates = ["usage"]
+        [profile.ArchVault.allow.scan]
+        [template.usage]
+        program = "/usr/bin/df"
+        arguments = ["-h", "{path}"]
+        timeout_secs = 5
+        [template.usage.parameters]
+        path = ["/", "/var; rm -rf /"]
+    "#;
+
+    fn task(profile: &str, command: &str, parameters: &[(&str, &str)]) -> Result<Task, Refusal> {
+        let parameters = parameters.iter().map(|(name, value)| (name.parse().unwrap(), (*value).to_owned()));
+        Policy::parse(POLICY).unwrap().task(Some(profile), &command.parse().unwrap(), &parameters.collect())
+    }
+
+    #[test]
+    fn what_is_listed_is_done_as_it_is_listed() {
+        let Ok(Task::Run { program, arguments, timeout }) =
+            task("DebianVault", "run", &[("template", "usage"), ("path", "/var; rm -rf /")])
+        else {
+            panic!("it is listed")
+        };
+        assert_eq!((program.as_str(), timeout.as_secs()), ("/usr/bin/df", 5));
+        assert_eq!(arguments, ["-h", "/var; rm -rf /"], "one argument, whatever is in it");
+        assert_eq!(task("DebianVault", "scan", &[]), Ok(Task::Scan));
+        let journal = task("DebianVault", "tail-journal", &[("unit", "nginx.service"), ("lines", "20")]);
+        assert!(matches!(journal, Ok(Task::Run { .. })));
+    }
+
+    #[test]
+    fn what_is_not_listed_is_refused_for_its_own_reason() {
+        let unit = |unit| [("unit", unit)];
+        assert_eq!(task("DebianVault", "reboot", &[]), Err(Refusal::Unknown));
+        assert_eq!(task("DebianVault", "service-restart", &unit("nginx.service")), Err(Refusal::NotListed));
+        assert_eq!(task("ArchVault", "service-status", &unit("nginx.service")), Err(Refusal::NotListed));
+        assert_eq!(task("DebianVault", "service-status", &unit("sshd.service")), Err(Refusal::Widened));
+        assert_eq!(task("DebianVault", "service-status", &[]), Err(Refusal::BadParameters));
+        assert_eq!(task("DebianVault", "scan", &unit("nginx.service")), Err(Refusal::BadParameters));
+        let journal =
+            |lines| task("DebianVault", "tail-journal", &[("unit", "nginx.service"), ("lines", lines)]);
+        assert_eq!(journal("21"), Err(Refusal::Widened));
+        assert_eq!(journal("-1"), Err(Refusal::BadParameters));
+        assert_eq!(
+            task("DebianVault", "collect-evidence", &[("paths", "/etc/shadow")]),
+            Err(Refusal::Widened)
+        );
+        assert_eq!(
+            task("DebianVault", "run", &[("template", "usage"), ("path", "/etc")]),
+            Err(Refusal::Widened)
+        );
+        assert_eq!(task("DebianVault", "run", &[("template", "other")]), Err(Refusal::Widened));
+    }
+
+    #[test]
+    fn without_a_policy_only_a_scan_is_allowed() {
+        let none = BTreeMap::new();
+        let task = |command: &str| Policy::default().task(None, &command.parse().unwrap(), &none);
+        assert_eq!(task("scan"), Ok(Task::Scan));
+        for command in KNOWN.iter().filter(|command| **command != "scan") {
+            assert_eq!(task(command), Err(Refusal::NotListed), "{command}");
+        }
+    }
+
+    #[test]
+    fn a_policy_that_is_not_understood_is_none() {
+        for (text, word) in [
+            ("[allow.reboot]", "allow.reboot"),
+            ("[allow.scan]\nevery = 3", "every"),
+            ("[allow.run]\ntemplates = [\"x\"]", "template.x"),
+            ("[template.x]\nprogram = \"df\"", "absolute"),
+            ("[template.x]\nprogram = \"/df\"\narguments = [\"{y}\"]", "{y}"),
+            ("[template.x]\nprogram = \"/df\"\ntimeout_secs = 0", "timeout_secs"),
+            ("allow = 3", "allow"),
+        ] {
+            let error = Policy::parse(text).unwrap_err();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+}

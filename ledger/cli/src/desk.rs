@@ -1,0 +1,53 @@
+//! What the write side asks the folds about commands.
+
+use ingest::commands::{Given, Later, Listen, Open};
+use projections::commands::Given as Folded;
+use projections::desk::{Desk, Word};
+use spec::{Hash, Name, Timestamp, Uuid};
+
+/// The folds' desk, as the write side knows it.
+#[derive(Debug)]
+pub(crate) struct ServiceDesk {
+    pub(crate) desk: Desk,
+    /// The ledger's clock.
+    pub(crate) ledger: ledger::Ledger,
+}
+
+impl ingest::commands::Desk for ServiceDesk {
+    fn open_for(&self, org: &Name, node: Uuid, now: Timestamp, limit: usize) -> Vec<Open> {
+        let open = |given: Folded| {
+            let approvals = given.approvals.iter().map(|word| word.seq);
+            let entries: Vec<u64> = std::iter::once(given.seq).chain(approvals).collect();
+            Open { since: entries.iter().copied().max().unwrap_or(given.seq), entries }
+        };
+        self.desk.open_for(org, node, now, limit).into_iter().map(open).collect()
+    }
+
+    fn given(&self, hash: Hash, size: u64) -> Later<Option<Given>> {
+        let (desk, now) = (self.desk.clone(), self.ledger.now());
+        Box::pin(async move {
+            let (org, given) = desk.given(&hash, size).await?;
+            Some(Given {
+                org,
+                tenant: given.tenant.clone(),
+                node: given.order.node,
+                issuer: given.issuer.clone(),
+                is_open: given.is_open(now),
+                lacks_approvals: given.lacks() > 0,
+            })
+        })
+    }
+
+    fn listen(&self, node: Uuid) -> Box<dyn Listen> {
+        Box::new(NodeWord(self.desk.listen(node)))
+    }
+}
+
+#[derive(Debug)]
+struct NodeWord(Word);
+
+impl Listen for NodeWord {
+    fn more(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.0.of_more())
+    }
+}

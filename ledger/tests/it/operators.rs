@@ -1,0 +1,128 @@
+//! What operators say, and what the ledger says on their behalf.
+
+use crate::admission::{DAY, World};
+use crate::support::{START, admin, draft, name, run};
+use serde_json::{Value, json};
+use spec::{Author, Hash, Kind, Timestamp, Uuid, Via};
+
+/// A payload of each kind that only operators say, and whether a node_admin may say it.
+fn operator_kinds() -> [(Kind, Value, bool); 5] {
+    let until = Timestamp::from_millis(START + DAY);
+    let id = Uuid::v4([4; 16]);
+    [
+        (Kind::Command, json!({"action": "cancel", "target": Hash::ZERO}), true),
+        (Kind::Labels, json!({"labels": {"rack": "b4"}}), true),
+        (
+            Kind::Silence,
+            json!({"action": "create", "expires_at": until, "tenant": "prod", "text": "moved"}),
+            true,
+        ),
+        (Kind::Ruleset, json!({"posture_cap": 40}), false),
+        (Kind::Webhook, json!({"action": "remove", "id": id}), false),
+    ]
+}
+
+#[test]
+fn operators_speak_by_token_or_from_the_machine() {
+    run(async {
+        let world = World::new().await;
+        let mut node = world.node().await;
+        let say = |author: Author, method: &str, kind: &Kind, payload: &Value| {
+            let via = Via { method: name(method), subject: None };
+            let mut draft = draft(author, via, "acme", kind.clone(), payload.clone());
+            draft.node_id = Some(node.id);
+            world.ledger.sign(&draft).unwrap()
+        };
+        let roles = ["org_owner", "org_admin", "node_admin", "support", "viewer", "auditor"];
+        let tokens: Vec<Uuid> = (10..).take(roles.len()).map(|n| Uuid::v4([n; 16])).collect();
+        for (id, role) in tokens.iter().zip(roles) {
+            let payload = json!({
+                "action": "create", "id": id, "label": "l", "org": "acme", "role": role, "secret": Hash([9; 32]),
+            });
+            assert_eq!(world.own(admin(&world.ledger, "acme", Kind::Token, payload)).await, "ok");
+        }
+        for (kind, payload, nodes) in operator_kinds() {
+            for (id, role) in tokens.iter().zip(roles) {
+                let may = matches!(role, "org_owner" | "org_admin") || nodes && role == "node_admin";
+                let event = say(Author::Token(*id), "token", &kind, &payload);
+                assert_eq!(world.own(event).await, if may { "ok" } else { "not-allowed" }, "{kind} {role}");
+            }
+            for (author, method, code) in [
+                (Author::Service(name("admin")), "admin", "ok"),
+                (Author::Service(name("ledger")), "self", "not-allowed"),
+                (Author::Service(name("ingest")), "node-jwt", "not-allowed"),
+                (Author::Import(name("file")), "import", "not-allowed"),
+            ] {
+                let event = say(author, method, &kind, &payload);
+                assert_eq!(world.own(event).await, code, "{kind} {method}");
+            }
+        }
+        // Not even a node of its own.
+        for (kind, payload, _) in operator_kinds() {
+            let event = node.craft(kind.clone(), &payload, |_| ());
+            node.advance(&event);
+            assert_eq!(world.code(event).await, "not-allowed", "{kind}");
+        }
+        world.end().await;
+    });
+}
+
+#[test]
+fn the_ledger_speaks_of_nodes_and_webhooks_where_they_belong() {
+    run(async {
+        let world = World::new().await;
+        let mut node = world.node().await;
+        let attention = json!({
+            "at": Timestamp::from_millis(START), "band": "ATTN",
+            "change": {"from": "OK", "reasons": [], "to": "ATTN", "what": "band"},
+            "ruleset": Hash::ZERO, "score": 25, "seq": 3,
+        });
+        let notice = json!({
+            "attempt": 1, "events": [Hash::ZERO], "message": "m", "outcome": "failed",
+            "webhook": Uuid::v4([4; 16]),
+        });
+        let service = json!({"action": "alive", "version": "1"});
+        let say = async |method: &str, org: &str, kind: Kind, payload: &Value| {
+            let via = Via { method: name(method), subject: None };
+            let author = Author::Service(name(if method == "self" { "ledger" } else { "admin" }));
+            world.own(world.ledger.sign(&draft(author, via, org, kind, payload.clone())).unwrap()).await
+        };
+        for org in ["acme", "ledger"] {
+            assert_eq!(say("self", org, Kind::Attention, &attention).await, "ok");
+            assert_eq!(say("self", org, Kind::Notice, &notice).await, "ok");
+        }
+        assert_eq!(say("self", "acme", Kind::Service, &service).await, "wrong-org");
+        assert_eq!(say("admin", "acme", Kind::Attention, &attention).await, "not-allowed");
+        let event = node.craft(Kind::Notice, &notice, |_| ());
+        node.advance(&event);
+        assert_eq!(world.code(event).await, "not-allowed");
+        world.end().await;
+    });
+}
+
+#[test]
+fn a_draft_is_signed_in_the_oldest_version_that_can_say_it() {
+    run(async {
+        let world = World::new().await;
+        let plain = json!({"target": Hash::ZERO});
+        let until = json!({"expires_at": Timestamp::from_millis(START + DAY), "target": Hash::ZERO});
+        for (payload, version) in [(plain, 1), (until, 2)] {
+            let event = admin(&world.ledger, "acme", Kind::Ack, payload);
+            assert_eq!(event.header.payload_version, version);
+            assert_eq!(world.own(event).await, "ok");
+        }
+        // A version does not lend its members to the one before.
+        let mut node = world.node().await;
+        let until = json!({"expires_at": Timestamp::from_millis(START + DAY), "target": Hash::ZERO});
+        for (version, code) in [(1, "bad-payload"), (2, "ok"), (3, "bad-payload")] {
+            let event = match version {
+                1 => node.craft(Kind::Ack, &until, |h| h.payload_version = 1),
+                2 => node.craft(Kind::Ack, &until, |h| h.payload_version = 2),
+                _ => node.craft(Kind::Ack, &until, |h| h.payload_version = 3),
+            };
+            node.advance(&event);
+            assert_eq!(world.code(event).await, code, "{version}");
+        }
+        world.end().await;
+    });
+}

@@ -1,0 +1,51 @@
+//! What nodes are to carry out, as the folds have it, and word of more.
+
+use crate::commands::Given;
+use crate::followers::{Filter, Following};
+use crate::live::Live;
+use spec::{Hash, Kind, Name, Timestamp, Uuid};
+use std::sync::Arc;
+
+/// Commands as their issuers and their nodes ask for them.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    live: Arc<Live>,
+}
+
+/// Word of what becomes of one node's commands.
+#[derive(Debug)]
+pub struct Word(Following);
+
+impl Word {
+    /// Waits until something was said of a command to the node since this was asked last.
+    pub async fn of_more(&self) {
+        while self.0.news().first.is_none() {
+            self.0.word().await;
+        }
+    }
+}
+
+impl Desk {
+    /// Over the folds of a running ledger.
+    pub fn new(live: Arc<Live>) -> Self {
+        Self { live }
+    }
+
+    /// What a node of an organisation is to carry out at `now`, at most `limit`, in the order of the log.
+    pub fn open_for(&self, org: &Name, node: Uuid, now: Timestamp, limit: usize) -> Vec<Given> {
+        self.live.with(|folds| folds.commands().open_for(org, node, now).take(limit).cloned().collect())
+    }
+
+    /// The command with an event hash, and whose it is, once `size` entries are folded.
+    pub async fn given(&self, hash: &Hash, size: u64) -> Option<(Name, Given)> {
+        self.live.size().wait_for(|folded| *folded >= size).await.ok()?;
+        self.live
+            .with(|folds| folds.commands().command(hash).map(|(org, given)| (org.clone(), given.clone())))
+    }
+
+    /// Begins to listen for what is said of commands to a node.
+    pub fn listen(&self, node: Uuid) -> Word {
+        let filter = Filter { org: None, kinds: vec![Kind::Command], node: Some(node) };
+        Word(self.live.followers().join(filter).0)
+    }
+}
