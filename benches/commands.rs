@@ -42,14 +42,17 @@ pub(crate) fn run(events: usize) {
     for _ in 0..commands {
         let (url, token) = (format!("http://{}", service.address), service.owner());
         let given = ["commands", "issue", &node, "run", "--param", "template=true", "--wait", "-o", "json"];
-        let status = ledger(&service).args(given).args(["--url", &url, "--token", &token]).output().unwrap().status;
+        let status =
+            ledger(&service).args(given).args(["--url", &url, "--token", &token]).output().unwrap().status;
         assert!(status.success(), "a command did not succeed");
     }
-    let listed = ledger(&service).args(["commands", "list", "-o", "json", "--data"]).arg(&service.data).output();
+    let listed =
+        ledger(&service).args(["commands", "list", "-o", "json", "--data"]).arg(&service.data).output();
     let listed: Value = serde_json::from_slice(&listed.unwrap().stdout).unwrap();
     let commands = listed["items"].as_array().unwrap();
     for (what, pointer) in [("begun", "/begun/recorded_at"), ("over", "/ended/recorded_at")] {
-        let mut waits: Vec<u64> = commands.iter().map(|c| millis(c, pointer) - millis(c, "/issued_at")).collect();
+        let mut waits: Vec<u64> =
+            commands.iter().map(|c| millis(c, pointer) - millis(c, "/issued_at")).collect();
         waits.sort_unstable();
         let at = |percent: usize| waits[(waits.len() - 1) * percent / 100];
         say(&format!(
@@ -97,7 +100,8 @@ fn start(service: &Service, dir: &Path) -> Agent {
 /// The node, once it was heard of.
 fn node(service: &Service) -> String {
     for _ in 0..100 {
-        let nodes = ledger(service).args(["nodes", "list", "-o", "json", "--data"]).arg(&service.data).output();
+        let nodes =
+            ledger(service).args(["nodes", "list", "-o", "json", "--data"]).arg(&service.data).output();
         let nodes: Value = serde_json::from_slice(&nodes.unwrap().stdout).unwrap();
         let node = &nodes["items"][0];
         if node["heard"].is_object() {
@@ -114,7 +118,10 @@ fn rest(agent: &Agent) {
     std::thread::sleep(REST);
     let share = (ticks(&id.to_string()) - before).as_secs_f64() / started.elapsed().as_secs_f64();
     let resident = status(id, "VmRSS:") as f64 / 1024.0;
-    say(&format!("the agent at rest, asking for commands: {resident:.1} MiB resident, {:.2} % of a core", share * 100.0));
+    say(&format!(
+        "the agent at rest, asking for commands: {resident:.1} MiB resident, {:.2} % of a core",
+        share * 100.0
+    ));
 }
 
 fn millis(command: &Value, pointer: &str) -> u64 {
