@@ -137,6 +137,9 @@ pub enum ScanError {
     /// The new baseline cannot be written.
     #[error("the baseline cannot be written: {0}")]
     Write(io::Error),
+    /// There is no thread to scan on, or it ended before the scan did.
+    #[error("the scan broke off: {0}")]
+    Broken(String),
 }
 
 /// Scans below a root at the time `now`, telling `tell` how far it is. A new baseline goes to `write`, a line

@@ -39,7 +39,7 @@ impl ScanSchedule {
     /// Scans every so many seconds from `now` on; never by itself if that is 0.
     pub fn new(options: Options, every_secs: u64, now: Now) -> Self {
         let every = (every_secs > 0).then(|| Duration::from_secs(every_secs));
-        let next = every.map(|every| now.steady + every.min(SETTLE));
+        let next = every.and_then(|every| now.steady.checked_add(every.min(SETTLE)));
         Self { options, every, next, running: None }
     }
 
@@ -60,9 +60,8 @@ impl ScanSchedule {
             match outcome {
                 Err(TryRecvError::Empty) => return None,
                 Err(TryRecvError::Disconnected) => {
-                    tracing::error!("a scan broke off");
                     self.running = None;
-                    return None;
+                    return Some(Err(ScanError::Broken("its thread ended".to_owned())));
                 }
                 Ok(outcome) => {
                     self.running = None;
@@ -71,15 +70,18 @@ impl ScanSchedule {
             }
         }
         if self.next.is_some_and(|next| now.steady >= next) {
-            self.next = self.every.map(|every| now.steady + every);
-            self.running = begin(&self.options, now);
+            self.next = self.every.and_then(|every| now.steady.checked_add(every));
+            match begin(&self.options, now) {
+                Ok(running) => self.running = Some(running),
+                Err(error) => return Some(Err(error)),
+            }
         }
         None
     }
 }
 
 /// Starts a scan with what the state directory holds at this moment.
-fn begin(options: &Options, now: Now) -> Option<Receiver<Result<Outcome, ScanError>>> {
+fn begin(options: &Options, now: Now) -> Result<Receiver<Result<Outcome, ScanError>>, ScanError> {
     let mut options = options.clone();
     if let Some(dir) = options.state_dir.clone()
         && let Err(error) = refresh(&mut options, &dir)
@@ -93,13 +95,7 @@ fn begin(options: &Options, now: Now) -> Option<Receiver<Result<Outcome, ScanErr
             // Nobody listens any more only when the agent ends.
             let _ = tell.send(scan::run(&options, now.wall, None, None));
         });
-    match started {
-        Ok(_) => Some(told),
-        Err(error) => {
-            tracing::error!(%error, "no scan: there is no thread for it");
-            None
-        }
-    }
+    started.map(|_| told).map_err(|error| ScanError::Broken(error.to_string()))
 }
 
 fn refresh(options: &mut Options, dir: &Path) -> Result<(), String> {
@@ -119,7 +115,8 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         let Some(scans) = &mut self.scans else { return };
         let was_running = scans.is_running();
         let outcome = scans.poll(now);
-        if !was_running && scans.is_running() {
+        let begun = scans.is_running() || outcome.is_some();
+        if begun && !was_running {
             self.scan_begins();
         }
         let Some(outcome) = outcome else { return };

@@ -23,13 +23,14 @@ pub struct Pace {
     rate: Option<u64>,
     since: Instant,
     bytes: u64,
+    at: String,
     tell: Option<Tell>,
 }
 
 impl Pace {
     /// At most `rate` bytes per second on average; as fast as can be if absent.
     pub fn new(rate: Option<u64>, tell: Option<Tell>) -> Self {
-        Self { rate: rate.filter(|rate| *rate > 0), since: Instant::now(), bytes: 0, tell }
+        Self { rate: rate.filter(|rate| *rate > 0), since: Instant::now(), bytes: 0, at: String::new(), tell }
     }
 
     /// Bytes read so far.
@@ -40,6 +41,7 @@ impl Pace {
     /// Counts what was read and sleeps as long as it came too early.
     pub(super) fn spend(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
+        self.say();
         let Some(rate) = self.rate else { return };
         let due = due(self.bytes.saturating_sub(BURST_BYTES), rate);
         std::thread::sleep(due.saturating_sub(self.since.elapsed()));
@@ -47,9 +49,15 @@ impl Pace {
 
     /// Says where the scan is.
     pub(super) fn at(&mut self, at: &str) {
-        let bytes = self.bytes;
+        if self.tell.is_some() {
+            at.clone_into(&mut self.at);
+            self.say();
+        }
+    }
+
+    fn say(&mut self) {
         if let Some(tell) = &mut self.tell {
-            tell(Progress { at, bytes });
+            tell(Progress { at: &self.at, bytes: self.bytes });
         }
     }
 }
@@ -69,6 +77,17 @@ fn due(bytes: u64, rate: u64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_waits_hears_of_every_read() {
+        let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let hears = std::sync::Arc::clone(&told);
+        let tell: Tell = Box::new(move |p| hears.lock().unwrap().push((p.at.to_owned(), p.bytes)));
+        let mut pace = Pace::new(None, Some(tell));
+        pace.at("/bin");
+        pace.spend(7);
+        assert_eq!(*told.lock().unwrap(), [("/bin".to_owned(), 0), ("/bin".to_owned(), 7)]);
+    }
 
     #[test]
     fn a_rate_is_kept() {

@@ -201,7 +201,7 @@ impl Source {
         self.drain(file, each).map_err(|e| Unread::io(path, &e))
     }
 
-    /// A text file line by line, however long it is. Of a line longer than [`MAX_LINE_BYTES`] the first so
+    /// A text file line by line, however long it is. Of a line longer than 64 KiB the first so
     /// many bytes are given.
     pub fn each_line(&self, path: &str, mut each: impl FnMut(&str)) -> Result<(), Unread> {
         let mut rest: Vec<u8> = Vec::new();

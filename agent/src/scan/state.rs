@@ -97,7 +97,7 @@ impl State {
             reader.read_line(&mut head)?;
         }
         let full_at = head.trim_end().strip_prefix(CACHE_FORMAT).and_then(|at| at.trim().parse::<u64>().ok());
-        let recent = full_at.filter(|at| (*at..at + FULL_EVERY_MS).contains(&now.millis()));
+        let recent = full_at.filter(|at| (*at..at.saturating_add(FULL_EVERY_MS)).contains(&now.millis()));
         let full = full || recent.is_none();
         let mut new = Replacement::begin(&disk, CACHE_FILE)?;
         let stamp = if full { now.millis() } else { full_at.unwrap_or_default() };

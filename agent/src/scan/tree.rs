@@ -15,6 +15,7 @@ use super::attributes::Attribute;
 use super::source::Meta;
 use super::source::Type;
 use proofs::tree::{Blake3, Frontier, TreeHash as _};
+use rustix::fs::{major, minor};
 use serde::{Deserialize, Serialize};
 use spec::{Domain, Hash, canonical};
 use std::cmp::Ordering;
@@ -33,9 +34,9 @@ pub struct Leaf {
     pub mode: u32,
     /// Where it is below the root, in the text form of paths.
     pub path: String,
-    /// The device it is, if it is one.
+    /// The device it is, if it is one: `major:minor`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rdev: Option<u64>,
+    pub rdev: Option<String>,
     /// Length of a regular file in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
@@ -56,7 +57,10 @@ impl Leaf {
             gid: meta.gid,
             mode: meta.mode,
             path,
-            rdev: meta.word.ends_with("-device").then_some(meta.rdev),
+            rdev: meta
+                .word
+                .ends_with("-device")
+                .then(|| format!("{}:{}", major(meta.rdev), minor(meta.rdev))),
             size: (meta.kind == Type::File).then_some(meta.size),
             r#type: meta.word.to_owned(),
             uid: meta.uid,

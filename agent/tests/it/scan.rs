@@ -3,6 +3,7 @@
 
 mod checks;
 mod command;
+mod degrees;
 mod healthy;
 mod integrity;
 mod limits;

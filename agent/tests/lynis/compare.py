@@ -43,9 +43,6 @@ class Comparison:
     def found(self, check, wanted=lambda finding: True):
         return {f["subject"] for f in self.scan["findings"] if f["id"] == check and wanted(f)}
 
-    def unknown(self, check):
-        return any(u["id"] == check for u in self.scan["unchecked"])
-
     def agree(self, test, check, what, theirs, ours, known=None):
         if theirs == ours:
             self.agreed += 1
@@ -130,6 +127,12 @@ def rest(c):
     ours = c.found("certificate-expiry", lambda f: f["severity"] == "high" and f["subject"].startswith("/etc/letsencrypt"))
     for path in sorted(ended | ours):
         c.agree("CRYP-7902", "certificate-expiry", path, path in ended, path in ours)
+    section = c.section("SSH-7408") or ""
+    if "PermitRootLogin" in section:
+        theirs = "|desc:sshd option PermitRootLogin;" in c.report
+        c.agree("SSH-7408", "sshd-login", "PermitRootLogin", theirs, "PermitRootLogin" in c.found("sshd-login"))
+    else:
+        print(f"lynis: {c.name}: SSH-7408 sshd-login: Lynis did not look: no server runs")
     c.simple("KRNL-5830", "reboot-required")
     if c.section("MACF-6290") is not None:
         none = "found no implemented MAC framework" in c.section("MACF-6290")

@@ -269,6 +269,12 @@ impl Machine {
         mkfifoat(CWD, self.path(path), Mode::from_bits_truncate(0o644)).unwrap();
     }
 
+    /// A socket that nobody listens on.
+    pub(crate) fn socket(&self, path: &str, mode: u32) {
+        drop(std::os::unix::net::UnixListener::bind(self.path(path)).unwrap());
+        self.mode(path, mode);
+    }
+
     /// Directories nested deeper than a scan goes.
     pub(crate) fn deep(&self, path: &str) {
         self.folder(&format!("{path}{}", "/d".repeat(140)), 0o755);

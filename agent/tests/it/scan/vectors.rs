@@ -53,7 +53,7 @@ fn vectors() -> Value {
         ..leaf(&format!("/bin/{}", text::of_bytes(name)), "file", 0o644)
     };
     let link = Leaf { content: Some(content(b"/usr/lib")), ..leaf("/lib", "link", 0o777) };
-    let device = Leaf { rdev: Some(259), ..leaf("/bin/device", "character-device", 0o600) };
+    let device = Leaf { rdev: Some("259:1".to_owned()), ..leaf("/bin/device", "character-device", 0o600) };
     let mut members = Members::default();
     for member in [&odd, &device, &program] {
         members.push(member.hash());
