@@ -226,7 +226,8 @@ impl Walk<'_, '_, '_> {
         drained.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         Ok(Cached {
             stamp: (meta.ino, meta.size, meta.mtime_ns, meta.ctime_ns),
-            content: Hash(*content.finalize().as_bytes()),
+            // By its name: where another crate has blake3 implement `Digest`, the trait's would be taken.
+            content: Hash(*blake3::Hasher::finalize(&content).as_bytes()),
             packaged: packaged.finish(),
             xattrs,
             path: path.to_owned(),

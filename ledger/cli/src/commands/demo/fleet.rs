@@ -160,7 +160,9 @@ impl Agent {
         let log =
             std::fs::File::options().create(true).append(true).open(self.state_dir.join("agent.log"))?;
         let mut command = self.command("run");
-        command.env("VAULTMESH_CC_URL", url).env(LEASH, "1");
+        // All of them are on this machine: what is wrong with it is none of the story, and each scan would read it
+        // anew. A command makes one of them scan.
+        command.env("VAULTMESH_CC_URL", url).env(LEASH, "1").env("VAULTMESH_SCAN_SECS", "0");
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         self.process = Some(command.spawn()?);
         Ok(())
