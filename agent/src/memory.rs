@@ -4,7 +4,9 @@
 //! checkpoint.json   {"note":"<signed note>","own":{"index":7,"leaf":"…","path":["…"]}}
 //! ```
 //!
-//! Every later checkpoint must be consistent with it. Two that are not are kept in `equivocation.json`.
+//! Every later checkpoint must be consistent with it. Two that are not are kept in `equivocation.json`. A few older
+//! ones are kept as well, each twice as old as the one before: when a history branched off a while ago and is the
+//! shorter one, the newest has nothing to compare with at a place that both have.
 
 use crate::authority::Authority;
 use crate::disk::Disk;
@@ -22,8 +24,11 @@ pub const CHECKPOINT_FILE: &str = "checkpoint.json";
 /// Two checkpoints that cannot both be true.
 pub const EQUIVOCATION_FILE: &str = "equivocation.json";
 
-/// Room for the note, escaped, and a path of 64 hashes.
-const MAX_FILE_BYTES: usize = 3 * MAX_NOTE_BYTES;
+/// Older checkpoints that are kept: the last is from up to 128 heartbeats ago.
+const MAX_OLDER: u32 = 8;
+
+/// Room for the notes, escaped, each with a path of 64 hashes.
+const MAX_FILE_BYTES: usize = 3 * MAX_NOTE_BYTES * (MAX_OLDER as usize + 1);
 
 /// An entry of this node and its path to a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +42,16 @@ pub struct OwnEntry {
     pub path: Vec<Hash>,
 }
 
+/// A checkpoint that was verified a while ago, with an entry under it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Older {
+    /// The signed note.
+    pub note: String,
+    /// The entry.
+    pub own: OwnEntry,
+}
+
 /// A checkpoint that was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Memory {
@@ -46,12 +61,19 @@ pub struct Memory {
     pub checkpoint: Checkpoint,
     /// An own entry under it, if one is known.
     pub own: Option<OwnEntry>,
+    /// How many were remembered before it.
+    count: u64,
+    older: Vec<Older>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MemoryFile {
+    #[serde(default)]
+    count: u64,
     note: String,
+    #[serde(default)]
+    older: Vec<Older>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     own: Option<OwnEntry>,
 }
@@ -73,7 +95,9 @@ impl Memory {
         let Some(bytes) = durable::read(disk, CHECKPOINT_FILE, MAX_FILE_BYTES)? else { return Ok(None) };
         let file: MemoryFile =
             serde_json::from_slice(&bytes).map_err(|e| MemoryError::Damaged(e.to_string()))?;
-        Self::new(file.note, file.own, authority).map(Some).map_err(|e| MemoryError::Damaged(e.to_string()))
+        let memory = Self::new(file.note, file.own, authority);
+        let memory = memory.map_err(|e| MemoryError::Damaged(e.to_string()))?;
+        Ok(Some(Self { count: file.count, older: file.older, ..memory }))
     }
 
     /// A memory of a note whose signature is checked here.
@@ -83,12 +107,43 @@ impl Memory {
         authority: &Authority,
     ) -> Result<Self, proofs::CheckpointError> {
         let checkpoint = authority.open_checkpoint(&note)?.checkpoint;
-        Ok(Self { note, checkpoint, own })
+        Ok(Self { note, checkpoint, own, count: 0, older: Vec::new() })
+    }
+
+    /// What is remembered after this: a newer checkpoint with an entry under it.
+    pub(crate) fn followed_by(&self, note: String, checkpoint: Checkpoint, own: OwnEntry) -> Self {
+        let (count, mut older) = (self.count.saturating_add(1), self.older.clone());
+        if let Some(own) = &self.own {
+            let this = Older { note: self.note.clone(), own: own.clone() };
+            // Every 2^n-th time the nth takes over what the one before it had: it is 2^n to 2^(n+1) old.
+            let mut carried = this;
+            for place in 0..=older.len().min(MAX_OLDER as usize - 1) {
+                let Some(held) = older.get_mut(place) else {
+                    older.push(carried);
+                    break;
+                };
+                std::mem::swap(held, &mut carried);
+                if !count.is_multiple_of(2 << place) {
+                    break;
+                }
+            }
+        }
+        Self { note, checkpoint, own: Some(own), count, older }
+    }
+
+    /// Checkpoints that were verified before, the newest first.
+    pub(crate) fn older(&self) -> impl Iterator<Item = &Older> {
+        self.older.iter()
     }
 
     /// Stores the memory; on return it is on the disk.
     pub fn store(&self, disk: &impl Disk) -> io::Result<()> {
-        let file = MemoryFile { note: self.note.clone(), own: self.own.clone() };
+        let file = MemoryFile {
+            count: self.count,
+            note: self.note.clone(),
+            older: self.older.clone(),
+            own: self.own.clone(),
+        };
         let mut bytes = canonical::to_vec(&file).map_err(io::Error::other)?;
         bytes.push(b'\n');
         durable::replace(disk, CHECKPOINT_FILE, &bytes)

@@ -70,7 +70,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         checkpoint: Checkpoint,
         own: OwnEntry,
     ) -> Result<Checked, Stop> {
-        let new = Memory { note, checkpoint, own: Some(own) };
+        let new = self.memory.followed_by(note, checkpoint, own);
         let (known, found) = (&self.memory.checkpoint, &new.checkpoint);
         if known.size == found.size {
             if known == found {
@@ -116,12 +116,15 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
 
     /// Writes both checkpoints down, with a place where the trees differ if one can be had.
     async fn contradiction(&mut self, network: &impl Network, new: &Memory, text: &str) -> Stop {
-        let leaves = if self.memory.checkpoint.size == new.checkpoint.size {
-            None
+        let (known, leaves) = if self.memory.checkpoint.size == new.checkpoint.size {
+            (self.memory.note.clone(), None)
         } else {
-            self.differing_leaves(network, new).await
+            match self.differing_leaves(network, new).await {
+                Some(leaves) => (self.memory.note.clone(), Some(leaves)),
+                None => self.older_leaves(network, new).await,
+            }
         };
-        let file = equivocation(&self.authority, &self.memory.note, &new.note, leaves);
+        let file = equivocation(&self.authority, &known, &new.note, leaves);
         let proves = file.verify(&self.authority.checkpoint_keys()).is_ok();
         if let Err(error) = durable::replace(&self.disk, EQUIVOCATION_FILE, &file.to_canonical()) {
             tracing::error!(%error, a = file.a, b = file.b, "the contradiction could not be written down");
@@ -157,6 +160,31 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         let b = new.own.as_ref()?;
         let a = shown(network, b.index, &known.checkpoint).await?;
         pair(&a, b)
+    }
+
+    /// The same with a checkpoint from before, whose entry the new tree has a place for; else the last one without.
+    async fn older_leaves(&self, network: &impl Network, new: &Memory) -> (String, Option<Leaves>) {
+        for older in self.memory.older() {
+            let a = &older.own;
+            if let Ok(known) = self.authority.open_checkpoint(&older.note).map(|verified| verified.checkpoint)
+                && known.size == new.checkpoint.size
+                && known.root != new.checkpoint.root
+            {
+                return (older.note.clone(), None);
+            }
+            let Some(b) = shown(network, a.index, &new.checkpoint).await else { continue };
+            if a.leaf != b.leaf {
+                let leaves = Leaves {
+                    index: a.index,
+                    leaf_a: a.leaf,
+                    leaf_b: b.leaf,
+                    path_a: a.path.clone(),
+                    path_b: b.path,
+                };
+                return (older.note.clone(), Some(leaves));
+            }
+        }
+        (self.memory.note.clone(), None)
     }
 
     async fn refresh_authority(&mut self, network: &impl Network) -> Result<(), String> {

@@ -62,6 +62,27 @@ fn a_fork_that_has_grown() {
     assert_caught(&mut node, stop.as_ref());
 }
 
+/// The other history is shorter than what the node has seen: it has no place to compare the node's last entry
+/// with, but one for an entry of before.
+#[test]
+fn a_fork_that_is_shorter() {
+    for minutes in [10, 20, 45, 100] {
+        let world = World::new();
+        let mut node = Node::enrolled(&world, 3);
+        assert_eq!(node.live(10 * MINUTE), None);
+        let fork = world.ledger.borrow().clone();
+        assert_eq!(node.live(minutes * MINUTE), None);
+        *world.ledger.borrow_mut() = fork;
+        for i in 0..minutes + minutes / 3 {
+            world.ledger.borrow_mut().grow(&format!("another history {i}"));
+        }
+        let seen = node.open().unwrap().memory().checkpoint.size;
+        let stop = node.live(30 * MINUTE);
+        assert!(world.ledger.borrow().size() < seen, "{minutes}");
+        assert_caught(&mut node, stop.as_ref());
+    }
+}
+
 #[test]
 fn a_ledger_restored_from_a_backup() {
     let world = World::new();

@@ -104,7 +104,7 @@ impl Agent {
         std::fs::create_dir_all(place.join("marks")).unwrap();
         let policy = place.join("policy.toml");
         let text = POLICY.replace("PLACE", place.join("marks").to_str().unwrap());
-        ledger::durable::write_secret(&policy, &text).unwrap();
+        ::ledger::durable::write_secret(&policy, &text).unwrap();
         let state = place.join("state").to_str().unwrap().to_owned();
         let token = service.enrolment_token(1);
         let enrolled = ledger(&["agent", "enroll", "--url", url, "--token", &token, "--state-dir", &state]);
@@ -200,6 +200,12 @@ fn state(data: &str, hash: &str, wanted: &str) -> Value {
         assert!(started.elapsed() < Duration::from_secs(40), "{wanted}: {shown}");
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// A line to import.
+fn note(n: u32) -> String {
+    let payload = json!({"text": format!("another history, {n}")});
+    json!({"kind": "note", "org": "other", "payload": payload, "ts": "2026-11-21T20:42:00.000Z"}).to_string()
 }
 
 const MARK: [&str; 3] = ["run", "--param", "template=mark"];
@@ -302,6 +308,11 @@ async fn a_forked_ledger_is_found_out_and_obeyed_no_more() {
     let (seen, _) = issue(path, &node, &mark);
     state(path, &seen, "succeeded");
     let fork = Service::start(&other);
+    // It has gone on for a while when the agent gets to see it.
+    let lines: String = (0..200).map(|n| note(n) + "\n").collect();
+    ::ledger::durable::write_secret(&dir.path().join("notes.jsonl"), &lines).unwrap();
+    let notes = dir.path().join("notes.jsonl");
+    json(&["import", notes.to_str().unwrap(), "--data", other_path, "-o", "json"], 0);
     issue(other_path, &node, &mark);
     fork.url.clone_into(&mut between.service.lock().unwrap());
     let started = Instant::now();
