@@ -33,6 +33,11 @@ pub(crate) enum Command {
     Run(Run),
     /// Look through this machine, or a directory that holds one, for what is wrong
     Scan(Scan),
+    /// What the agent runs with
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// Tell the ledger that this node leaves, so that nobody misses it; the agent must be stopped
     Goodbye(Goodbye),
     /// Run many agents in this process, each with a key and a state directory of its own
@@ -164,6 +169,22 @@ impl From<FailOn> for Severity {
     }
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say what the agent would run with, and what is wrong with it, without changing anything
+    Check(Check),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// What this node lets itself be told [env: VAULTMESH_POLICY] [default: /etc/vaultmesh/policy.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Goodbye {
     /// Why, such as "new disk"
@@ -255,6 +276,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Enroll(args) => commands::enroll::run(args, &environment),
         Command::Run(args) => commands::run::run(&args, &environment),
         Command::Scan(args) => commands::scan::run(&args, &environment),
+        Command::Config { command: ConfigCommand::Check(args) } => commands::check::run(&args, &environment),
         Command::Goodbye(args) => commands::goodbye::run(&args, &environment),
         Command::Simulate(args) => commands::simulate::run(&args, &environment),
         Command::Status(args) => commands::status::run(&args, &environment),

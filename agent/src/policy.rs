@@ -120,6 +120,19 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// A policy that allows nothing.
+    pub fn nothing() -> Self {
+        Self { allow: Grants::new(), profile: BTreeMap::new(), template: BTreeMap::new() }
+    }
+
+    /// What a node of an operating system profile lets itself be told, in words.
+    pub fn summary(&self, profile: Option<&str>) -> String {
+        let of_profile = profile.and_then(|profile| self.profile.get(profile));
+        let grants = of_profile.map_or(&self.allow, |profile| &profile.allow);
+        let names: Vec<&str> = grants.keys().map(String::as_str).collect();
+        if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    }
+
     /// Reads a policy; the default if there is no such file.
     ///
     /// # Errors

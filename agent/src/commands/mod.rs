@@ -1,5 +1,6 @@
 //! One file for each command; what they share about failing and about the state directory.
 
+pub(crate) mod check;
 pub(crate) mod enroll;
 pub(crate) mod goodbye;
 pub(crate) mod reference;

@@ -18,6 +18,7 @@ use crate::procfs::Root;
 use crate::scan;
 use crate::scan_schedule::{DEFAULT_SCAN_SECS, ScanSchedule};
 use crate::session::{OpenError, Options, Session};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -45,13 +46,14 @@ pub(crate) fn run(args: &Run, environment: &Environment) -> Result<(), Failure> 
         Options { interval_secs: args.interval.or(environment.heartbeat_secs), ..Options::default() };
     let runtime = runtime()?;
     let stopped = stop_signal(&runtime)?;
-    let policy = args.policy.clone().or(environment.policy.clone()).unwrap_or_else(|| DEFAULT_POLICY.into());
-    let policy = Policy::load(&policy).map_err(|why| Failure::io(&why))?;
     let profile = sampler.os_profile.clone().or_else(|| sampler.root.os_profile());
+    let policy = policy(&policy_file(args.policy.as_ref(), environment));
     let mut session = Session::open(disk, SystemEntropy, sampler, clock.now(), options)?;
     // Whoever runs once is gone before a command or a scan could be over.
     if !args.once {
-        session.obey(clock.now(), Commander::new(policy, profile)).map_err(OpenError::from)?;
+        if let Err(error) = session.obey(clock.now(), Commander::new(policy, profile)) {
+            tracing::error!(%error, "no command is carried out until the file is repaired or removed");
+        }
         let scan = scan::Options { state_dir: Some(dir), ..scan::Options::default() };
         let every = args.scan_every.or(environment.scan_secs).unwrap_or(DEFAULT_SCAN_SECS);
         session.scan_by(ScanSchedule::new(scan, every, clock.now()));
@@ -65,6 +67,19 @@ pub(crate) fn run(args: &Run, environment: &Environment) -> Result<(), Failure> 
                 Ok(())
             }
         }
+    })
+}
+
+/// Where the policy is.
+pub(super) fn policy_file(flag: Option<&PathBuf>, environment: &Environment) -> PathBuf {
+    flag.or(environment.policy.as_ref()).cloned().unwrap_or_else(|| DEFAULT_POLICY.into())
+}
+
+/// The policy; one that cannot be read allows nothing, and the node goes on reporting.
+fn policy(file: &Path) -> Policy {
+    Policy::load(file).unwrap_or_else(|error| {
+        tracing::error!(error, "the policy does not hold; every command is refused");
+        Policy::nothing()
     })
 }
 

@@ -230,6 +230,40 @@ fn exit_codes_say_what_went_wrong() {
 }
 
 #[test]
+fn a_check_says_what_is_wrong_and_a_broken_policy_keeps_nobody_silent() {
+    let server = serve();
+    let home = tempfile::tempdir().unwrap();
+    let dir = &home.path().join("state");
+    let policy = home.path().join("policy.toml");
+    let write = |text: &str| {
+        let mut file = std::fs::File::create(&policy).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file.set_permissions(PermissionsExt::from_mode(0o644)).unwrap();
+    };
+    let check = || run(dir, &["config", "check", "--policy", policy.to_str().unwrap()]);
+    let said = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    write("[allow.scan]\n");
+    let before = check();
+    assert_code(&before, 1, "things are wrong");
+    assert!(said(&before).contains("WRONG  enrolment  this node is not enrolled"), "{}", said(&before));
+    let token = server.ledger.lock().unwrap().token();
+    json(&run(dir, &["enroll", "--url", &server.url, "--token", &token]));
+    let good = check();
+    assert_code(&good, 0, "");
+    assert!(said(&good).contains("policy.toml: scan"), "{}", said(&good));
+
+    write("[allow.reboot]\n");
+    let bad = check();
+    assert_code(&bad, 1, "one thing is wrong");
+    assert!(said(&bad).contains("allow.reboot"), "{}", said(&bad));
+    let once = run(dir, &["run", "--once", "--policy", policy.to_str().unwrap()]);
+    assert_code(&once, 0, "the policy does not hold");
+    assert_eq!(server.ledger.lock().unwrap().log.len(), 1);
+    std::fs::set_permissions(&policy, PermissionsExt::from_mode(0o666)).unwrap();
+    assert!(said(&check()).contains("chmod go-w"), "{}", said(&check()));
+}
+
+#[test]
 fn the_manual_and_the_completions() {
     let home = tempfile::tempdir().unwrap();
     let text = |args: &[&str]| {
