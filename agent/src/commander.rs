@@ -34,6 +34,15 @@ const WAIT_SECS: u64 = 25;
 /// How long after a question that failed the next is asked.
 const POLL_PAUSE: Duration = Duration::from_secs(15);
 
+/// An answer that came sooner was not held.
+const HELD: Duration = Duration::from_millis(900);
+
+/// How long after an answer that was not held and had nothing in it the next is asked for.
+const UNHELD_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long after an answer that was not held and had something in it the next is asked for.
+const MORE_PAUSE: Duration = Duration::from_millis(200);
+
 /// Commands that are carried out at once; further ones wait.
 const MAX_RUNNING: usize = 4;
 
@@ -58,6 +67,7 @@ pub struct Commander {
     /// The last entry that a delivered command rests on.
     after: Option<u64>,
     polls_at: Duration,
+    asked_at: Duration,
 }
 
 impl std::fmt::Debug for Commander {
@@ -91,6 +101,7 @@ impl Commander {
             told,
             after: None,
             polls_at: Duration::ZERO,
+            asked_at: Duration::ZERO,
         }
     }
 
@@ -130,8 +141,9 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     }
 
     /// The question for commands; proved by the node's key.
-    pub(crate) fn poll(&self, now: Now) -> Option<Request> {
-        let commander = self.commander.as_ref()?;
+    pub(crate) fn poll(&mut self, now: Now) -> Option<Request> {
+        let commander = self.commander.as_mut()?;
+        commander.asked_at = now.steady;
         let credentials = self.author.credentials();
         // The service allows for half a minute between the clocks.
         let offset = self.clock_offset_ms.unwrap_or_default();
@@ -163,10 +175,19 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             }
             Err(error) => Err(error.to_string()),
         };
+        let asked_at = self.commander.as_ref().map_or(Duration::ZERO, |commander| commander.asked_at);
+        let held = now.steady.saturating_sub(asked_at) >= HELD;
         let pause = match heard {
-            Ok(answer) if answer.commands.is_empty() => Duration::ZERO,
+            Ok(_) if held => Duration::ZERO,
+            // A service that does not hold its answer is not asked over and over.
+            Ok(ref answer) if answer.commands.is_empty() => UNHELD_PAUSE,
+            Ok(_) => MORE_PAUSE,
+            Err(_) => POLL_PAUSE,
+        };
+        let pause = match heard {
+            Ok(answer) if answer.commands.is_empty() => pause,
             Ok(answer) => match self.take_proved(now, network, answer).await? {
-                Checked::Consistent => Duration::ZERO,
+                Checked::Consistent => pause,
                 Checked::NotYet(why) => {
                     tracing::warn!(why, "commands have to wait: the ledger does not prove itself");
                     POLL_PAUSE
@@ -174,7 +195,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             },
             Err(why) => {
                 tracing::debug!(why, "no word of commands");
-                POLL_PAUSE
+                pause
             }
         };
         // Full jitter: after an outage the nodes do not come back in step.

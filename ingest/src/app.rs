@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// How the service behaves.
 #[derive(Debug, Clone)]
@@ -66,6 +66,8 @@ pub(crate) struct Inner {
     pub(crate) failures: Buckets,
     pub(crate) seats: Seats,
     pub(crate) draining: AtomicBool,
+    /// Those who wait for something are told that the service stops.
+    pub(crate) stopping: Notify,
     pub(crate) started: Instant,
     /// The authority's records, as of so many of them.
     pub(crate) authority: Mutex<Arc<[Box<RawValue>]>>,
@@ -84,6 +86,7 @@ impl App {
             failures: Buckets::new(limits.address_failures),
             seats: Seats::default(),
             draining: AtomicBool::new(false),
+            stopping: Notify::new(),
             started: Instant::now(),
             authority: Mutex::new(Arc::from([])),
             ledger,
@@ -172,9 +175,10 @@ impl App {
         crate::metrics::render(&self.inner)
     }
 
-    /// From now on `/readyz` says that the service is stopping.
+    /// From now on `/readyz` says that the service is stopping, and nobody is kept waiting.
     pub fn drain(&self) {
         self.inner.draining.store(true, Ordering::Release);
+        self.inner.stopping.notify_waiters();
     }
 }
 

@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How long a command is good for that does not say.
@@ -259,12 +260,20 @@ pub(crate) async fn poll(call: Call) -> Result<Response<Body>, Problem> {
     let listening = desk.listen(node);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(wait);
     let open = loop {
+        // Before the look: a stop that comes between the two is not missed.
+        let stopping = call.app.stopping.notified();
+        let mut stopping = std::pin::pin!(stopping);
+        stopping.as_mut().enable();
         let all = desk.open_for(&org, node, call.app.ledger.now(), MAX_COMMANDS_DELIVERED);
-        let new: Vec<Open> =
-            all.into_iter().filter(|open| after.is_none_or(|after| open.since > after)).collect();
-        let stopped = call.app.draining.load(std::sync::atomic::Ordering::Acquire);
-        if !new.is_empty() || stopped || tokio::time::timeout_at(deadline, listening.more()).await.is_err() {
+        let is_new = |open: &Open| after.is_none_or(|after| open.since > after);
+        let new: Vec<Open> = all.into_iter().filter(is_new).collect();
+        if !new.is_empty() || call.app.draining.load(Ordering::Acquire) {
             break new;
+        }
+        tokio::select! {
+            () = listening.more() => {}
+            () = &mut stopping => break new,
+            () = tokio::time::sleep_until(deadline) => break new,
         }
     };
     let head = call.app.ledger.head().borrow().clone();

@@ -29,7 +29,8 @@ impl Report {
                 ("WRONG", text)
             }
         };
-        self.lines.push_str(&format!("{mark}  {what:<10} {text}\n"));
+        let lines = std::mem::take(&mut self.lines);
+        self.lines = format!("{lines}{mark}  {what:<10} {text}\n");
     }
 }
 
