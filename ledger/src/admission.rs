@@ -218,6 +218,8 @@ impl Code {
                 | Self::IdTime
                 | Self::DuplicateId
                 | Self::TooLarge
+                // Whoever uses a key after its end is to be noticed.
+                | Self::KeyRevoked
         )
     }
 }

@@ -14,6 +14,7 @@
 //! notices    what of it operators are told: once, and as one where it is one (tell, flapping, site)
 //! ```
 
+mod change;
 mod flapping;
 mod liveness;
 mod node;
@@ -24,6 +25,7 @@ mod signals;
 mod site;
 mod tell;
 
+pub use change::{Change, Transition};
 pub use liveness::{Level, Rhythm};
 pub use node::{Active, MAX_LISTED, Standing};
 pub use reason::{Hold, Phase, Reason, Signal, Subject};
@@ -56,56 +58,11 @@ const MAX_LOOKED_THROUGH: usize = 64;
 /// The score of a site in a storm.
 const STORM_SCORE: u64 = 80;
 
+/// The code of a refusal of a key that has ended.
+const REVOKED: &str = "key-revoked";
+
 /// The label that names a node's site.
 const SITE: &str = "site";
-
-/// A change of how a node stands, at the time at which it came about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Transition {
-    /// When, by the ledger's clock.
-    pub at: Timestamp,
-    /// Entries folded when it came about: the same transition has the same seq in every fold.
-    pub seq: u64,
-    /// The organisation.
-    pub org: Name,
-    /// The node.
-    pub node: Uuid,
-    /// What changed.
-    pub change: Change,
-}
-
-/// What changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "what")]
-pub enum Change {
-    /// The node's silence.
-    Silence {
-        /// Before.
-        from: Level,
-        /// After.
-        to: Level,
-    },
-    /// A reason; `None` stands for one that is not at work.
-    Reason {
-        /// Which.
-        reason: Reason,
-        /// What it is about.
-        subject: Subject,
-        /// Before.
-        from: Option<Phase>,
-        /// After.
-        to: Option<Phase>,
-    },
-    /// The band.
-    Band {
-        /// Before.
-        from: Band,
-        /// After.
-        to: Band,
-        /// The score that led to it.
-        score: u64,
-    },
-}
 
 /// Attention for every node of every organisation.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -393,6 +350,12 @@ impl Attention {
                     self.change(place, now, |node, cx| node.signal(fork.0, &fork.1, Signal::Bad, cx));
                 }
             }
+            Said::Refusal(refusal) if refusal.code == REVOKED => {
+                if let Some(place) = key_of(&refusal.header).and_then(|key| self.keys.get(&key)).copied() {
+                    let use_of = (Reason::RevokedKey, Subject::NODE);
+                    self.change(place, now, |node, cx| node.signal(use_of.0, &use_of.1, Signal::Bad, cx));
+                }
+            }
             Said::KeyStatus(status) => {
                 if let Some(place) = self.keys.get(&status.key).copied() {
                     self.change(place, now, |node, cx| node.retire(&status.key, cx));
@@ -533,10 +496,15 @@ enum Answer {
 
 fn answers(reason: Reason) -> Option<Answer> {
     match reason {
-        Reason::ChainFork => Some(Answer::Resolve),
+        Reason::ChainFork | Reason::RevokedKey => Some(Answer::Resolve),
         Reason::CommandFailed | Reason::CommandOverdue => Some(Answer::Ack),
         _ => None,
     }
+}
+
+/// The key of a quoted header.
+fn key_of(header: &serde_json::Value) -> Option<PublicKey> {
+    header.get("key")?.as_str()?.parse().ok()
 }
 
 fn rules_of<'a>(rules: &'a BTreeMap<Name, Rules>, built_in: &'a Rules, org: &Name) -> &'a Rules {

@@ -106,6 +106,8 @@ said! {
     Notice payload::Notice;
     /// What became of a command.
     Receipt payload::CommandReceipt;
+    /// A validly signed event was refused for good.
+    Refusal payload::Refusal;
     /// An incident is not over after all.
     Reopen payload::Reply;
     /// An incident is over.

@@ -87,8 +87,18 @@ fn a_key_revoked_in_the_same_group_speaks_no_more() {
         let (before, after) = (node.note("before"), node.note("after"));
         let events = vec![before.clone(), revoke(&world.ledger, &node), after.clone()];
         assert_eq!(world.codes(events).await, ["ok", "ok", "key-revoked"]);
+        // The use of a key after its end leaves a trace; the same again leaves no other.
+        let size = world.size();
+        let last: Record = world.ledger.reader().record(size - 1).await.unwrap().unwrap();
+        assert_eq!(body::<Refusal>(&last).code, "key-revoked");
         assert_eq!(world.code(after).await, "key-revoked");
         assert_eq!(world.code(before).await, "key-revoked");
+        assert_eq!(world.size(), size);
+        for _ in 0..MAX_MARKS_PER_KEY + 3 {
+            let next = node.note("still at it");
+            assert_eq!(world.code(next).await, "key-revoked");
+        }
+        assert_eq!(world.size(), size + MAX_MARKS_PER_KEY - 1, "so many traces and no more");
         world.end().await;
     });
 }

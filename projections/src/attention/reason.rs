@@ -57,6 +57,8 @@ use Hold::{Beats, Manual, Millis};
 reasons! {
     /// The author signed two events for one place of its chain: a clone, or a machine put back.
     ChainFork "chain-fork" of "chain-fork": 100, Beats(1), Manual;
+    /// Somebody used the node's key after its end.
+    RevokedKey "revoked-key" of "revoked-key": 100, Beats(1), Manual;
     /// A scan found something critical, the subject.
     FindingCritical "finding-critical" of "finding": 80, Beats(1), Beats(1);
     /// Silent for a day.

@@ -346,6 +346,25 @@ fn a_person_ends_what_does_not_end_by_itself() {
     assert_eq!(log.news().last().unwrap().1, "0 chain-fork cleared");
 }
 
+#[test]
+fn a_key_that_is_used_after_its_end_is_told_until_a_person_says_that_it_is_over() {
+    let mut log = Log::started(2);
+    log.beats(60, 0..2);
+    log.say(61, &Fact::EndKey { key: 0 });
+    let refused = |code: &str, k: u16| json!({"code": code, "header": {"key": crate::entries::key(k)}, "sig": spec::Signature([0; 64])});
+    let ledger = || Author::Service(name("ledger"));
+    log.tell(62, ledger(), Kind::Refusal, Some(node(0)), refused("bad-payload", 0));
+    assert_eq!(log.reasons(0), Vec::<String>::new(), "a mistake is no theft");
+    log.tell(63, ledger(), Kind::Refusal, Some(node(0)), refused("key-revoked", 0));
+    log.pass(5000);
+    assert_eq!((log.reasons(0), log.band(0)), (vec!["revoked-key".to_owned()], (Band::Crit, 100)));
+    let told = log.hash("0 revoked-key firing");
+    log.operator(5001, Kind::Ack, None, json!({"target": told}));
+    assert_eq!(log.reasons(0), ["revoked-key"]);
+    log.operator(5002, Kind::Resolve, None, json!({"target": told}));
+    assert_eq!(log.reasons(0), Vec::<String>::new());
+}
+
 fn order(expires: u64, approvals: u64, command: &str) -> Value {
     json!({"action": "issue", "approvals": approvals, "command": command, "expires_at": at(expires),
         "node": node(0), "nonce": Hash([3; 32]), "not_before": at(0), "parameters": {},
