@@ -250,7 +250,8 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     ) -> Result<(), SessionError> {
         let told = self.spool.pending() == 0;
         let Some(commander) = &mut self.commander else { return Ok(()) };
-        commander.after = commander.after.max(Some(delivered.since));
+        // Nothing rests on an entry that the checkpoint does not have.
+        commander.after = commander.after.max(Some(delivered.since.min(checkpoint.size)));
         let Some(record) = delivered.record() else {
             tracing::error!("something was delivered that is no record");
             return Ok(());
