@@ -194,3 +194,23 @@ fn said(record: &Record, authority: &Authority) -> Result<Option<Command>, Refus
     }
     authority::payload(record).map(Some).ok_or(Refusal::Tampered)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every reason has its row in the specification, and the other way round.
+    #[test]
+    fn the_codes_are_those_of_the_specification() {
+        let text = include_str!("../../spec/api.md");
+        let table =
+            text.split("A node MUST refuse a command").nth(1).and_then(|rest| rest.split("\n\n").nth(1));
+        let cells = table.unwrap().lines().skip(2).filter_map(|row| row.split('|').nth(1));
+        let mut written: Vec<&str> =
+            cells.flat_map(|cell| cell.split(',')).map(|c| c.trim().trim_matches('`')).collect();
+        let mut known: Vec<&str> = Refusal::ALL.iter().map(|refusal| refusal.code()).collect();
+        written.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(written, known);
+    }
+}

@@ -139,3 +139,25 @@ impl Orders {
         self.refused.insert(command)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(n: usize) -> Hash {
+        Hash(*blake3::hash(&n.to_le_bytes()).as_bytes())
+    }
+
+    #[test]
+    fn of_as_many_as_are_remembered_each_is_known_and_another_is_refused() {
+        let expires_at = Timestamp::from_millis(1_000_000);
+        let known = |n| (hash(n), Known { command: hash(n), ended_at: None, expires_at });
+        let mut orders = Orders { known: (1..MAX_ORDERS).map(known).collect(), ..Orders::default() };
+        let now = Timestamp::from_millis(0);
+        assert_eq!(orders.is_new(&hash(0), &hash(0), true, now), Ok(true));
+        orders.known.extend([known(0)]);
+        assert_eq!(orders.is_new(&hash(MAX_ORDERS), &hash(MAX_ORDERS), true, now), Err(Refusal::TooMany));
+        assert_eq!(orders.is_new(&hash(7), &hash(7), true, now), Ok(false));
+        assert_eq!(orders.is_new(&hash(7), &hash(8), true, now), Err(Refusal::Replayed));
+    }
+}

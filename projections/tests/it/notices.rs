@@ -471,3 +471,18 @@ fn every_reason_is_a_name_and_reads_back() {
     }
     assert_eq!(Reason::from_word("gossip"), None);
 }
+
+/// The digest of a fixed log: whoever changes it changes what seals committed to, and bumps the version.
+#[test]
+fn the_digest_of_version_2_stays_what_it_is() {
+    let mut log = Log::started(3);
+    log.beats(600, 0..2);
+    log.scan(601, &[("uid-zero", "toor", "critical")], &["sudoers"]);
+    log.say(602, &Fact::Fork { key: 1 });
+    log.operator(603, Kind::Command, Some(node(0)), order(700, 0, "scan"));
+    log.pass(900);
+    let digests = log.announcing.folds.digests();
+    let digest = &digests["attention"];
+    assert_eq!(digest.version, 2);
+    assert_eq!(digest.digest.to_hex(), "1656d4039733fca155ebadf0cf3e6a8a05b93f5f8f16f9bf555555513ee1cbe7");
+}

@@ -18,9 +18,9 @@ const POLICY: &str = r#"
 templates = ["mark"]
 [template.mark]
 program = "/usr/bin/mktemp"
-arguments = ["{place}"]
+arguments = ["-p", "{place}"]
 [template.mark.parameters]
-place = ["PLACE/mark.XXXXXX"]
+place = ["MARKS"]
 "#;
 
 /// What the one in between does to commands on their way.
@@ -103,7 +103,7 @@ impl Agent {
         let place = dir.join(name);
         std::fs::create_dir_all(place.join("marks")).unwrap();
         let policy = place.join("policy.toml");
-        let text = POLICY.replace("PLACE", place.join("marks").to_str().unwrap());
+        let text = POLICY.replace("MARKS", place.join("marks").to_str().unwrap());
         ::ledger::durable::write_secret(&policy, &text).unwrap();
         let state = place.join("state").to_str().unwrap().to_owned();
         let token = service.enrolment_token(1);
@@ -138,7 +138,7 @@ impl Agent {
 
     fn place(&self) -> String {
         let marks = Path::new(&self.policy).with_file_name("marks");
-        format!("place={}/mark.XXXXXX", marks.to_str().unwrap())
+        format!("place={}", marks.to_str().unwrap())
     }
 }
 
@@ -223,9 +223,9 @@ async fn what_is_not_in_order_is_refused_for_its_own_reason() {
 
     let (good, good_seq) = issue(path, &node, &mark);
     let done = state(path, &good, "succeeded");
-    assert!(done["ended"]["receipt"]["output"].as_str().unwrap().contains("marks/mark."), "{done}");
+    assert!(done["ended"]["receipt"]["output"].as_str().unwrap().contains("/marks/tmp."), "{done}");
     assert_eq!(agent.marks(), 1);
-    let (widened, _) = issue(path, &node, &[&MARK[..], &["--param", "place=/tmp/mark.XXXXXX"]].concat());
+    let (widened, _) = issue(path, &node, &[&MARK[..], &["--param", "place=/tmp"]].concat());
     refused(path, &widened, "widened");
     let (unlisted, _) = issue(path, &node, &["service-restart", "--param", "unit=sshd.service"]);
     refused(path, &unlisted, "not-listed");
