@@ -19,6 +19,7 @@ mod forged_admission;
 mod forged_alone;
 mod forged_side;
 mod forger;
+mod introductions;
 mod operators;
 mod power_cut;
 mod properties;
