@@ -4,9 +4,13 @@
 //! first keys; each later change carries signatures of the recovery keys genesis names.
 
 use proofs::checkpoint::{self, Checkpoint, CheckpointError, Verified};
-use proofs::{note::Note, signature};
+use proofs::note::{Note, NoteKey};
+use proofs::signature;
 use serde_json::Value;
-use spec::payload::{Authority as Change, Genesis, authority_bytes, possession_bytes};
+use spec::payload::{
+    Authority as Change, AuthorityChange, Genesis, KeySignature, Witness, WitnessSet, WitnessSetChange,
+    authority_bytes, possession_bytes, witness_possession_bytes, witness_set_bytes,
+};
 use spec::{EventError, Hash, KeyUse, Kind, PublicKey, Record, canonical};
 
 /// Most changes of keys that are read; a ledger changes its keys a few times in its life.
@@ -26,7 +30,23 @@ pub struct Authority {
 struct Place {
     seq: u64,
     leaf: Hash,
-    change: Change,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Key(AuthorityChange),
+    Witnesses(WitnessSet),
+}
+
+impl Place {
+    /// The key that comes with this change, if it is one of a key of this use.
+    fn new_key(&self, key_use: KeyUse) -> Option<PublicKey> {
+        match &self.what {
+            What::Key(change) if change.key_use == key_use => Some(change.new),
+            _ => None,
+        }
+    }
 }
 
 /// Why records are not the authority of a ledger.
@@ -106,8 +126,8 @@ impl Authority {
 
     /// Every key that ever signed checkpoints.
     pub fn checkpoint_keys(&self) -> Vec<PublicKey> {
-        let changed = self.changes.iter().filter(|p| p.change.change.key_use == KeyUse::Checkpoint);
-        std::iter::once(self.genesis.keys.checkpoint).chain(changed.map(|p| p.change.change.new)).collect()
+        let changed = self.changes.iter().filter_map(|place| place.new_key(KeyUse::Checkpoint));
+        std::iter::once(self.genesis.keys.checkpoint).chain(changed).collect()
     }
 
     /// Reads a signed note and checks that it is this ledger's checkpoint, signed by the key that was
@@ -117,28 +137,68 @@ impl Authority {
         if claimed.origin != self.origin {
             return Err(CheckpointError::Origin { found: claimed.origin, expected: self.origin.clone() });
         }
-        Checkpoint::open(note.as_bytes(), &[self.checkpoint_key(claimed.size)], &[])
+        let witnesses: Vec<NoteKey> = self.witnesses_at(claimed.size).map(note_keys).unwrap_or_default();
+        Checkpoint::open(note.as_bytes(), &[self.checkpoint_key(claimed.size)], &witnesses)
+    }
+
+    /// The witness set that is in force for checkpoints of `size`.
+    pub fn witnesses_at(&self, size: u64) -> Option<&WitnessSet> {
+        self.sets().rev().find(|(seq, _)| *seq < size).map(|(_, set)| set)
+    }
+
+    /// The newest witness set.
+    pub fn witnesses(&self) -> Option<&WitnessSet> {
+        self.sets().next_back().map(|(_, set)| set)
+    }
+
+    /// Whether a checkpoint has the quorum of the set that is in force at its size, or there is none.
+    pub fn has_quorum(&self, verified: &Verified) -> bool {
+        // Only witnesses of that set could be checked.
+        self.witnesses_at(verified.checkpoint.size)
+            .is_none_or(|set| verified.cosignatures.len() as u64 >= set.quorum)
+    }
+
+    fn sets(&self) -> impl DoubleEndedIterator<Item = (u64, &WitnessSet)> {
+        self.changes.iter().filter_map(|place| match &place.what {
+            What::Witnesses(set) => Some((place.seq, set)),
+            What::Key(_) => None,
+        })
     }
 
     /// The key of a use after entries 0…size−1.
     fn key_after(&self, key_use: KeyUse, first: PublicKey, size: u64) -> PublicKey {
-        let before = |place: &&Place| place.seq < size && place.change.change.key_use == key_use;
-        self.changes.iter().rev().find(before).map_or(first, |place| place.change.change.new)
+        let before = self.changes.iter().rev().filter(|place| place.seq < size);
+        before.filter_map(|place| place.new_key(key_use)).next().unwrap_or(first)
     }
 
     fn check_change(&self, index: usize, value: &Value) -> Result<Place, AuthorityError> {
         let invalid = |problem| AuthorityError::Invalid { index, problem };
         let record = read_record(value).map_err(|e| AuthorityError::Record(index, e))?;
         let header = &record.entry.header;
-        if header.kind != Kind::Authority || header.ledger != self.ledger {
-            return Err(invalid("not an authority entry of this ledger"));
+        if header.ledger != self.ledger {
+            return Err(invalid("not an entry of this ledger"));
         }
-        let change: Change =
-            payload(&record).ok_or_else(|| invalid("its payload is not that of its kind"))?;
-        let seq = record.entry.position.seq;
-        let (last_seq, last_leaf) = self.changes.last().map_or((0, self.ledger), |p| (p.seq, p.leaf));
-        if seq <= last_seq || change.prev_change != last_leaf {
-            return Err(invalid("it does not follow the change before it"));
+        let (seq, leaf) = (record.entry.position.seq, record.leaf);
+        let after = self.changes.last().map_or((0, self.ledger), |place| (place.seq, place.leaf));
+        let misfit = || invalid("its payload is not that of its kind");
+        let checked = match header.kind {
+            Kind::Authority => {
+                let change: Change = payload(&record).ok_or_else(misfit)?;
+                self.check_key_change(seq, after, &change).map(|()| What::Key(change.change))
+            }
+            Kind::WitnessSet => {
+                let change: WitnessSetChange = payload(&record).ok_or_else(misfit)?;
+                self.check_witness_set(seq, after, &change).map(|()| What::Witnesses(change.set))
+            }
+            _ => Err("neither an authority entry nor a witness set"),
+        };
+        checked.map(|what| Place { seq, leaf, what }).map_err(invalid)
+    }
+
+    /// Checks a change of a key that stands in entry `seq`, `after` the change of that seq and leaf.
+    fn check_key_change(&self, seq: u64, after: (u64, Hash), change: &Change) -> Result<(), &'static str> {
+        if seq <= after.0 || change.prev_change != after.1 {
+            return Err("it does not follow the change before it");
         }
         let keys = &self.genesis.keys;
         let first = match change.change.key_use {
@@ -148,7 +208,7 @@ impl Authority {
             _ => keys.command,
         };
         if self.key_after(change.change.key_use, first, seq) != change.change.old {
-            return Err(invalid("the key it replaces is not the current one"));
+            return Err("the key it replaces is not the current one");
         }
         let statement = serde_json::json!({
             "key": change.change.new, "ledger": self.ledger, "use": change.change.key_use,
@@ -156,18 +216,60 @@ impl Authority {
         if signature::check_key(&change.change.new).is_err()
             || !signature::verify(&change.change.new, &possession_bytes(&statement), &change.change.pop)
         {
-            return Err(invalid("the new key does not prove its possession"));
+            return Err("the new key does not prove its possession");
         }
         let signed = authority_bytes(&change.change, &self.ledger, &change.prev_change);
-        let holds = change
-            .signatures
-            .iter()
-            .filter(|s| keys.recovery.keys.contains(&s.key) && signature::verify(&s.key, &signed, &s.sig));
-        if (holds.count() as u64) < keys.recovery.threshold {
-            return Err(invalid("too few recovery keys signed it"));
+        if self.recovery_signed(&signed, &change.signatures) {
+            Ok(())
+        } else {
+            Err("too few recovery keys signed it")
         }
-        Ok(Place { seq, leaf: record.leaf, change })
     }
+
+    /// Checks a witness set that stands in entry `seq`, `after` the change of that seq and leaf.
+    fn check_witness_set(
+        &self,
+        seq: u64,
+        after: (u64, Hash),
+        change: &WitnessSetChange,
+    ) -> Result<(), &'static str> {
+        if seq <= after.0 || change.prev_change != after.1 {
+            return Err("it does not follow the change before it");
+        }
+        let possesses = |witness: &Witness| {
+            let statement = witness_possession_bytes(&witness.key, &self.ledger, &witness.name);
+            signature::check_key(&witness.key).is_ok()
+                && signature::verify(&witness.key, &statement, &witness.pop)
+        };
+        if !change.set.witnesses.iter().all(possesses) {
+            return Err("a witness does not prove its possession");
+        }
+        let signed = witness_set_bytes(&change.set, &self.ledger, &change.prev_change);
+        let by_old_quorum = self.witnesses().is_some_and(|old| {
+            let keys: Vec<PublicKey> = old.witnesses.iter().map(|witness| witness.key).collect();
+            holding(&signed, &change.signatures, &keys) >= old.quorum
+        });
+        if by_old_quorum || self.recovery_signed(&signed, &change.signatures) {
+            Ok(())
+        } else {
+            Err("neither the recovery keys nor the old quorum signed it")
+        }
+    }
+
+    fn recovery_signed(&self, signed: &[u8], signatures: &[KeySignature]) -> bool {
+        let recovery = &self.genesis.keys.recovery;
+        holding(signed, signatures, &recovery.keys) >= recovery.threshold
+    }
+}
+
+/// How many of the signatures are of one of `keys` and hold.
+fn holding(signed: &[u8], signatures: &[KeySignature], keys: &[PublicKey]) -> u64 {
+    let holds = |s: &&KeySignature| keys.contains(&s.key) && signature::verify(&s.key, signed, &s.sig);
+    signatures.iter().filter(holds).count() as u64
+}
+
+fn note_keys(set: &WitnessSet) -> Vec<NoteKey> {
+    set.witnesses.iter().map(|witness| checkpoint::witness_key(witness.name.as_str(), witness.key)).collect()
 }
 
 fn read_genesis(ledger: &Hash, value: &Value) -> Result<Genesis, AuthorityError> {

@@ -186,13 +186,15 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         };
         let pause = match heard {
             Ok(answer) if answer.commands.is_empty() => pause,
-            Ok(answer) => match self.take_proved(now, network, answer).await? {
-                Checked::Consistent => pause,
-                Checked::NotYet(why) => {
-                    tracing::warn!(why, "commands have to wait: the ledger does not prove itself");
-                    POLL_PAUSE
+            Ok(answer) => {
+                match self.take_proved(now, network, &read(answer.commands), answer.checkpoint).await? {
+                    Checked::Consistent => pause,
+                    Checked::NotYet(why) => {
+                        tracing::warn!(why, "commands have to wait: the ledger does not prove itself");
+                        POLL_PAUSE
+                    }
                 }
-            },
+            }
             Err(why) => {
                 tracing::debug!(why, "no word of commands");
                 pause
@@ -206,39 +208,57 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         Ok(())
     }
 
-    async fn take_proved(
+    /// Takes commands in that came under a checkpoint, once that is found to agree with what is remembered, and to
+    /// have the quorum of the ledger's witnesses where it names any.
+    pub(crate) async fn take_proved(
         &mut self,
         now: Now,
         network: &impl Network,
-        answer: PollAnswer,
+        commands: &[Delivered],
+        note: String,
     ) -> Result<Checked, Stop> {
-        let checkpoint = match self.open_checkpoint(network, &answer.checkpoint).await {
-            Ok(checkpoint) => checkpoint,
+        let verified = match self.open_checkpoint(network, &note).await {
+            Ok(verified) => verified,
             Err(why) => return Ok(Checked::NotYet(why)),
         };
-        let commands = read(answer.commands);
+        if !self.authority.has_quorum(&verified) {
+            self.seen(commands, &verified.checkpoint);
+            self.refuse_all(now, commands, Refusal::NotWitnessed);
+            return Ok(Checked::Consistent);
+        }
+        let checkpoint = verified.checkpoint;
         let own = commands.iter().find_map(|command| command.place(&checkpoint));
         if let Some((index, leaf, path)) = own {
             let own = crate::memory::OwnEntry { index, leaf, path };
-            match self.check_consistency(network, answer.checkpoint, checkpoint.clone(), own).await {
+            match self.check_consistency(network, note, checkpoint.clone(), own).await {
                 Ok(Checked::Consistent) => {}
                 Ok(later) => return Ok(later),
                 Err(stop) => {
-                    self.refuse_all(now, &commands);
+                    self.refuse_all(now, commands, Refusal::LedgerContradiction);
                     return Err(stop);
                 }
             }
         }
-        self.take_commands(now, &commands, &checkpoint);
+        self.take_commands(now, commands, &checkpoint);
         Ok(Checked::Consistent)
     }
 
     /// Takes commands in that came with a checkpoint which agrees with what is remembered.
-    pub(crate) fn take_commands(&mut self, now: Now, commands: &[Delivered], checkpoint: &Checkpoint) {
+    fn take_commands(&mut self, now: Now, commands: &[Delivered], checkpoint: &Checkpoint) {
+        self.seen(commands, checkpoint);
         for delivered in commands {
             if let Err(error) = self.take_command(now, delivered, checkpoint) {
                 tracing::error!(%error, "a command could not be made durable and is not carried out");
             }
+        }
+    }
+
+    /// Remembers up to where commands were delivered.
+    fn seen(&mut self, commands: &[Delivered], checkpoint: &Checkpoint) {
+        if let Some(commander) = &mut self.commander {
+            // Nothing rests on an entry that the checkpoint does not have.
+            let newest = commands.iter().map(|delivered| delivered.since.min(checkpoint.size)).max();
+            commander.after = commander.after.max(newest);
         }
     }
 
@@ -250,8 +270,6 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     ) -> Result<(), SessionError> {
         let told = self.spool.pending() == 0;
         let Some(commander) = &mut self.commander else { return Ok(()) };
-        // Nothing rests on an entry that the checkpoint does not have.
-        commander.after = commander.after.max(Some(delivered.since.min(checkpoint.size)));
         let Some(record) = delivered.record() else {
             tracing::error!("something was delivered that is no record");
             return Ok(());
@@ -345,11 +363,11 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         self.enqueue(now, Kind::Receipt, &refused).map(drop)
     }
 
-    /// Refuses what a ledger delivered that contradicts itself.
-    pub(crate) fn refuse_all(&mut self, now: Now, commands: &[Delivered]) {
+    /// Refuses all that was delivered for one reason.
+    pub(crate) fn refuse_all(&mut self, now: Now, commands: &[Delivered], refusal: Refusal) {
         for record in commands.iter().filter_map(Delivered::record) {
             let hash = record.entry.header.event_hash(&record.entry.sig);
-            if let Err(error) = self.refuse(now, hash, Refusal::LedgerContradiction) {
+            if let Err(error) = self.refuse(now, hash, refusal) {
                 tracing::error!(%error, "a refusal could not be made durable");
             }
         }

@@ -7,6 +7,7 @@ use crate::entropy::Entropy;
 use crate::heartbeat::Sampler;
 use crate::memory::OwnEntry;
 use crate::network::{Network, Request, Response};
+use crate::order::Refusal;
 use crate::problem::{Expected, Problem};
 use crate::reply::{Outcome, Reply, Verdict};
 use crate::session::{Session, SessionError, Stop};
@@ -108,19 +109,20 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         let checkpoint = match &note {
             None => None,
             Some(note) => match self.open_checkpoint(network, note).await {
-                Ok(checkpoint) => Some(checkpoint),
+                Ok(verified) => Some(verified.checkpoint),
                 Err(error) => return Ok(self.later(now, None, Why::Unproven, &error)),
             },
         };
         let settled = count_settled(events, &reply.outcomes, checkpoint.as_ref());
-        let mut proved = None;
+        let mut commands = None;
         if let (Some(own), Some(note), Some(checkpoint)) = (settled.own, note, checkpoint) {
-            let commands = commander::read(std::mem::take(&mut reply.commands));
-            match self.check_consistency(network, note, checkpoint.clone(), own).await {
-                Ok(Checked::Consistent) => proved = Some((commands, checkpoint)),
+            let delivered = commander::read(std::mem::take(&mut reply.commands));
+            let under = reply.witness_checkpoint.take().unwrap_or_else(|| note.clone());
+            match self.check_consistency(network, note, checkpoint, own).await {
+                Ok(Checked::Consistent) => commands = Some((delivered, under)),
                 Ok(Checked::NotYet(why)) => return Ok(self.later(now, None, Why::Unproven, &why)),
                 Err(stop) => {
-                    self.refuse_all(now, &commands);
+                    self.refuse_all(now, &delivered, Refusal::LedgerContradiction);
                     return Err(stop);
                 }
             }
@@ -134,8 +136,12 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             self.retry_at = now.steady;
             self.batch_events = (self.batch_events * BATCH_GROWTH).min(self.batch_limit);
         }
-        if let Some((commands, checkpoint)) = proved {
-            self.take_commands(now, &commands, &checkpoint);
+        self.keep_up(network, reply.authority.unwrap_or_default()).await;
+        if let Some((commands, under)) = commands
+            && !commands.is_empty()
+            && let Checked::NotYet(why) = self.take_proved(now, network, &commands, under).await?
+        {
+            tracing::warn!(why, "commands have to wait: the ledger does not prove itself");
         }
         match settled.end {
             None if settled.count > 0 => Ok(Delivery::Settled(settled.count)),

@@ -13,7 +13,7 @@ use crate::disk::Disk;
 use crate::durable;
 use proofs::Checkpoint;
 use proofs::equivocation::{self, Equivocation, Leaves};
-use proofs::note::MAX_NOTE_BYTES;
+use proofs::note::{MAX_NOTE_BYTES, Note};
 use serde::{Deserialize, Serialize};
 use spec::{Hash, canonical};
 use std::io;
@@ -82,17 +82,17 @@ struct MemoryFile {
 #[derive(Debug, thiserror::Error)]
 pub enum MemoryError {
     /// The file cannot be read.
-    #[error("{CHECKPOINT_FILE}: {0}")]
+    #[error("the remembered checkpoint: {0}")]
     Io(#[from] io::Error),
     /// The file is not what was written.
-    #[error("{CHECKPOINT_FILE} is damaged: {0}")]
+    #[error("the remembered checkpoint is damaged: {0}")]
     Damaged(String),
 }
 
 impl Memory {
     /// Reads the remembered checkpoint and checks its signature; `None` if there is none.
-    pub fn load(disk: &impl Disk, authority: &Authority) -> Result<Option<Self>, MemoryError> {
-        let Some(bytes) = durable::read(disk, CHECKPOINT_FILE, MAX_FILE_BYTES)? else { return Ok(None) };
+    pub fn load(disk: &impl Disk, file: &str, authority: &Authority) -> Result<Option<Self>, MemoryError> {
+        let Some(bytes) = durable::read(disk, file, MAX_FILE_BYTES)? else { return Ok(None) };
         let file: MemoryFile =
             serde_json::from_slice(&bytes).map_err(|e| MemoryError::Damaged(e.to_string()))?;
         let memory = Self::new(file.note, file.own, authority);
@@ -137,16 +137,16 @@ impl Memory {
     }
 
     /// Stores the memory; on return it is on the disk.
-    pub fn store(&self, disk: &impl Disk) -> io::Result<()> {
-        let file = MemoryFile {
+    pub fn store(&self, disk: &impl Disk, file: &str) -> io::Result<()> {
+        let content = MemoryFile {
             count: self.count,
             note: self.note.clone(),
             older: self.older.clone(),
             own: self.own.clone(),
         };
-        let mut bytes = canonical::to_vec(&file).map_err(io::Error::other)?;
+        let mut bytes = canonical::to_vec(&content).map_err(io::Error::other)?;
         bytes.push(b'\n');
-        durable::replace(disk, CHECKPOINT_FILE, &bytes)
+        durable::replace(disk, file, &bytes)
     }
 }
 
@@ -154,11 +154,18 @@ impl Memory {
 /// sizes do and such a place is known; without it the file is a lead for an auditor, not yet a proof.
 pub fn equivocation(authority: &Authority, a: &str, b: &str, leaves: Option<Leaves>) -> Equivocation {
     Equivocation {
-        a: a.to_owned(),
+        a: alone(a, authority),
         authority: authority.records().to_vec(),
-        b: b.to_owned(),
+        b: alone(b, authority),
         format: equivocation::FORMAT.to_owned(),
         ledger: *authority.ledger(),
         leaves,
     }
+}
+
+/// A note without the lines of witnesses: what they vouch for is not what the ledger is accused of.
+fn alone(note: &str, authority: &Authority) -> String {
+    let Ok(mut parsed) = Note::parse(note.as_bytes()) else { return note.to_owned() };
+    parsed.signatures.retain(|line| line.name == authority.origin());
+    parsed.to_string()
 }

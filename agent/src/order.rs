@@ -34,6 +34,8 @@ pub(crate) struct Delivered {
 pub enum Refusal {
     /// Its entry is not in the ledger.
     NotInLedger,
+    /// The checkpoint that proves it lacks the quorum of the ledger's witnesses.
+    NotWitnessed,
     /// The ledger that delivered it contradicts itself.
     LedgerContradiction,
     /// A signature under it does not hold.
@@ -62,8 +64,9 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotInLedger,
+        Self::NotWitnessed,
         Self::LedgerContradiction,
         Self::BadSignature,
         Self::Tampered,
@@ -82,6 +85,7 @@ impl Refusal {
     pub fn code(self) -> &'static str {
         match self {
             Self::NotInLedger => "not-in-ledger",
+            Self::NotWitnessed => "not-witnessed",
             Self::LedgerContradiction => "ledger-contradiction",
             Self::BadSignature => "bad-signature",
             Self::Tampered => "tampered",

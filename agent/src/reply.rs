@@ -26,6 +26,10 @@ pub(crate) struct Reply {
     pub(crate) next_heartbeat_secs: Option<u64>,
     /// As they came; see [`crate::commander::read`].
     pub(crate) commands: Vec<serde_json::Value>,
+    /// The checkpoint that proves the commands.
+    pub(crate) witness_checkpoint: Option<String>,
+    /// How many records the ledger's authority has.
+    pub(crate) authority: Option<u64>,
 }
 
 /// What the agent does about a refusal.
@@ -69,6 +73,8 @@ struct HeartbeatAnswer {
     next_heartbeat_secs: Option<u64>,
     #[serde(default)]
     commands: Vec<serde_json::Value>,
+    witness_checkpoint: Option<String>,
+    authority: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +101,8 @@ impl Reply {
             server_time: answer.server_time,
             next_heartbeat_secs: answer.next_heartbeat_secs,
             commands: answer.commands,
+            witness_checkpoint: answer.witness_checkpoint,
+            authority: answer.authority,
         })
     }
 

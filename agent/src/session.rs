@@ -16,7 +16,7 @@ use crate::enrol::{Enrolment, EnrolmentError};
 use crate::entropy::Entropy;
 use crate::heartbeat::{OwnState, Sampler};
 use crate::identity::{Identity, IdentityError};
-use crate::memory::{EQUIVOCATION_FILE, Memory, MemoryError};
+use crate::memory::{CHECKPOINT_FILE, EQUIVOCATION_FILE, Memory, MemoryError};
 use crate::network::{Network, NetworkError, Response};
 use crate::scan_schedule::ScanSchedule;
 use crate::spool::{Doubt, Limits, Spool, SpoolError};
@@ -333,7 +333,7 @@ async fn ended(commander: Option<&mut Commander>) -> (Hash, Done) {
 
 /// The remembered checkpoint; the one from enrolment if what was remembered is damaged.
 fn remember(disk: &impl Disk, enrolment: &Enrolment, authority: &Authority) -> Result<Memory, OpenError> {
-    match Memory::load(disk, authority) {
+    match Memory::load(disk, CHECKPOINT_FILE, authority) {
         Ok(Some(memory)) => return Ok(memory),
         Ok(None) => {}
         Err(MemoryError::Io(error)) => return Err(SessionError::Io(error).into()),

@@ -4,7 +4,7 @@ use crate::disk::Disk;
 use crate::drops::Drops;
 use crate::enrol::Enrolment;
 use crate::identity::Identity;
-use crate::memory::{EQUIVOCATION_FILE, Memory};
+use crate::memory::{CHECKPOINT_FILE, EQUIVOCATION_FILE, Memory};
 use crate::session::{OpenError, SessionError};
 use crate::spool_scan::{Scan, Tail};
 use serde::Serialize;
@@ -49,7 +49,7 @@ impl Status {
         let identity = Identity::load(disk)?.ok_or(OpenError::NotEnrolled)?;
         let (enrolment, authority) = Enrolment::load(disk)?.ok_or(OpenError::NotEnrolled)?;
         let scan = settled_scan(disk).map_err(SessionError::Io)?;
-        let memory = Memory::load(disk, &authority)
+        let memory = Memory::load(disk, CHECKPOINT_FILE, &authority)
             .ok()
             .flatten()
             .or_else(|| Memory::new(enrolment.checkpoint.clone(), None, &authority).ok());

@@ -258,6 +258,7 @@ pub(crate) async fn poll(call: Call) -> Result<Response<Body>, Problem> {
     };
     let (node, desk) = (*node, Arc::clone(desk(&call.app)?));
     let listening = desk.listen(node);
+    let mut cosigned = call.app.ledger.witnessing().cosigned();
     let deadline = tokio::time::Instant::now() + Duration::from_secs(wait);
     let open = loop {
         // Before the look: a stop that comes between the two is not missed.
@@ -266,41 +267,75 @@ pub(crate) async fn poll(call: Call) -> Result<Response<Body>, Problem> {
         stopping.as_mut().enable();
         let all = desk.open_for(&org, node, call.app.ledger.now(), MAX_COMMANDS_DELIVERED);
         let is_new = |open: &Open| after.is_none_or(|after| open.since > after);
-        let new: Vec<Open> = all.into_iter().filter(is_new).collect();
+        cosigned.borrow_and_update();
+        let new = ripe(&call.app, all.into_iter().filter(is_new).collect());
         if !new.is_empty() || call.app.draining.load(Ordering::Acquire) {
             break new;
         }
         tokio::select! {
             () = listening.more() => {}
+            _ = cosigned.changed() => {}
             () = &mut stopping => break new,
             () = tokio::time::sleep_until(deadline) => break new,
         }
     };
-    let head = call.app.ledger.head().borrow().clone();
-    let size = head.size;
+    let (size, note) = grounds(&call.app);
     let commands = call.reading(move |app| async move { delivered(&app, open, size).await }).await?;
-    let mut out = Vec::with_capacity(commands.len() + head.note.len() * 2);
+    let mut out = Vec::with_capacity(commands.len() + note.len() * 2);
     out.extend_from_slice(b"{\"commands\":");
     out.extend_from_slice(&commands);
     out.extend_from_slice(b",\"checkpoint\":");
-    write_string(&head.note, &mut out);
+    write_string(&note, &mut out);
     out.push(b'}');
     Ok(answer::json(StatusCode::OK, out))
 }
 
-/// What a node is to carry out, as JSON for the answer to its heartbeat, proved under the tree of `size`.
-pub(crate) async fn for_heartbeat(
-    call: &Call,
-    org: &Name,
-    node: Uuid,
-    size: u64,
-) -> Result<Vec<u8>, Problem> {
-    let Some(desk) = &call.app.config.desk else { return Ok(b"[]".to_vec()) };
-    let open = desk.open_for(org, node, call.app.ledger.now(), MAX_COMMANDS_DELIVERED);
+/// What a node is to carry out, as JSON for the answer to its heartbeat, and the checkpoint that proves it.
+pub(crate) async fn for_heartbeat(call: &Call, org: &Name, node: Uuid) -> Result<Option<Proved>, Problem> {
+    let Some(desk) = &call.app.config.desk else { return Ok(None) };
+    let open = ripe(&call.app, desk.open_for(org, node, call.app.ledger.now(), MAX_COMMANDS_DELIVERED));
     if open.is_empty() {
-        return Ok(b"[]".to_vec());
+        return Ok(None);
     }
-    call.reading(move |app| async move { delivered(&app, open, size).await }).await
+    let (size, note) = grounds(&call.app);
+    let commands = call.reading(move |app| async move { delivered(&app, open, size).await }).await?;
+    Ok(Some(Proved { commands, note }))
+}
+
+/// Commands as JSON, with the checkpoint that has them.
+pub(crate) struct Proved {
+    pub(crate) commands: Vec<u8>,
+    pub(crate) note: Arc<str>,
+}
+
+/// The checkpoint under which commands are proved: once the ledger names witnesses, the newest with their quorum.
+fn grounds(app: &Inner) -> (u64, Arc<str>) {
+    let head = app.ledger.head().borrow().clone();
+    if !names_witnesses(app) {
+        return (head.size, Arc::clone(&head.note));
+    }
+    match &*app.ledger.witnessing().cosigned().borrow() {
+        Some(cosigned) => (cosigned.size, Arc::clone(&cosigned.note)),
+        None => (0, Arc::clone(&head.note)),
+    }
+}
+
+/// Those that the grounds have; for the others a newer checkpoint is offered to the witnesses.
+fn ripe(app: &Inner, mut open: Vec<Open>) -> Vec<Open> {
+    if open.is_empty() || !names_witnesses(app) {
+        return open;
+    }
+    let (size, _) = grounds(app);
+    let before = open.len();
+    open.retain(|open| open.since < size);
+    if open.len() < before {
+        app.ledger.witnessing().ask();
+    }
+    open
+}
+
+fn names_witnesses(app: &Inner) -> bool {
+    app.ledger.directory(|directory| !directory.witness_sets.is_empty())
 }
 
 /// Each command with its approvals, every entry with its record line and its path in the tree of `size`.
@@ -316,7 +351,7 @@ async fn delivered(app: &Inner, open: Vec<Open>, size: u64) -> Result<Vec<u8>, P
                 .await
                 .map_err(internal)?
                 .ok_or_else(|| internal("an entry cannot be read back"))?;
-            entries.push(proved(app, &record, &line, size)?);
+            entries.push(with_path(app, &record, &line, size)?);
         }
         let mut entries = entries.into_iter();
         let command = entries.next().ok_or_else(|| internal("a command without an entry"))?;
@@ -326,7 +361,7 @@ async fn delivered(app: &Inner, open: Vec<Open>, size: u64) -> Result<Vec<u8>, P
     serde_json::to_vec(&commands).map_err(internal)
 }
 
-fn proved(app: &Inner, record: &Record, line: &str, size: u64) -> Result<Value, Problem> {
+fn with_path(app: &Inner, record: &Record, line: &str, size: u64) -> Result<Value, Problem> {
     let value: Value = serde_json::from_str(line).map_err(internal)?;
     let path = app.ledger.inclusion(record.entry.position.seq, size).map_err(internal)?;
     Ok(json!({"record": value, "inclusion": path}))

@@ -7,7 +7,7 @@
 use crate::access::{Principal, PrincipalKind};
 use crate::answer;
 use crate::app::Inner;
-use crate::commands;
+use crate::commands::{self, Proved};
 use crate::dispatch::Call;
 use crate::draft::name;
 use crate::events::{append_own, append_signed, status_of};
@@ -57,10 +57,10 @@ async fn record(call: &Call, node: Option<Uuid>) -> Result<Response<Body>, Probl
         (draft.node_id.map(|node| (draft.org, node)), receipt, appended)
     };
     let commands = match subject {
-        Some((org, node)) => commands::for_heartbeat(call, &org, node, appended.size).await?,
-        None => b"[]".to_vec(),
+        Some((org, node)) => commands::for_heartbeat(call, &org, node).await?,
+        None => None,
     };
-    Ok(answer_heartbeat(&call.app, &receipt, &appended, &commands))
+    Ok(answer_heartbeat(&call.app, &receipt, &appended, commands.as_ref()))
 }
 
 /// The signed event in a body; `None` if it is of the bare form.
@@ -140,7 +140,12 @@ fn identify(key: &PublicKey, body: &[u8], issued_at: Timestamp, own: &str) -> (T
     (time, Uuid::v7(time, tail))
 }
 
-fn answer_heartbeat(app: &Inner, receipt: &Receipt, appended: &Appended, commands: &[u8]) -> Response<Body> {
+fn answer_heartbeat(
+    app: &Inner,
+    receipt: &Receipt,
+    appended: &Appended,
+    commands: Option<&Proved>,
+) -> Response<Body> {
     let note = &*appended.checkpoint;
     let mut out = Vec::with_capacity(RECEIPT_BYTES + receipt.inclusion.len() * 67 + note.len() * 5 / 2 + 128);
     out.extend_from_slice(b"{\"receipts\":[");
@@ -150,9 +155,11 @@ fn answer_heartbeat(app: &Inner, receipt: &Receipt, appended: &Appended, command
     out.extend_from_slice(b"\",\"next_heartbeat_secs\":");
     write_u64(app.config.heartbeat_secs, &mut out);
     out.extend_from_slice(b",\"commands\":");
-    out.extend_from_slice(commands);
+    out.extend_from_slice(commands.map_or(b"[]", |proved| &proved.commands));
     out.extend_from_slice(b",\"witness_checkpoint\":");
-    write_string(note, &mut out);
+    write_string(commands.map_or(note, |proved| &proved.note), &mut out);
+    out.extend_from_slice(b",\"authority\":");
+    write_u64(app.ledger.directory(|directory| directory.authority_seqs.len() as u64), &mut out);
     out.push(b'}');
     answer::json(status_of(receipt), out)
 }

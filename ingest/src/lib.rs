@@ -41,6 +41,7 @@ mod server;
 mod strict;
 mod tokens;
 pub mod webhooks;
+mod witnesses;
 
 pub use access::{Action, Principal, PrincipalKind};
 pub use app::{App, Config};

@@ -205,6 +205,9 @@ fn proving() -> Vec<Operation> {
         get("/metrics", "getMetrics", "Counters in the text format of Prometheus.")
             .answers(200, TEXT, "text"),
         get("/ROOT.txt", "getRoot", "The newest checkpoint.").answers(200, TEXT, "text"),
+        get("/COSIGNED.txt", "getCosigned", "The newest checkpoint that has its quorum of witnesses.")
+            .answers(200, TEXT, "text")
+            .refuses(&[404]),
         get("/PROOFCHAIN.json", "getProofchain", "The proof chain.")
             .answers(200, JSON, "object")
             .refuses(&[404]),
@@ -230,6 +233,34 @@ fn proving() -> Vec<Operation> {
         get("/api/ledger/proof/consistency", "getConsistencyProof", "That the log only grew.")
             .takes("old: count, new?: count")
             .answers(200, JSON, "old: count, new: count, proof: [Hash]"),
+        get("/api/ledger/witnesses", "listWitnesses", "The witness set, and how far each of them has come.")
+            .answers(
+                200,
+                JSON,
+                "quorum: count, from: count|null, witnesses: [WitnessStanding], size: count, offered: count|null, \
+                 cosigned: count|null, prev_change: Hash",
+            ),
+        row("POST", "/api/ledger/witnesses", "changeWitnesses", "Ledger")
+            .says("Name another witness set, signed by the recovery keys or the quorum of the one before.")
+            .body(JSON, "prev_change: Hash, set: WitnessSet, signatures: [KeySignature]")
+            .answers(201, JSON, "seq: count"),
+        get(
+            "/api/ledger/witness-checkpoint",
+            "getWitnessCheckpoint",
+            "The checkpoint that witnesses are to sign, with the proof that it extends the one of size `after`.",
+        )
+        .takes("after?: count, wait?: 0..25")
+        .answers(200, JSON, "checkpoint: Checkpoint, old: count, consistency: [Hash], authority: count"),
+        row("POST", "/api/ledger/cosignatures", "postCosignature", "Ledger")
+            .says("A witness's line under a checkpoint that was offered.")
+            .body(JSON, "note: text")
+            .answers(200, JSON, "size: count, cosigned: count, quorum: count")
+            .refuses(&[409]),
+        row("POST", "/api/ledger/contradictions", "postContradiction", "Ledger")
+            .says("Two checkpoints under the ledger's signature that cannot both be of its history.")
+            .body(JSON, "a: text, b: text, leaves?: DifferingLeaves")
+            .answers(201, JSON, "seq: count")
+            .answers(200, JSON, "seq: count"),
     ]
 }
 
@@ -261,6 +292,10 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ),
         ("Chain", schema("epoch: text, prev: Hash, seq: count")),
         ("DeliveredCommand", schema("command: ProvedRecord, approvals: [ProvedRecord], since: count")),
+        (
+            "DifferingLeaves",
+            closed("index: count, leaf_a: Hash, leaf_b: Hash, path_a: [Hash], path_b: [Hash]"),
+        ),
         ("Draft", draft),
         (
             "EnrolmentToken",
@@ -280,7 +315,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             "HeartbeatAnswer",
             schema(
                 "receipts: [Receipt], server_time: time, next_heartbeat_secs: count, commands: [DeliveredCommand], \
-                 witness_checkpoint: Checkpoint",
+                 witness_checkpoint: Checkpoint, authority: count",
             ),
         ),
         ("HeartbeatBody", any_of(&["SignedEvent", "Heartbeat"])),
@@ -308,6 +343,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("KeyChain", schema("next: count, epochs: count")),
+        ("KeySignature", closed("key: PublicKey, sig: Signature")),
         ("Lane", schema("n: count, prev: Hash")),
         ("Place", schema("epoch: text, seq: count, prev: Hash")),
         (
@@ -341,6 +377,14 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("SignedEvent", closed(&format!("{EVENT}, payload: object, salt: Hash"))),
         ("Token", schema("id: Uuid, org: Name, role: Role, label: text, expires_at?: time, revoked: flag")),
         ("Via", schema("method: Name, subject?: Name")),
+        ("Witness", closed("key: PublicKey, name: Name, outside: flag, pop: Signature")),
+        ("WitnessSet", closed("quorum: 1..15, witnesses: [Witness]")),
+        (
+            "WitnessStanding",
+            schema(
+                "name: Name, key: PublicKey, outside: flag, pop: Signature, vkey: text, signed_size?: count, signed_at?: time",
+            ),
+        ),
     ]
 }
 

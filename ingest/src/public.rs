@@ -44,10 +44,15 @@ pub(crate) async fn metrics(call: Call) -> Result<Response<Body>, Problem> {
     Ok(answer::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", Body::from(text)))
 }
 
-/// `GET /ROOT.txt` and `GET /api/ledger/checkpoint`: the newest checkpoint.
+/// `GET /ROOT.txt` and `GET /api/ledger/checkpoint`: the newest checkpoint, with its quorum if it has it.
 pub(crate) async fn checkpoint(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
-    let note = call.app.ledger.head().borrow().note.to_string();
+    let head = call.app.ledger.head().borrow().clone();
+    let cosigned = call.app.ledger.witnessing().cosigned().borrow().clone();
+    let note = match cosigned {
+        Some(cosigned) if cosigned.size == head.size => cosigned.note.to_string(),
+        _ => head.note.to_string(),
+    };
     Ok(answer::text(StatusCode::OK, note))
 }
 

@@ -7,6 +7,7 @@ use crate::limits::{MAX_EVENTS_BODY_BYTES, MAX_HEARTBEAT_BODY_BYTES, MAX_JSON_BO
 use crate::problem::Problem;
 use crate::{
     commands, enrolment, entries, events, heartbeat, import, keys, public, query, register, tokens, webhooks,
+    witnesses,
 };
 use axum::body::Body;
 use axum::http::{Method, Response};
@@ -117,4 +118,10 @@ pub static ROUTES: &[Route] = table! {
     GET "/api/ledger/checkpoint" Public, NOTHING => public::checkpoint;
     GET "/api/ledger/proof/inclusion" Public, NOTHING => public::inclusion;
     GET "/api/ledger/proof/consistency" Public, NOTHING => public::consistency;
+    GET "/COSIGNED.txt" Public, NOTHING => witnesses::cosigned;
+    GET "/api/ledger/witnesses" Public, NOTHING => witnesses::list;
+    POST "/api/ledger/witnesses" Everywhere(Action::GovernKeys), JSON => witnesses::change;
+    GET "/api/ledger/witness-checkpoint" Public, NOTHING => witnesses::offer;
+    POST "/api/ledger/cosignatures" Credential, JSON => witnesses::cosign;
+    POST "/api/ledger/contradictions" Credential, JSON => witnesses::contradict;
 };

@@ -349,8 +349,10 @@ impl State {
         if !allowed {
             return Err(Code::NotAllowed);
         }
-        let about_others =
-            matches!(header.kind, Kind::Attention | Kind::ChainFork | Kind::Notice | Kind::Refusal);
+        let about_others = matches!(
+            header.kind,
+            Kind::Attention | Kind::ChainFork | Kind::Contradiction | Kind::Notice | Kind::Refusal
+        );
         if own && !in_ledger_org && !about_others {
             return Err(Code::WrongOrg);
         }
@@ -406,12 +408,15 @@ impl State {
                 let payload: KeyStatus = parse(candidate.payload)?;
                 let record = self.keys.get(&payload.key).ok_or(Code::UnknownKey)?;
                 match record.key_use {
+                    // Who is in the witness set is for the set to say.
+                    KeyUse::Witness if record.author.is_none() => Err(Code::WrongUse),
                     KeyUse::Node | KeyUse::Device | KeyUse::Witness if record.org == header.org => Ok(()),
                     KeyUse::Node | KeyUse::Device | KeyUse::Witness => Err(Code::WrongOrg),
                     _ => Err(Code::WrongUse),
                 }
             }
             Kind::Authority => self.check_authority(&parse(candidate.payload)?),
+            Kind::WitnessSet => self.check_witness_set(&parse(candidate.payload)?),
             Kind::Enrolment => match parse::<Enrolment>(candidate.payload)? {
                 Enrolment::Create { org, uses, token, .. } => {
                     if org.as_str() == LEDGER_ORG || org != header.org {

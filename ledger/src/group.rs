@@ -28,6 +28,8 @@ pub(crate) struct Changes {
     pub(crate) keys: Vec<PublicKey>,
     pub(crate) tokens: Vec<Uuid>,
     pub(crate) enrolments: Vec<Hash>,
+    /// Whether a witness set was named.
+    pub(crate) witnesses: bool,
 }
 
 impl GroupInProgress {
@@ -59,6 +61,7 @@ impl Changes {
             keys: state.keys.keys().copied().collect(),
             tokens: state.tokens.keys().copied().collect(),
             enrolments: state.enrolments.keys().copied().collect(),
+            witnesses: true,
         }
     }
 
@@ -86,12 +89,14 @@ impl Changes {
                 let change = read::<Authority>(payload).map(|payload| payload.change);
                 self.keys.extend(change.into_iter().flat_map(|change| [change.old, change.new]));
             }
+            // Those that go are known by the set before; a set has at most 15.
+            Kind::WitnessSet => self.witnesses = true,
             _ => {}
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.tokens.is_empty() && self.enrolments.is_empty()
+        self.keys.is_empty() && self.tokens.is_empty() && self.enrolments.is_empty() && !self.witnesses
     }
 }
 

@@ -31,6 +31,8 @@ pub mod state;
 pub mod storage;
 pub mod verify;
 mod watermark;
+pub mod witness_set;
+pub mod witnessing;
 
 pub use fault::Fault;
 pub use intake::{AppendError, AppendOptions, Appended, Outcome, Receipt};

@@ -16,7 +16,9 @@ use crate::sequencer::{Habits, MAX_UNINDEXED_GROUPS, Sequencer, StoredSnapshot};
 use crate::service::{Head, Inner, Ledger, Shared, run_index};
 use crate::state::{Leaf, State};
 use crate::storage::{Storage, StorageError, cut_place};
-use crate::watermark::{ROOT_FILE, Watermark};
+use crate::watermark::{COSIGNED_FILE, ROOT_FILE, Watermark};
+use crate::witness_set::PlacedSet;
+use crate::witnessing::{Cosigned, Witnessing};
 use proofs::proofchain::ProofChainError;
 use proofs::tile::{NodeSource, Tiles, root_at};
 use proofs::{Blake3, Checkpoint};
@@ -131,6 +133,9 @@ pub enum OpenError {
         /// What is wrong with it.
         problem: String,
     },
+    /// `COSIGNED.txt` is no checkpoint of this ledger.
+    #[error("COSIGNED.txt is {0}; nothing was changed; move it away if that is known: witnesses sign anew")]
+    Cosigned(String),
     /// A private key is not the one the log names.
     #[error("the {0} key on disk is not the one the ledger names")]
     WrongKey(&'static str),
@@ -224,7 +229,7 @@ pub async fn open(options: Options) -> Result<(Ledger, OpenReport), OpenError> {
     let authority = reader.authority(&recovered.state.authority_seqs).await?;
     let seals =
         SealChain::load(&*storage, recovered.state.ledger, &recovered.state.origin, authority).await?;
-    let root = check_watermarks(&*storage, &recovered, &index, &seals, &options.anchors).await?;
+    let (root, cosigned) = check_watermarks(&*storage, &recovered, &index, &seals, &options.anchors).await?;
     report.rebuilt_root = match root {
         RootFile::Good => false,
         // A crash between entry 0 and the first ROOT.txt: nothing was ever acknowledged.
@@ -248,7 +253,7 @@ pub async fn open(options: Options) -> Result<(Ledger, OpenReport), OpenError> {
             segment: None,
         });
     }
-    let ledger = start(options, recovered, index, seals, reader, &mut report).await?;
+    let ledger = start(options, recovered, Side { index, seals, reader, cosigned }, &mut report).await?;
     // What was repaired is itself an entry.
     for repair in repairs {
         let payload = serde_json::to_value(&repair).unwrap_or_default();
@@ -368,7 +373,7 @@ async fn check_watermarks(
     index: &Index,
     seals: &SealChain,
     anchors: &[Anchor],
-) -> Result<RootFile, OpenError> {
+) -> Result<(RootFile, Option<Cosigned>), OpenError> {
     let state = &recovered.state;
     let size = state.size();
     let behind = |watermark: String| OpenError::Behind { size, watermark };
@@ -408,8 +413,9 @@ async fn check_watermarks(
     if state.seals.count > rows && !one_missing {
         return Err(SealChainError::Missing { rows, seals: state.seals.count }.into());
     }
+    let witnesses: Vec<_> = state.witness_sets.iter().flat_map(PlacedSet::note_keys).collect();
     let check = |name: &str, note: &[u8]| {
-        let verified = match Checkpoint::open(note, &keys, &[]) {
+        let verified = match Checkpoint::open(note, &keys, &witnesses) {
             Ok(verified) => verified.checkpoint,
             Err(error) => return Ok(Err(format!("not a checkpoint of this ledger ({error})"))),
         };
@@ -419,18 +425,26 @@ async fn check_watermarks(
         if root_of(verified.size)? != verified.root || verified.origin != state.origin {
             return Err(behind(format!("{name} names another root at size {}", verified.size)));
         }
-        Ok(Ok(()))
+        Ok(Ok(verified.size))
     };
     for Anchor { name, note } in anchors {
         if let Err(problem) = check(name, note)? {
             return Err(OpenError::Anchor { name: name.clone(), problem });
         }
     }
-    match storage.get(ROOT_FILE).await {
-        Ok(Some(bytes)) => Ok(check(ROOT_FILE, &bytes)?.map_or_else(RootFile::Bad, |()| RootFile::Good)),
-        Ok(None) => Ok(RootFile::Bad("missing".to_owned())),
-        Err(error) => Ok(RootFile::Bad(format!("unreadable ({error})"))),
+    let mut cosigned = None;
+    if let Some(bytes) = storage.get(COSIGNED_FILE).await? {
+        let problem = |problem| OpenError::Cosigned(problem);
+        let size = check(COSIGNED_FILE, &bytes)?.map_err(problem)?;
+        let note = String::from_utf8(bytes).map_err(|e| OpenError::Cosigned(e.to_string()))?;
+        cosigned = Some(Cosigned { size, note: note.into() });
     }
+    let root = match storage.get(ROOT_FILE).await {
+        Ok(Some(bytes)) => check(ROOT_FILE, &bytes)?.map_or_else(RootFile::Bad, |_| RootFile::Good),
+        Ok(None) => RootFile::Bad("missing".to_owned()),
+        Err(error) => RootFile::Bad(format!("unreadable ({error})")),
+    };
+    Ok((root, cosigned))
 }
 
 struct MemoryThenIndex<'a> {
@@ -444,14 +458,21 @@ impl NodeSource for MemoryThenIndex<'_> {
     }
 }
 
-async fn start(
-    options: Options,
-    recovered: Recovered,
+/// What stands beside the log.
+struct Side {
     index: Index,
     seals: SealChain,
     reader: Reader,
+    cosigned: Option<Cosigned>,
+}
+
+async fn start(
+    options: Options,
+    recovered: Recovered,
+    side: Side,
     report: &mut OpenReport,
 ) -> Result<Ledger, OpenError> {
+    let Side { index, seals, reader, cosigned } = side;
     let Recovered { mut state, tree, mut open_ids, closed, segment, .. } = recovered;
     open_ids.end_group();
     let checkpoint = state.checkpoint();
@@ -464,6 +485,8 @@ async fn start(
     let (index_sender, index_inbox) = mpsc::channel(MAX_UNINDEXED_GROUPS);
     let intake = Intake::start(&messages)?;
     let (ledger, origin) = (state.ledger, state.origin.clone());
+    let watermark = Watermark::start(Arc::clone(&options.storage))?;
+    let witnessing = Witnessing::new(cosigned, watermark.notes());
     let mut sequencer = Sequencer {
         snapshot_at: state.size(),
         state,
@@ -474,7 +497,7 @@ async fn start(
         segment,
         ids: IdSet::new(open_ids, closed),
         shared: Arc::clone(&shared),
-        watermark: Watermark::start(Arc::clone(&options.storage))?,
+        watermark,
         index: index_sender,
         seals,
         reader: reader.clone(),
@@ -502,6 +525,7 @@ async fn start(
         intake,
         shared,
         reader,
+        witnessing,
         messages,
         threads: Mutex::new(threads),
         lock: Mutex::new(options.lock),

@@ -495,7 +495,7 @@ impl Sequencer {
         }
         let checkpoint = self.state.checkpoint();
         let note = self.sign(&checkpoint);
-        self.watermark.publish(Arc::clone(&note));
+        self.watermark.publish(size, Arc::clone(&note));
         let snapshot = (size >= self.snapshot_at).then(|| self.snapshot()).flatten();
         let indexed = IndexedGroup {
             location: GroupLocation {

@@ -8,8 +8,11 @@ use crate::keyring::{Keyring, random};
 use crate::reader::Reader;
 use crate::sequencer::Message;
 use crate::state::{EnrolmentState, KeyRecord, State, TokenState, canonical_bytes, key_path, key_value};
+use crate::witness_set::PlacedSet;
+use crate::witnessing::Witnessing;
 use proofs::tile::{
     InclusionProofs, MissingNode, NodeSource, Tile, TileId, Tiles, consistency_proof, inclusion_proof,
+    root_at,
 };
 use proofs::{Blake3, Checkpoint, SparseMap};
 use spec::event::Payload;
@@ -48,10 +51,12 @@ pub struct Directory {
     pub tokens: BTreeMap<Uuid, TokenState>,
     /// Enrolment tokens.
     pub enrolments: BTreeMap<Hash, EnrolmentState>,
-    /// Seqs of genesis and of each change of the ledger's keys.
+    /// Seqs of genesis and of each change of the ledger's keys or its witness set.
     pub authority_seqs: Vec<u64>,
-    /// Leaf of the last change of the ledger's keys.
+    /// Leaf of the last of these changes.
     pub last_change: Hash,
+    /// The witness sets in the order in which they were named.
+    pub witness_sets: Vec<PlacedSet>,
     /// The map of keys that checkpoints commit to.
     pub key_map: SparseMap,
 }
@@ -161,7 +166,10 @@ impl Shared {
 
     pub(crate) fn update_directory(&self, state: &State, changes: &Changes) {
         let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
-        for key in &changes.keys {
+        let of_witnesses =
+            changes.witnesses.then(|| state.keys.iter().filter(|(_, r)| r.key_use == KeyUse::Witness));
+        let witnesses: Vec<PublicKey> = of_witnesses.into_iter().flatten().map(|(key, _)| *key).collect();
+        for key in changes.keys.iter().chain(&witnesses) {
             if let Some(record) = state.keys.get(key) {
                 if let Some(author) = &record.author {
                     directory.authors.insert(author.clone(), *key);
@@ -182,6 +190,7 @@ impl Shared {
         }
         directory.authority_seqs.clone_from(&state.authority_seqs);
         directory.last_change = state.last_change;
+        directory.witness_sets.clone_from(&state.witness_sets);
     }
 
     pub(crate) fn store_snapshot(&self, snapshot: &[u8]) {
@@ -270,6 +279,7 @@ pub(crate) struct Inner {
     pub(crate) intake: Intake,
     pub(crate) shared: Arc<Shared>,
     pub(crate) reader: Reader,
+    pub(crate) witnessing: Witnessing,
     pub(crate) messages: mpsc::UnboundedSender<Message>,
     pub(crate) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     pub(crate) lock: Mutex<Option<DirLock>>,
@@ -425,6 +435,16 @@ impl Ledger {
     /// The proof that the ledger at `new` extends the ledger at `old`.
     pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, MissingNode> {
         self.inner.shared.with_nodes(|nodes| consistency_proof::<Blake3>(nodes, old, new))
+    }
+
+    /// The root of the tree of the first `size` entries.
+    pub fn root_at(&self, size: u64) -> Result<Hash, MissingNode> {
+        self.inner.shared.with_nodes(|nodes| root_at::<Blake3>(nodes, size))
+    }
+
+    /// What is offered to witnesses, and what they have signed.
+    pub fn witnessing(&self) -> &Witnessing {
+        &self.inner.witnessing
     }
 
     /// The counters.

@@ -4,6 +4,7 @@
 //! head; recovery runs `apply`, the auditor both, over what is on disk. Everything here can be computed
 //! again from the log by anyone.
 
+use crate::witness_set::PlacedSet;
 use proofs::map::{self, SparseMap};
 use proofs::{Blake3, Checkpoint, Frontier, Sha256, TreeHash as _, checkpoint};
 use serde::{Deserialize, Serialize};
@@ -153,10 +154,12 @@ pub struct State {
     pub tokens: BTreeMap<Uuid, TokenState>,
     /// The ledger's keys in the order in which they were named.
     pub authority: Vec<AuthorityKey>,
-    /// Seqs of genesis and of each change of the ledger's keys.
+    /// Seqs of genesis and of each change of the ledger's keys or its witness set.
     pub authority_seqs: Vec<u64>,
-    /// Leaf of the last change, or the ledger id.
+    /// Leaf of the last of these changes, or the ledger id.
     pub last_change: Hash,
+    /// The witness sets in the order in which they were named.
+    pub witness_sets: Vec<PlacedSet>,
     /// The recovery keys.
     pub recovery: Option<RecoveryKeys>,
     /// Seals.
@@ -211,6 +214,7 @@ impl Default for State {
             authority: Vec::new(),
             authority_seqs: Vec::new(),
             last_change: Hash::ZERO,
+            witness_sets: Vec::new(),
             recovery: None,
             seals: SealState::default(),
             tree: Frontier::default(),
@@ -375,6 +379,7 @@ impl State {
                 self.seals = SealState { count: self.seals.count + 1, last: leaf, last_seq: seq };
             }
             Kind::Refusal => self.apply_refusal(&read(header, payload)?),
+            Kind::WitnessSet => self.apply_witness_set(read(header, payload)?, event_hash, seq, leaf),
             Kind::ChainFork => {
                 let fork: spec::payload::ChainFork = read(header, payload)?;
                 if let Some(record) = self.keys.get_mut(&fork.key) {
@@ -434,11 +439,7 @@ impl State {
 
     fn apply_authority(&mut self, payload: &Authority, event_hash: Hash, seq: u64, leaf: Hash) {
         let change = &payload.change;
-        if let Some(record) = self.keys.get_mut(&change.old) {
-            record.until = Some(seq);
-            let value = canonical_bytes(&key_value(record));
-            self.key_map.insert(&key_path(&change.old), &value);
-        }
+        self.end_key(&change.old, seq);
         if let Ok(org) = LEDGER_ORG.parse() {
             self.introduce(change.new, KeyRecord::of_ledger(change.key_use, org, seq, event_hash));
         }
@@ -484,7 +485,16 @@ impl State {
         }
     }
 
-    fn introduce(&mut self, key: PublicKey, record: KeyRecord) {
+    /// A key is valid until `seq`.
+    pub(crate) fn end_key(&mut self, key: &PublicKey, seq: u64) {
+        if let Some(record) = self.keys.get_mut(key) {
+            record.until = Some(seq);
+            let value = canonical_bytes(&key_value(record));
+            self.key_map.insert(&key_path(key), &value);
+        }
+    }
+
+    pub(crate) fn introduce(&mut self, key: PublicKey, record: KeyRecord) {
         self.key_map.insert(&key_path(&key), &canonical_bytes(&key_value(&record)));
         self.keys.insert(key, record);
     }
@@ -501,7 +511,7 @@ pub fn quoted(header: &serde_json::Value, sig: &spec::Signature) -> Option<(Head
 }
 
 impl KeyRecord {
-    fn of_ledger(key_use: KeyUse, org: Name, introduced: u64, introduction: Hash) -> Self {
+    pub(crate) fn of_ledger(key_use: KeyUse, org: Name, introduced: u64, introduction: Hash) -> Self {
         Self {
             author: None,
             key_use,
@@ -609,6 +619,8 @@ pub struct Snapshot {
     authority: Vec<AuthorityKey>,
     authority_seqs: Vec<u64>,
     last_change: Hash,
+    #[serde(default)]
+    witness_sets: Vec<PlacedSet>,
     recovery: Option<RecoveryKeys>,
     seals: SealState,
     size: u64,
@@ -630,6 +642,7 @@ impl From<&State> for Snapshot {
             authority: state.authority.clone(),
             authority_seqs: state.authority_seqs.clone(),
             last_change: state.last_change,
+            witness_sets: state.witness_sets.clone(),
             recovery: state.recovery.clone(),
             seals: state.seals,
             size: state.size(),
@@ -663,6 +676,7 @@ impl Snapshot {
             authority: self.authority,
             authority_seqs: self.authority_seqs,
             last_change: self.last_change,
+            witness_sets: self.witness_sets,
             recovery: self.recovery,
             seals: self.seals,
             tree: Frontier::from_parts(self.size, self.tree)?,

@@ -11,7 +11,8 @@ mod trust;
 pub use crate::seal::Refold;
 pub use bundle::verify_bundle;
 pub use files::{verify_equivocation, verify_note, verify_proofchain};
-pub use report::{Check, CheckStatus, Report, TargetKind, TrustStatus, Verdict};
+use report::Standing;
+pub use report::{Check, CheckStatus, CosignedBy, Report, TargetKind, TrustStatus, Verdict, Witnessed};
 pub use trust::{AuthorityKeys, Trust, TrustError};
 
 use crate::audit::{Audit, SegmentBytes, audit};
@@ -20,7 +21,7 @@ use crate::fault::Fault;
 use crate::ids::ClosedIds;
 use crate::seal::PROOFCHAIN_FILE;
 use crate::storage::{cut_place, segment_first, segment_name};
-use crate::watermark::ROOT_FILE;
+use crate::watermark::{COSIGNED_FILE, ROOT_FILE};
 use proofs::proofchain::{ProofChain, RowAuditor};
 use proofs::{Checkpoint, checkpoint};
 use spec::{Domain, Hash, KeyUse, PublicKey};
@@ -125,9 +126,10 @@ pub fn verify_log(
     report.finish(options.strict)
 }
 
-/// `ROOT.txt`, `PROOFCHAIN.json` and the older copy, read but not yet believed.
+/// `ROOT.txt`, `COSIGNED.txt`, `PROOFCHAIN.json` and the older copy, read but not yet believed.
 struct SideFiles {
     root: Option<Vec<u8>>,
+    cosigned: Option<Vec<u8>>,
     chain: Option<ProofChain>,
     rows: Vec<proofs::proofchain::Row>,
     old: Vec<Vec<u8>>,
@@ -138,6 +140,7 @@ impl SideFiles {
     fn read(source: &dyn Source, options: &Options) -> Result<Self, Fault> {
         let mut side = Self {
             root: source.document(ROOT_FILE)?,
+            cosigned: source.document(COSIGNED_FILE)?,
             chain: None,
             rows: Vec::new(),
             old: Vec::new(),
@@ -177,7 +180,7 @@ impl SideFiles {
 
     /// The sizes of all checkpoints that are stored anywhere.
     fn sizes(&self) -> BTreeSet<u64> {
-        let notes = self.root.iter().chain(&self.old).map(Vec::as_slice);
+        let notes = self.root.iter().chain(&self.cosigned).chain(&self.old).map(Vec::as_slice);
         let rows = self.rows.iter().map(|row| row.checkpoint.as_bytes());
         notes
             .chain(rows)
@@ -202,19 +205,29 @@ impl SideFiles {
                 report.fail(Fault::new("ledger-id", detail));
             }
         }
+        let mut checkpoints = Vec::new();
         match &self.root {
             None => report.fail(Fault::new("root-txt", "missing").in_file(ROOT_FILE)),
             Some(bytes) => {
                 let result = check_note(bytes, audit, &keys, recomputed, options);
                 match result {
-                    Ok(verified) => {
-                        report.count("checkpoints", 1);
-                        report.witnessed(&verified, options);
-                    }
+                    Ok(verified) => checkpoints.push(verified),
                     Err(fault) => report.fail(fault.in_file(ROOT_FILE)),
                 }
             }
         }
+        if let Some(bytes) = &self.cosigned {
+            match check_note(bytes, audit, &keys, recomputed, options) {
+                Ok(verified) => checkpoints.push(verified),
+                Err(fault) => report.fail(fault.in_file(COSIGNED_FILE)),
+            }
+        }
+        report.count("checkpoints", checkpoints.len() as u64);
+        let standing = |verified: &checkpoint::Verified| {
+            let (_, quorum) = trust::witnesses_at(&audit.state, verified.checkpoint.size);
+            Standing::of(verified, options, quorum)
+        };
+        report.witnessed(&checkpoints.iter().map(standing).collect::<Vec<_>>(), options);
         for old in &self.old {
             match check_note(old, audit, &keys, recomputed, options) {
                 Ok(_) => report.count("old", 1),
@@ -299,7 +312,8 @@ fn check_note(
     let fault = |code, detail: String| Fault::new(code, detail);
     let note = proofs::note::Note::parse(bytes).map_err(|e| fault("checkpoint", e.to_string()))?;
     let said = Checkpoint::parse(&note.text).map_err(|e| fault("checkpoint", e.to_string()))?;
-    let verified = Checkpoint::open(bytes, &key_at(keys, said.size), &options.trust.witnesses)
+    let (own, _) = trust::witnesses_at(&audit.state, said.size);
+    let verified = Checkpoint::open(bytes, &key_at(keys, said.size), &options.trust.known_with(own))
         .map_err(|e| fault("checkpoint", e.to_string()))?;
     if said.origin != audit.state.origin {
         return Err(fault(

@@ -1,4 +1,5 @@
-//! `ROOT.txt`: the newest checkpoint, at most a second old under load and at once when idle.
+//! `ROOT.txt`: the newest checkpoint, at most a second old under load and at once when idle; and `COSIGNED.txt`: the
+//! newest that has its quorum of witnesses.
 //!
 //! Written by a thread of its own, so that no append waits for it.
 
@@ -6,8 +7,11 @@ use crate::storage::{Storage, StorageError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Name of the document.
+/// Name of the document with the newest checkpoint.
 pub(crate) const ROOT_FILE: &str = "ROOT.txt";
+
+/// Name of the document with the newest checkpoint that has its quorum.
+pub(crate) const COSIGNED_FILE: &str = "COSIGNED.txt";
 
 /// Least time between two writes.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -36,10 +40,30 @@ impl std::task::Wake for Unpark {
 #[derive(Debug, Default)]
 struct Slot {
     note: Option<Arc<str>>,
+    /// Size of the newest checkpoint that was handed over.
+    newest: u64,
+    cosigned: Option<Arc<str>>,
     closed: bool,
 }
 
-/// The writer of `ROOT.txt`.
+/// Where cosigned checkpoints are handed over.
+#[derive(Debug, Clone)]
+pub(crate) struct Notes(Arc<(Mutex<Slot>, Condvar)>);
+
+impl Notes {
+    /// Hands over a checkpoint with its quorum; it is `ROOT.txt` too while no newer one is there.
+    pub(crate) fn cosigned(&self, size: u64, note: Arc<str>) {
+        let (slot, changed) = &*self.0;
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.newest == size {
+            slot.note = Some(Arc::clone(&note));
+        }
+        slot.cosigned = Some(note);
+        changed.notify_one();
+    }
+}
+
+/// The writer of `ROOT.txt` and `COSIGNED.txt`.
 #[derive(Debug)]
 pub(crate) struct Watermark {
     shared: Arc<(Mutex<Slot>, Condvar)>,
@@ -56,10 +80,17 @@ impl Watermark {
     }
 
     /// Hands over the newest checkpoint; an older one not yet written is dropped.
-    pub(crate) fn publish(&self, note: Arc<str>) {
+    pub(crate) fn publish(&self, size: u64, note: Arc<str>) {
         let (slot, changed) = &*self.shared;
-        slot.lock().unwrap_or_else(PoisonError::into_inner).note = Some(note);
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.newest = size;
+        slot.note = Some(note);
         changed.notify_one();
+    }
+
+    /// Where cosigned checkpoints are handed over.
+    pub(crate) fn notes(&self) -> Notes {
+        Notes(Arc::clone(&self.shared))
     }
 
     /// Whether writing has failed.
@@ -97,13 +128,20 @@ fn run(shared: &(Mutex<Slot>, Condvar), storage: &dyn Storage) -> Result<(), Sto
     let (slot, changed) = shared;
     loop {
         let mut guard = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        while guard.note.is_none() && !guard.closed {
+        while guard.note.is_none() && guard.cosigned.is_none() && !guard.closed {
             guard = changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
-        let Some(note) = guard.note.take() else { return Ok(()) };
+        let (root, cosigned) = (guard.note.take(), guard.cosigned.take());
+        if root.is_none() && cosigned.is_none() {
+            return Ok(());
+        }
         drop(guard);
-        block_on(storage.put(ROOT_FILE, note.as_bytes()))
-            .inspect_err(|e| tracing::error!(error = %e, "ROOT.txt"))?;
+        for (name, note) in [(ROOT_FILE, root), (COSIGNED_FILE, cosigned)] {
+            if let Some(note) = note {
+                block_on(storage.put(name, note.as_bytes()))
+                    .inspect_err(|e| tracing::error!(error = %e, "{name}"))?;
+            }
+        }
         let guard = slot.lock().unwrap_or_else(PoisonError::into_inner);
         // Woken early only to close; a newer checkpoint waits for the pause to end.
         drop(changed.wait_timeout_while(guard, PAUSE, |slot| !slot.closed));

@@ -52,8 +52,19 @@ pub struct Verified {
     pub checkpoint: Checkpoint,
     /// When the ledger says it signed, in seconds since 1970.
     pub time: u64,
-    /// Names of the witnesses whose cosignatures hold.
-    pub witnesses: Vec<String>,
+    /// The cosignatures, all of which hold.
+    pub cosignatures: Vec<Cosignature>,
+}
+
+/// A witness's word on a checkpoint, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cosignature {
+    /// Its name.
+    pub name: String,
+    /// Its key.
+    pub key: PublicKey,
+    /// When it says it signed, in seconds since 1970.
+    pub time: u64,
 }
 
 /// Why a checkpoint is not accepted.
@@ -163,7 +174,7 @@ impl Checkpoint {
         let note = Note::parse(bytes)?;
         let checkpoint = Self::parse(&note.text)?;
         let mut time = None;
-        let mut seen = Vec::new();
+        let mut cosignatures: Vec<Cosignature> = Vec::new();
         for line in &note.signatures {
             if line.name == checkpoint.origin {
                 let key = ledger_keys
@@ -180,15 +191,15 @@ impl Checkpoint {
                     .iter()
                     .find(|key| key.name == line.name && key.id() == line.key_id)
                     .ok_or_else(|| CheckpointError::Unknown(line.name.clone()))?;
-                check_line(key, line, |t| cosignature_bytes(&line.name, &note.text, t))?;
-                if seen.contains(&line.name) {
+                let cosignature = check_cosignature(&note.text, line, key)?;
+                if cosignatures.iter().any(|other| other.name == line.name) {
                     return Err(CheckpointError::Signature(line.name.clone()));
                 }
-                seen.push(line.name.clone());
+                cosignatures.push(cosignature);
             }
         }
         let time = time.ok_or(CheckpointError::Unsigned)?;
-        Ok(Verified { checkpoint, time, witnesses: seen })
+        Ok(Verified { checkpoint, time, cosignatures })
     }
 }
 
@@ -203,6 +214,19 @@ impl fmt::Display for Checkpoint {
 /// Adds a witness's cosignature line to a note it has verified.
 pub fn cosign(note: &Note, name: &str, key: &SigningKey, time: u64) -> NoteSignature {
     sign_line(&witness_key(name, key.public()), key, &cosignature_bytes(name, &note.text, time), time)
+}
+
+/// Checks a cosignature line over a checkpoint's text.
+pub fn check_cosignature(
+    text: &str,
+    line: &NoteSignature,
+    key: &NoteKey,
+) -> Result<Cosignature, CheckpointError> {
+    if key.name != line.name || key.id() != line.key_id {
+        return Err(CheckpointError::Unknown(line.name.clone()));
+    }
+    let time = check_line(key, line, |t| cosignature_bytes(&line.name, text, t))?;
+    Ok(Cosignature { name: line.name.clone(), key: key.key, time })
 }
 
 fn checkpoint_bytes(text: &str, time: u64) -> Vec<u8> {

@@ -14,7 +14,7 @@ pub mod signature;
 pub mod tile;
 pub mod tree;
 
-pub use checkpoint::{Checkpoint, CheckpointError};
+pub use checkpoint::{Checkpoint, CheckpointError, Verified};
 pub use map::SparseMap;
 pub use signature::SigningKey;
 pub use tree::{Blake3, Frontier, Sha256, TreeHash};

@@ -137,6 +137,8 @@ kinds! {
     ChainOpen "chain-open" Chain false payload::ChainOpen;
     /// A command to a node is given, approved or taken back.
     Command "command" Operator false payload::Command;
+    /// Checkpoints that the ledger signed and cannot both be true.
+    Contradiction "contradiction" Ledger false payload::Contradiction;
     /// An enrolment token is made or revoked.
     Enrolment "enrolment" Service false payload::Enrolment;
     /// Entry 0.
@@ -187,6 +189,10 @@ kinds! {
     Usage "usage" Anyone true payload::Usage;
     /// A webhook is made or removed.
     Webhook "webhook" Operator false payload::Webhook;
+    /// The key with which a node would cosign.
+    WitnessKey "witness-key" Node false payload::WitnessKey;
+    /// The witnesses whose quorum counts.
+    WitnessSet "witness-set" Ledger false payload::WitnessSetChange;
 }
 
 impl Kind {

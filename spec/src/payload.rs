@@ -13,6 +13,7 @@ mod ruleset;
 mod scan;
 mod silence;
 mod webhook;
+mod witness;
 
 pub use attention::{Attention, AttentionChange, Band, Onset, ReasonState, WeighedReason};
 pub use command::{
@@ -35,6 +36,10 @@ pub use ruleset::{BandRules, Edges, FlapRules, ReasonRule, Ruleset, StormRules};
 pub use scan::{Finding, FindingCounts, Scan, Unchecked};
 pub use silence::Silence;
 pub use webhook::{Delivery, Notice, WEBHOOK_TYPES, Webhook};
+pub use witness::{
+    Contradiction, DifferingLeaves, MAX_WITNESSES, WITNESS_SET_CONTEXT, Witness, WitnessKey, WitnessSet,
+    WitnessSetChange, witness_possession_bytes, witness_set_bytes,
+};
 
 use crate::hash::{Domain, Hash};
 use serde::de::DeserializeOwned;

@@ -1,6 +1,7 @@
 //! One file for each command; what they share about failing and about the state directory.
 
 pub(crate) mod check;
+mod cosigning;
 pub(crate) mod enroll;
 pub(crate) mod goodbye;
 pub(crate) mod reference;

@@ -1,6 +1,6 @@
 //! `vaultmesh-agent run`: heartbeats until told to stop.
 
-use super::{Failure, runtime, state_dir};
+use super::{Failure, cosigning, runtime, state_dir};
 use crate::cli::Run;
 use crate::client::HttpClient;
 use crate::clock::{Clock as _, SystemClock};
@@ -17,7 +17,7 @@ use crate::policy::{DEFAULT_POLICY, Policy};
 use crate::procfs::Root;
 use crate::scan;
 use crate::scan_schedule::{DEFAULT_SCAN_SECS, ScanSchedule};
-use crate::session::{OpenError, Options, Session};
+use crate::session::{OpenError, Options, Session, Stop};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -48,7 +48,15 @@ pub(crate) fn run(args: &Run, environment: &Environment) -> Result<(), Failure> 
     let stopped = stop_signal(&runtime)?;
     let profile = sampler.os_profile.clone().or_else(|| sampler.root.os_profile());
     let policy = policy(&policy_file(args.policy.as_ref(), environment));
-    let mut session = Session::open(disk, SystemEntropy, sampler, clock.now(), options)?;
+    let opened = Session::open(disk.clone(), SystemEntropy, sampler, clock.now(), options);
+    let mut session = match opened {
+        Ok(session) => session,
+        Err(error) => {
+            // A contradiction that could not be told when it was found.
+            runtime.block_on(cosigning::tell_of_contradiction(&disk, &clock, &client));
+            return Err(error.into());
+        }
+    };
     // Whoever runs once is gone before a command or a scan could be over.
     if !args.once {
         if let Err(error) = session.obey(clock.now(), Commander::new(policy, profile)) {
@@ -58,15 +66,25 @@ pub(crate) fn run(args: &Run, environment: &Environment) -> Result<(), Failure> 
         let every = args.scan_every.or(environment.scan_secs).unwrap_or(DEFAULT_SCAN_SECS);
         session.scan_by(ScanSchedule::new(scan, every, clock.now()));
     }
+    let witness = if args.once {
+        None
+    } else {
+        cosigning::identity(&mut session, &disk, clock.now(), enrolment.node_id)
+    };
     tracing::info!(node_id = %enrolment.node_id, ledger = %enrolment.ledger, "agent started");
     runtime.block_on(async {
-        tokio::select! {
+        let done = tokio::select! {
             done = work(session, &clock, &client, args.once) => done,
+            caught = cosigning::cosign(witness, &disk, &clock, &client) => {
+                Err(Stop::Contradiction(caught.text).into())
+            }
             _ = stopped => {
                 tracing::info!("agent stopped");
-                Ok(())
+                return Ok(());
             }
-        }
+        };
+        cosigning::tell_of_contradiction(&disk, &clock, &client).await;
+        done
     })
 }
 

@@ -2,9 +2,11 @@
 
 mod commands;
 mod incidents;
+mod witness;
 
 pub(crate) use commands::Commands;
 pub(crate) use incidents::{Incidents, Webhooks};
+pub(crate) use witness::{Change, Witness};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use spec::payload::Role;
@@ -121,6 +123,11 @@ pub(crate) enum Command {
     Webhooks {
         #[command(subcommand)]
         command: Webhooks,
+    },
+    /// Who cosigns the ledger's checkpoints, and cosigning from outside.
+    Witness {
+        #[command(subcommand)]
+        command: Witness,
     },
     /// Find the entry at which a predicate over a projection turned.
     Bisect(Bisect),

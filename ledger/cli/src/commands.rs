@@ -23,3 +23,4 @@ pub(crate) mod serve;
 pub(crate) mod tokens;
 pub(crate) mod verify;
 pub(crate) mod webhooks;
+pub(crate) mod witness;

@@ -14,6 +14,7 @@ mod predicate;
 mod remote;
 mod session;
 mod webhooks;
+mod witnessing;
 
 use clap::Parser as _;
 use cli::{Cli, Command};
@@ -54,6 +55,7 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Incidents { command } => commands::incidents::run(&global, &command),
         Command::Commands { command } => commands::orders::run(&global, &command),
         Command::Webhooks { command } => commands::webhooks::run(&global, &command),
+        Command::Witness { command } => commands::witness::run(&global, &command),
         Command::Bisect(args) => commands::bisect::run(&global, &args),
         Command::Keys { command } => commands::keys::run(&global, &command),
         Command::Events(filter) => commands::logs::run(&global, &cli::Logs::View(filter)),

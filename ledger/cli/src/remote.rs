@@ -64,7 +64,7 @@ async fn get(client: &Client, path: &str) -> Result<Vec<u8>, Failure> {
 
 async fn documents(client: &Client) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let mut documents = BTreeMap::new();
-    for name in ["ROOT.txt", "PROOFCHAIN.json"] {
+    for name in ["ROOT.txt", "COSIGNED.txt", "PROOFCHAIN.json"] {
         let answer = client.send(Method::GET, &format!("/{name}"), None).await?;
         if answer.status != 404 {
             documents.insert(name.to_owned(), answer.good()?);

@@ -1,6 +1,7 @@
 //! Verifying a proof bundle: one entry, from a pinned ledger id alone.
 
 use super::files::pin;
+use super::report::Standing;
 use super::trust::{AuthorityKeys, read_record};
 use super::{Options, Report, TargetKind};
 use crate::fault::Fault;
@@ -31,8 +32,9 @@ fn check(bytes: &[u8], options: &Options, report: &mut Report) -> Result<(), Fau
     }
     pin(&authority, options, report)?;
     let verified = open_checkpoint(&bundle, &authority, options)?;
-    report.witnessed(&verified, options);
     let checkpoint = &verified.checkpoint;
+    let (_, quorum) = authority.witnesses_at(checkpoint.size);
+    report.witnessed(&[Standing::of(&verified, options, quorum)], options);
     report.origin.clone_from(&checkpoint.origin);
     report.size = checkpoint.size;
     report.root = checkpoint.root;
@@ -66,7 +68,8 @@ fn open_checkpoint(bundle: &Bundle, authority: &AuthorityKeys, options: &Options
         return Err(fault("the checkpoint is of another ledger".to_owned()));
     }
     let keys: Vec<_> = authority.key_at(KeyUse::Checkpoint, said.size).into_iter().collect();
-    Checkpoint::open(bundle.checkpoint.as_bytes(), &keys, &options.trust.witnesses)
+    let (own, _) = authority.witnesses_at(said.size);
+    Checkpoint::open(bundle.checkpoint.as_bytes(), &keys, &options.trust.known_with(own))
         .map_err(|e| fault(e.to_string()))
 }
 

@@ -3,9 +3,9 @@
 use super::Options;
 use crate::audit::{Audit, Finding, MAX_LISTED};
 use crate::fault::Fault;
-use proofs::checkpoint::Verified;
+use proofs::checkpoint::{Verified, witness_key};
 use serde::Serialize;
-use spec::Hash;
+use spec::{Hash, Timestamp};
 use std::collections::BTreeMap;
 
 /// The value of `format`.
@@ -72,6 +72,52 @@ pub struct Check {
     pub count: u64,
 }
 
+/// How far a quorum of witnesses vouches for a ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Witnessed {
+    /// The size of the checkpoint they signed: entries from there on are the ledger's word alone.
+    pub size: u64,
+    /// Who signed, by name.
+    pub by: Vec<CosignedBy>,
+}
+
+/// A witness and when it signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CosignedBy {
+    /// Its name.
+    pub name: String,
+    /// Its vkey.
+    pub vkey: String,
+    /// When it says it signed.
+    pub at: Timestamp,
+}
+
+/// Who stands behind one checkpoint, of those that count, and how many of them it takes; 0 if none were asked for.
+#[derive(Debug)]
+pub(super) struct Standing {
+    pub(super) size: u64,
+    pub(super) cosigned: Vec<CosignedBy>,
+    pub(super) quorum: usize,
+}
+
+impl Standing {
+    /// `quorum`: that of the ledger's own set at this size, 0 without a set.
+    pub(super) fn of(verified: &Verified, options: &Options, quorum: usize) -> Self {
+        let named = &options.trust.witnesses;
+        let keys = verified.cosignatures.iter().map(|c| (witness_key(&c.name, c.key), c.time));
+        let cosigned = keys
+            .filter(|(key, _)| named.is_empty() || named.contains(key))
+            .map(|(key, time)| CosignedBy {
+                vkey: key.to_string(),
+                name: key.name,
+                at: Timestamp::from_millis(time.saturating_mul(1000)),
+            })
+            .collect();
+        let quorum = if named.is_empty() { quorum.max(options.trust.quorum) } else { options.trust.quorum };
+        Self { size: verified.checkpoint.size, cosigned, quorum }
+    }
+}
+
 /// The report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -89,6 +135,9 @@ pub struct Report {
     pub size: u64,
     /// Root of the tree at that size.
     pub root: Hash,
+    /// What witnesses vouch for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub witnessed: Option<Witnessed>,
     /// Leaf of the last entry.
     pub chain_head: Hash,
     /// Number of seals.
@@ -151,6 +200,7 @@ impl Report {
             origin: String::new(),
             size: 0,
             root: Hash::empty(),
+            witnessed: None,
             chain_head: Hash::ZERO,
             seals: 0,
             uncommitted_bytes: 0,
@@ -185,18 +235,29 @@ impl Report {
         self.finish(strict)
     }
 
-    /// Notes which witnesses stand behind a checkpoint, and whether they are enough.
-    pub(super) fn witnessed(&mut self, verified: &Verified, options: &Options) {
-        let quorum = options.trust.quorum;
-        if quorum == 0 {
+    /// Notes which witnesses stand behind the checkpoints at hand, and whether they are enough behind any. The largest
+    /// that has its quorum is what they vouch for.
+    ///
+    /// The policy says how many it asks for, and of whom; without one it is the ledger's own set, once the ledger id is
+    /// pinned: the set follows from the id.
+    pub(super) fn witnessed(&mut self, standings: &[Standing], options: &Options) {
+        let asked = options.trust.quorum > 0;
+        let enough = |s: &&Standing| s.quorum > 0 && s.cosigned.len() >= s.quorum;
+        if let Some(best) = standings.iter().filter(enough).max_by_key(|s| s.size) {
+            self.count("witnesses", best.cosigned.len() as u64);
+            self.witnessed = Some(Witnessed { size: best.size, by: best.cosigned.clone() });
+            if self.trust == TrustStatus::Pinned {
+                self.trust = TrustStatus::Witnessed;
+            }
             return;
         }
-        self.count("witnesses", verified.witnesses.len() as u64);
-        if verified.witnesses.len() < quorum {
-            let detail = format!("{} of {quorum} witnesses have cosigned", verified.witnesses.len());
+        let Some(most) = standings.iter().filter(|s| s.quorum > 0).max_by_key(|s| s.cosigned.len()) else {
+            return;
+        };
+        self.count("witnesses", most.cosigned.len() as u64);
+        if asked || self.trust == TrustStatus::Pinned {
+            let detail = format!("{} of {} witnesses have cosigned", most.cosigned.len(), most.quorum);
             self.fail(Fault::new("witness", detail));
-        } else if self.trust == TrustStatus::Pinned {
-            self.trust = TrustStatus::Witnessed;
         }
     }
 

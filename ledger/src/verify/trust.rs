@@ -3,11 +3,12 @@
 use crate::admission::{Candidate, Found, Verdict};
 use crate::replay::Replayed;
 use crate::state::{Leaf, State};
+use crate::witness_set::set_at;
 use proofs::note::NoteKey;
 use proofs::signature;
 use serde::Deserialize;
 use spec::entry::Line;
-use spec::payload::Authority;
+use spec::payload::{Authority, WitnessSetChange};
 use spec::{Hash, KeyUse, Kind, PublicKey};
 
 /// What is trusted from elsewhere.
@@ -44,6 +45,13 @@ struct Policy {
 }
 
 impl Trust {
+    /// Whose cosignatures can be checked: those the policy names, and the ledger's own under other names.
+    pub(super) fn known_with(&self, own: Vec<NoteKey>) -> Vec<NoteKey> {
+        let mut known = self.witnesses.clone();
+        known.extend(own.into_iter().filter(|key| !self.witnesses.contains(key)));
+        known
+    }
+
     /// Reads a ledger id, or a policy `{"format":"vaultmesh-trust-v1","ledger","quorum","witnesses":[vkey…]}`.
     pub fn parse(text: &str) -> Result<Self, TrustError> {
         let text = text.trim();
@@ -87,8 +95,12 @@ impl AuthorityKeys {
             let item = read_record(value)?;
             let header = &item.record.entry.header;
             let position = &item.record.entry.position;
-            let wanted = if i == 0 { Kind::Genesis } else { Kind::Authority };
-            if header.kind != wanted || (i == 0 && position.seq != 0) {
+            let in_place = match header.kind {
+                Kind::Genesis => i == 0 && position.seq == 0,
+                Kind::Authority | Kind::WitnessSet => i > 0,
+                _ => false,
+            };
+            if !in_place {
                 return Err(format!("authority record {i} is of kind {}", header.kind));
             }
             if !signature::verify(&header.key, &header.signing_bytes(), &item.record.entry.sig) {
@@ -109,11 +121,23 @@ impl AuthorityKeys {
         Ok(Self { ledger: state.ledger, origin: state.origin.clone(), entries, state })
     }
 
+    /// The keys under which the witnesses of the set in force at `size` cosign, and how many of them must.
+    pub fn witnesses_at(&self, size: u64) -> (Vec<NoteKey>, usize) {
+        witnesses_at(&self.state, size)
+    }
+
     /// The key of a use that was current after the first `size` entries.
     pub fn key_at(&self, key_use: KeyUse, size: u64) -> Option<PublicKey> {
         let known = self.state.authority.iter().rev().find(|k| k.key_use == key_use && k.from < size);
         known.map(|k| k.key)
     }
+}
+
+/// The keys of the set in force at a size, and its quorum; none without a set.
+pub(super) fn witnesses_at(state: &State, size: u64) -> (Vec<NoteKey>, usize) {
+    set_at(&state.witness_sets, size).map_or_else(Default::default, |placed| {
+        (placed.note_keys(), usize::try_from(placed.set.quorum).unwrap_or(usize::MAX))
+    })
 }
 
 /// Genesis by the rules of entry 0; a change by the recovery threshold and the service key of its time.
@@ -123,8 +147,14 @@ fn admit(state: &State, item: &Replayed, json: &str) -> Result<(), String> {
         if state.current_key(KeyUse::Service) != Some(header.key) || header.ledger != state.ledger {
             return Err("it is not signed by the ledger's service key".to_owned());
         }
-        let payload: Authority = serde_json::from_str(json).map_err(|e| e.to_string())?;
-        return state.check_authority(&payload).map_err(|code| code.detail().to_owned());
+        let checked = if header.kind == Kind::WitnessSet {
+            let payload: WitnessSetChange = serde_json::from_str(json).map_err(|e| e.to_string())?;
+            state.check_witness_set(&payload)
+        } else {
+            let payload: Authority = serde_json::from_str(json).map_err(|e| e.to_string())?;
+            state.check_authority(&payload)
+        };
+        return checked.map_err(|code| code.detail().to_owned());
     }
     let candidate =
         Candidate { header, event_hash: item.event_hash, identity: Hash::ZERO, payload: json, flaw: None };

@@ -29,3 +29,4 @@ mod runs;
 mod sim_disk;
 mod storage;
 mod support;
+mod witnesses;

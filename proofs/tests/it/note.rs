@@ -51,7 +51,7 @@ fn what_is_signed_opens() {
     let verified = f.open(bytes.as_bytes()).unwrap();
     assert_eq!(verified.checkpoint, f.checkpoint);
     assert_eq!(verified.time, 1_800_000_000);
-    assert_eq!(verified.witnesses, ["witness.example/w1"]);
+    assert_eq!(verified.cosignatures.iter().map(|c| &c.name).collect::<Vec<_>>(), ["witness.example/w1"]);
     assert_eq!(Note::parse(bytes.as_bytes()).unwrap(), f.note);
     assert_eq!(Checkpoint::parse(&f.note.text).unwrap(), f.checkpoint);
     // The order of the lines means nothing.

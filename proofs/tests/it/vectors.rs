@@ -373,7 +373,7 @@ fn note_vectors_hold() {
     for row in file["notes"].as_array().unwrap() {
         let verified = open(&text(&row["note"])).unwrap();
         assert_eq!(
-            (json!(verified.time), json!(verified.witnesses)),
+            (json!(verified.time), json!(verified.cosignatures.iter().map(|c| &c.name).collect::<Vec<_>>())),
             (row["time"].clone(), row["witnesses"].clone())
         );
         assert_eq!(json!(verified.checkpoint.root), file["checkpoint"]["root"]);

@@ -5,6 +5,7 @@
 //! admission rules or a witness would say stands in as fixed bytes: this crate knows none of them.
 
 mod operations;
+mod witnesses;
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
@@ -39,6 +40,8 @@ pub(crate) const KEYS: &[&str] = &[
     "recovery-3",
     "service",
     "service-2",
+    "witness-1",
+    "witness-2",
 ];
 
 /// 32 bytes that depend on `name` only.
@@ -148,7 +151,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 3] = [1, 20, operations::RECORDS];
+pub(crate) const GROUPS: [usize; 4] = [1, 20, operations::RECORDS, witnesses::RECORDS];
 
 fn genesis() -> Event {
     let mut payload = json!({
@@ -177,7 +180,7 @@ fn genesis() -> Event {
     let bytes = possession_bytes(&payload);
     let mut pop: Vec<(PublicKey, Signature)> = KEYS
         .iter()
-        .filter(|name| !["node", "node-2", "service-2"].contains(name))
+        .filter(|name| !["node", "node-2", "service-2", "witness-1", "witness-2"].contains(name))
         .map(|name| (public(name), sign(name, &bytes)))
         .collect();
     pop.sort_by_key(|(key, _)| *key);
@@ -308,7 +311,9 @@ pub(crate) fn build() -> History {
     last.key = "service-2";
     log.append(last.say(20, Draft::new(Kind::Service, json!({"action": "stop", "version": "0.1.0"}))));
     log.commit();
-    operations::append(&mut log, ledger, target);
+    let link = operations::append(&mut log, ledger, target);
+    log.commit();
+    witnesses::append(&mut log, ledger, link);
     log.commit();
     log.history
 }

@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use spec::limits::MAX_SAFE_INTEGER;
 use spec::payload::{
-    Authority, AuthorityChange, ChainFork, ChainGap, ChainOpen, Digest, Enrolment, Genesis, GenesisKeys,
-    Heartbeat, Incident, KeyChange, KeyIntroduction, KeySignature, KeyStatus, Note, Place, Predecessor,
-    Reading, Recovery, RecoveryAction, RecoveryKeys, Refusal, Reply, Role, Seal, Service, ServiceAction, Tag,
-    Token,
+    Authority, AuthorityChange, ChainFork, ChainGap, ChainOpen, Contradiction, DifferingLeaves, Digest,
+    Enrolment, Genesis, GenesisKeys, Heartbeat, Incident, KeyChange, KeyIntroduction, KeySignature,
+    KeyStatus, Note, Place, Predecessor, Reading, Recovery, RecoveryAction, RecoveryKeys, Refusal, Reply,
+    Role, Seal, Service, ServiceAction, Tag, Token, Witness, WitnessKey, WitnessSet, WitnessSetChange,
 };
 use spec::{Author, Epoch, Hash, KeyUse, Kind, Name, PublicKey, Signature, Timestamp, Uuid, canonical};
 
@@ -150,6 +150,39 @@ fn authority() -> impl Strategy<Value = Authority> {
         let signatures = signers.into_iter().map(|key| KeySignature { key: PublicKey(key), sig }).collect();
         Authority { change, prev_change, signatures }
     })
+}
+
+fn key_signatures(most: usize) -> impl Strategy<Value = Vec<KeySignature>> {
+    let signers = proptest::collection::btree_set(any::<[u8; 32]>(), 1..=most);
+    (signers, signature()).prop_map(|(signers, sig)| {
+        signers.into_iter().map(|key| KeySignature { key: PublicKey(key), sig }).collect()
+    })
+}
+
+fn witness_set() -> impl Strategy<Value = WitnessSetChange> {
+    let members = proptest::collection::btree_map(name(), (any::<[u8; 32]>(), signature()), 1..=15);
+    (members, hash(), key_signatures(16), 0..15u64).prop_filter_map(
+        "two witnesses with one key",
+        |(members, prev_change, signatures, more)| {
+            let witness =
+                |(n, (name, (key, pop)))| Witness { key: PublicKey(key), name, outside: n == 0, pop };
+            let witnesses: Vec<Witness> = members.into_iter().enumerate().map(witness).collect();
+            let count = witnesses.len() as u64;
+            let quorum = (WitnessSet::least_quorum(witnesses.len()) + more).min(count);
+            let keys: std::collections::BTreeSet<_> = witnesses.iter().map(|witness| witness.key).collect();
+            let set = WitnessSet { quorum, witnesses };
+            (keys.len() as u64 == count).then_some(WitnessSetChange { prev_change, set, signatures })
+        },
+    )
+}
+
+fn contradiction() -> impl Strategy<Value = Contradiction> {
+    let path = || vec(hash(), 0..=64);
+    let leaves =
+        (number(), hash(), hash(), path(), path()).prop_map(|(index, leaf_a, leaf_b, path_a, path_b)| {
+            DifferingLeaves { index, leaf_a, leaf_b, path_a, path_b }
+        });
+    (".{1,200}", ".{1,200}", maybe(leaves)).prop_map(|(a, b, leaves)| Contradiction { a, b, leaves })
 }
 
 fn enrolment() -> impl Strategy<Value = Enrolment> {
@@ -319,6 +352,21 @@ proptest! {
     #[test]
     fn authorities(authority in authority()) {
         round_trip(&Kind::Authority, &authority)?;
+    }
+
+    #[test]
+    fn witness_sets(set in witness_set()) {
+        round_trip(&Kind::WitnessSet, &set)?;
+    }
+
+    #[test]
+    fn witness_keys(key in public_key(), name in name(), pop in signature()) {
+        round_trip(&Kind::WitnessKey, &WitnessKey { key, name, pop })?;
+    }
+
+    #[test]
+    fn contradictions(contradiction in contradiction()) {
+        round_trip(&Kind::Contradiction, &contradiction)?;
     }
 
     #[test]

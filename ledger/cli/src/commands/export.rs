@@ -52,6 +52,7 @@ pub(crate) fn copy(dir: &DataDir, out: &Path) -> Result<u64, Failure> {
     // Watermarks first: the log only ever grows past them.
     let mut documents = vec![
         ("ROOT.txt".to_owned(), read("ROOT.txt")?),
+        ("COSIGNED.txt".to_owned(), read("COSIGNED.txt")?),
         ("PROOFCHAIN.json".to_owned(), read("PROOFCHAIN.json")?),
     ];
     for folder in ["proofchain", "log"] {

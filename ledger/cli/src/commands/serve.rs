@@ -150,6 +150,7 @@ pub(crate) async fn start(
     let secrets = WebhookSecrets::of(dir.path());
     let teller = Teller::new(Arc::clone(&live), ledger.clone(), secrets, serving.allow_private_webhooks);
     tokio::spawn(teller.run(stopped.clone()));
+    tokio::spawn(crate::witnessing::offer(ledger.clone(), stopped.clone()));
     let reads = Reads {
         live,
         history,

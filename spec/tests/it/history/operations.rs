@@ -76,7 +76,7 @@ fn attention(change: &Value, ruleset: Hash) -> Value {
 
 /// Appends the group to a log whose service key is the second.
 #[expect(clippy::too_many_lines, reason = "one event after the other")]
-pub(super) fn append(log: &mut Log, ledger: Hash, incident: Hash) {
+pub(super) fn append(log: &mut Log, ledger: Hash, incident: Hash) -> ChainLink {
     let itself = resigned(Voice::ledger(ledger, "ledger"));
     let mut about = resigned(Voice::ledger(ledger, "acme"));
     about.tenant = Some("prod");
@@ -206,4 +206,5 @@ pub(super) fn append(log: &mut Log, ledger: Hash, incident: Hash) {
     log.append(operator.say(53, of_node(Kind::Labels, json!({"labels": {}}))));
     let payload = json!({"action": "stop", "version": "0.1.0"});
     log.append(itself.say(54, Draft::new(Kind::Service, payload)));
+    link
 }

@@ -167,6 +167,28 @@ pub(super) fn refused_changes(kind: &Kind) -> Vec<Change> {
             ("/quantity", Some(json!(-1))),
             ("/quantity", Some(json!(1.5))),
         ],
+        Kind::Contradiction => vec![
+            ("/a", None),
+            ("/a", long(0)),
+            ("/b", long(65_537)),
+            ("/leaves/index", Some(json!(-1))),
+            ("/leaves/leaf_b", None),
+            ("/leaves/path_a", Some(json!(vec![zeros(); 65]))),
+        ],
+        Kind::WitnessKey => {
+            vec![("/key", None), ("/name", Some(json!("Auditor"))), ("/pop", Some(json!("AA==")))]
+        }
+        Kind::WitnessSet => vec![
+            ("/prev_change", None),
+            ("/set/quorum", Some(json!(1))),
+            ("/set/quorum", Some(json!(3))),
+            ("/set/witnesses", Some(json!([]))),
+            ("/set/witnesses/0/outside", Some(json!(false))),
+            ("/set/witnesses/0/name", Some(json!("zz.example"))),
+            ("/set/witnesses/0/pop", None),
+            ("/signatures", Some(json!([]))),
+            ("/signatures/1/key", Some(zeros())),
+        ],
         Kind::Webhook => vec![
             ("/action", Some(json!("remove"))),
             ("/id", Some(json!("hook"))),
@@ -203,6 +225,8 @@ pub(super) fn longest() -> Vec<(Kind, u64, &'static str, usize)> {
         (Kind::Scan, 1, "/unchecked/0/reason", 1024),
         (Kind::Silence, 1, "/subject", 4096),
         (Kind::Silence, 1, "/text", 1024),
+        (Kind::Contradiction, 1, "/a", 65_536),
+        (Kind::Contradiction, 1, "/b", 65_536),
     ]
 }
 
@@ -222,6 +246,8 @@ fn limits_of_numbers_and_counts_are_where_they_are_said_to_be() {
         (Kind::Command, "/expires_at", Some(json!("2026-11-21T20:42:30.001Z"))),
         (Kind::Command, "/parameters", members(64)),
         (Kind::Labels, "/labels", members(64)),
+        (Kind::Contradiction, "/leaves", None),
+        (Kind::Contradiction, "/leaves/path_a", hashes(64)),
         (Kind::Notice, "/events", hashes(256)),
         (Kind::Notice, "/status", Some(json!(100))),
         (Kind::Notice, "/status", Some(json!(599))),

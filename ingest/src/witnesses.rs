@@ -1,0 +1,263 @@
+//! Witnesses: who they are, what they are asked to sign, what they sign, and what they caught the ledger at.
+
+use crate::access::PrincipalKind;
+use crate::answer;
+use crate::app::Inner;
+use crate::dispatch::Call;
+use crate::draft::{invalid, name};
+use crate::events::{append_own, status_of};
+use crate::limits::MAX_POLL_SECS;
+use crate::problem::{CONFLICT, FORBIDDEN, INVALID, NOT_FOUND, Problem, internal};
+use crate::query_string::{QueryString, bad};
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use ledger::service::Draft;
+use ledger::state::LEDGER_ORG;
+use ledger::witness_set::{PlacedSet, set_at};
+use ledger::witnessing::{CosignError, LastSigned, Offer};
+use proofs::Checkpoint;
+use proofs::checkpoint::{Verified, witness_key};
+use proofs::equivocation::Equivocation;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use spec::payload::{Contradiction, Leaves, Witness, WitnessSetChange};
+use spec::{Author, KeyUse, Kind, PublicKey, Severity, Timestamp, Uuid, Via};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with note")]
+struct Cosigning {
+    note: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with a, b and leaves")]
+struct Report {
+    a: String,
+    b: String,
+    #[serde(default, deserialize_with = "crate::strict::present")]
+    leaves: Option<Leaves>,
+}
+
+/// The set in force for checkpoints of `size`.
+fn set_of(app: &Inner, size: u64) -> Option<PlacedSet> {
+    app.ledger.directory(|directory| set_at(&directory.witness_sets, size).cloned())
+}
+
+/// `GET /api/ledger/witnesses`: the set in force, and how far each of its witnesses has come.
+pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let ledger = &call.app.ledger;
+    let size = ledger.head().borrow().size;
+    let witnessing = ledger.witnessing();
+    let set = set_of(&call.app, size);
+    let item = |witness: &Witness| {
+        let mut item = json!({
+            "name": witness.name, "key": witness.key, "outside": witness.outside, "pop": witness.pop,
+            "vkey": witness_key(witness.name.as_str(), witness.key).to_string(),
+        });
+        if let (Some(LastSigned { size, time }), Some(members)) =
+            (witnessing.last_signed(&witness.key), item.as_object_mut())
+        {
+            members.insert("signed_size".to_owned(), size.into());
+            members.insert("signed_at".to_owned(), json!(Timestamp::from_millis(time.saturating_mul(1000))));
+        }
+        item
+    };
+    let witnesses: Vec<Value> = set.iter().flat_map(|set| &set.set.witnesses).map(item).collect();
+    let offered = witnessing.offers().borrow().as_ref().map(|offer| offer.checkpoint.size);
+    let cosigned = witnessing.cosigned().borrow().as_ref().map(|cosigned| cosigned.size);
+    let answer = json!({
+        "quorum": set.as_ref().map_or(0, |set| set.set.quorum), "from": set.as_ref().map(|set| set.from),
+        "witnesses": witnesses, "size": size, "offered": offered, "cosigned": cosigned,
+        "prev_change": ledger.directory(|directory| directory.last_change),
+    });
+    Ok(answer::value(StatusCode::OK, &answer))
+}
+
+/// `POST /api/ledger/witnesses`: another set, signed by the recovery keys or by the quorum of the one before.
+pub(crate) async fn change(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let change: WitnessSetChange = call.json()?;
+    let payload = serde_json::to_value(&change).map_err(internal)?;
+    let text = spec::canonical::to_vec(&payload).map_err(internal)?;
+    Kind::WitnessSet
+        .check_payload(1, &String::from_utf8_lossy(&text))
+        .map_err(|e| invalid("/set", e.to_string()))?;
+    let seq = call.app.ledger.append_statement(Kind::WitnessSet, payload).await?;
+    // Whoever waits for commands waits for the new quorum from now on.
+    call.app.ledger.witnessing().ask();
+    Ok(answer::value(StatusCode::CREATED, &json!({"seq": seq})))
+}
+
+/// `GET /COSIGNED.txt`: the newest checkpoint with its quorum.
+pub(crate) async fn cosigned(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let cosigned = call.app.ledger.witnessing().cosigned().borrow().clone();
+    let cosigned = cosigned.ok_or_else(|| Problem::new(NOT_FOUND, "no checkpoint has its quorum yet"))?;
+    Ok(answer::text(StatusCode::OK, cosigned.note.to_string()))
+}
+
+/// `GET /api/ledger/witness-checkpoint?after=&wait=`: the checkpoint that witnesses are to sign, with the proof that it
+/// extends the one of size `after`. With `wait` the answer comes when there is a larger one, or when the seconds are over.
+pub(crate) async fn offer(call: Call) -> Result<Response<Body>, Problem> {
+    let query = QueryString::read(call.query(), &["after", "wait"])?;
+    let after = query.parse::<u64>("after")?.unwrap_or(0);
+    let wait = query.parse::<u64>("wait")?.unwrap_or(0);
+    if wait > MAX_POLL_SECS {
+        return Err(bad("wait", format_args!("at most {MAX_POLL_SECS} seconds")));
+    }
+    let head = call.app.ledger.head().borrow().clone();
+    if after > head.size {
+        return Err(bad("after", format_args!("the ledger has {} entries", head.size)));
+    }
+    let offer = match newest_offer(&call.app, after, Duration::from_secs(wait)).await {
+        Some(offer) => offer,
+        // Before the first offer of this process: what it will be.
+        None => Arc::new(Offer { checkpoint: head.checkpoint.clone(), note: Arc::clone(&head.note) }),
+    };
+    // An offer is never older than what was asked for but by a race with a restart; the proof then goes the other way.
+    let (old, new) = (after.min(offer.checkpoint.size), after.max(offer.checkpoint.size));
+    let authority = call.app.ledger.directory(|directory| directory.authority_seqs.len());
+    let value = call
+        .reading(move |app| async move {
+            let proof = app.ledger.consistency(old, new).map_err(internal)?;
+            Ok(json!({"checkpoint": &*offer.note, "old": old, "consistency": proof, "authority": authority}))
+        })
+        .await?;
+    Ok(answer::value(StatusCode::OK, &value))
+}
+
+/// The newest offer, once it is larger than `after` or the time is over.
+async fn newest_offer(app: &Inner, after: u64, wait: Duration) -> Option<Arc<Offer>> {
+    let mut offers = app.ledger.witnessing().offers();
+    let deadline = tokio::time::Instant::now() + wait;
+    loop {
+        let stopping = app.stopping.notified();
+        let mut stopping = std::pin::pin!(stopping);
+        stopping.as_mut().enable();
+        let newest = offers.borrow_and_update().clone();
+        let is_new = newest.as_ref().is_some_and(|offer| offer.checkpoint.size > after);
+        if is_new || app.draining.load(Ordering::Acquire) {
+            return newest;
+        }
+        tokio::select! {
+            changed = offers.changed() => if changed.is_err() { return newest },
+            () = &mut stopping => return newest,
+            () = tokio::time::sleep_until(deadline) => return newest,
+        }
+    }
+}
+
+/// `POST /api/ledger/cosignatures`: a witness's line under a checkpoint that was offered.
+pub(crate) async fn cosign(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let Cosigning { note } = call.json()?;
+    let size = proofs::note::Note::parse(note.as_bytes())
+        .ok()
+        .and_then(|note| Checkpoint::parse(&note.text).ok())
+        .map(|checkpoint| checkpoint.size)
+        .ok_or_else(|| invalid("/note", "not a checkpoint as a signed note"))?;
+    let set = set_of(&call.app, size);
+    let progress =
+        call.app.ledger.witnessing().cosign(set.as_ref(), note.as_bytes()).map_err(|error| match error {
+            CosignError::NotOffered | CosignError::NoSet => Problem::new(CONFLICT, error.to_string()),
+            CosignError::NotInSet(_) => Problem::new(FORBIDDEN, error.to_string()),
+            _ => Problem::new(INVALID, error.to_string()).pointer("/note"),
+        })?;
+    let answer = json!({"size": progress.size, "cosigned": progress.cosigned, "quorum": progress.quorum});
+    Ok(answer::value(StatusCode::OK, &answer))
+}
+
+/// `POST /api/ledger/contradictions`: two checkpoints under this ledger's signature that cannot both be of its history.
+///
+/// They are their own credential: only who holds the ledger's key can make them.
+pub(crate) async fn contradict(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let Report { a, b, leaves } = call.json()?;
+    let keys = checkpoint_keys(&call.app);
+    let open = |pointer, note: &str| open(&call.app, &keys, pointer, note);
+    let (said_a, said_b) = (open("/a", &a)?, open("/b", &b)?);
+    let payload = Contradiction { a, b, leaves };
+    let foreign = is_foreign(&call.app, &said_a.checkpoint)? || is_foreign(&call.app, &said_b.checkpoint)?;
+    if !foreign && !contradicts(&call.app, &keys, &payload) {
+        return Err(Problem::new(INVALID, "both checkpoints are of this ledger's one history"));
+    }
+    let (org, tenant, node) = match &call.principal.kind {
+        PrincipalKind::Node { node, tenant, .. } => (call.principal.org.clone(), tenant.clone(), Some(*node)),
+        _ => (None, None, None),
+    };
+    let org = match org {
+        Some(org) => org,
+        None => name(LEDGER_ORG)?,
+    };
+    let event = call.app.ledger.sign(&Draft {
+        author: Author::Service(name("ledger")?),
+        via: Via { method: name("self")?, subject: None },
+        kind: Kind::Contradiction,
+        org,
+        tenant,
+        node_id: node,
+        severity: Some(Severity::Critical),
+        ts: None,
+        id: Some(report_id(&payload, node, said_a.time.max(said_b.time))),
+        payload: serde_json::to_value(&payload).map_err(internal)?,
+    })?;
+    let (receipt, _) = append_own(&call.app, event).await?;
+    tracing::error!(seq = receipt.seq, ?node, "somebody was shown a checkpoint that is not of this history");
+    Ok(answer::value(status_of(&receipt), &json!({"seq": receipt.seq})))
+}
+
+/// Every key that ever signed this ledger's checkpoints.
+fn checkpoint_keys(app: &Inner) -> Vec<PublicKey> {
+    app.ledger.directory(|directory| {
+        let keys = directory.keys.iter().filter(|(_, record)| record.key_use == KeyUse::Checkpoint);
+        keys.map(|(key, _)| *key).collect()
+    })
+}
+
+fn open(app: &Inner, keys: &[PublicKey], pointer: &str, note: &str) -> Result<Verified, Problem> {
+    let verified =
+        Checkpoint::open(note.as_bytes(), keys, &[]).map_err(|e| invalid(pointer, e.to_string()))?;
+    if verified.checkpoint.origin == app.ledger.origin() {
+        Ok(verified)
+    } else {
+        Err(invalid(pointer, "a checkpoint of another ledger"))
+    }
+}
+
+/// Whether a checkpoint under our signature is not of our history.
+fn is_foreign(app: &Inner, said: &Checkpoint) -> Result<bool, Problem> {
+    // Whatever was signed is behind the head by now.
+    if said.size > app.ledger.head().borrow().size {
+        return Ok(true);
+    }
+    app.ledger.root_at(said.size).map(|root| root != said.root).map_err(internal)
+}
+
+/// Whether the two prove by themselves that they cannot both be true.
+fn contradicts(app: &Inner, keys: &[PublicKey], payload: &Contradiction) -> bool {
+    let file = Equivocation {
+        a: payload.a.clone(),
+        authority: Vec::new(),
+        b: payload.b.clone(),
+        format: proofs::equivocation::FORMAT.to_owned(),
+        ledger: app.ledger.id(),
+        leaves: payload.leaves.clone(),
+    };
+    file.verify(keys).is_ok()
+}
+
+/// The same report has the same id: sent again, it is the same event.
+fn report_id(payload: &Contradiction, node: Option<Uuid>, time: u64) -> Uuid {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(node.as_ref().map_or(&[0; 16][..], |node| node.as_bytes()));
+    for note in [&payload.a, &payload.b] {
+        hasher.update(&(note.len() as u64).to_be_bytes()).update(note.as_bytes());
+    }
+    let hash = blake3::Hasher::finalize(&hasher);
+    let tail = hash.as_bytes().first_chunk::<10>().copied().unwrap_or_default();
+    Uuid::v7(Timestamp::from_millis(time.saturating_mul(1000)), tail)
+}
