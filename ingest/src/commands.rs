@@ -279,13 +279,13 @@ pub(crate) async fn poll(call: Call) -> Result<Response<Body>, Problem> {
             () = tokio::time::sleep_until(deadline) => break new,
         }
     };
-    let (size, note) = grounds(&call.app);
+    let (size, checkpoint) = grounds(&call.app);
     let commands = call.reading(move |app| async move { delivered(&app, open, size).await }).await?;
-    let mut out = Vec::with_capacity(commands.len() + note.len() * 2);
+    let mut out = Vec::with_capacity(commands.len() + checkpoint.len() * 2);
     out.extend_from_slice(b"{\"commands\":");
     out.extend_from_slice(&commands);
     out.extend_from_slice(b",\"checkpoint\":");
-    write_string(&note, &mut out);
+    write_string(&checkpoint, &mut out);
     out.push(b'}');
     Ok(answer::json(StatusCode::OK, out))
 }
@@ -297,15 +297,15 @@ pub(crate) async fn for_heartbeat(call: &Call, org: &Name, node: Uuid) -> Result
     if open.is_empty() {
         return Ok(None);
     }
-    let (size, note) = grounds(&call.app);
+    let (size, checkpoint) = grounds(&call.app);
     let commands = call.reading(move |app| async move { delivered(&app, open, size).await }).await?;
-    Ok(Some(Proved { commands, note }))
+    Ok(Some(Proved { commands, checkpoint }))
 }
 
 /// Commands as JSON, with the checkpoint that has them.
 pub(crate) struct Proved {
     pub(crate) commands: Vec<u8>,
-    pub(crate) note: Arc<str>,
+    pub(crate) checkpoint: Arc<str>,
 }
 
 /// The checkpoint under which commands are proved: once the ledger names witnesses, the newest with their quorum.

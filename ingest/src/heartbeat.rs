@@ -157,7 +157,7 @@ fn answer_heartbeat(
     out.extend_from_slice(b",\"commands\":");
     out.extend_from_slice(commands.map_or(b"[]", |proved| &proved.commands));
     out.extend_from_slice(b",\"witness_checkpoint\":");
-    write_string(commands.map_or(note, |proved| &proved.note), &mut out);
+    write_string(commands.map_or(note, |proved| &proved.checkpoint), &mut out);
     out.extend_from_slice(b",\"authority\":");
     write_u64(app.ledger.directory(|directory| directory.authority_seqs.len() as u64), &mut out);
     out.push(b'}');

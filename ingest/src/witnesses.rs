@@ -17,10 +17,10 @@ use ledger::witness_set::{PlacedSet, set_at};
 use ledger::witnessing::{CosignError, LastSigned, Offer};
 use proofs::Checkpoint;
 use proofs::checkpoint::{Verified, witness_key};
-use proofs::equivocation::Equivocation;
+use proofs::equivocation::{Equivocation, Leaves};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use spec::payload::{Contradiction, Leaves, Witness, WitnessSetChange};
+use spec::payload::{Contradiction, DifferingLeaves, Witness, WitnessSetChange};
 use spec::{Author, KeyUse, Kind, PublicKey, Severity, Timestamp, Uuid, Via};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -38,7 +38,7 @@ struct Report {
     a: String,
     b: String,
     #[serde(default, deserialize_with = "crate::strict::present")]
-    leaves: Option<Leaves>,
+    leaves: Option<DifferingLeaves>,
 }
 
 /// The set in force for checkpoints of `size`.
@@ -245,7 +245,10 @@ fn contradicts(app: &Inner, keys: &[PublicKey], payload: &Contradiction) -> bool
         b: payload.b.clone(),
         format: proofs::equivocation::FORMAT.to_owned(),
         ledger: app.ledger.id(),
-        leaves: payload.leaves.clone(),
+        leaves: payload.leaves.clone().map(|leaves| {
+            let DifferingLeaves { index, leaf_a, leaf_b, path_a, path_b } = leaves;
+            Leaves { index, leaf_a, leaf_b, path_a, path_b }
+        }),
     };
     file.verify(keys).is_ok()
 }
