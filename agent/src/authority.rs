@@ -167,8 +167,8 @@ impl Authority {
 
     /// The key of a use after entries 0…size−1.
     fn key_after(&self, key_use: KeyUse, first: PublicKey, size: u64) -> PublicKey {
-        let before = self.changes.iter().rev().filter(|place| place.seq < size);
-        before.filter_map(|place| place.new_key(key_use)).next().unwrap_or(first)
+        let mut before = self.changes.iter().rev().filter(|place| place.seq < size);
+        before.find_map(|place| place.new_key(key_use)).unwrap_or(first)
     }
 
     fn check_change(&self, index: usize, value: &Value) -> Result<Place, AuthorityError> {

@@ -237,12 +237,11 @@ impl<D: Disk> Witness<D> {
                 Err(caught) => return caught,
             };
             tell(&round);
-            let pause = match round {
-                Round::Later(_) => backoff.fail(None, &mut entropy).unwrap_or(crate::backoff::CAP),
-                _ => {
-                    backoff.succeed();
-                    PAUSE
-                }
+            let pause = if let Round::Later(_) = round {
+                backoff.fail(None, &mut entropy).unwrap_or(crate::backoff::CAP)
+            } else {
+                backoff.succeed();
+                PAUSE
             };
             clock.sleep_until((asked_at + PAUSE).max(clock.now().steady + pause)).await;
         }

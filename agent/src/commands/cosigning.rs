@@ -73,7 +73,7 @@ fn tell(round: &Round) {
     match round {
         Round::Signed { size, cosigned, quorum } => tracing::debug!(size, cosigned, quorum, "cosigned"),
         Round::Watched(size) => {
-            tracing::debug!(size, "followed; the ledger does not name this node any more")
+            tracing::debug!(size, "followed; the ledger does not name this node any more");
         }
         Round::Nothing => {}
         Round::Later(why) => tracing::warn!(why, "nothing cosigned"),
