@@ -8,6 +8,8 @@ use tokio::time::{Instant, sleep_until};
 /// Offers checkpoints until `stopping` becomes true.
 pub(crate) async fn offer(ledger: Ledger, mut stopping: watch::Receiver<bool>) {
     let head = ledger.head();
+    // The first has what the start itself records.
+    sleep_until(Instant::now() + OFFER_PAUSE).await;
     loop {
         let newest = head.borrow().clone();
         ledger.witnessing().offer(&newest);

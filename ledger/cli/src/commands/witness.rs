@@ -290,22 +290,20 @@ async fn accuse(disk: &FileDisk, client: &HttpClient, clock: &SystemClock, caugh
 }
 
 fn say_round(global: &Global, round: &Round) -> Result<(), Failure> {
-    let said = match round {
-        Round::Signed { size, cosigned, quorum } => {
-            json!({"cosigned": cosigned, "quorum": quorum, "signed": size})
-        }
-        Round::Watched(size) => json!({"watched": size}),
+    let (facts, words) = match round {
+        Round::Signed { size, cosigned, quorum } => (
+            json!({"cosigned": cosigned, "quorum": quorum, "signed": size}),
+            format!("signed {size}: {cosigned} of {quorum}\n"),
+        ),
+        Round::Watched(size) => (
+            json!({"watched": size}),
+            format!("followed up to {size}; the ledger does not name this witness\n"),
+        ),
         Round::Nothing => return Ok(()),
         Round::Later(why) => {
             tell(why);
             return Ok(());
         }
     };
-    if !global.for_people() {
-        return say_answer(global.output, &said);
-    }
-    match round {
-        Round::Signed { size, cosigned, quorum } => say(&format!("signed {size}: {cosigned} of {quorum}\n")),
-        _ => say(&format!("followed up to {}; the ledger does not name this witness\n", said["watched"])),
-    }
+    if global.for_people() { say(&words) } else { say_answer(global.output, &facts) }
 }

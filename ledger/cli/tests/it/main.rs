@@ -7,6 +7,7 @@
     reason = "a helper of a test may stop the test"
 )]
 
+mod between;
 mod commanding;
 mod commands;
 mod connections;
@@ -21,4 +22,5 @@ mod support;
 mod tidy;
 mod watching;
 mod webhooks;
+mod witnessing;
 mod workspace;
