@@ -356,6 +356,13 @@ impl Attention {
                     self.change(place, now, |node, cx| node.signal(use_of.0, &use_of.1, Signal::Bad, cx));
                 }
             }
+            Said::Contradiction(_) => {
+                if let Some(id) = fact.header.node_id {
+                    let place = self.place(org, id);
+                    let shown = (Reason::LedgerContradiction, Subject::NODE);
+                    self.change(place, now, |node, cx| node.signal(shown.0, &shown.1, Signal::Bad, cx));
+                }
+            }
             Said::KeyStatus(status) => {
                 if let Some(place) = self.keys.get(&status.key).copied() {
                     self.change(place, now, |node, cx| node.retire(&status.key, cx));
@@ -496,7 +503,7 @@ enum Answer {
 
 fn answers(reason: Reason) -> Option<Answer> {
     match reason {
-        Reason::ChainFork | Reason::RevokedKey => Some(Answer::Resolve),
+        Reason::ChainFork | Reason::RevokedKey | Reason::LedgerContradiction => Some(Answer::Resolve),
         Reason::CommandFailed | Reason::CommandOverdue => Some(Answer::Ack),
         _ => None,
     }
@@ -518,7 +525,7 @@ fn site_of(node: &NodeAttention) -> &str {
 
 impl Projection for Attention {
     const NAME: &'static str = "attention";
-    const VERSION: u64 = 2;
+    const VERSION: u64 = 3;
 
     fn apply(&mut self, fact: &Fact<'_>) {
         self.transitions.clear();

@@ -86,6 +86,8 @@ said! {
     ChainFork payload::ChainFork;
     /// A command to a node.
     Command payload::Command;
+    /// Checkpoints of the ledger cannot both be true.
+    Contradiction payload::Contradiction;
     /// An enrolment token is made or revoked.
     Enrolment payload::Enrolment;
     /// A node leaves of its own accord.

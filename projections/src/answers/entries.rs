@@ -13,11 +13,12 @@ use serde_json::value::{RawValue, to_raw_value};
 use spec::{Author, Hash, Kind, Name, Record, Timestamp, Uuid};
 
 /// What people and the ledger's authority do. Nodes say some of it too; that is no part of the audit.
-const AUDITED: [Kind; 18] = [
+const AUDITED: [Kind; 20] = [
     Kind::Ack,
     Kind::Assign,
     Kind::Authority,
     Kind::Command,
+    Kind::Contradiction,
     Kind::Enrolment,
     Kind::Incident,
     Kind::Key,
@@ -32,6 +33,7 @@ const AUDITED: [Kind; 18] = [
     Kind::Tag,
     Kind::Token,
     Kind::Webhook,
+    Kind::WitnessSet,
 ];
 
 /// An entry as lists of entries have it.

@@ -59,6 +59,8 @@ reasons! {
     ChainFork "chain-fork" of "chain-fork": 100, Beats(1), Manual;
     /// Somebody used the node's key after its end.
     RevokedKey "revoked-key" of "revoked-key": 100, Beats(1), Manual;
+    /// The node was shown checkpoints that the ledger signed and that cannot both be true.
+    LedgerContradiction "ledger-contradiction" of "ledger-contradiction": 100, Beats(1), Manual;
     /// A scan found something critical, the subject.
     FindingCritical "finding-critical" of "finding": 80, Beats(1), Beats(1);
     /// Silent for a day.

@@ -365,6 +365,23 @@ fn a_key_that_is_used_after_its_end_is_told_until_a_person_says_that_it_is_over(
     assert_eq!(log.reasons(0), Vec::<String>::new());
 }
 
+#[test]
+fn a_ledger_that_a_node_caught_is_told_until_a_person_says_that_it_is_over() {
+    let mut log = Log::started(2);
+    log.beats(60, 0..2);
+    let shown = || json!({"a": "one checkpoint", "b": "another"});
+    let ledger = || Author::Service(name("ledger"));
+    log.tell(61, ledger(), Kind::Contradiction, None, shown());
+    assert_eq!(log.reasons(0), Vec::<String>::new(), "somebody from outside is no node");
+    log.tell(62, ledger(), Kind::Contradiction, Some(node(0)), shown());
+    log.pass(5000);
+    assert_eq!((log.reasons(0), log.band(0)), (vec!["ledger-contradiction".to_owned()], (Band::Crit, 100)));
+    assert_eq!(log.reasons(1), Vec::<String>::new());
+    let told = log.hash("0 ledger-contradiction firing");
+    log.operator(5001, Kind::Resolve, None, json!({"target": told}));
+    assert_eq!(log.reasons(0), Vec::<String>::new());
+}
+
 fn order(expires: u64, approvals: u64, command: &str) -> Value {
     json!({"action": "issue", "approvals": approvals, "command": command, "expires_at": at(expires),
         "node": node(0), "nonce": Hash([3; 32]), "not_before": at(0), "parameters": {},
