@@ -26,7 +26,7 @@ fn id(seed: u64) -> Uuid {
 }
 
 /// A worker that counts what it carries out.
-fn counting(count: &Arc<AtomicUsize>) -> Worker {
+pub(crate) fn counting(count: &Arc<AtomicUsize>) -> Worker {
     let count = Arc::clone(count);
     Arc::new(move |_| {
         count.fetch_add(1, Ordering::SeqCst);
@@ -34,14 +34,14 @@ fn counting(count: &Arc<AtomicUsize>) -> Worker {
     })
 }
 
-fn obeying(node: &mut Node, worker: Worker) -> Agent {
+pub(crate) fn obeying(node: &mut Node, worker: Worker) -> Agent {
     let mut agent = node.open().unwrap();
     agent.obey(node.world.now(), Commander::new(Policy::default(), None).working(worker)).unwrap();
     agent
 }
 
 /// Lets an agent live until a command's receipts are as wanted.
-fn until(node: &Node, agent: &mut Agent, command: &Hash, wanted: &[&str]) {
+pub(crate) fn until(node: &Node, agent: &mut Agent, command: &Hash, wanted: &[&str]) {
     for _ in 0..100 {
         assert_eq!(node.run(agent, A_WHILE), None);
         if node.world.ledger.borrow().receipts(command) == wanted {

@@ -1,5 +1,6 @@
 //! A small ledger that sequences, commits and signs for real, so that its receipts verify.
 
+use proofs::note::{Note, NoteKey};
 use proofs::tile::{Tiles, consistency_proof, inclusion_proof};
 use proofs::tree::{Blake3, TreeHash as _};
 use proofs::{Checkpoint, SigningKey, checkpoint, signature};
@@ -8,8 +9,8 @@ use spec::entry::Position;
 use spec::event::Payload;
 use spec::payload::{
     Authority, AuthorityChange, Command, CommandOrder, CommandReceipt, Genesis, GenesisKeys, KeyIntroduction,
-    KeySignature, RecoveryKeys, authority_bytes, command_bytes, node_possession_bytes, possession_bytes,
-    token_hash,
+    KeySignature, RecoveryKeys, Witness, WitnessSet, WitnessSetChange, authority_bytes, command_bytes,
+    node_possession_bytes, possession_bytes, token_hash, witness_possession_bytes, witness_set_bytes,
 };
 use spec::{
     Author, Entry, Epoch, Event, Hash, Header, KeyUse, Kind, Lane, Name, PublicKey, Record, Signature,
@@ -61,6 +62,11 @@ pub(crate) struct Ledger {
     orders: Vec<(Hash, Value)>,
     /// Whether they come after that as well.
     pub(crate) insists: bool,
+    /// Whether commands come under a checkpoint with its quorum.
+    pub(crate) lacks_quorum: bool,
+    witnesses: Vec<(String, SigningKey)>,
+    /// Every cosignature that was taken: under which text, and by whom.
+    pub(crate) cosigned: Vec<(String, String)>,
 }
 
 fn key(name: &str) -> SigningKey {
@@ -124,6 +130,9 @@ impl Ledger {
             heartbeat_secs: 30,
             orders: Vec::new(),
             insists: false,
+            lacks_quorum: false,
+            witnesses: Vec::new(),
+            cosigned: Vec::new(),
         };
         let record = ledger.own(Kind::Genesis, "ledger", &payload(&genesis, Hash([1; 32])));
         ledger.id = ledger.last_leaf;
@@ -171,6 +180,48 @@ impl Ledger {
         self.checkpoint_key = new;
     }
 
+    /// Names witnesses under two recovery keys; the first is outside.
+    pub(crate) fn name_witnesses(&mut self, witnesses: Vec<(String, SigningKey)>) {
+        let member = |(n, (name, key)): (usize, &(String, SigningKey))| {
+            let name: Name = name.parse().unwrap();
+            let pop = key.sign(&witness_possession_bytes(&key.public(), &self.id, &name));
+            Witness { key: key.public(), name, outside: n == 0, pop }
+        };
+        let mut members: Vec<Witness> = witnesses.iter().enumerate().map(member).collect();
+        members.sort_by(|a, b| a.name.cmp(&b.name));
+        let set = WitnessSet { quorum: WitnessSet::least_quorum(members.len()), witnesses: members };
+        let bytes = witness_set_bytes(&set, &self.id, &self.last_change);
+        let sign = |k: &SigningKey| KeySignature { key: k.public(), sig: k.sign(&bytes) };
+        let mut signatures: Vec<_> = self.recovery.iter().take(2).map(sign).collect();
+        signatures.sort_by_key(|s| s.key);
+        let says = WitnessSetChange { prev_change: self.last_change, set, signatures };
+        let record = self.own(Kind::WitnessSet, "ledger", &payload(&says, Hash([3; 32])));
+        self.last_change = self.last_leaf;
+        self.authority.push(record);
+        self.witnesses = witnesses;
+    }
+
+    /// The newest checkpoint, as all witnesses would have signed it.
+    fn cosigned_note(&self) -> String {
+        let mut note = Note::parse(self.note().as_bytes()).unwrap();
+        for (name, key) in self.witnesses.iter().skip(usize::from(self.lacks_quorum)) {
+            note.signatures.push(checkpoint::cosign(&note, name, key, self.now.secs()));
+        }
+        note.to_string()
+    }
+
+    fn take_cosignature(&mut self, body: &[u8]) -> Response {
+        let body: Value = serde_json::from_slice(body).unwrap();
+        let note = Note::parse(body["note"].as_str().unwrap().as_bytes()).unwrap();
+        let keys: Vec<NoteKey> =
+            self.witnesses.iter().map(|(name, key)| checkpoint::witness_key(name, key.public())).collect();
+        let line = note.signatures.last().unwrap();
+        let key = keys.iter().find(|key| key.name == line.name).unwrap();
+        checkpoint::check_cosignature(&note.text, line, key).unwrap();
+        self.cosigned.push((note.text.clone(), line.name.clone()));
+        answer(200, &json!({"size": self.size(), "cosigned": 1, "quorum": 1}))
+    }
+
     pub(crate) fn checkpoint(&self) -> Checkpoint {
         Checkpoint {
             origin: self.origin.clone(),
@@ -203,6 +254,7 @@ impl Ledger {
                         &json!({
                             "receipts": [receipt], "server_time": self.now,
                             "next_heartbeat_secs": self.heartbeat_secs, "commands": self.delivered(),
+                            "witness_checkpoint": self.cosigned_note(), "authority": self.authority.len(),
                         }),
                     )
                 }
@@ -226,6 +278,19 @@ impl Ledger {
                 answer(200, &json!({"leaf": self.tiles.node(0, index).unwrap(), "proof": proof}))
             }
             "/api/ledger/authority" => answer(200, &json!({"authority": self.authority})),
+            "/api/ledger/witness-checkpoint" => {
+                let after = if query.is_empty() { 0 } else { number("after") };
+                if after > self.size() {
+                    return answer(400, &json!({"code": "bad-query", "status": 400}));
+                }
+                let proof = consistency_proof::<Blake3>(&self.tiles, after, self.size()).unwrap();
+                let value = json!({
+                    "checkpoint": self.note(), "old": after, "consistency": proof,
+                    "authority": self.authority.len(),
+                });
+                answer(200, &value)
+            }
+            "/api/ledger/cosignatures" => self.take_cosignature(body),
             _ => answer(404, &json!({"code": "no-such-route", "status": 404})),
         }
     }

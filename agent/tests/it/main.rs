@@ -21,4 +21,5 @@ mod receipts;
 mod scan;
 mod system;
 mod trust;
+mod witness;
 mod world;
