@@ -2,9 +2,11 @@
 
 mod commands;
 mod incidents;
+mod policies;
 
 pub(crate) use commands::Commands;
 pub(crate) use incidents::{Incidents, Webhooks};
+pub(crate) use policies::Policies;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use spec::payload::Role;
@@ -116,6 +118,11 @@ pub(crate) enum Command {
     Commands {
         #[command(subcommand)]
         command: Commands,
+    },
+    /// What nodes may be told at most: assign it, apply it, see who follows it.
+    Policies {
+        #[command(subcommand)]
+        command: Policies,
     },
     /// Who is told elsewhere of what happens.
     Webhooks {

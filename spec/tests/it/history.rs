@@ -148,7 +148,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 3] = [1, 20, operations::RECORDS];
+pub(crate) const GROUPS: [usize; 4] = [1, 20, operations::RECORDS, operations::POLICIES];
 
 fn genesis() -> Event {
     let mut payload = json!({
@@ -309,6 +309,8 @@ pub(crate) fn build() -> History {
     log.append(last.say(20, Draft::new(Kind::Service, json!({"action": "stop", "version": "0.1.0"}))));
     log.commit();
     operations::append(&mut log, ledger, target);
+    log.commit();
+    operations::append_policies(&mut log, ledger);
     log.commit();
     log.history
 }
