@@ -6,6 +6,7 @@
 //! [`heartbeat::SystemSampler`]) is thin. Whoever only needs signed events, such as a load generator,
 //! takes [`author::ChainAuthor`] alone. Only [`cli`] and the commands behind it print or end the process.
 
+pub mod applied;
 pub mod author;
 pub mod authority;
 pub mod backoff;
@@ -22,6 +23,7 @@ pub mod drops;
 pub mod durable;
 pub mod enrol;
 pub mod entropy;
+mod following;
 pub mod heartbeat;
 pub mod identity;
 pub mod jwt;

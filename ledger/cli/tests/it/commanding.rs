@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const POLICY: &str = r#"
+[allow.apply-policy]
 [allow.run]
 templates = ["mark"]
 [template.mark]
@@ -91,7 +92,7 @@ impl Between {
     }
 }
 
-struct Agent {
+pub(crate) struct Agent {
     child: Child,
     state: String,
     policy: String,
@@ -99,7 +100,7 @@ struct Agent {
 
 impl Agent {
     /// Enrols a node and lets it run.
-    fn start(dir: &Path, name: &str, url: &str, service: &Service) -> Self {
+    pub(crate) fn start(dir: &Path, name: &str, url: &str, service: &Service) -> Self {
         let place = dir.join(name);
         std::fs::create_dir_all(place.join("marks")).unwrap();
         let policy = place.join("policy.toml");
@@ -119,24 +120,24 @@ impl Agent {
     }
 
     /// Kills the agent and starts it again.
-    fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         let _ = self.child.kill();
         self.child.wait().unwrap();
         let run = ["agent", "run", "--state-dir", &self.state, "--policy", &self.policy];
         self.child = command(&run).stderr(Stdio::null()).spawn().unwrap();
     }
 
-    fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         let status = json(&["agent", "status", "--state-dir", &self.state, "-o", "json"], 0);
         status["node_id"].as_str().unwrap().to_owned()
     }
 
     /// How often the command of the policy was carried out.
-    fn marks(&self) -> usize {
+    pub(crate) fn marks(&self) -> usize {
         std::fs::read_dir(Path::new(&self.policy).with_file_name("marks")).unwrap().count()
     }
 
-    fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         let marks = Path::new(&self.policy).with_file_name("marks");
         format!("place={}", marks.to_str().unwrap())
     }
@@ -150,7 +151,7 @@ impl Drop for Agent {
 }
 
 /// Gives a command; its event hash and its entry.
-fn issue(data: &str, node: &str, more: &[&str]) -> (String, u64) {
+pub(crate) fn issue(data: &str, node: &str, more: &[&str]) -> (String, u64) {
     let issued = json(&[&["commands", "issue", "--data", data, node], more].concat(), 0);
     (issued["command"].as_str().unwrap().to_owned(), issued["seq"].as_u64().unwrap())
 }
@@ -175,7 +176,7 @@ async fn proved(service: &Service, seq: u64) -> (Value, String) {
 }
 
 /// Waits for a refusal of a command by this code.
-fn refused(data: &str, hash: &str, code: &str) {
+pub(crate) fn refused(data: &str, hash: &str, code: &str) {
     let started = Instant::now();
     loop {
         let all =
@@ -190,7 +191,7 @@ fn refused(data: &str, hash: &str, code: &str) {
     }
 }
 
-fn state(data: &str, hash: &str, wanted: &str) -> Value {
+pub(crate) fn state(data: &str, hash: &str, wanted: &str) -> Value {
     let started = Instant::now();
     loop {
         let shown = json(&["commands", "show", hash, "--data", data], 0)["command"].clone();
@@ -208,7 +209,7 @@ fn note(n: u32) -> String {
     json!({"kind": "note", "org": "other", "payload": payload, "ts": "2026-11-21T20:42:00.000Z"}).to_string()
 }
 
-const MARK: [&str; 3] = ["run", "--param", "template=mark"];
+pub(crate) const MARK: [&str; 3] = ["run", "--param", "template=mark"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_in_order_is_refused_for_its_own_reason() {
