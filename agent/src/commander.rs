@@ -6,11 +6,11 @@
 //! anything else → receipt "refused" with its reason
 //! ```
 
+use crate::applied::Allowed;
 use crate::clock::Now;
 use crate::disk::Disk;
 use crate::entropy::Entropy;
 use crate::heartbeat::Sampler;
-use crate::jwt::{self, Claims};
 use crate::network::{Network, NetworkError, Request, Response};
 use crate::order::{Delivered, Order, Refusal, Target};
 use crate::orders::Orders;
@@ -23,7 +23,7 @@ use proofs::Checkpoint;
 use serde::Deserialize;
 use serde_json::Value;
 use spec::payload::{CommandReceipt, CommandState};
-use spec::{Hash, Kind, Timestamp};
+use spec::{Hash, Kind};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -49,6 +49,9 @@ const MAX_RUNNING: usize = 4;
 /// Commands that are taken in from one answer.
 const MAX_DELIVERED: usize = 64;
 
+/// What the first receipt of a command says that the applied policy does not allow, when it only observes.
+const OBSERVED: &str = "the applied policy does not allow it, and only observes\n";
+
 /// What carries tasks out.
 pub type Worker = std::sync::Arc<dyn Fn(&Task) -> Done + Send + Sync>;
 
@@ -61,6 +64,8 @@ pub struct Commander {
     waiting: VecDeque<(Order, Task)>,
     /// Commands to scan, and whether the scan that they wait for has begun.
     scanning: Vec<(Hash, bool)>,
+    /// Commands to apply a policy, and its hash.
+    applying: VecDeque<(Hash, Hash)>,
     running: usize,
     tell: mpsc::UnboundedSender<(Hash, Done)>,
     told: mpsc::UnboundedReceiver<(Hash, Done)>,
@@ -96,6 +101,7 @@ impl Commander {
             orders: Orders::default(),
             waiting: VecDeque::new(),
             scanning: Vec::new(),
+            applying: VecDeque::new(),
             running: 0,
             tell,
             told,
@@ -115,6 +121,11 @@ impl Commander {
     /// When the next question is asked.
     pub(crate) fn polls_at(&self) -> Duration {
         self.polls_at
+    }
+
+    /// The next command to apply a policy, and the policy's hash.
+    pub(crate) fn next_policy(&mut self) -> Option<(Hash, Hash)> {
+        self.applying.pop_front()
     }
 
     /// Waits for a task to be over.
@@ -144,20 +155,8 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     pub(crate) fn poll(&mut self, now: Now) -> Option<Request> {
         let commander = self.commander.as_mut()?;
         commander.asked_at = now.steady;
-        let credentials = self.author.credentials();
-        // The service allows for half a minute between the clocks.
-        let offset = self.clock_offset_ms.unwrap_or_default();
-        let issued_at = Timestamp::from_millis(now.wall.millis().saturating_add_signed(offset));
-        let claims = Claims {
-            issuer: &credentials.author,
-            ledger: &credentials.ledger,
-            issued_at,
-            lifetime_secs: jwt::MAX_LIFETIME_SECS,
-            body: b"",
-        };
         let after = commander.after.map_or_else(String::new, |after| format!("&after={after}"));
-        let request = Request::get(format!("/api/agent/commands?wait={WAIT_SECS}{after}"));
-        Some(request.with_bearer(jwt::sign(&credentials.key, &claims)))
+        Some(self.question(now, format!("/api/agent/commands?wait={WAIT_SECS}{after}")))
     }
 
     /// Takes the answer to a question in.
@@ -288,23 +287,27 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             Err(refusal) => return self.refuse(now, hash, refusal),
         }
         let profile = commander.profile.as_deref();
-        let task = match commander.policy.task(profile, &order.order.command, &order.order.parameters) {
-            Ok(task) => task,
-            Err(refusal) => return self.refuse(now, hash, refusal),
-        };
+        let (command, parameters) = (&order.order.command, &order.order.parameters);
+        let Allowed { task, observed } =
+            match self.applied.decide(&commander.policy, profile, command, parameters) {
+                Ok(allowed) => allowed,
+                Err(refusal) => return self.refuse(now, hash, refusal),
+            };
         commander.orders.begin(&self.disk, order.order.nonce, hash, order.order.expires_at, now.wall)?;
         tracing::info!(command = %order.order.command, %hash, "a command begins");
-        self.enqueue(now, Kind::Receipt, &receipt(hash, CommandState::Running))?;
-        match (&mut self.commander, &mut self.scans) {
-            (Some(commander), Some(scans)) if task == Task::Scan => {
+        let output = observed.then(|| OBSERVED.to_owned());
+        self.enqueue(now, Kind::Receipt, &CommandReceipt { output, ..receipt(hash, CommandState::Running) })?;
+        let Some(commander) = &mut self.commander else { return Ok(()) };
+        match (task, &mut self.scans) {
+            (Task::ApplyPolicy(policy), _) => commander.applying.push_back((hash, policy)),
+            (Task::Scan, Some(scans)) => {
                 commander.scanning.push((hash, false));
                 scans.ask(now);
             }
-            (Some(commander), _) => {
+            (task, _) => {
                 commander.waiting.push_back((order, task));
                 commander.start();
             }
-            (None, _) => {}
         }
         Ok(())
     }
@@ -341,11 +344,16 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         }
     }
 
-    /// A task that a thread carried out is over.
-    pub(crate) fn worked(&mut self, now: Now, command: Hash, done: &Done) {
+    /// A command is over; what cannot be stored of it is said to have failed after a restart.
+    pub(crate) fn close(&mut self, now: Now, command: Hash, done: &Done) {
         if let Err(error) = self.finish(now, command, done) {
             tracing::error!(%error, %command, "what became of a command could not be made durable");
         }
+    }
+
+    /// A task that a thread carried out is over.
+    pub(crate) fn worked(&mut self, now: Now, command: Hash, done: &Done) {
+        self.close(now, command, done);
         if let Some(commander) = &mut self.commander {
             commander.running = commander.running.saturating_sub(1);
             commander.start();

@@ -4,7 +4,7 @@ use crate::procfs::Root;
 use crate::units;
 use spec::limits::MAX_SAFE_INTEGER;
 use spec::payload::{Heartbeat, Reading};
-use spec::{Timestamp, Uuid};
+use spec::{Hash, Timestamp, Uuid};
 use std::path::PathBuf;
 
 /// What the agent knows of itself when a heartbeat is due.
@@ -22,6 +22,8 @@ pub struct OwnState {
     pub spool_dropped: u64,
     /// The ledger's clock minus the node's.
     pub clock_offset_ms: Option<i64>,
+    /// The policy that was applied.
+    pub policy_hash: Option<Hash>,
 }
 
 /// Where the rest of a heartbeat comes from.
@@ -71,7 +73,7 @@ impl Sampler for SystemSampler {
             load15_milli: Some(load.map(|l| l.fifteen).into()),
             memory_total_bytes: Some(memory.map(|m| m.total).into()),
             memory_available_bytes: Some(memory.map(|m| m.available).into()),
-            policy_hash: None,
+            policy_hash: own.policy_hash,
             pressure_cpu_milli: milli("cpu"),
             pressure_io_milli: milli("io"),
             pressure_memory_milli: milli("memory"),

@@ -6,6 +6,8 @@
 //! [`heartbeat::SystemSampler`]) is thin. Whoever only needs signed events, such as a load generator,
 //! takes [`author::ChainAuthor`] alone. Only [`cli`] and the commands behind it print or end the process.
 
+pub mod applied;
+mod applying;
 pub mod author;
 pub mod authority;
 pub mod backoff;

@@ -56,6 +56,8 @@ pub enum Refusal {
     NotListed,
     /// It asks for more than the node's policy allows.
     Widened,
+    /// The policy that the node was told to apply does not allow it.
+    Narrowed,
     /// Its parameters are not those of the command.
     BadParameters,
     /// Too many are remembered.
@@ -64,7 +66,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotInLedger,
         Self::NotWitnessed,
         Self::LedgerContradiction,
@@ -77,6 +79,7 @@ impl Refusal {
         Self::Unknown,
         Self::NotListed,
         Self::Widened,
+        Self::Narrowed,
         Self::BadParameters,
         Self::TooMany,
     ];
@@ -96,6 +99,7 @@ impl Refusal {
             Self::Unknown => "unknown-command",
             Self::NotListed => "not-listed",
             Self::Widened => "widened",
+            Self::Narrowed => "narrowed",
             Self::BadParameters => "bad-parameters",
             Self::TooMany => "too-many",
         }

@@ -21,9 +21,11 @@
 //! path = ["/", "/var"]
 //! ```
 
+use crate::applied::APPLY_POLICY;
 use crate::order::Refusal;
 use serde::Deserialize;
-use spec::Name;
+use spec::payload::{Narrowing, PolicyDocument};
+use spec::{Hash, Name};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -54,6 +56,21 @@ struct Grant {
     paths: Vec<String>,
     #[serde(default)]
     templates: Vec<String>,
+}
+
+impl Grant {
+    fn narrowed_by(&self, narrowing: &Narrowing) -> Self {
+        let both = |own: &[String], listed: Option<&Vec<String>>| -> Vec<String> {
+            own.iter().filter(|text| listed.is_none_or(|listed| listed.contains(text))).cloned().collect()
+        };
+        let lines = self.lines.unwrap_or(DEFAULT_LINES);
+        Self {
+            units: both(&self.units, narrowing.units.as_ref()),
+            lines: Some(narrowing.lines.map_or(lines, |most| most.min(lines))),
+            paths: both(&self.paths, narrowing.paths.as_ref()),
+            templates: both(&self.templates, narrowing.templates.as_ref()),
+        }
+    }
 }
 
 type Grants = BTreeMap<String, Grant>;
@@ -94,6 +111,8 @@ pub struct Policy {
 pub enum Task {
     /// A sovereign scan.
     Scan,
+    /// The policy with this hash narrows what is allowed from now on; with zeros, none does.
+    ApplyPolicy(Hash),
     /// Digests of files, without their contents.
     CollectEvidence(Vec<String>),
     /// A program, without a shell.
@@ -108,13 +127,13 @@ pub enum Task {
 }
 
 /// The commands that this agent knows.
-const KNOWN: [&str; 6] =
-    ["collect-evidence", "run", "scan", "service-restart", "service-status", "tail-journal"];
+const KNOWN: [&str; 7] =
+    [APPLY_POLICY, "collect-evidence", "run", "scan", "service-restart", "service-status", "tail-journal"];
 
 impl Default for Policy {
-    /// A node without a policy lets itself be looked at, and nothing else.
+    /// A node without a policy lets itself be looked at and narrowed, and nothing else.
     fn default() -> Self {
-        let allow = Grants::from([("scan".to_owned(), Grant::default())]);
+        let allow = ["scan", APPLY_POLICY].map(|command| (command.to_owned(), Grant::default())).into();
         Self { allow, profile: BTreeMap::new(), template: BTreeMap::new() }
     }
 }
@@ -131,6 +150,25 @@ impl Policy {
         let grants = of_profile.map_or(&self.allow, |profile| &profile.allow);
         let names: Vec<&str> = grants.keys().map(String::as_str).collect();
         if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    }
+
+    /// The same with no more in it than a document allows; what the document names beyond that adds nothing.
+    #[must_use]
+    pub fn narrowed_by(&self, document: &PolicyDocument) -> Self {
+        let narrowing = |name: &str| document.allow.iter().find(|(known, _)| known.as_str() == name);
+        let narrowed = |grants: &Grants| -> Grants {
+            let grants = grants.iter().filter_map(|(name, grant)| {
+                let (_, narrowing) = narrowing(name)?;
+                Some((name.clone(), grant.narrowed_by(narrowing)))
+            });
+            grants.collect()
+        };
+        let of_profile = |profile: &Profile| Profile { allow: narrowed(&profile.allow) };
+        Self {
+            allow: narrowed(&self.allow),
+            profile: self.profile.iter().map(|(name, profile)| (name.clone(), of_profile(profile))).collect(),
+            template: self.template.clone(),
+        }
     }
 
     /// Reads a policy; the default if there is no such file.
@@ -189,6 +227,11 @@ impl Policy {
         let asked = Asked(parameters);
         match command {
             "scan" => asked.only(&[]).map(|()| Task::Scan),
+            APPLY_POLICY => {
+                asked.only(&["policy"])?;
+                let policy = asked.get("policy").and_then(|policy| Hash::from_hex(policy).ok());
+                policy.map(Task::ApplyPolicy).ok_or(Refusal::BadParameters)
+            }
             "service-status" => {
                 asked.only(&["unit"])?;
                 let unit = asked.listed("unit", &grant.units)?;
@@ -383,11 +426,12 @@ mod tests {
     }
 
     #[test]
-    fn without_a_policy_only_a_scan_is_allowed() {
+    fn without_a_policy_only_a_scan_is_allowed_and_a_narrowing() {
         let none = BTreeMap::new();
         let task = |command: &str| Policy::default().task(None, &command.parse().unwrap(), &none);
         assert_eq!(task("scan"), Ok(Task::Scan));
-        for command in KNOWN.iter().filter(|command| **command != "scan") {
+        assert_eq!(task(APPLY_POLICY), Err(Refusal::BadParameters), "it only narrows");
+        for command in KNOWN.iter().filter(|command| !["scan", APPLY_POLICY].contains(*command)) {
             assert_eq!(task(command), Err(Refusal::NotListed), "{command}");
         }
     }

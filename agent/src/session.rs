@@ -3,6 +3,7 @@
 //! The loop is a function of its clock, network, disk and random numbers; none of them is the system's
 //! unless `main` says so. `delivery` holds the sending half, `trust` the checking one.
 
+use crate::applied::Applied;
 use crate::author::{ChainAuthor, DraftError};
 use crate::authority::Authority;
 use crate::backoff::Backoff;
@@ -118,6 +119,8 @@ pub struct Session<D, E, S> {
     /// Most events in a request, as far as the service has shown.
     pub(crate) batch_limit: usize,
     pub(crate) clock_offset_ms: Option<i64>,
+    /// The policy that the node was told to follow.
+    pub(crate) applied: Applied,
     /// What is done about commands; without it none are asked for.
     pub(crate) commander: Option<Commander>,
 }
@@ -144,6 +147,10 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         let newest = opened.spool.newest(&disk).map_err(SessionError::Spool)?;
         let drops = Drops::load(&disk, newest.as_ref()).map_err(SessionError::Io)?;
         let author = ChainAuthor::resume(enrolment.credentials(&identity), opened.spool.next());
+        let applied = Applied::load(&disk);
+        if let Applied::Damaged(why) = &applied {
+            tracing::error!(why, "no command is carried out until a policy is applied anew");
+        }
         let mut session = Self {
             disk,
             entropy,
@@ -166,6 +173,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             batch_events: crate::delivery::MAX_BATCH_EVENTS,
             batch_limit: crate::delivery::MAX_BATCH_EVENTS,
             clock_offset_ms: None,
+            applied,
             commander: None,
         };
         session.set_interval(session.interval_secs);
@@ -200,6 +208,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
                     Err(stop) => return stop,
                 }
             }
+            self.apply_policies(clock, network).await;
             let mut wake =
                 if self.spool.pending() > 0 { self.next_beat.min(self.retry_at) } else { self.next_beat };
             if self.scans.as_ref().is_some_and(ScanSchedule::is_running) {
@@ -295,6 +304,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             spool_depth: self.spool.pending() as u64,
             spool_dropped: self.drops.total,
             clock_offset_ms: self.clock_offset_ms,
+            policy_hash: self.applied.hash(),
         };
         let heartbeat = self.sampler.sample(&own);
         if self.enqueue(now, Kind::Heartbeat, &heartbeat)? == Enqueued::Dropped {

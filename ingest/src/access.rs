@@ -20,7 +20,7 @@ pub enum Action {
     ManageEnrolment,
     /// Make and end API tokens.
     ManageTokens,
-    /// Set rules of attention, and make and remove webhooks.
+    /// Set rules of attention, assign policies, and make and remove webhooks.
     ManageRules,
     /// Revoke keys.
     GovernKeys,

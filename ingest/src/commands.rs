@@ -35,7 +35,7 @@ use std::time::Duration;
 const DEFAULT_TTL_SECS: u64 = 600;
 
 /// How long is waited for the folds to know what was said just now.
-const FOLDS_PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const FOLDS_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A command that a node is to carry out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,10 +63,19 @@ pub struct Given {
     pub lacks_approvals: bool,
 }
 
+/// An assignment of a policy that holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// Whose.
+    pub org: Name,
+    /// The node it names, if it names one.
+    pub node: Option<Uuid>,
+}
+
 /// Something that comes about later.
 pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// What the folds know of commands.
+/// What the folds know of commands, and of what nodes may be told.
 pub trait Desk: Debug + Send + Sync {
     /// What a node of an organisation is to carry out at `now`, at most `limit`, in the order of the log.
     fn open_for(&self, org: &Name, node: Uuid, now: Timestamp, limit: usize) -> Vec<Open>;
@@ -76,6 +85,9 @@ pub trait Desk: Debug + Send + Sync {
 
     /// The command with an event hash, once `size` entries are folded.
     fn given(&self, hash: Hash, size: u64) -> Later<Option<Given>>;
+
+    /// The assignment of a policy with an event hash, if it holds once `size` entries are folded.
+    fn assignment(&self, hash: Hash, size: u64) -> Later<Option<Assignment>>;
 
     /// Begins to listen for what is said of commands to a node; each call of what is returned waits for more.
     fn listen(&self, node: Uuid) -> Box<dyn Listen>;
@@ -236,7 +248,7 @@ async fn say(call: &Call, about: About, payload: &Command) -> Result<(Hash, Rece
     Ok((hash, receipt))
 }
 
-fn desk(app: &Inner) -> Result<&Arc<dyn Desk>, Problem> {
+pub(crate) fn desk(app: &Inner) -> Result<&Arc<dyn Desk>, Problem> {
     app.config
         .desk
         .as_ref()

@@ -94,7 +94,7 @@ fn action_of(kind: &Kind) -> Option<Action> {
     match (kind.info().speaker, kind) {
         (Speaker::Anyone, Kind::Note) => Some(Action::WriteNote),
         (Speaker::Operator, Kind::Command) => Some(Action::IssueCommand),
-        (Speaker::Operator, Kind::Ruleset | Kind::Webhook) => Some(Action::ManageRules),
+        (Speaker::Operator, Kind::Policy | Kind::Ruleset | Kind::Webhook) => Some(Action::ManageRules),
         (Speaker::Anyone | Speaker::Operator, _) => Some(Action::WriteEvent),
         (Speaker::Ledger | Speaker::Service | Speaker::Chain | Speaker::Node, _) => None,
     }

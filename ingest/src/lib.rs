@@ -28,6 +28,7 @@ pub mod limits;
 mod management;
 mod metrics;
 pub mod openapi;
+mod policies;
 mod principal;
 pub mod problem;
 mod public;

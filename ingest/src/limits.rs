@@ -14,6 +14,9 @@ pub const MAX_HEARTBEAT_BODY_BYTES: usize = 64 * 1024;
 /// Largest body of every other request: a handful of names and texts.
 pub const MAX_JSON_BODY_BYTES: usize = 16 * 1024;
 
+/// Largest body that assigns a policy: room for the spacing of a document written by hand.
+pub const MAX_POLICY_BODY_BYTES: usize = 2 * spec::limits::MAX_POLICY_BYTES;
+
 /// Most bytes of request headers; also what a connection buffers of a body that nobody reads yet.
 pub const MAX_HEADER_BYTES: usize = 16 * 1024;
 

@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use ledger::Receipt;
 use ledger::service::Draft;
 use serde::Serialize;
-use spec::{Hash, Kind, Name};
+use spec::{Hash, Kind, Name, Uuid};
 
 impl Inner {
     /// Appends an event in the principal's name.
@@ -17,6 +17,18 @@ impl Inner {
         &self,
         principal: &Principal,
         org: &Name,
+        kind: Kind,
+        payload: &P,
+    ) -> Result<Receipt, Problem> {
+        self.say_of(principal, org, None, kind, payload).await
+    }
+
+    /// The same about a node.
+    pub(crate) async fn say_of<P: Serialize>(
+        &self,
+        principal: &Principal,
+        org: &Name,
+        node_id: Option<Uuid>,
         kind: Kind,
         payload: &P,
     ) -> Result<Receipt, Problem> {
@@ -28,7 +40,7 @@ impl Inner {
             kind,
             org: org.clone(),
             tenant: None,
-            node_id: None,
+            node_id,
             severity: None,
             ts: None,
             id: None,

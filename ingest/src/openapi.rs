@@ -28,7 +28,7 @@ fn row(method: &'static str, path: &'static str, id: &'static str, tag: &'static
 
 /// One for each row of the table.
 pub fn operations() -> Vec<Operation> {
-    [writing(), managing(), proving()].concat()
+    [writing(), managing(), telling(), proving()].concat()
 }
 
 fn writing() -> Vec<Operation> {
@@ -80,7 +80,6 @@ fn writing() -> Vec<Operation> {
 
 fn managing() -> Vec<Operation> {
     let tokens = "/api/orgs/{org}/nodes/enrollment-tokens";
-    let webhooks = "/api/orgs/{org}/webhooks";
     vec![
         row("GET", "/api/me", "getMe", "Tokens").says("Who is asking.").answers(
             200,
@@ -125,6 +124,22 @@ fn managing() -> Vec<Operation> {
             .says("Enrolment tokens, without their secrets.")
             .takes("org: Name")
             .answers(200, JSON, "items: [EnrolmentToken]"),
+        row(
+            "DELETE",
+            "/api/orgs/{org}/nodes/enrollment-tokens/{token_id}",
+            "revokeEnrolmentToken",
+            "Enrolment",
+        )
+        .says("End an enrolment token before its time.")
+        .takes("org: Name, token_id: Hash")
+        .answers(204, "", "")
+        .refuses(&[404]),
+    ]
+}
+
+fn telling() -> Vec<Operation> {
+    let webhooks = "/api/orgs/{org}/webhooks";
+    vec![
         row("POST", "/api/commands", "issueCommand", "Commands")
             .says("Give a node a command.")
             .body(
@@ -150,6 +165,17 @@ fn managing() -> Vec<Operation> {
             .says("What the node that asks is to carry out, each with its proof.")
             .takes("after?: count, wait?: 0..25")
             .answers(200, JSON, "commands: [DeliveredCommand], checkpoint: Checkpoint"),
+        row("POST", "/api/orgs/{org}/policies", "assignPolicy", "Policies")
+            .says("From now on nodes are to follow a policy: one node, or those that a selector selects.")
+            .takes("org: Name")
+            .body(JSON, "document: PolicyDocument, node?: Uuid, selector?: text..1024")
+            .answers(201, JSON, "assignment: Hash, policy: Hash, seq: count")
+            .refuses(&[404]),
+        row("DELETE", "/api/orgs/{org}/policies/{assignment}", "withdrawPolicy", "Policies")
+            .says("End an assignment of a policy.")
+            .takes("org: Name, assignment: Hash")
+            .answers(204, "", "")
+            .refuses(&[404]),
         row("POST", webhooks, "createWebhook", "Incidents")
             .says("Make a webhook; the answer is the only one that shows its secret.")
             .takes("org: Name")
@@ -161,16 +187,6 @@ fn managing() -> Vec<Operation> {
             .takes("org: Name, id: Uuid")
             .answers(204, "", "")
             .refuses(&[404]),
-        row(
-            "DELETE",
-            "/api/orgs/{org}/nodes/enrollment-tokens/{token_id}",
-            "revokeEnrolmentToken",
-            "Enrolment",
-        )
-        .says("End an enrolment token before its time.")
-        .takes("org: Name, token_id: Hash")
-        .answers(204, "", "")
-        .refuses(&[404]),
     ]
 }
 
@@ -291,6 +307,8 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("Chain", schema("epoch: text, prev: Hash, seq: count")),
+        ("PolicyDocument", closed("allow: {PolicyNarrowing}, format: text, mode: enforce/observe")),
+        ("PolicyNarrowing", closed("lines?: count, paths?: [text], templates?: [text], units?: [text]")),
         ("DeliveredCommand", schema("command: ProvedRecord, approvals: [ProvedRecord], since: count")),
         (
             "DifferingLeaves",

@@ -3,11 +3,13 @@
 use crate::access::Action;
 use crate::body::BodyRule;
 use crate::dispatch::Call;
-use crate::limits::{MAX_EVENTS_BODY_BYTES, MAX_HEARTBEAT_BODY_BYTES, MAX_JSON_BODY_BYTES};
+use crate::limits::{
+    MAX_EVENTS_BODY_BYTES, MAX_HEARTBEAT_BODY_BYTES, MAX_JSON_BODY_BYTES, MAX_POLICY_BODY_BYTES,
+};
 use crate::problem::Problem;
 use crate::{
-    commands, enrolment, entries, events, heartbeat, import, keys, public, query, register, tokens, webhooks,
-    witnesses,
+    commands, enrolment, entries, events, heartbeat, import, keys, policies, public, query, register, tokens,
+    webhooks, witnesses,
 };
 use axum::body::Body;
 use axum::http::{Method, Response};
@@ -66,6 +68,7 @@ macro_rules! table {
 const JSON: BodyRule = BodyRule::Json(MAX_JSON_BODY_BYTES);
 const HEARTBEAT: BodyRule = BodyRule::Json(MAX_HEARTBEAT_BODY_BYTES);
 const EVENTS: BodyRule = BodyRule::Events(MAX_EVENTS_BODY_BYTES);
+const POLICY: BodyRule = BodyRule::Json(MAX_POLICY_BODY_BYTES);
 const NOTHING: BodyRule = BodyRule::None;
 const LINES: BodyRule = BodyRule::Lines(MAX_EVENTS_BODY_BYTES);
 
@@ -97,6 +100,8 @@ pub static ROUTES: &[Route] = table! {
     POST "/api/commands/{hash}/approve" Role(Action::IssueCommand), JSON => commands::approve;
     POST "/api/commands/{hash}/cancel" Role(Action::IssueCommand), JSON => commands::cancel;
     GET "/api/agent/commands" Access::Anyone, NOTHING => commands::poll;
+    POST "/api/orgs/{org}/policies" Role(Action::ManageRules), POLICY => policies::assign;
+    DELETE "/api/orgs/{org}/policies/{assignment}" Role(Action::ManageRules), NOTHING => policies::withdraw;
     POST "/api/orgs/{org}/webhooks" Role(Action::ManageRules), JSON => webhooks::create;
     DELETE "/api/orgs/{org}/webhooks/{id}" Role(Action::ManageRules), NOTHING => webhooks::remove;
 

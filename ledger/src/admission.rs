@@ -390,7 +390,7 @@ impl State {
             Kind::Command | Kind::Enrolment | Kind::KeyStatus | Kind::Labels | Kind::Silence => {
                 matches!(token.role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin)
             }
-            Kind::Ruleset | Kind::Token | Kind::Webhook => {
+            Kind::Policy | Kind::Ruleset | Kind::Token | Kind::Webhook => {
                 matches!(token.role, Role::OrgOwner | Role::OrgAdmin)
             }
             _ => token.role.may_write(),

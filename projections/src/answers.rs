@@ -5,6 +5,7 @@ pub(crate) mod entries;
 pub(crate) mod incidents;
 pub(crate) mod keys;
 pub(crate) mod metrics;
+pub(crate) mod policies;
 pub(crate) mod scans;
 pub(crate) mod slo;
 pub(crate) mod usage;

@@ -34,6 +34,7 @@ pub use spec::payload::Band;
 pub use tell::Notice;
 
 use crate::Projection;
+use crate::assignments::Assignments;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
 use crate::listening::{Listening, Moment, Now};
@@ -80,6 +81,8 @@ pub struct Attention {
     keys: BTreeMap<PublicKey, usize>,
     /// Whose open commands these are.
     orders: BTreeMap<Hash, usize>,
+    /// Which policy each node is to follow.
+    assignments: Assignments,
     owed: VecDeque<Notice>,
     /// Announced reasons that a person may end, by the event hash of the announcement.
     answerable: BTreeMap<Hash, (usize, Reason, Subject)>,
@@ -396,7 +399,19 @@ impl Attention {
         let place = self.place(&fact.header.org, id);
         // What was imported is history, and tells nothing about now.
         if own.is_some() {
-            self.change(place, now, |node, cx| node.heartbeat(heartbeat, fact.header.ts, cx));
+            let desired = self.assignments.desired(&fact.header.org, id);
+            self.change(place, now, |node, cx| node.heartbeat(heartbeat, fact.header.ts, desired, cx));
+        }
+    }
+
+    /// Which policy nodes of an organisation are to follow may have changed.
+    fn reassign(&mut self, org: &Name, now: Now) {
+        let places: Vec<usize> =
+            self.places.get(org).into_iter().flat_map(BTreeMap::values).copied().collect();
+        for place in places {
+            let Some(node) = self.nodes.get(place).filter(|node| node.drifts()) else { continue };
+            let desired = self.assignments.desired(org, node.id);
+            self.change(place, now, |node, cx| node.follow(desired, cx));
         }
     }
 
@@ -541,6 +556,9 @@ impl Projection for Attention {
         self.seq = fact.seq;
         let now = Now { moment: self.listening.moment(fact.at), at: fact.at };
         self.hear(fact, now);
+        if self.assignments.hear(fact) {
+            self.reassign(&fact.header.org, now);
+        }
         self.forgive(now.moment);
     }
 

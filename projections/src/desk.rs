@@ -1,5 +1,6 @@
 //! What nodes are to carry out, as the folds have it, and word of more.
 
+use crate::assignments::{Assignment, To};
 use crate::commands::Given;
 use crate::followers::{Filter, Following};
 use crate::live::Live;
@@ -46,6 +47,18 @@ impl Desk {
         self.live.size().wait_for(|folded| *folded >= size).await.ok()?;
         self.live
             .with(|folds| folds.commands().command(hash).map(|(org, given)| (org.clone(), given.clone())))
+    }
+
+    /// The organisation of an assignment of a policy and the node it names, if it holds once `size` entries are folded.
+    pub async fn assignment(&self, hash: &Hash, size: u64) -> Option<(Name, Option<Uuid>)> {
+        self.live.size().wait_for(|folded| *folded >= size).await.ok()?;
+        let named = |assignment: &Assignment| match assignment.to {
+            To::Node(node) => Some(node),
+            To::Selector(_) => None,
+        };
+        self.live.with(|folds| {
+            folds.policies().assignment(hash).map(|(org, assignment)| (org.clone(), named(assignment)))
+        })
     }
 
     /// Begins to listen for what is said of commands to a node.

@@ -106,6 +106,8 @@ said! {
     Note payload::Note;
     /// What a webhook was sent.
     Notice payload::Notice;
+    /// A policy is assigned, or no longer.
+    Policy payload::Policy;
     /// What became of a command.
     Receipt payload::CommandReceipt;
     /// A validly signed event was refused for good.

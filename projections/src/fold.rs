@@ -234,6 +234,8 @@ projections! {
     keys: crate::keys::Keys;
     /// How the nodes fared.
     metrics: crate::metrics::Metrics;
+    /// What nodes may be told.
+    policies: crate::policies::Policies;
     /// What scans found.
     scans: crate::scans::Scans;
     /// How operations ended.

@@ -1,6 +1,6 @@
 //! The routes of the read side. Every one only reads, and needs somebody who may.
 
-use crate::answers::{commands, entries, incidents, keys, metrics, scans, slo, usage, webhooks};
+use crate::answers::{commands, entries, incidents, keys, metrics, policies, scans, slo, usage, webhooks};
 use crate::reads::route;
 use crate::{nodes, page, stream};
 use axum::Router;
@@ -34,6 +34,7 @@ reads! {
     "/api/nodes/{id}" => nodes::show;
     "/api/nodes/{id}/events" => entries::of_node;
     "/api/nodes/{id}/metrics" => metrics::of_node;
+    "/api/nodes/{id}/policy" => policies::of_node;
     "/api/nodes/{id}/scans" => scans::of_node;
     "/api/nodes/{id}/slo-summary" => slo::of_node;
     "/api/orgs/{org}/audit" => entries::audit;
@@ -45,6 +46,8 @@ reads! {
     "/api/orgs/{org}/slo-summary" => slo::of_org;
     "/api/orgs/{org}/usage/summary" => usage::summary;
     "/api/orgs/{org}/webhooks" => webhooks::list;
+    "/api/policies" => policies::list;
+    "/api/policies/{hash}" => policies::show;
     "/api/scans" => scans::list;
     "/fleet" => page::table;
 }

@@ -7,6 +7,7 @@
 
 pub mod announce;
 mod answers;
+pub mod assignments;
 pub mod attention;
 pub mod commands;
 pub mod desk;
@@ -27,11 +28,11 @@ mod nodes;
 pub mod openapi;
 pub mod page;
 mod paging;
+pub mod policies;
 mod reads;
 mod recent;
 pub mod rehearsal;
 pub mod scans;
-pub mod selector;
 pub mod slo;
 mod stream;
 pub mod usage;

@@ -71,6 +71,14 @@ fn nodes() -> Vec<Operation> {
         )
         .takes("id: Uuid, metric: MetricName, from?: time, to?: time, as_of?: text"),
         fold(
+            "/api/nodes/{id}/policy",
+            "getNodePolicy",
+            "Policies",
+            "The policy that a node is to follow, and the one it says it follows.",
+            "policy: NodePolicy",
+        )
+        .takes("id: Uuid, as_of?: text"),
+        fold(
             "/api/nodes/{id}/scans",
             "listNodeScans",
             "Scans",
@@ -139,6 +147,22 @@ fn matters() -> Vec<Operation> {
             "ListedSilence",
         )
         .takes("expired?: true/false, org?: Name, limit?: 1..500, cursor?: text, as_of?: text"),
+        list(
+            "/api/policies",
+            "listPolicies",
+            "Policies",
+            "Assignments that hold, the newest first.",
+            "Policy",
+        )
+        .takes("org?: Name, limit?: 1..500, cursor?: text, as_of?: text"),
+        fold(
+            "/api/policies/{hash}",
+            "getPolicy",
+            "Policies",
+            "A policy that is assigned.",
+            "policy: Hash, document: PolicyDocument",
+        )
+        .takes("hash: Hash, as_of?: text"),
         list("/api/findings", "listFindings", "Scans", "Open findings, the gravest first.", "OpenFinding")
             .takes(
                 "node_id?: Uuid, org?: Name, q?: text, severity?: low/medium/high/critical, limit?: 1..500, \
@@ -339,6 +363,27 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             schema(
                 "seq: count, recorded_at: time, started_at: time, duration_ms: count, counts: FindingCounts, \
                  simulated: flag, imported: flag",
+            ),
+        ),
+        (
+            "NodePolicy",
+            schema(
+                "node_id: Uuid, org: Name, desired?: Hash, reported?: Hash, drift: flag, \
+                 assignment?: PolicyAssignment",
+            ),
+        ),
+        (
+            "Policy",
+            schema(
+                "org: Name, seq: count, id: Hash, policy: Hash, node?: Uuid, selector?: text, author: Author, \
+                 recorded_at: time, document: PolicyDocument",
+            ),
+        ),
+        (
+            "PolicyAssignment",
+            schema(
+                "seq: count, id: Hash, policy: Hash, node?: Uuid, selector?: text, author: Author, \
+                 recorded_at: time, document: PolicyDocument",
             ),
         ),
         (

@@ -52,6 +52,8 @@ pub enum Domain {
     Evidence = 0x22,
     /// The baseline of a scan.
     Baseline = 0x23,
+    /// A policy: its document in canonical JSON.
+    Policy = 0x30,
 }
 
 /// A 256-bit BLAKE3 or SHA-256 digest. In JSON: 64 lowercase hex digits.

@@ -159,6 +159,8 @@ kinds! {
     Note "note" Anyone true payload::Note;
     /// What a webhook was sent.
     Notice "notice" Ledger true payload::Notice;
+    /// A policy is assigned to nodes, or no longer.
+    Policy "policy" Operator false payload::Policy;
     /// What became of a command.
     Receipt "receipt" Node true payload::CommandReceipt;
     /// What an open of the ledger had to repair.

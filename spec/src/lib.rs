@@ -14,6 +14,7 @@ pub mod kind;
 pub mod limits;
 pub mod openapi;
 pub mod payload;
+pub mod selector;
 pub mod time;
 mod written;
 

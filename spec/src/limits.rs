@@ -32,6 +32,9 @@ pub const MAX_COMMIT_BYTES: usize = 512;
 /// Longest name or id.
 pub const MAX_NAME_BYTES: usize = 128;
 
+/// Largest policy that is assigned to nodes, in bytes of canonical JSON: a fold keeps those that hold.
+pub const MAX_POLICY_BYTES: usize = 32 * 1024;
+
 /// Webhooks of an organisation.
 pub const MAX_WEBHOOKS: usize = 32;
 

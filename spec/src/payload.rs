@@ -7,6 +7,7 @@ mod comms;
 mod heartbeat;
 mod keys;
 mod labels;
+mod policy;
 mod record;
 mod report;
 mod ruleset;
@@ -27,6 +28,7 @@ pub use keys::{
     node_possession_bytes, possession_bytes,
 };
 pub use labels::Labels;
+pub use policy::{Narrowing, Policy, PolicyDocument, PolicyFormat, PolicyMode};
 pub use record::{
     ChainFork, ChainGap, ChainOpen, Digest, Place, Recovery, RecoveryAction, Refusal, Seal, Service,
     ServiceAction,

@@ -2,6 +2,7 @@
 
 use super::run::policy_file;
 use super::{Failure, answer, state_dir};
+use crate::applied::Applied;
 use crate::cli::Check;
 use crate::client::HttpClient;
 use crate::config::Environment;
@@ -10,6 +11,8 @@ use crate::enrol::Enrolment;
 use crate::identity::{Identity, check_permissions};
 use crate::policy::Policy;
 use crate::procfs::Root;
+use spec::Name;
+use spec::payload::PolicyMode;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -54,11 +57,25 @@ pub(crate) fn run(args: &Check, environment: &Environment) -> Result<(), Failure
     let allowed = Policy::load(&policy).map(|policy| policy.summary(profile.as_deref()));
     report.line("profile", profile.clone().ok_or("unknown; see VAULTMESH_OS_PROFILE".to_owned()));
     report.line("policy", allowed.map(|allowed| format!("{}: {allowed}", policy.display())));
+    report.line("applied", applied(&disk));
     answer(&report.lines)?;
     match report.wrong {
         0 => Ok(()),
         1 => Err(Failure::refused(&"one thing is wrong")),
         wrong => Err(Failure::refused(&format!("{wrong} things are wrong"))),
+    }
+}
+
+/// The policy that the node was told to follow.
+fn applied(disk: &FileDisk) -> Result<String, String> {
+    match Applied::load(disk) {
+        Applied::Nothing => Ok("none".to_owned()),
+        Applied::Policy { hash, document } => {
+            let allowed: Vec<&str> = document.allow.keys().map(Name::as_str).collect();
+            let mode = if document.mode == PolicyMode::Enforce { "at most" } else { "observes" };
+            Ok(format!("{hash}: {mode} {}", allowed.join(", ")))
+        }
+        Applied::Damaged(why) => Err(format!("{why}; commands are refused until another is applied")),
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) struct Ledger {
     pub(crate) problems: Vec<String>,
     /// Events of these kinds are refused: the problem to answer, and whether it is recorded.
     pub(crate) refuse: BTreeMap<Kind, (u16, &'static str, bool)>,
+    /// What is answered to questions for policies, by hash.
+    pub(crate) policies: BTreeMap<String, Value>,
     /// Seconds to ask for between heartbeats.
     pub(crate) heartbeat_secs: u64,
     /// Records of commands, which come with every answer to a heartbeat until they are over.
@@ -127,6 +129,7 @@ impl Ledger {
             log: Vec::new(),
             problems: Vec::new(),
             refuse: BTreeMap::new(),
+            policies: BTreeMap::new(),
             heartbeat_secs: 30,
             orders: Vec::new(),
             insists: false,
@@ -277,6 +280,10 @@ impl Ledger {
                 let proof = inclusion_proof::<Blake3>(&self.tiles, index, size).unwrap();
                 answer(200, &json!({"leaf": self.tiles.node(0, index).unwrap(), "proof": proof}))
             }
+            path if path.starts_with("/api/policies/") => match self.policies.get(&path[14..]) {
+                Some(document) => answer(200, &json!({"document": document, "policy": path[14..]})),
+                None => answer(404, &json!({"code": "not-found", "status": 404})),
+            },
             "/api/ledger/authority" => answer(200, &json!({"authority": self.authority})),
             "/api/ledger/witness-checkpoint" => {
                 let after = if query.is_empty() { 0 } else { number("after") };

@@ -29,6 +29,7 @@ fn own() -> OwnState {
         spool_depth: 2,
         spool_dropped: 3,
         clock_offset_ms: Some(-4),
+        policy_hash: None,
     }
 }
 

@@ -196,6 +196,7 @@ impl Sampler for Still {
         heartbeat.spool_depth = Some(own.spool_depth);
         heartbeat.spool_dropped = Some(own.spool_dropped);
         heartbeat.clock_offset_ms = Some(Reading::from(own.clock_offset_ms));
+        heartbeat.policy_hash = own.policy_hash;
         heartbeat
     }
 }

@@ -104,7 +104,10 @@ async fn in_its_own_organisation_a_role_may_do_what_the_matrix_says() {
         let token = Some(token.as_str());
         let payload = json!({"action": "create", "expires_at": "2030-01-01T00:00:00.000Z", "node": NODE, "text": "moved"});
         let silence = json!({"kind": "silence", "payload": payload});
+        let document = json!({"allow": {}, "format": "vaultmesh-policy-v1", "mode": "enforce"});
+        let policy = json!({"document": document, "selector": "ring=canary"});
         let tried = [
+            (Action::ManageRules, world.post("/api/orgs/acme/policies", token, &policy).await),
             (
                 Action::WriteNote,
                 world.post("/api/events", token, &json!({"kind": "note", "payload": {"text": "x"}})).await,

@@ -2,10 +2,12 @@
 
 mod commands;
 mod incidents;
+mod policies;
 mod witness;
 
 pub(crate) use commands::Commands;
 pub(crate) use incidents::{Incidents, Webhooks};
+pub(crate) use policies::Policies;
 pub(crate) use witness::{Change, Witness};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -118,6 +120,11 @@ pub(crate) enum Command {
     Commands {
         #[command(subcommand)]
         command: Commands,
+    },
+    /// What nodes may be told at most: assign it, apply it, see who follows it.
+    Policies {
+        #[command(subcommand)]
+        command: Policies,
     },
     /// Who is told elsewhere of what happens.
     Webhooks {

@@ -14,6 +14,7 @@ pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod nodes;
 pub(crate) mod orders;
+pub(crate) mod policies;
 pub(crate) mod prove;
 pub(crate) mod reference;
 pub(crate) mod reindex;

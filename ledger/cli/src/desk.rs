@@ -1,6 +1,6 @@
-//! What the write side asks the folds about commands.
+//! What the write side asks the folds about commands and policies.
 
-use ingest::commands::{Given, Later, Listen, Open};
+use ingest::commands::{Assignment, Given, Later, Listen, Open};
 use projections::commands::Given as Folded;
 use projections::desk::{Desk, Word};
 use spec::{Hash, Name, Timestamp, Uuid};
@@ -39,6 +39,14 @@ impl ingest::commands::Desk for ServiceDesk {
                 is_open: given.is_open(now),
                 lacks_approvals: given.lacks() > 0,
             })
+        })
+    }
+
+    fn assignment(&self, hash: Hash, size: u64) -> Later<Option<Assignment>> {
+        let desk = self.desk.clone();
+        Box::pin(async move {
+            let (org, node) = desk.assignment(&hash, size).await?;
+            Some(Assignment { org, node })
         })
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use spec::{Author, Hash, Kind, Timestamp, Uuid, Via};
 
 /// A payload of each kind that only operators say, and whether a node_admin may say it.
-fn operator_kinds() -> [(Kind, Value, bool); 5] {
+fn operator_kinds() -> [(Kind, Value, bool); 6] {
     let until = Timestamp::from_millis(START + DAY);
     let id = Uuid::v4([4; 16]);
     [
@@ -17,6 +17,7 @@ fn operator_kinds() -> [(Kind, Value, bool); 5] {
             json!({"action": "create", "expires_at": until, "tenant": "prod", "text": "moved"}),
             true,
         ),
+        (Kind::Policy, json!({"action": "withdraw", "assignment": Hash::ZERO}), false),
         (Kind::Ruleset, json!({"posture_cap": 40}), false),
         (Kind::Webhook, json!({"action": "remove", "id": id}), false),
     ]

@@ -13,7 +13,7 @@ use crate::fleet::DEFAULT_INTERVAL;
 use crate::listening::{Moment, Now};
 use serde::{Deserialize, Serialize};
 use spec::payload::{Band, Goodbye, Heartbeat, Reading, Scan};
-use spec::{Name, PublicKey, Timestamp, Uuid};
+use spec::{Hash, Name, PublicKey, Timestamp, Uuid};
 
 /// Reasons that are listed; of more, only how many there are.
 pub const MAX_LISTED: usize = 64;
@@ -95,6 +95,8 @@ pub(super) struct NodeAttention {
     dropped: u64,
     /// The key it speaks with.
     key: Option<PublicKey>,
+    /// The policy it follows, by its last heartbeat.
+    policy: Option<Hash>,
 }
 
 /// Under what a node is looked at.
@@ -139,6 +141,7 @@ impl NodeAttention {
             orders: Orders::default(),
             dropped: 0,
             key: None,
+            policy: None,
         }
     }
 
@@ -259,8 +262,14 @@ impl NodeAttention {
         }
     }
 
-    /// Takes a heartbeat in; `ts` is when the node says it was.
-    pub(super) fn heartbeat(&mut self, heartbeat: &Heartbeat, ts: Timestamp, cx: &mut Cx<'_>) {
+    /// Takes a heartbeat in; `ts` is when the node says it was, `desired` the policy it is to follow.
+    pub(super) fn heartbeat(
+        &mut self,
+        heartbeat: &Heartbeat,
+        ts: Timestamp,
+        desired: Option<Hash>,
+        cx: &mut Cx<'_>,
+    ) {
         if let Some(heard) = self.heard
             && self.silence != Level::Planned
         {
@@ -283,9 +292,29 @@ impl NodeAttention {
             for (reason, subject, signal) in signals::of_heartbeat(heartbeat, offset, &mut self.dropped) {
                 self.signal(reason, &subject, signal, cx);
             }
+            self.policy = heartbeat.policy_hash;
+            if desired.is_some() && desired != self.policy {
+                self.signal(Reason::PolicyDrift, &Subject::NODE, Signal::Bad, cx);
+            } else {
+                self.follow(desired, cx);
+            }
         }
         self.observe(cx);
         self.run(cx);
+    }
+
+    /// Whether it follows another policy than it is to follow, for long or not.
+    pub(super) fn drifts(&self) -> bool {
+        self.machines.iter().any(|machine| machine.reason == Reason::PolicyDrift)
+    }
+
+    /// What it is to follow may have changed. That it drifts is for its heartbeats to show.
+    pub(super) fn follow(&mut self, desired: Option<Hash>, cx: &mut Cx<'_>) {
+        if desired.is_none() {
+            self.drop_reason(Reason::PolicyDrift, cx);
+        } else if desired == self.policy {
+            self.signal(Reason::PolicyDrift, &Subject::NODE, Signal::Good, cx);
+        }
     }
 
     /// Whether a heartbeat was made well before it arrived: it waited in the node's spool.

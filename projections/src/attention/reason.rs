@@ -83,6 +83,8 @@ reasons! {
     ClockOff "clock-off" of "clock": 10, Beats(3), Beats(3);
     /// A scan found something grave, the subject.
     FindingHigh "finding-high" of "finding": 40, Beats(1), Beats(1);
+    /// It follows another policy than it is to follow.
+    PolicyDrift "policy-drift" of "policy-drift": 35, Millis(15 * MINUTE), Beats(1);
     /// A command, the subject, failed or was refused.
     CommandFailed "command-failed" of "command-failed": 30, Beats(1), Beats(1);
     /// No receipt of a command, the subject, came in its time.

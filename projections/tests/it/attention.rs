@@ -1,10 +1,12 @@
 //! Attention: scripted cases, and what must hold of every log.
 
-use crate::entries::{Fact, at, entry, name, node};
+use crate::entries::{Fact, at, entry, name, node, said, user};
 use projections::Projection as _;
 use projections::attention::{Attention, Band, Change, Level, Phase, Reason, Standing, Transition};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use spec::payload::PolicyDocument;
+use spec::{Hash, Kind};
 
 const I: u64 = 30;
 
@@ -280,6 +282,13 @@ fn a_node_whose_key_ended_is_expected_no_more() {
     assert_eq!(log.standing(100_400).silence, Level::Offline);
 }
 
+/// A policy and its hash.
+fn policy() -> (Value, Hash) {
+    let document = json!({"allow": {}, "format": "vaultmesh-policy-v1", "mode": "enforce"});
+    let hash = PolicyDocument::parse(&document.to_string()).unwrap().bytes_and_hash().unwrap().1;
+    (document, hash)
+}
+
 /// A step of a made-up history: some seconds later a heartbeat of a node, or none.
 fn history() -> impl Strategy<Value = Vec<(u64, u16, Value)>> {
     let more = prop_oneof![
@@ -288,6 +297,7 @@ fn history() -> impl Strategy<Value = Vec<(u64, u16, Value)>> {
         1 => Just(json!({"interval_secs": I, "services_ok": "unknown"})),
         1 => Just(json!({"interval_secs": 60, "cloudflare_ok": false})),
         1 => Just(json!({"disk_available_bytes": 10, "disk_total_bytes": 1000, "interval_secs": 5})),
+        2 => Just(json!({"interval_secs": I, "policy_hash": policy().1})),
         1 => (0..200u64).prop_map(|n| json!({"interval_secs": I, "spool_dropped": n})),
         1 => (-100_000..100_000i64).prop_map(|n| json!({"clock_offset_ms": n, "interval_secs": I})),
     ];
@@ -298,7 +308,9 @@ fn history() -> impl Strategy<Value = Vec<(u64, u16, Value)>> {
 /// Entries of a history; each node belongs to one organisation.
 fn facts(history: &[(u64, u16, Value)]) -> Vec<(u64, Fact)> {
     let mut now = 0;
-    let mut facts = Vec::new();
+    // Nodes of one organisation are to follow a policy; most of their heartbeats name none.
+    let assign = json!({"action": "assign", "document": policy().0, "selector": ""});
+    let mut facts = vec![(0, said(user(1), Kind::Policy, "acme", None, assign))];
     for (gap, id, more) in history {
         now += gap;
         let org = if *id == 3 { "umbrella" } else { "acme" };
@@ -390,7 +402,7 @@ proptest! {
         let until = facts.last().unwrap().0 + 400;
         let own: Vec<_> = facts
             .iter()
-            .filter(|(_, fact)| matches!(fact, Fact::Beat { org: "acme", .. }))
+            .filter(|(_, fact)| matches!(fact, Fact::Beat { org: "acme", .. } | Fact::Said(_)))
             .cloned()
             .collect();
         let (all, _) = fold(&facts, 60, until);

@@ -36,7 +36,7 @@ impl Log {
     }
 
     /// Time passes until `secs`; once a minute the ledger says that it is alive.
-    fn pass(&mut self, secs: u64) {
+    pub(crate) fn pass(&mut self, secs: u64) {
         while self.now < secs {
             self.now = (self.now + 10).min(secs);
             self.fact(&Fact::Alive);
@@ -62,7 +62,7 @@ impl Log {
         record.entry.header.event_hash(&record.entry.sig)
     }
 
-    fn beat(&mut self, secs: u64, id: u16, more: Value) {
+    pub(crate) fn beat(&mut self, secs: u64, id: u16, more: Value) {
         self.say(secs, &Fact::Beat { node: id, org: "acme", made: secs, more });
     }
 

@@ -151,7 +151,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 4] = [1, 20, operations::RECORDS, witnesses::RECORDS];
+pub(crate) const GROUPS: [usize; 5] = [1, 20, operations::RECORDS, witnesses::RECORDS, operations::POLICIES];
 
 fn genesis() -> Event {
     let mut payload = json!({
@@ -314,6 +314,8 @@ pub(crate) fn build() -> History {
     let link = operations::append(&mut log, ledger, target);
     log.commit();
     witnesses::append(&mut log, ledger, link);
+    log.commit();
+    operations::append_policies(&mut log, ledger);
     log.commit();
     log.history
 }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const POLICY: &str = r#"
+[allow.apply-policy]
 [allow.run]
 templates = ["mark"]
 [template.mark]

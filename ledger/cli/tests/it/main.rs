@@ -15,6 +15,7 @@ mod dependencies;
 mod flips;
 mod kill;
 mod openapi;
+mod policies;
 mod reading;
 mod simulated;
 mod streams;

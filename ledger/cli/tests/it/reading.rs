@@ -86,7 +86,10 @@ async fn refusals(client: &reqwest::Client, service: &Service, foreign: &str, no
         ("/api/orgs/acme/events/stream".to_owned(), 403, "forbidden"),
         ("/api/orgs/acme/nodes".to_owned(), 403, "forbidden"),
         (format!("/api/orgs/acme/nodes/{node_id}"), 403, "forbidden"),
+        (format!("/api/nodes/{node_id}/policy"), 404, "not-found"),
         (format!("/api/nodes/{node_id}/scans"), 404, "not-found"),
+        ("/api/policies?org=acme".to_owned(), 403, "forbidden"),
+        (format!("/api/policies/{}", "00".repeat(32)), 404, "not-found"),
         ("/api/orgs/acme/audit".to_owned(), 403, "forbidden"),
         ("/api/orgs/acme/keys".to_owned(), 403, "forbidden"),
         ("/api/orgs/acme/usage/summary".to_owned(), 403, "forbidden"),
@@ -111,6 +114,7 @@ async fn lists(client: &reqwest::Client, service: &Service, viewer: &str, node_i
     for (path, count) in [
         ("/api/commands".to_owned(), 0),
         ("/api/findings".to_owned(), 0),
+        ("/api/policies".to_owned(), 0),
         ("/api/scans".to_owned(), 0),
         (format!("/api/nodes/{node_id}/events?kind=heartbeat"), 1),
         (format!("/api/nodes/{node_id}/metrics?metric=load1"), 0),

@@ -12,6 +12,9 @@ const ROLLOUT: &str = "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed";
 /// How many records the group has.
 pub(super) const RECORDS: usize = 34;
 
+/// Records of policies, a group of their own.
+pub(super) const POLICIES: usize = 3;
+
 fn resigned(mut voice: Voice<'_>) -> Voice<'_> {
     voice.key = "service-2";
     voice
@@ -207,4 +210,27 @@ pub(super) fn append(log: &mut Log, ledger: Hash, incident: Hash) -> ChainLink {
     let payload = json!({"action": "stop", "version": "0.1.0"});
     log.append(itself.say(54, Draft::new(Kind::Service, payload)));
     link
+}
+
+/// Appends what nodes may be told, as the group after that.
+pub(super) fn append_policies(log: &mut Log, ledger: Hash) {
+    let operator = resigned(Voice::service(ledger, "service:admin", "admin", None));
+    let node_id: Uuid = NODE.parse().unwrap();
+    let of_node = |kind, payload| Draft { node_id: Some(node_id), ..Draft::new(kind, payload) };
+    let document = json!({
+        "allow": {
+            "run": {"templates": ["disk-usage"]}, "scan": {},
+            "tail-journal": {"lines": 100, "units": ["nginx.service", "sshd.service"]},
+        },
+        "format": "vaultmesh-policy-v1", "mode": "enforce",
+    });
+    let payload = json!({"action": "assign", "document": document, "selector": "rack=b4, !canary"});
+    let assigned = operator.say(55, Draft::new(Kind::Policy, payload));
+    let assignment = assigned.hash();
+    log.append(assigned);
+    let document = json!({"allow": {}, "format": "vaultmesh-policy-v1", "mode": "observe"});
+    let payload = json!({"action": "assign", "document": document, "node": NODE});
+    log.append(operator.say(56, of_node(Kind::Policy, payload)));
+    let payload = json!({"action": "withdraw", "assignment": assignment});
+    log.append(operator.say(57, Draft::new(Kind::Policy, payload)));
 }

@@ -7,8 +7,9 @@ use proptest::sample::select;
 use spec::payload::{
     Ack, Assign, Attention, AttentionChange, Band, BandRules, COMMAND_CONTEXT, Command, CommandOrder,
     CommandReceipt, CommandState, Delivery, Edges, Finding, FindingCounts, FlapRules, Goodbye, Labels,
-    Metric, Notice, Onset, Outcome, OutcomeCount, ReasonRule, ReasonState, Rollout, Ruleset, Scan, Silence,
-    Slo, StormRules, Unchecked, Usage, Webhook, WeighedReason, command_bytes,
+    Metric, Narrowing, Notice, Onset, Outcome, OutcomeCount, Policy, PolicyDocument, PolicyFormat,
+    PolicyMode, ReasonRule, ReasonState, Rollout, Ruleset, Scan, Silence, Slo, StormRules, Unchecked, Usage,
+    Webhook, WeighedReason, command_bytes,
 };
 use spec::{Hash, Kind, Severity, Timestamp, canonical};
 
@@ -182,6 +183,19 @@ fn slo() -> impl Strategy<Value = Slo> {
     })
 }
 
+fn policy() -> impl Strategy<Value = Policy> {
+    let list = || maybe(btree_set(text(), 0..4).prop_map(|list| list.into_iter().collect::<Vec<_>>()));
+    let narrowing = (maybe(number()), list(), list(), list())
+        .prop_map(|(lines, paths, templates, units)| Narrowing { lines, paths, templates, units });
+    let mode = select(vec![PolicyMode::Enforce, PolicyMode::Observe]);
+    let assign = (btree_map(name(), narrowing, 0..4), mode, maybe(uuid())).prop_map(|(allow, mode, node)| {
+        let document = PolicyDocument { allow, format: PolicyFormat::V1, mode };
+        let selector = node.is_none().then(|| "rack in (b4), !canary".to_owned());
+        Policy::Assign { document, node, selector }
+    });
+    prop_oneof![assign, hash().prop_map(|assignment| Policy::Withdraw { assignment })]
+}
+
 fn webhook() -> impl Strategy<Value = Webhook> {
     let create = (uuid(), hash(), btree_set(name(), 1..=16), text()).prop_map(|(id, secret, types, path)| {
         Webhook::Create { id, secret, types: types.into_iter().collect(), url: format!("https://{path}") }
@@ -274,6 +288,17 @@ proptest! {
     #[test]
     fn scans(scan in scan()) {
         round_trip(&Kind::Scan, &scan)?;
+    }
+
+    #[test]
+    fn policies(policy in policy()) {
+        round_trip(&Kind::Policy, &policy)?;
+        if let Policy::Assign { document, .. } = policy {
+            let (bytes, hash) = document.bytes_and_hash().unwrap();
+            let read = PolicyDocument::parse(std::str::from_utf8(&bytes).unwrap()).unwrap();
+            prop_assert_eq!(read.bytes_and_hash().unwrap(), (bytes.clone(), hash));
+            prop_assert_eq!(hash.0, *blake3::hash(&[&[0x30], &*bytes].concat()).as_bytes());
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::{Change, canonical_text, changed, long, zeros};
 use crate::history::sample;
 use serde_json::{Map, Value, json};
 use spec::Kind;
+use spec::limits::MAX_POLICY_BYTES;
 
 const TIME: &str = "2026-11-21T20:42:00.000Z";
 
@@ -148,6 +149,33 @@ pub(super) fn refused_changes(kind: &Kind) -> Vec<Change> {
             ("/text", long(0)),
             ("/text", long(1025)),
         ],
+        Kind::Policy => vec![
+            ("/action", Some(json!("withdraw"))),
+            ("/assignment", Some(zeros())),
+            ("/document", None),
+            ("/document", Some(json!([{}, "vaultmesh-policy-v1", "enforce"]))),
+            ("/document/allow", members(65)),
+            ("/document/allow/Scan", Some(json!({}))),
+            ("/document/allow/scan", Some(json!([]))),
+            ("/document/allow/scan", Some(Value::Null)),
+            ("/document/allow/scan/secs", Some(json!(1))),
+            ("/document/allow/tail-journal/lines", Some(json!("100"))),
+            ("/document/allow/tail-journal/units", Some(json!(["b", "a"]))),
+            ("/document/allow/tail-journal/units", Some(json!(["a", "a"]))),
+            (
+                "/document/allow/tail-journal/units",
+                Some(json!((100..357).map(|i| i.to_string()).collect::<Vec<_>>())),
+            ),
+            ("/document/allow/tail-journal/units", Some(json!(["a".repeat(4097)]))),
+            ("/document/format", Some(json!("vaultmesh-policy-v2"))),
+            ("/document/format", None),
+            ("/document/mode", Some(json!("ignore"))),
+            ("/document/mode", None),
+            ("/node", Some(json!("550e8400-e29b-41d4-a716-446655440000"))),
+            ("/selector", None),
+            ("/selector", Some(json!("rack=b4,"))),
+            ("/selector", Some(json!("a".repeat(1025)))),
+        ],
         Kind::Slo => vec![
             ("/counts", Some(json!([]))),
             ("/counts/0/outcome", Some(json!("ok"))),
@@ -257,6 +285,11 @@ fn limits_of_numbers_and_counts_are_where_they_are_said_to_be() {
         (Kind::Ruleset, "/flapping/window", Some(json!(64))),
         (Kind::Ruleset, "/reasons", objects(128)),
         (Kind::Ruleset, "/storm/percent", Some(json!(100))),
+        (Kind::Policy, "/document/allow", Some(json!({}))),
+        (Kind::Policy, "/document/allow/tail-journal/units", Some(json!([]))),
+        (Kind::Policy, "/document/allow/tail-journal/units", Some(json!(["a".repeat(4096)]))),
+        (Kind::Policy, "/document/allow/tail-journal/lines", Some(json!(0))),
+        (Kind::Policy, "/selector", Some(json!(""))),
         (Kind::Silence, "/node", None),
         (Kind::Slo, "/from", Some(json!("2026-11-21T20:42:40.000Z"))),
         (Kind::Webhook, "/types", Some(json!((10..26).map(|i| format!("t{i}")).collect::<Vec<_>>()))),
@@ -292,6 +325,30 @@ fn long_lists_end_at_their_limits() {
         accepts(&Kind::Slo, &json!({"counts": counts, "from": TIME, "to": TIME}))
     };
     assert!(slo(1024) && !slo(1025));
+}
+
+#[test]
+fn a_policy_ends_at_its_limit() {
+    let unit = |bytes: usize| {
+        let units = [
+            "a".repeat(4096),
+            "b".repeat(4096),
+            "c".repeat(4096),
+            "d".repeat(4096),
+            "e".repeat(4096),
+            "f".repeat(4096),
+            "g".repeat(4096),
+            format!("h{}", "h".repeat(bytes)),
+        ];
+        let allow = json!({"scan": {"units": units}});
+        let document = json!({"allow": allow, "format": "vaultmesh-policy-v1", "mode": "enforce"});
+        let bytes = canonical_text(&document).len();
+        (bytes, accepts(&Kind::Policy, &json!({"action": "assign", "document": document, "selector": ""})))
+    };
+    let (around, fits) = unit(0);
+    assert!(fits && around < MAX_POLICY_BYTES);
+    assert_eq!(unit(MAX_POLICY_BYTES - around), (MAX_POLICY_BYTES, true));
+    assert_eq!(unit(MAX_POLICY_BYTES - around + 1), (MAX_POLICY_BYTES + 1, false));
 }
 
 /// The forms that the first sample of a kind does not have.
@@ -334,6 +391,9 @@ fn the_other_forms_have_rules_of_their_own() {
         (Kind::Command, json!({"action": "cancel", "target": zeros(), "text": "a".repeat(65_537)}), false),
         (Kind::Command, json!({"action": "cancel", "nonce": zeros(), "target": zeros()}), false),
         (Kind::Command, json!({"action": "cancel"}), false),
+        (Kind::Policy, json!({"action": "withdraw", "assignment": zeros()}), true),
+        (Kind::Policy, json!({"action": "withdraw"}), false),
+        (Kind::Policy, json!({"action": "withdraw", "assignment": zeros(), "selector": ""}), false),
         (Kind::Receipt, refused("expired"), true),
         (Kind::Receipt, refused("Expired"), false),
         (Kind::Silence, silence(json!({})), false),

@@ -1,0 +1,86 @@
+//! `/api/orgs/{org}/policies`: which policies nodes are to follow. Nothing is told to a node by this: it applies a
+//! policy on the command `apply-policy`, and until then its heartbeats show that it follows another.
+
+use crate::access::Action;
+use crate::answer;
+use crate::commands::{Assignment, FOLDS_PATIENCE, desk};
+use crate::dispatch::Call;
+use crate::draft::{invalid, member};
+use crate::management::no_content;
+use crate::problem::{NOT_FOUND, Problem, UNAVAILABLE};
+use crate::query_string::QueryString;
+use crate::strict::{StrictValue, present};
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+use spec::payload::{Policy, PolicyDocument};
+use spec::selector::Selector;
+use spec::{Author, Hash, Kind, Name, Uuid};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with document, and node or selector")]
+struct Request {
+    document: StrictValue,
+    #[serde(default, deserialize_with = "present")]
+    node: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    selector: Option<String>,
+}
+
+impl Request {
+    /// What the event is to say, and the hash of its policy.
+    fn assignment(self) -> Result<(Policy, Hash), Problem> {
+        let document = PolicyDocument::parse(&self.document.0.to_string());
+        let document = document.map_err(|e| invalid("/document", e))?;
+        let (_, hash) = document.bytes_and_hash().map_err(|e| invalid("/document", e))?;
+        let node: Option<Uuid> = self.node.as_deref().map(|node| member("/node", node)).transpose()?;
+        if let Some(selector) = &self.selector {
+            member::<Selector>("/selector", selector)?;
+        }
+        if node.is_some() == self.selector.is_some() {
+            return Err(invalid("/selector", "name a node or give a selector, and not both"));
+        }
+        Ok((Policy::Assign { document, node, selector: self.selector }, hash))
+    }
+}
+
+/// `POST /api/orgs/{org}/policies`: from now on nodes are to follow a policy.
+pub(crate) async fn assign(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let org: Name = call.param("org")?;
+    call.principal.require_in(Action::ManageRules, &org)?;
+    let (payload, policy) = call.json::<Request>()?.assignment()?;
+    let node = match &payload {
+        Policy::Assign { node, .. } => *node,
+        Policy::Withdraw { .. } => None,
+    };
+    if let Some(node) = node {
+        let own = call.app.ledger.directory(|directory| {
+            let key = directory.authors.get(&Author::Node(node))?;
+            directory.keys.get(key).map(|record| record.org == org)
+        });
+        if own != Some(true) {
+            return Err(Problem::new(NOT_FOUND, format!("{org} has no node {node}")).pointer("/node"));
+        }
+    }
+    let receipt = call.app.say_of(&call.principal, &org, node, Kind::Policy, &payload).await?;
+    let answer = json!({"assignment": receipt.event_hash, "policy": policy, "seq": receipt.seq});
+    Ok(answer::value(StatusCode::CREATED, &answer))
+}
+
+/// `DELETE /api/orgs/{org}/policies/{assignment}`: an assignment holds no longer.
+pub(crate) async fn withdraw(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let org: Name = call.param("org")?;
+    call.principal.require_in(Action::ManageRules, &org)?;
+    let text: String = call.param("assignment")?;
+    let unknown = || Problem::new(NOT_FOUND, format!("{org} has no assignment {text} that holds"));
+    let assignment = Hash::from_hex(&text).map_err(|_| unknown())?;
+    let size = call.app.ledger.head().borrow().size;
+    let held = tokio::time::timeout(FOLDS_PATIENCE, desk(&call.app)?.assignment(assignment, size)).await;
+    let held = held.map_err(|_| Problem::new(UNAVAILABLE, "the folds do not keep up with the log"))?;
+    let Assignment { node, .. } = held.filter(|held| held.org == org).ok_or_else(unknown)?;
+    call.app.say_of(&call.principal, &org, node, Kind::Policy, &Policy::Withdraw { assignment }).await?;
+    Ok(no_content())
+}
