@@ -236,6 +236,8 @@ projections! {
     metrics: crate::metrics::Metrics;
     /// What scans found.
     scans: crate::scans::Scans;
+    /// What is done again and again.
+    schedules: crate::schedules::Schedules;
     /// How operations ended.
     slo: crate::slo::Outcomes;
     /// What is to be billed.

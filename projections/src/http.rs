@@ -1,6 +1,6 @@
 //! The routes of the read side. Every one only reads, and needs somebody who may.
 
-use crate::answers::{commands, entries, incidents, keys, metrics, scans, slo, usage, webhooks};
+use crate::answers::{commands, entries, incidents, keys, metrics, scans, schedules, slo, usage, webhooks};
 use crate::reads::route;
 use crate::{nodes, page, stream};
 use axum::Router;
@@ -46,6 +46,8 @@ reads! {
     "/api/orgs/{org}/usage/summary" => usage::summary;
     "/api/orgs/{org}/webhooks" => webhooks::list;
     "/api/scans" => scans::list;
+    "/api/schedules" => schedules::list;
+    "/api/schedules/{id}" => schedules::show;
     "/fleet" => page::table;
 }
 

@@ -31,7 +31,7 @@ mod reads;
 mod recent;
 pub mod rehearsal;
 pub mod scans;
-pub mod selector;
+pub mod schedules;
 pub mod slo;
 mod stream;
 pub mod usage;

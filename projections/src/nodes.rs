@@ -4,10 +4,10 @@ use crate::attention::{Band, Level, Standing};
 use crate::fleet::Node;
 use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
 use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal, View};
-use crate::selector::Selector;
 use axum::body::Body;
 use axum::http::Response;
 use serde::Serialize;
+use spec::selector::Selector;
 use spec::{Name, Uuid};
 use std::fmt::Display;
 

@@ -6,6 +6,7 @@
 //! auditor can read it in an afternoon and it compiles for any target.
 
 pub mod canonical;
+pub mod cron;
 pub mod entry;
 pub mod event;
 pub mod hash;
@@ -14,7 +15,9 @@ pub mod kind;
 pub mod limits;
 pub mod openapi;
 pub mod payload;
+pub mod selector;
 pub mod time;
+pub mod window;
 mod written;
 
 pub use canonical::CanonicalError;

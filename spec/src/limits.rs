@@ -32,6 +32,9 @@ pub const MAX_COMMIT_BYTES: usize = 512;
 /// Longest name or id.
 pub const MAX_NAME_BYTES: usize = 128;
 
+/// Schedules of an organisation.
+pub const MAX_SCHEDULES: usize = 256;
+
 /// Webhooks of an organisation.
 pub const MAX_WEBHOOKS: usize = 32;
 

@@ -24,6 +24,7 @@ mod metrics;
 mod notices;
 mod rules;
 mod scans;
+mod schedules;
 mod slo;
 mod storms;
 mod usage;

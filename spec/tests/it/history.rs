@@ -5,6 +5,7 @@
 //! admission rules or a witness would say stands in as fixed bytes: this crate knows none of them.
 
 mod operations;
+mod schedules;
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
@@ -114,15 +115,20 @@ impl<'a> Voice<'a> {
 
     /// The event number `n`, signed.
     fn say(&self, n: u64, draft: Draft) -> Event {
+        let random = fixed(&format!("id {n}"));
+        self.say_as(n, Uuid::v7(at(n * 1000), random[..10].try_into().unwrap()), draft)
+    }
+
+    /// The event number `n` with an id that follows from something, signed.
+    fn say_as(&self, n: u64, id: Uuid, draft: Draft) -> Event {
         let ts = at(n * 1000);
         let salt = Hash(fixed(&format!("salt {n}")));
         let json = String::from_utf8(canonical::to_vec(&draft.payload).unwrap()).unwrap();
         let payload = Payload { json: json.into(), salt };
-        let random = fixed(&format!("id {n}"));
         let header = Header {
             author: self.author.parse().unwrap(),
             chain: self.chain,
-            id: Uuid::v7(ts, random[..10].try_into().unwrap()),
+            id,
             key: public(self.key),
             kind: draft.kind,
             ledger: self.ledger,
@@ -148,7 +154,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 3] = [1, 20, operations::RECORDS];
+pub(crate) const GROUPS: [usize; 4] = [1, 20, operations::RECORDS, schedules::RECORDS];
 
 fn genesis() -> Event {
     let mut payload = json!({
@@ -309,6 +315,8 @@ pub(crate) fn build() -> History {
     log.append(last.say(20, Draft::new(Kind::Service, json!({"action": "stop", "version": "0.1.0"}))));
     log.commit();
     operations::append(&mut log, ledger, target);
+    log.commit();
+    schedules::append(&mut log, ledger);
     log.commit();
     log.history
 }

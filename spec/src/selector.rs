@@ -7,7 +7,7 @@
 //! A node is selected if it meets every requirement. `!=` and `notin` are met by a node that has no such label;
 //! `==` is another way to write `=`. An empty selector selects every node.
 
-use spec::Name;
+use crate::ids::Name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
