@@ -35,7 +35,7 @@ use std::time::Duration;
 const DEFAULT_TTL_SECS: u64 = 600;
 
 /// How long is waited for the folds to know what was said just now.
-const FOLDS_PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const FOLDS_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A command that a node is to carry out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +76,9 @@ pub trait Desk: Debug + Send + Sync {
 
     /// The command with an event hash, once `size` entries are folded.
     fn given(&self, hash: Hash, size: u64) -> Later<Option<Given>>;
+
+    /// Every schedule with its organisation, once `size` entries are folded.
+    fn schedules(&self, size: u64) -> Later<Vec<(Name, Uuid)>>;
 
     /// Begins to listen for what is said of commands to a node; each call of what is returned waits for more.
     fn listen(&self, node: Uuid) -> Box<dyn Listen>;
@@ -236,7 +239,7 @@ async fn say(call: &Call, about: About, payload: &Command) -> Result<(Hash, Rece
     Ok((hash, receipt))
 }
 
-fn desk(app: &Inner) -> Result<&Arc<dyn Desk>, Problem> {
+pub(crate) fn desk(app: &Inner) -> Result<&Arc<dyn Desk>, Problem> {
     app.config
         .desk
         .as_ref()

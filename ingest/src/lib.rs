@@ -36,6 +36,7 @@ mod query_string;
 mod receipt;
 mod register;
 pub mod routes;
+mod schedules;
 mod seats;
 mod server;
 mod strict;

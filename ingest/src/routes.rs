@@ -6,7 +6,8 @@ use crate::dispatch::Call;
 use crate::limits::{MAX_EVENTS_BODY_BYTES, MAX_HEARTBEAT_BODY_BYTES, MAX_JSON_BODY_BYTES};
 use crate::problem::Problem;
 use crate::{
-    commands, enrolment, entries, events, heartbeat, import, keys, public, query, register, tokens, webhooks,
+    commands, enrolment, entries, events, heartbeat, import, keys, public, query, register, schedules,
+    tokens, webhooks,
 };
 use axum::body::Body;
 use axum::http::{Method, Response};
@@ -96,6 +97,8 @@ pub static ROUTES: &[Route] = table! {
     POST "/api/commands/{hash}/approve" Role(Action::IssueCommand), JSON => commands::approve;
     POST "/api/commands/{hash}/cancel" Role(Action::IssueCommand), JSON => commands::cancel;
     GET "/api/agent/commands" Access::Anyone, NOTHING => commands::poll;
+    PUT "/api/schedules/{id}" Role(Action::IssueCommand), JSON => schedules::set;
+    DELETE "/api/schedules/{id}" Role(Action::IssueCommand), NOTHING => schedules::remove;
     POST "/api/orgs/{org}/webhooks" Role(Action::ManageRules), JSON => webhooks::create;
     DELETE "/api/orgs/{org}/webhooks/{id}" Role(Action::ManageRules), NOTHING => webhooks::remove;
 

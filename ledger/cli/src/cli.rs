@@ -2,9 +2,11 @@
 
 mod commands;
 mod incidents;
+mod schedules;
 
 pub(crate) use commands::Commands;
 pub(crate) use incidents::{Incidents, Webhooks};
+pub(crate) use schedules::{Schedules, SetSchedule};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use spec::payload::Role;
@@ -116,6 +118,11 @@ pub(crate) enum Command {
     Commands {
         #[command(subcommand)]
         command: Commands,
+    },
+    /// What nodes are told to do again and again.
+    Schedules {
+        #[command(subcommand)]
+        command: Schedules,
     },
     /// Who is told elsewhere of what happens.
     Webhooks {

@@ -8,6 +8,7 @@ use crate::door::ServiceDoor;
 use crate::failure::Failure;
 use crate::openapi;
 use crate::output::{say_json, tell};
+use crate::scheduler::Scheduler;
 use crate::session::{self, Sessions};
 use crate::webhooks::Teller;
 use ingest::webhooks::WebhookSecrets;
@@ -147,6 +148,7 @@ pub(crate) async fn start(
     let history = Arc::new(History::new(ledger.reader().clone(), Arc::clone(&ladder)));
     follow(&ledger, Arc::clone(&live), ladder, has_closed);
     tokio::spawn(announce(Arc::clone(&live), ledger.clone(), data::VERSION.to_owned(), stopped.clone()));
+    tokio::spawn(Scheduler::new(Arc::clone(&live), ledger.clone()).run(stopped.clone()));
     let secrets = WebhookSecrets::of(dir.path());
     let teller = Teller::new(Arc::clone(&live), ledger.clone(), secrets, serving.allow_private_webhooks);
     tokio::spawn(teller.run(stopped.clone()));
