@@ -91,7 +91,7 @@ impl Between {
     }
 }
 
-struct Agent {
+pub(crate) struct Agent {
     child: Child,
     state: String,
     policy: String,
@@ -99,7 +99,7 @@ struct Agent {
 
 impl Agent {
     /// Enrols a node and lets it run.
-    fn start(dir: &Path, name: &str, url: &str, service: &Service) -> Self {
+    pub(crate) fn start(dir: &Path, name: &str, url: &str, service: &Service) -> Self {
         let place = dir.join(name);
         std::fs::create_dir_all(place.join("marks")).unwrap();
         let policy = place.join("policy.toml");
@@ -126,17 +126,17 @@ impl Agent {
         self.child = command(&run).stderr(Stdio::null()).spawn().unwrap();
     }
 
-    fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         let status = json(&["agent", "status", "--state-dir", &self.state, "-o", "json"], 0);
         status["node_id"].as_str().unwrap().to_owned()
     }
 
     /// How often the command of the policy was carried out.
-    fn marks(&self) -> usize {
+    pub(crate) fn marks(&self) -> usize {
         std::fs::read_dir(Path::new(&self.policy).with_file_name("marks")).unwrap().count()
     }
 
-    fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         let marks = Path::new(&self.policy).with_file_name("marks");
         format!("place={}", marks.to_str().unwrap())
     }
