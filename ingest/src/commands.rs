@@ -88,6 +88,8 @@ pub trait Desk: Debug + Send + Sync {
 
     /// The assignment of a policy with an event hash, if it holds once `size` entries are folded.
     fn assignment(&self, hash: Hash, size: u64) -> Later<Option<Assignment>>;
+    /// Every schedule with its organisation, once `size` entries are folded.
+    fn schedules(&self, size: u64) -> Later<Vec<(Name, Uuid)>>;
 
     /// Begins to listen for what is said of commands to a node; each call of what is returned waits for more.
     fn listen(&self, node: Uuid) -> Box<dyn Listen>;

@@ -37,6 +37,7 @@ mod query_string;
 mod receipt;
 mod register;
 pub mod routes;
+mod schedules;
 mod seats;
 mod server;
 mod strict;

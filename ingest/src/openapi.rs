@@ -28,7 +28,7 @@ fn row(method: &'static str, path: &'static str, id: &'static str, tag: &'static
 
 /// One for each row of the table.
 pub fn operations() -> Vec<Operation> {
-    [writing(), managing(), telling(), proving()].concat()
+    [writing(), managing(), telling(), scheduling(), proving()].concat()
 }
 
 fn writing() -> Vec<Operation> {
@@ -185,6 +185,28 @@ fn telling() -> Vec<Operation> {
         row("DELETE", "/api/orgs/{org}/webhooks/{id}", "removeWebhook", "Incidents")
             .says("Tell a webhook nothing more.")
             .takes("org: Name, id: Uuid")
+            .answers(204, "", "")
+            .refuses(&[404]),
+    ]
+}
+
+fn scheduling() -> Vec<Operation> {
+    vec![
+        row("PUT", "/api/schedules/{id}", "setSchedule", "Schedules")
+            .says("Make a schedule, or put it in the place of the one with this id.")
+            .takes("id: Uuid")
+            .body(
+                JSON,
+                "name: text..256, command: Name, when: When, org?: Name, parameters?: {text}, \
+                 selector?: text..1024, os_profile?: text..256, ttl_secs?: 1..2592000, jitter_secs?: 0..86400, \
+                 windows?: [Window], outside?: skip/wait, catch_up?: once/skip",
+            )
+            .answers(201, JSON, "id: Uuid, org: Name, seq: count")
+            .answers(200, JSON, "id: Uuid, org: Name, seq: count")
+            .refuses(&[409]),
+        row("DELETE", "/api/schedules/{id}", "removeSchedule", "Schedules")
+            .says("End a schedule.")
+            .takes("id: Uuid, org?: Name")
             .answers(204, "", "")
             .refuses(&[404]),
     ]
@@ -395,6 +417,8 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("SignedEvent", closed(&format!("{EVENT}, payload: object, salt: Hash"))),
         ("Token", schema("id: Uuid, org: Name, role: Role, label: text, expires_at?: time, revoked: flag")),
         ("Via", schema("method: Name, subject?: Name")),
+        ("When", schema("cron?: text..512, every_secs?: 1..31622400, start?: time")),
+        ("Window", schema("days: [mon/tue/wed/thu/fri/sat/sun], minutes: 1..10080, start: text")),
         ("Witness", closed("key: PublicKey, name: Name, outside: flag, pop: Signature")),
         ("WitnessSet", closed("quorum: 1..15, witnesses: [Witness]")),
         (

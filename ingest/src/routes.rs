@@ -8,8 +8,8 @@ use crate::limits::{
 };
 use crate::problem::Problem;
 use crate::{
-    commands, enrolment, entries, events, heartbeat, import, keys, policies, public, query, register, tokens,
-    webhooks, witnesses,
+    commands, enrolment, entries, events, heartbeat, import, keys, policies, public, query, register,
+    schedules, tokens, webhooks, witnesses,
 };
 use axum::body::Body;
 use axum::http::{Method, Response};
@@ -102,6 +102,8 @@ pub static ROUTES: &[Route] = table! {
     GET "/api/agent/commands" Access::Anyone, NOTHING => commands::poll;
     POST "/api/orgs/{org}/policies" Role(Action::ManageRules), POLICY => policies::assign;
     DELETE "/api/orgs/{org}/policies/{assignment}" Role(Action::ManageRules), NOTHING => policies::withdraw;
+    PUT "/api/schedules/{id}" Role(Action::IssueCommand), JSON => schedules::set;
+    DELETE "/api/schedules/{id}" Role(Action::IssueCommand), NOTHING => schedules::remove;
     POST "/api/orgs/{org}/webhooks" Role(Action::ManageRules), JSON => webhooks::create;
     DELETE "/api/orgs/{org}/webhooks/{id}" Role(Action::ManageRules), NOTHING => webhooks::remove;
 

@@ -3,6 +3,8 @@
 //! The order of questions is fixed: key → signature → id → chain → right to say it. The signature is
 //! checked before an event reaches the sequencer; everything that depends on the position is asked here.
 
+mod scheduler;
+
 use crate::state::{KeyRecord, LEDGER_ORG, State};
 use proofs::signature;
 use spec::kind::Speaker;
@@ -311,7 +313,7 @@ impl State {
             let allowed = match speaker {
                 Speaker::Chain | Speaker::Anyone => true,
                 Speaker::Node => record.key_use == KeyUse::Node,
-                Speaker::Ledger | Speaker::Service | Speaker::Operator => false,
+                Speaker::Ledger | Speaker::Service | Speaker::Operator | Speaker::Scheduler => false,
             };
             if !allowed {
                 return Err(Code::NotAllowed);
@@ -336,11 +338,12 @@ impl State {
             }
             (Author::Service(name), "node-jwt") if name.as_str() == "ingest" => self.check_node(header)?,
             (Author::Token(_), "token") => self.check_token(header, now)?,
+            (_, "schedule") => return scheduler::check(candidate, via, speaker),
             _ => return Err(Code::NotAllowed),
         }
         let allowed = match speaker {
             Speaker::Ledger => own,
-            Speaker::Chain => false,
+            Speaker::Chain | Speaker::Scheduler => false,
             Speaker::Node => matches!(via.method.as_str(), "node-jwt" | "import"),
             Speaker::Service => !own && via.method.as_str() != "import",
             Speaker::Anyone => !own,
@@ -387,7 +390,12 @@ impl State {
             return Err(Code::WrongOrg);
         }
         let allowed = match header.kind {
-            Kind::Command | Kind::Enrolment | Kind::KeyStatus | Kind::Labels | Kind::Silence => {
+            Kind::Command
+            | Kind::Enrolment
+            | Kind::KeyStatus
+            | Kind::Labels
+            | Kind::Schedule
+            | Kind::Silence => {
                 matches!(token.role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin)
             }
             Kind::Policy | Kind::Ruleset | Kind::Token | Kind::Webhook => {
@@ -444,6 +452,8 @@ impl State {
                     Some(_) => Ok(()),
                 },
             },
+            // The organisation has no nodes.
+            Kind::Schedule if header.org.as_str() == LEDGER_ORG => Err(Code::WrongOrg),
             _ if header.org.as_str() == LEDGER_ORG => {
                 // Only the ledger itself and its owner speak in its organisation.
                 let own =

@@ -7,6 +7,7 @@ pub(crate) mod keys;
 pub(crate) mod metrics;
 pub(crate) mod policies;
 pub(crate) mod scans;
+pub(crate) mod schedules;
 pub(crate) mod slo;
 pub(crate) mod usage;
 pub(crate) mod webhooks;

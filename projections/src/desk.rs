@@ -61,6 +61,15 @@ impl Desk {
         })
     }
 
+    /// Every schedule with its organisation, once `size` entries are folded.
+    pub async fn schedules(&self, size: u64) -> Vec<(Name, Uuid)> {
+        // The sender lives as long as the folds.
+        let _ = self.live.size().wait_for(|folded| *folded >= size).await;
+        self.live.with(|folds| {
+            folds.schedules().iter().map(|(org, standing)| (org.clone(), standing.plan.id)).collect()
+        })
+    }
+
     /// Begins to listen for what is said of commands to a node.
     pub fn listen(&self, node: Uuid) -> Word {
         let filter = Filter { org: None, kinds: vec![Kind::Command], node: Some(node) };

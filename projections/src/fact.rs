@@ -120,6 +120,10 @@ said! {
     Ruleset payload::Ruleset;
     /// What a scan found.
     Scan payload::Scan;
+    /// A schedule is set or removed.
+    Schedule payload::Schedule;
+    /// A decision on what was due.
+    ScheduleRun payload::ScheduleRun;
     /// The service started, stopped, or is alive.
     Service payload::Service;
     /// Notices are not wanted for a while.

@@ -238,6 +238,8 @@ projections! {
     policies: crate::policies::Policies;
     /// What scans found.
     scans: crate::scans::Scans;
+    /// What is done again and again.
+    schedules: crate::schedules::Schedules;
     /// How operations ended.
     slo: crate::slo::Outcomes;
     /// What is to be billed.

@@ -1,6 +1,8 @@
 //! The routes of the read side. Every one only reads, and needs somebody who may.
 
-use crate::answers::{commands, entries, incidents, keys, metrics, policies, scans, slo, usage, webhooks};
+use crate::answers::{
+    commands, entries, incidents, keys, metrics, policies, scans, schedules, slo, usage, webhooks,
+};
 use crate::reads::route;
 use crate::{nodes, page, stream};
 use axum::Router;
@@ -49,6 +51,8 @@ reads! {
     "/api/policies" => policies::list;
     "/api/policies/{hash}" => policies::show;
     "/api/scans" => scans::list;
+    "/api/schedules" => schedules::list;
+    "/api/schedules/{id}" => schedules::show;
     "/fleet" => page::table;
 }
 

@@ -33,6 +33,7 @@ mod reads;
 mod recent;
 pub mod rehearsal;
 pub mod scans;
+pub mod schedules;
 pub mod slo;
 mod stream;
 pub mod usage;

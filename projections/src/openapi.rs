@@ -168,6 +168,16 @@ fn matters() -> Vec<Operation> {
                 "node_id?: Uuid, org?: Name, q?: text, severity?: low/medium/high/critical, limit?: 1..500, \
              cursor?: text, as_of?: text",
             ),
+        list(
+            "/api/schedules",
+            "listSchedules",
+            "Schedules",
+            "Schedules, by organisation and id.",
+            "Schedule",
+        )
+        .takes("org?: Name, limit?: 1..500, cursor?: text, as_of?: text"),
+        fold("/api/schedules/{id}", "getSchedule", "Schedules", "One schedule.", "schedule: Schedule")
+            .takes("id: Uuid, as_of?: text"),
         list("/api/scans", "listScans", "Scans", "The latest scan of each node.", "ListedScan").takes(
             "node_id?: Uuid, org?: Name, severity?: low/medium/high/critical, limit?: 1..500, cursor?: text, \
              as_of?: text",
@@ -401,6 +411,30 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("ScanReport", schema("seq: count, recorded_at: time, imported: flag, scan: Scan")),
+        (
+            "Schedule",
+            schema(
+                "org: Name, hash: Hash, set_by: Author, set_at: time, plan: Plan, decided: time, next?: time, \
+                 runs: [ScheduleRun], counts: ScheduleCounts, waiting?: [Uuid]",
+            ),
+        ),
+        ("ScheduleCounts", schema("started: count, missed: count, skipped: count")),
+        (
+            "ScheduleRun",
+            schema(
+                "hash: Hash, seq: count, at: time, first: time, due: time, count: count, \
+                 outcome: started/missed/skipped, reason?: late/no-nodes/too-many-nodes/window, nodes: count, \
+                 ordered: count",
+            ),
+        ),
+        (
+            "Plan",
+            schema(
+                "catch_up: once/skip, command: Name, id: Uuid, jitter_secs: count, name: text, os_profile?: text, \
+                 outside?: skip/wait, parameters: {text}, selector: text, ttl_secs: count, when: When, \
+                 windows?: [Window]",
+            ),
+        ),
         ("Silence", schema(silence)),
         (
             "Webhook",

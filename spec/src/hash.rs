@@ -44,6 +44,10 @@ pub enum Domain {
     Admission = 0x1a,
     /// The identity of a change of attention that the ledger announces.
     Announcement = 0x1b,
+    /// A decision of the scheduler: what it rests on.
+    Decision = 0x1e,
+    /// An order of the scheduler: the decision it follows from, and the node.
+    Order = 0x1f,
     /// A file in the tree of a scan: its leaf in canonical JSON.
     ScannedFile = 0x20,
     /// The extended attributes of a file in the tree of a scan.

@@ -61,6 +61,8 @@ pub enum Speaker {
     Anyone,
     /// An operator: the service on behalf of an API token or of whoever has access to the machine.
     Operator,
+    /// The ledger's scheduler: service key, `via` method `schedule`.
+    Scheduler,
 }
 
 /// One row of the registry.
@@ -175,6 +177,10 @@ kinds! {
     Ruleset "ruleset" Operator false payload::Ruleset;
     /// What a scan of a node found.
     Scan "scan" Node true payload::Scan;
+    /// Something that nodes are told to do again and again is set or removed.
+    Schedule "schedule" Operator false payload::Schedule;
+    /// What becomes of what a schedule has due.
+    ScheduleRun "schedule-run" Scheduler false payload::ScheduleRun;
     /// The ledger commits to its state.
     Seal "seal" Ledger false payload::Seal;
     /// The service started, stopped, or is alive.

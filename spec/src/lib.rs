@@ -6,6 +6,7 @@
 //! auditor can read it in an afternoon and it compiles for any target.
 
 pub mod canonical;
+pub mod cron;
 pub mod entry;
 pub mod event;
 pub mod hash;
@@ -16,6 +17,7 @@ pub mod openapi;
 pub mod payload;
 pub mod selector;
 pub mod time;
+pub mod window;
 mod written;
 
 pub use canonical::CanonicalError;

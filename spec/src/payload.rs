@@ -12,6 +12,7 @@ mod record;
 mod report;
 mod ruleset;
 mod scan;
+mod schedule;
 mod silence;
 mod webhook;
 mod witness;
@@ -36,6 +37,10 @@ pub use record::{
 pub use report::{Goodbye, Metric, Outcome, OutcomeCount, Slo, Usage};
 pub use ruleset::{BandRules, Edges, FlapRules, ReasonRule, Ruleset, StormRules};
 pub use scan::{Finding, FindingCounts, Scan, Unchecked};
+pub use schedule::{
+    CatchUp, MAX_RUN_COUNT, MAX_RUN_NODES, Outside, Plan, RunOutcome, RunReason, Schedule, ScheduleRun, When,
+    order_id, order_seed,
+};
 pub use silence::Silence;
 pub use webhook::{Delivery, Notice, WEBHOOK_TYPES, Webhook};
 pub use witness::{

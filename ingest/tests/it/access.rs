@@ -1,17 +1,20 @@
 //! Isolation by trying: each route, with each role, across organisations.
 
+use crate::schedules::EmptyDesk;
 use crate::world::{World, send, with_token};
+use ingest::Config;
 use ingest::access::{Action, allows};
 use ingest::routes::{Access, ROUTES};
 use reqwest::Method;
 use serde_json::{Value, json};
 use spec::payload::Role;
+use std::sync::Arc;
 
 const NODE: &str = "550e8400-e29b-41d4-a716-446655440000";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_route_with_each_role_across_organisations() {
-    let world = World::start().await;
+    let world = World::with(Config { desk: Some(Arc::new(EmptyDesk)), ..Config::default() }).await;
     let (mut mine, mut theirs) = (world.node("acme").await, world.node("other").await);
     for node in [&mut mine, &mut theirs] {
         let event = node.note("hello");
@@ -40,6 +43,9 @@ async fn each_route_with_each_role_across_organisations() {
                     Some(json!({"kind": "note", "org": "other", "payload": {"text": "x"}}))
                 }
                 ("POST", path) if path.ends_with("enrollment-tokens") => Some(json!({})),
+                ("PUT", _) => Some(
+                    json!({"command": "scan", "name": "x", "org": "other", "when": {"cron": "* * * * *"}}),
+                ),
                 ("PATCH", _) => Some(json!({"status": "revoked"})),
                 _ => None,
             };
@@ -183,6 +189,8 @@ async fn in_its_own_organisation_a_role_may_do_what_the_matrix_says() {
         "notice",
         "receipt",
         "scan",
+        "schedule",
+        "schedule-run",
         "webhook",
     ] {
         let draft = json!({"kind": kind, "org": "acme", "payload": {}});

@@ -21,6 +21,7 @@ mod proofs;
 mod query;
 mod register;
 mod routes;
+mod schedules;
 mod speed;
 mod tokens;
 mod world;

@@ -3,13 +3,16 @@
 mod commands;
 mod incidents;
 mod policies;
+mod schedules;
 mod witness;
 
 pub(crate) use commands::Commands;
 pub(crate) use incidents::{Incidents, Webhooks};
 pub(crate) use policies::Policies;
+pub(crate) use schedules::{Schedules, SetSchedule};
 pub(crate) use witness::{Change, Witness};
 
+use axum::http::HeaderName;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use spec::payload::Role;
 use spec::{Hash, Kind, Name, PublicKey, Severity, Uuid};
@@ -126,6 +129,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Policies,
     },
+    /// What nodes are told to do again and again.
+    Schedules {
+        #[command(subcommand)]
+        command: Schedules,
+    },
     /// Who is told elsewhere of what happens.
     Webhooks {
         #[command(subcommand)]
@@ -200,6 +208,10 @@ pub(crate) struct Serve {
     /// Seconds between a node's heartbeats.
     #[arg(long, env = "VAULTMESH_HEARTBEAT_SECS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) heartbeat_secs: u64,
+    /// The header in which a tunnel or proxy on this machine names the client, such as CF-Connecting-IP; believed from
+    /// loopback alone.
+    #[arg(long, env = "VAULTMESH_CLIENT_ADDRESS_HEADER", value_name = "NAME")]
+    pub(crate) client_address_header: Option<HeaderName>,
     /// Write a missing or unreadable ROOT.txt anew; the log records it.
     #[arg(long)]
     pub(crate) rebuild_root: bool,

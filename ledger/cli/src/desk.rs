@@ -50,6 +50,11 @@ impl ingest::commands::Desk for ServiceDesk {
         })
     }
 
+    fn schedules(&self, size: u64) -> Later<Vec<(Name, Uuid)>> {
+        let desk = self.desk.clone();
+        Box::pin(async move { desk.schedules(size).await })
+    }
+
     fn listen(&self, node: Uuid) -> Box<dyn Listen> {
         Box::new(NodeWord(self.desk.listen(node)))
     }

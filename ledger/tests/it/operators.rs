@@ -12,6 +12,7 @@ fn operator_kinds() -> [(Kind, Value, bool); 6] {
     [
         (Kind::Command, json!({"action": "cancel", "target": Hash::ZERO}), true),
         (Kind::Labels, json!({"labels": {"rack": "b4"}}), true),
+        (Kind::Schedule, json!({"action": "remove", "id": id}), true),
         (
             Kind::Silence,
             json!({"action": "create", "expires_at": until, "tenant": "prod", "text": "moved"}),
@@ -53,6 +54,7 @@ fn operators_speak_by_token_or_from_the_machine() {
                 (Author::Service(name("ledger")), "self", "not-allowed"),
                 (Author::Service(name("ingest")), "node-jwt", "not-allowed"),
                 (Author::Import(name("file")), "import", "not-allowed"),
+                (Author::Service(name("scheduler")), "schedule", "not-allowed"),
             ] {
                 let event = say(author, method, &kind, &payload);
                 assert_eq!(world.own(event).await, code, "{kind} {method}");
@@ -97,6 +99,70 @@ fn the_ledger_speaks_of_nodes_and_webhooks_where_they_belong() {
         let event = node.craft(Kind::Notice, &notice, |_| ());
         node.advance(&event);
         assert_eq!(world.code(event).await, "not-allowed");
+        world.end().await;
+    });
+}
+
+#[test]
+fn the_scheduler_says_what_it_decides_and_orders_and_nobody_else_does() {
+    run(async {
+        let world = World::new().await;
+        let mut node = world.node().await;
+        let due = Timestamp::from_millis(START);
+        let decision = json!({
+            "at": due, "count": 1, "due": due, "first": due, "outcome": "missed", "reason": "late",
+            "schedule": Hash::ZERO,
+        });
+        let order = json!({
+            "action": "issue", "approvals": 0, "command": "scan", "node": node.id, "nonce": Hash::ZERO,
+            "expires_at": Timestamp::from_millis(START + DAY), "not_before": due, "parameters": {},
+            "sig": spec::Signature([0; 64]),
+        });
+        let cancel = json!({"action": "cancel", "target": Hash::ZERO});
+        let id = Uuid::v4([4; 16]).to_string();
+        let say = async |author: &str,
+                         method: &str,
+                         subject: Option<&str>,
+                         org: &str,
+                         kind: Kind,
+                         payload: &Value| {
+            let via = Via { method: name(method), subject: subject.map(name) };
+            let author = Author::Service(name(author));
+            world.own(world.ledger.sign(&draft(author, via, org, kind, payload.clone())).unwrap()).await
+        };
+        let subject = Some(id.as_str());
+        for (kind, payload, code) in [
+            (Kind::ScheduleRun, &decision, "ok"),
+            (Kind::Command, &order, "ok"),
+            (Kind::Command, &cancel, "not-allowed"),
+            (Kind::Note, &json!({"text": "x"}), "not-allowed"),
+            (Kind::Service, &json!({"action": "alive", "version": "1"}), "not-allowed"),
+            (Kind::Labels, &json!({"labels": {}}), "not-allowed"),
+        ] {
+            assert_eq!(
+                say("scheduler", "schedule", subject, "acme", kind.clone(), payload).await,
+                code,
+                "{kind}"
+            );
+        }
+        for (author, method, subject, org, code) in [
+            ("admin", "admin", None, "acme", "not-allowed"),
+            ("ledger", "self", None, "acme", "not-allowed"),
+            ("scheduler", "self", subject, "acme", "not-allowed"),
+            ("scheduler", "schedule", None, "acme", "not-allowed"),
+            ("scheduler", "schedule", Some("nightly"), "acme", "not-allowed"),
+            ("ledger", "schedule", subject, "acme", "not-allowed"),
+            ("scheduler", "schedule", subject, "ledger", "wrong-org"),
+        ] {
+            let found = say(author, method, subject, org, Kind::ScheduleRun, &decision).await;
+            assert_eq!(found, code, "{author} {method} {subject:?} {org}");
+        }
+        let event = node.craft(Kind::ScheduleRun, &decision, |_| ());
+        node.advance(&event);
+        assert_eq!(world.code(event).await, "not-allowed");
+        // The organisation of the ledger has no nodes.
+        let set = json!({"action": "remove", "id": id});
+        assert_eq!(world.own(admin(&world.ledger, "ledger", Kind::Schedule, set)).await, "wrong-org");
         world.end().await;
     });
 }

@@ -13,7 +13,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use spec::{Author, Hash, Kind, Name, Record, Timestamp, Uuid};
 
 /// What people and the ledger's authority do. Nodes say some of it too; that is no part of the audit.
-const AUDITED: [Kind; 20] = [
+const AUDITED: [Kind; 22] = [
     Kind::Ack,
     Kind::Assign,
     Kind::Authority,
@@ -25,10 +25,12 @@ const AUDITED: [Kind; 20] = [
     Kind::KeyStatus,
     Kind::Labels,
     Kind::Note,
+    Kind::Policy,
     Kind::Recovery,
     Kind::Reopen,
     Kind::Resolve,
     Kind::Ruleset,
+    Kind::Schedule,
     Kind::Silence,
     Kind::Tag,
     Kind::Token,

@@ -4,7 +4,7 @@ use projections::Projections;
 use serde_json::{Value, json};
 use spec::entry::{Entry, Lane, Position};
 use spec::event::Payload;
-use spec::{Author, Hash, Header, Kind, Name, PublicKey, Record, Signature, Timestamp, Uuid, canonical};
+use spec::{Author, Hash, Header, Kind, Name, PublicKey, Record, Signature, Timestamp, Uuid, Via, canonical};
 use std::sync::LazyLock;
 
 /// 2026-11-21T20:42:00.123Z, when every test begins.
@@ -106,7 +106,9 @@ pub(crate) struct Saying {
     /// Seconds after the beginning, by the author's clock, if that is another than the ledger's.
     pub(crate) made: Option<u64>,
     pub(crate) payload: Value,
-    /// A member of the payload that is to name a command: which of those so far.
+    /// What the scheduler says it rests on.
+    pub(crate) scheduled: Option<Uuid>,
+    /// A member of the payload that is to name a command, or a schedule: which of those so far.
     pub(crate) names: Option<(&'static str, usize)>,
     /// Of the commands of its own organisation alone.
     pub(crate) at_home: bool,
@@ -120,7 +122,19 @@ pub(crate) fn saying(
     node: Option<Uuid>,
     payload: Value,
 ) -> Saying {
-    Saying { author, kind, org, tenant: None, node, key: 0, made: None, payload, names: None, at_home: false }
+    Saying {
+        author,
+        kind,
+        org,
+        tenant: None,
+        node,
+        key: 0,
+        made: None,
+        payload,
+        scheduled: None,
+        names: None,
+        at_home: false,
+    }
 }
 
 pub(crate) fn said(
@@ -135,23 +149,28 @@ pub(crate) fn said(
 
 /// The entries of a log, each recorded so many seconds after the beginning.
 pub(crate) fn log(facts: &[(u64, Fact)]) -> Vec<Record> {
-    let (mut records, mut commands) = (Vec::new(), Vec::new());
+    let (mut records, mut commands, mut schedules) = (Vec::new(), Vec::new(), Vec::new());
     for (seq, (secs, fact)) in (0..).zip(facts) {
         let mut fact = fact.clone();
         if let Fact::Said(saying) = &mut fact
             && let Some((member, which)) = saying.names
         {
             let own = |(org, _): &&(&str, Hash)| !saying.at_home || *org == saying.org;
-            let known: Vec<Hash> = commands.iter().filter(own).map(|(_, hash)| *hash).collect();
+            let all = if member == "schedule" { &schedules } else { &commands };
+            let known: Vec<Hash> = all.iter().filter(own).map(|(_, hash)| *hash).collect();
             let hash = known.get(which % known.len().max(1)).copied().unwrap_or(Hash::ZERO);
             saying.payload[member] = json!(hash);
         }
         let record = entry(seq, *secs, &fact);
         if let Fact::Said(saying) = &fact
-            && saying.kind == Kind::Command
             && saying.names.is_none()
         {
-            commands.push((saying.org, record.entry.header.event_hash(&record.entry.sig)));
+            let hash = record.entry.header.event_hash(&record.entry.sig);
+            match saying.kind {
+                Kind::Command => commands.push((saying.org, hash)),
+                Kind::Schedule => schedules.push((saying.org, hash)),
+                _ => {}
+            }
         }
         records.push(record);
     }
@@ -257,12 +276,17 @@ pub(crate) fn entry(seq: u64, secs: u64, fact: &Fact) -> Record {
         severity: None,
         tenant: said.and_then(|saying| saying.tenant).map(name),
         ts: at(made),
-        via: None,
+        via: said.and_then(|saying| saying.scheduled).map(scheduled),
     };
     let lane = Lane { n: 0, prev: Hash::ZERO };
     let position = Position { seq, prev: Hash::ZERO, lane, recorded_at: at(secs) };
     let payload = (!matches!(fact, Erased { .. })).then_some(payload);
     Record { entry: Entry { header, sig: Signature([0; 64]), position }, leaf: Hash::ZERO, payload }
+}
+
+/// How it is known that the scheduler speaks.
+pub(crate) fn scheduled(schedule: Uuid) -> Via {
+    Via { method: name("schedule"), subject: Some(name(&schedule.to_string())) }
 }
 
 /// A heartbeat with `more` in it.

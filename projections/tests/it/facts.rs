@@ -1,10 +1,11 @@
 //! Made-up logs with everything in them that a fold reads, and what holds for every fold over any of them.
 
 use crate::commands::{approve, cancel, issue, receipt};
-use crate::entries::{Fact, entry, folded, node, said, user};
+use crate::entries::{Fact, at, entry, folded, name, node, said, user};
 use crate::fleet::records;
 use crate::keys::{device, signed};
 use crate::scans::scan;
+use crate::schedules::{plan, removed, run};
 use crate::slo::slo;
 use crate::usage::usage;
 use projections::Projections;
@@ -71,8 +72,28 @@ fn reports() -> impl Strategy<Value = Fact> {
     })
 }
 
+fn schedules() -> impl Strategy<Value = Fact> {
+    (0..8u8, org(), 0..2u8, any::<Index>(), 1..60u64).prop_map(|(which, org, n, index, k)| {
+        let which_schedule = index.index(1 << 16);
+        match which {
+            0 | 1 => plan(org, n, json!({"every_secs": k, "start": at(0)})),
+            2 => removed(org, n),
+            3 => {
+                let Fact::Said(mut order) = issue(org, 1, n.into(), 0, k) else { unreachable!() };
+                order.author = Author::Service(name("scheduler"));
+                order.scheduled = Some(crate::schedules::id(n));
+                Fact::Said(order)
+            }
+            _ => run(org, n, which_schedule, k * 10, (which > 5).then_some("late")),
+        }
+    })
+}
+
 pub(crate) fn facts() -> impl Strategy<Value = Vec<Fact>> {
-    proptest::collection::vec(prop_oneof![2 => nodes(), 2 => commands(), 2 => reports()], 0..60)
+    proptest::collection::vec(
+        prop_oneof![2 => nodes(), 2 => commands(), 2 => reports(), 1 => schedules()],
+        0..60,
+    )
 }
 
 /// The same, but nobody names a command of another organisation.

@@ -25,6 +25,7 @@ mod notices;
 mod policies;
 mod rules;
 mod scans;
+mod schedules;
 mod slo;
 mod storms;
 mod usage;

@@ -5,6 +5,7 @@
 //! admission rules or a witness would say stands in as fixed bytes: this crate knows none of them.
 
 mod operations;
+mod schedules;
 mod witnesses;
 
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -117,15 +118,20 @@ impl<'a> Voice<'a> {
 
     /// The event number `n`, signed.
     fn say(&self, n: u64, draft: Draft) -> Event {
+        let random = fixed(&format!("id {n}"));
+        self.say_as(n, Uuid::v7(at(n * 1000), random[..10].try_into().unwrap()), draft)
+    }
+
+    /// The event number `n` with an id that follows from something, signed.
+    fn say_as(&self, n: u64, id: Uuid, draft: Draft) -> Event {
         let ts = at(n * 1000);
         let salt = Hash(fixed(&format!("salt {n}")));
         let json = String::from_utf8(canonical::to_vec(&draft.payload).unwrap()).unwrap();
         let payload = Payload { json: json.into(), salt };
-        let random = fixed(&format!("id {n}"));
         let header = Header {
             author: self.author.parse().unwrap(),
             chain: self.chain,
-            id: Uuid::v7(ts, random[..10].try_into().unwrap()),
+            id,
             key: public(self.key),
             kind: draft.kind,
             ledger: self.ledger,
@@ -151,7 +157,8 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 5] = [1, 20, operations::RECORDS, witnesses::RECORDS, operations::POLICIES];
+pub(crate) const GROUPS: [usize; 6] =
+    [1, 20, operations::RECORDS, witnesses::RECORDS, operations::POLICIES, schedules::RECORDS];
 
 fn genesis() -> Event {
     let mut payload = json!({
@@ -316,6 +323,8 @@ pub(crate) fn build() -> History {
     witnesses::append(&mut log, ledger, link);
     log.commit();
     operations::append_policies(&mut log, ledger);
+    log.commit();
+    schedules::append(&mut log, ledger);
     log.commit();
     log.history
 }

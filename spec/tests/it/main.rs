@@ -8,6 +8,7 @@
 )]
 
 mod canonical;
+mod cron;
 mod entry;
 mod event;
 mod history;
@@ -15,3 +16,4 @@ mod json;
 mod payload;
 mod schema;
 mod vectors;
+mod windows;

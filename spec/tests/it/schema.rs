@@ -1,6 +1,7 @@
 //! The rules of each payload schema, one by one, and the registry as the text prints it.
 
 mod operations;
+mod schedules;
 
 use crate::history::{self, sample_of};
 use serde_json::{Value, json};
@@ -177,6 +178,7 @@ fn refused_changes(kind: &Kind, version: u64) -> Vec<Change> {
             ("/expires_at", Some(json!("2026-11-21T20:42:00Z"))),
         ],
         Kind::Custom(_) => vec![],
+        Kind::Schedule | Kind::ScheduleRun => schedules::refused_changes(kind),
         other => operations::refused_changes(other),
     }
 }
@@ -260,7 +262,9 @@ fn the_longest_texts_are_accepted() {
         (Kind::Refusal, "/code", 64),
     ]
     .map(|(kind, pointer, bytes)| (kind, 1, pointer, bytes));
-    for (kind, version, pointer, bytes) in first.into_iter().chain(operations::longest()) {
+    for (kind, version, pointer, bytes) in
+        first.into_iter().chain(operations::longest()).chain(schedules::longest())
+    {
         let good: Value = serde_json::from_str(&sample_of(&kind, version).payload.json).unwrap();
         let fits = canonical_text(&changed(&good, &(pointer, long(bytes))));
         assert_eq!(kind.check_payload(version, &fits), Ok(()), "{kind} {pointer}");
@@ -282,6 +286,7 @@ fn the_registry_is_the_table_of_the_text() {
             Speaker::Node => "node",
             Speaker::Anyone => "anyone",
             Speaker::Operator => "operator",
+            Speaker::Scheduler => "scheduler",
         };
         let erasable = if info.erasable { "yes" } else { "no" };
         let row = format!("| `{kind}` | {speaker} | {erasable} | {} |", info.version);

@@ -70,7 +70,7 @@ pub(crate) enum Commands {
 }
 
 /// `name=value`.
-fn parameter(text: &str) -> Result<(Name, String), String> {
+pub(super) fn parameter(text: &str) -> Result<(Name, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.parse().map_err(|e| format!("{e}"))?, value.to_owned()))
 }

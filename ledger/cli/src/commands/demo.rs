@@ -47,7 +47,11 @@ async fn demo(dir: &DataDir, args: &Demo, mut screen: Screen) -> Result<ExitCode
         screen.event("port", &format!("{from} is busy, listening on {}", listener.local_addr()?))?;
     }
     let manner = Manner { as_service: true, ..Manner::default() };
-    let serving = Serving { heartbeat_secs: HEARTBEAT_SECS, allow_private_webhooks: false };
+    let serving = Serving {
+        heartbeat_secs: HEARTBEAT_SECS,
+        allow_private_webhooks: false,
+        client_address_header: None,
+    };
     let running = serve::start(dir, listener, manner, serving).await?;
     let url = format!("http://{}", running.address);
     screen.header(&running, dir, &url, resumed)?;

@@ -8,8 +8,10 @@ use crate::door::ServiceDoor;
 use crate::failure::Failure;
 use crate::openapi;
 use crate::output::{say_json, tell};
+use crate::scheduler::Scheduler;
 use crate::session::{self, Sessions};
 use crate::webhooks::Teller;
+use axum::http::HeaderName;
 use ingest::webhooks::WebhookSecrets;
 use ledger::Ledger;
 use ledger::open::{Anchor, Digests};
@@ -56,7 +58,11 @@ async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
         &dir,
         listener,
         Manner { as_service: true, seal_every, rebuild_root: args.rebuild_root, anchors, digests: None },
-        Serving { heartbeat_secs: args.heartbeat_secs, allow_private_webhooks: args.allow_private_webhooks },
+        Serving {
+            heartbeat_secs: args.heartbeat_secs,
+            allow_private_webhooks: args.allow_private_webhooks,
+            client_address_header: args.client_address_header.clone(),
+        },
     )
     .await?;
     let facts = running.facts(&dir);
@@ -98,12 +104,14 @@ pub(crate) struct Running {
 }
 
 /// What an operator may choose of the service.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Serving {
     /// Seconds between two heartbeats that nodes are asked for.
     pub(crate) heartbeat_secs: u64,
     /// Whether webhooks may reach addresses that are not public.
     pub(crate) allow_private_webhooks: bool,
+    /// The header in which a proxy in front names the client.
+    pub(crate) client_address_header: Option<HeaderName>,
 }
 
 /// Opens the ledger and starts to serve it.
@@ -134,6 +142,7 @@ pub(crate) async fn start(
         Arc::new(ServiceDesk { desk: Desk::new(Arc::clone(&live)), ledger: ledger.clone() });
     let config = ingest::Config {
         heartbeat_secs: serving.heartbeat_secs,
+        client_address_header: serving.client_address_header,
         data_dir: Some(dir.path().to_owned()),
         limits,
         desk: Some(desk),
@@ -147,6 +156,7 @@ pub(crate) async fn start(
     let history = Arc::new(History::new(ledger.reader().clone(), Arc::clone(&ladder)));
     follow(&ledger, Arc::clone(&live), ladder, has_closed);
     tokio::spawn(announce(Arc::clone(&live), ledger.clone(), data::VERSION.to_owned(), stopped.clone()));
+    tokio::spawn(Scheduler::new(Arc::clone(&live), ledger.clone()).run(stopped.clone()));
     let secrets = WebhookSecrets::of(dir.path());
     let teller = Teller::new(Arc::clone(&live), ledger.clone(), secrets, serving.allow_private_webhooks);
     tokio::spawn(teller.run(stopped.clone()));

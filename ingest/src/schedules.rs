@@ -1,0 +1,148 @@
+//! `/api/schedules/{id}`: what nodes are told to do again and again is set and removed by people. What is due, and
+//! what becomes of it, is the executable's affair.
+
+use crate::access::Action;
+use crate::answer;
+use crate::commands::{FOLDS_PATIENCE, desk};
+use crate::dispatch::Call;
+use crate::draft::{invalid, member};
+use crate::enrolment::within;
+use crate::limits::MAX_COMMAND_TTL_SECS;
+use crate::management::no_content;
+use crate::problem::{CONFLICT, NOT_FOUND, Problem, UNAVAILABLE};
+use crate::query_string::QueryString;
+use crate::strict::present;
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+use spec::cron::Cron;
+use spec::limits::MAX_SCHEDULES;
+use spec::payload::{CatchUp, Outside, Plan, Schedule, When};
+use spec::time::parse_rfc3339;
+use spec::window::Window;
+use spec::{Kind, Name, Timestamp, Uuid};
+use std::collections::BTreeMap;
+
+/// For how long a command of a schedule may be begun that does not say.
+const DEFAULT_TTL_SECS: u64 = 600;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with name, command and when")]
+struct Request {
+    name: String,
+    command: String,
+    when: WhenRequest,
+    #[serde(default, deserialize_with = "present")]
+    org: Option<String>,
+    #[serde(default)]
+    parameters: BTreeMap<String, String>,
+    #[serde(default)]
+    selector: String,
+    #[serde(default, deserialize_with = "present")]
+    os_profile: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    ttl_secs: Option<u64>,
+    #[serde(default)]
+    jitter_secs: u64,
+    #[serde(default)]
+    windows: Vec<Window>,
+    #[serde(default, deserialize_with = "present")]
+    outside: Option<Outside>,
+    #[serde(default, deserialize_with = "present")]
+    catch_up: Option<CatchUp>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with cron or every_secs")]
+struct WhenRequest {
+    #[serde(default, deserialize_with = "present")]
+    cron: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    every_secs: Option<u64>,
+    #[serde(default, deserialize_with = "present")]
+    start: Option<String>,
+}
+
+impl WhenRequest {
+    /// When it is due; an interval without a beginning begins now.
+    fn when(self, now: Timestamp) -> Result<When, Problem> {
+        let start = match self.start.as_deref() {
+            None => self.every_secs.map(|_| now),
+            Some(text) => Some(
+                parse_rfc3339(text).ok_or_else(|| invalid("/when/start", "expected a time of RFC 3339"))?,
+            ),
+        };
+        let cron: Option<Cron> = self.cron.as_deref().map(|text| member("/when/cron", text)).transpose()?;
+        Ok(When { cron, every_secs: self.every_secs, start })
+    }
+}
+
+impl Request {
+    fn plan(self, id: Uuid, now: Timestamp) -> Result<Plan, Problem> {
+        let parameter = |(name, value): (String, String)| Ok((member("/parameters", &name)?, value));
+        let outside = self.outside.or((!self.windows.is_empty()).then_some(Outside::Skip));
+        Ok(Plan {
+            catch_up: self.catch_up.unwrap_or(CatchUp::Skip),
+            command: member("/command", &self.command)?,
+            id,
+            jitter_secs: self.jitter_secs,
+            name: self.name,
+            os_profile: self.os_profile,
+            outside,
+            parameters: self.parameters.into_iter().map(parameter).collect::<Result<_, Problem>>()?,
+            selector: self.selector,
+            ttl_secs: within("/ttl_secs", self.ttl_secs, DEFAULT_TTL_SECS, MAX_COMMAND_TTL_SECS)?,
+            when: self.when.when(now)?,
+            windows: self.windows,
+        })
+    }
+}
+
+/// `PUT /api/schedules/{id}`: makes one, or puts it in the place of the one with this id.
+pub(crate) async fn set(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let id: Uuid = call.param("id")?;
+    let request: Request = call.json()?;
+    let org = org_of(&call, "/org", request.org.as_deref())?;
+    let payload = Schedule::Set(Box::new(request.plan(id, call.app.ledger.now())?));
+    let known = known(&call, &org).await?;
+    if known.len() >= MAX_SCHEDULES && !known.contains(&id) {
+        let detail = format!("the organisation has {MAX_SCHEDULES} schedules already; remove one first");
+        return Err(Problem::new(CONFLICT, detail));
+    }
+    let receipt = call.app.say(&call.principal, &org, Kind::Schedule, &payload).await?;
+    let status = if known.contains(&id) { StatusCode::OK } else { StatusCode::CREATED };
+    Ok(answer::value(status, &json!({"id": id, "org": org, "seq": receipt.seq})))
+}
+
+/// `DELETE /api/schedules/{id}`: nothing more is due, and commands that were not given yet are not given.
+pub(crate) async fn remove(call: Call) -> Result<Response<Body>, Problem> {
+    let query = QueryString::read(call.query(), &["org"])?;
+    let (id, asked): (Uuid, Option<String>) = (call.param("id")?, query.parse("org")?);
+    let org = org_of(&call, "/org", asked.as_deref())?;
+    if !known(&call, &org).await?.contains(&id) {
+        return Err(Problem::new(NOT_FOUND, format!("{org} has no schedule {id}")));
+    }
+    call.app.say(&call.principal, &org, Kind::Schedule, &Schedule::Remove { id }).await?;
+    Ok(no_content())
+}
+
+/// The organisation that is named, or the one that the principal is bound to.
+fn org_of(call: &Call, pointer: &str, asked: Option<&str>) -> Result<Name, Problem> {
+    let org = match (asked, call.principal.bound_to()) {
+        (Some(text), _) => member(pointer, text)?,
+        (None, Some(own)) => own.clone(),
+        (None, None) => return Err(invalid(pointer, "name the organisation")),
+    };
+    call.principal.require_in(Action::IssueCommand, &org)?;
+    Ok(org)
+}
+
+/// The ids of the organisation's schedules.
+async fn known(call: &Call, org: &Name) -> Result<Vec<Uuid>, Problem> {
+    let size = call.app.ledger.head().borrow().size;
+    let all = tokio::time::timeout(FOLDS_PATIENCE, desk(&call.app)?.schedules(size)).await;
+    let all = all.map_err(|_| Problem::new(UNAVAILABLE, "the folds do not keep up with the log"))?;
+    Ok(all.into_iter().filter(|(of, _)| of == org).map(|(_, id)| id).collect())
+}

@@ -1,0 +1,235 @@
+//! Doing what schedules have due.
+//!
+//! What is due follows from the log; what is decided about it goes into the log, with the nodes it is about; then
+//! each of these is given its command. So a restart goes on where it stopped: a decision and a command have ids that
+//! follow from what they rest on, and the folds know which of them are in the log.
+
+use ledger::admission::Code;
+use ledger::service::Draft;
+use ledger::{AppendError, AppendOptions, Ledger, Outcome};
+use projections::Projections;
+use projections::live::Live;
+use projections::schedules::{Due, METHOD, SCHEDULER, Standing};
+use spec::payload::{Command, CommandOrder, MAX_RUN_NODES, RunReason, ScheduleRun, order_id, order_seed};
+use spec::selector::Selector;
+use spec::{Author, Kind, Name, Signature, Timestamp, Uuid, Via};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Decisions that are made at once: each names its nodes.
+const DECISIONS: usize = 8;
+
+/// Commands that are given at once: others get in between.
+const ORDERS: usize = 256;
+
+/// How long after a failure it is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The longest time between two looks.
+const IDLE: Duration = Duration::from_mins(1);
+
+/// Does what is due.
+#[derive(Debug)]
+pub(crate) struct Scheduler {
+    live: Arc<Live>,
+    ledger: Ledger,
+    /// So many entries are to be folded before the next look: what was said before is among them.
+    settled: u64,
+}
+
+/// What is to be said now, or else when there may be something.
+#[derive(Debug)]
+struct Work {
+    drafts: Vec<Draft>,
+    next: Option<Timestamp>,
+}
+
+impl Scheduler {
+    pub(crate) fn new(live: Arc<Live>, ledger: Ledger) -> Self {
+        let settled = ledger.head().borrow().size;
+        Self { live, ledger, settled }
+    }
+
+    /// Does what is due until `stopping` becomes true.
+    pub(crate) async fn run(mut self, mut stopping: watch::Receiver<bool>) {
+        let mut size = self.live.size();
+        loop {
+            size.borrow_and_update();
+            let pause = match self.step().await {
+                Ok(pause) => pause,
+                Err(AppendError::Closed) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "what schedules have due has to wait");
+                    RETRY
+                }
+            };
+            tokio::select! {
+                changed = size.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(pause) => {}
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            }
+        }
+    }
+
+    /// Says what is to be said now; how long nothing is to be done.
+    async fn step(&mut self) -> Result<Duration, AppendError> {
+        let now = self.ledger.now();
+        let settled = self.settled;
+        let work = self.live.with(|folds| (folds.size() >= settled).then(|| work(folds, now)));
+        // Until the folds know what was said, nothing can be told from them.
+        let Some(work) = work else { return Ok(IDLE) };
+        if work.drafts.is_empty() {
+            let wait = work.next.map(|next| next.millis().saturating_sub(now.millis()));
+            return Ok(wait.map_or(IDLE, |ms| Duration::from_millis(ms.max(1)).min(IDLE)));
+        }
+        self.say(work.drafts).await
+    }
+
+    async fn say(&mut self, drafts: Vec<Draft>) -> Result<Duration, AppendError> {
+        let mut events = Vec::with_capacity(drafts.len());
+        for mut draft in drafts {
+            if draft.kind == Kind::Command {
+                self.sign(&mut draft);
+            }
+            match self.ledger.sign(&draft) {
+                Ok(event) => events.push(event),
+                Err(error) => tracing::error!(%error, via = ?draft.via, "a schedule cannot be followed"),
+            }
+        }
+        let appended = self.ledger.append_own(events, AppendOptions::default()).await?;
+        let mut pause = IDLE;
+        for outcome in &appended.outcomes {
+            match outcome {
+                Outcome::Refused { refused, .. } => {
+                    if refused.code != Code::DuplicateId {
+                        tracing::error!(code = %refused.code, detail = refused.detail, "a schedule was refused");
+                    }
+                    pause = RETRY;
+                }
+                Outcome::Recorded(receipt) => self.settled = self.settled.max(receipt.seq + 1),
+            }
+        }
+        Ok(pause)
+    }
+
+    /// Signs the order in a draft with the command key.
+    fn sign(&self, draft: &mut Draft) {
+        if let Ok(Command::Issue(mut order)) = serde_json::from_value(draft.payload.clone()) {
+            order.sig = self.ledger.sign_order(&order);
+            draft.payload = serde_json::to_value(Command::Issue(order)).unwrap_or_default();
+        }
+    }
+}
+
+/// What is to be said at `now`: first the commands of what is decided, then decisions.
+fn work(folds: &Projections, now: Timestamp) -> Work {
+    let (mut orders, mut decisions, mut next) = (Vec::new(), Vec::new(), None::<Timestamp>);
+    for (org, standing) in folds.schedules().iter() {
+        let outstanding: Vec<_> = standing.outstanding(now).take(ORDERS - orders.len()).collect();
+        if !outstanding.is_empty() {
+            let drafts = outstanding.into_iter().map(|(run, node)| order(folds, org, standing, run, node));
+            orders.extend(drafts);
+        } else if let Some(due) = standing.decide(now) {
+            if decisions.len() < DECISIONS {
+                decisions.push(decision(folds, org, standing, due, now));
+            }
+        } else if let Some(at) = standing.wakes(now) {
+            next = next.into_iter().chain([at]).min();
+        }
+    }
+    decisions.append(&mut orders);
+    Work { drafts: decisions, next }
+}
+
+/// The event in which it is said what becomes of what is due.
+fn decision(folds: &Projections, org: &Name, standing: &Standing, due: Due, now: Timestamp) -> Draft {
+    let nodes = if due.reason.is_none() { selected(folds, org, standing) } else { Vec::new() };
+    let reason = match nodes.len() as u64 {
+        _ if due.reason.is_some() => due.reason,
+        0 => Some(RunReason::NoNodes),
+        count if count > MAX_RUN_NODES => Some(RunReason::TooManyNodes),
+        _ => None,
+    };
+    let due = Due { reason, ..due };
+    let run = ScheduleRun {
+        at: now,
+        count: due.count,
+        due: due.due,
+        first: due.first,
+        nodes: if reason.is_none() { nodes } else { Vec::new() },
+        outcome: due.outcome(),
+        reason,
+        schedule: standing.hash,
+    };
+    let payload = serde_json::to_value(&run).unwrap_or_default();
+    let decided = draft(org, standing.plan.id, Kind::ScheduleRun, run.id(), now, payload);
+    Draft { id: Some(run.id()), ..decided }
+}
+
+/// The nodes that are selected and have a valid key, sorted.
+fn selected(folds: &Projections, org: &Name, standing: &Standing) -> Vec<Uuid> {
+    let plan = &standing.plan;
+    // Admission has read it before.
+    let Ok(selector) = plan.selector.parse::<Selector>() else { return Vec::new() };
+    let nodes = folds.fleet().nodes(org).filter(|(_, node)| {
+        let profile = node.heartbeat.as_ref().map(|said| said.os_profile.as_str());
+        node.key.is_some_and(|key| key.ended.is_none())
+            && selector.selects(&node.labels)
+            && plan.os_profile.as_deref().is_none_or(|wanted| profile == Some(wanted))
+    });
+    nodes.map(|(id, _)| id).collect()
+}
+
+/// The event that gives a node the command of a run; its signature is still to come.
+fn order(
+    folds: &Projections,
+    org: &Name,
+    standing: &Standing,
+    run: &projections::schedules::Run,
+    node: Uuid,
+) -> Draft {
+    let plan = &standing.plan;
+    let seed = order_seed(&run.hash, node);
+    let (not_before, expires_at) = plan.span(run.at, &seed);
+    let order = CommandOrder {
+        approvals: 0,
+        command: plan.command.clone(),
+        expires_at,
+        node,
+        nonce: seed,
+        not_before,
+        parameters: plan.parameters.clone(),
+        rollout: None,
+        sig: Signature([0; 64]),
+        text: None,
+    };
+    let payload = serde_json::to_value(Command::Issue(order)).unwrap_or_default();
+    let tenant = folds.fleet().node(org, node).and_then(|known| known.tenant.clone());
+    let order = draft(org, plan.id, Kind::Command, order_id(run.at, &seed), run.at, payload);
+    Draft { tenant, node_id: Some(node), ..order }
+}
+
+/// An event of the scheduler, always the same one.
+fn draft(
+    org: &Name,
+    subject: Uuid,
+    kind: Kind,
+    id: Uuid,
+    at: Timestamp,
+    payload: serde_json::Value,
+) -> Draft {
+    let name = |text: &str| text.parse::<Name>().unwrap_or_else(|_| unreachable!("{text} is a name"));
+    Draft {
+        author: Author::Service(name(SCHEDULER)),
+        via: Via { method: name(METHOD), subject: Some(name(&subject.to_string())) },
+        kind,
+        org: org.clone(),
+        tenant: None,
+        node_id: None,
+        severity: None,
+        ts: Some(at),
+        id: Some(id),
+        payload,
+    }
+}

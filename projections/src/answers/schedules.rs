@@ -1,0 +1,58 @@
+//! Schedules over HTTP: a list, by organisation and id, and one.
+
+use crate::nodes::id_of_path;
+use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
+use crate::reads::{AS_OF, Call, Reads, Refusal};
+use crate::schedules::Standing;
+use axum::body::Body;
+use axum::http::Response;
+use serde::Serialize;
+use spec::Name;
+
+/// A schedule as it stands.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    org: &'a Name,
+    #[serde(flatten)]
+    standing: &'a Standing,
+}
+
+/// A node sees its commands, and nothing of where they come from.
+fn unless_node(call: &Call) -> Result<(), Refusal> {
+    match call.viewer.node {
+        Some(_) => Err(Refusal::NotFound("a node has no schedules".to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// `GET /api/schedules`.
+pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+    unless_node(&call)?;
+    let parameters = call.parameters(&[AS_OF, CURSOR, LIMIT, "org"])?;
+    let org = call.orgs(parameters.parse("org")?)?;
+    let paging = Paging::<NodePlace>::of(&parameters)?;
+    reads
+        .view(&parameters, |view| {
+            let all = view.folds.schedules().iter();
+            let wanted = all.filter(|(name, _)| org.as_ref().is_none_or(|org| org == *name));
+            let places = wanted.map(|(org, standing)| ((org.clone(), standing.plan.id), (org, standing)));
+            view.answer(&paging.rising(places, |(org, standing)| Some(Row { org, standing })))
+        })
+        .await
+}
+
+/// `GET /api/schedules/{id}`.
+pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+    unless_node(&call)?;
+    let unknown = || Refusal::NotFound(format!("there is no schedule {}", call.part(3)));
+    let id = id_of_path(&call, 3).map_err(|_| unknown())?;
+    let answer = reads
+        .view(&call.parameters(&[AS_OF])?, |view| {
+            let all = view.folds.schedules().iter();
+            let mut own = all.filter(|(org, _)| call.viewer.org.as_ref().is_none_or(|own| own == *org));
+            let (org, standing) = own.find(|(_, standing)| standing.plan.id == id)?;
+            Some(view.answer(&serde_json::json!({"schedule": Row { org, standing }})))
+        })
+        .await?;
+    answer.ok_or_else(unknown)
+}
