@@ -5,6 +5,7 @@ pub(crate) mod entries;
 pub(crate) mod incidents;
 pub(crate) mod keys;
 pub(crate) mod metrics;
+pub(crate) mod rollouts;
 pub(crate) mod scans;
 pub(crate) mod schedules;
 pub(crate) mod slo;

@@ -234,6 +234,8 @@ projections! {
     keys: crate::keys::Keys;
     /// How the nodes fared.
     metrics: crate::metrics::Metrics;
+    /// What goes out in waves.
+    rollouts: crate::rollouts::Rollouts;
     /// What scans found.
     scans: crate::scans::Scans;
     /// What is done again and again.

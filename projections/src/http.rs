@@ -1,6 +1,8 @@
 //! The routes of the read side. Every one only reads, and needs somebody who may.
 
-use crate::answers::{commands, entries, incidents, keys, metrics, scans, schedules, slo, usage, webhooks};
+use crate::answers::{
+    commands, entries, incidents, keys, metrics, rollouts, scans, schedules, slo, usage, webhooks,
+};
 use crate::reads::route;
 use crate::{nodes, page, stream};
 use axum::Router;
@@ -46,6 +48,8 @@ reads! {
     "/api/orgs/{org}/usage/summary" => usage::summary;
     "/api/orgs/{org}/webhooks" => webhooks::list;
     "/api/scans" => scans::list;
+    "/api/rollouts" => rollouts::list;
+    "/api/rollouts/{id}" => rollouts::show;
     "/api/schedules" => schedules::list;
     "/api/schedules/{id}" => schedules::show;
     "/fleet" => page::table;

@@ -30,6 +30,7 @@ mod paging;
 mod reads;
 mod recent;
 pub mod rehearsal;
+pub mod rollouts;
 pub mod scans;
 pub mod schedules;
 pub mod slo;

@@ -32,6 +32,9 @@ pub const MAX_COMMIT_BYTES: usize = 512;
 /// Longest name or id.
 pub const MAX_NAME_BYTES: usize = 128;
 
+/// Roll-outs of an organisation that are not over.
+pub const MAX_ROLLOUTS: usize = 16;
+
 /// Schedules of an organisation.
 pub const MAX_SCHEDULES: usize = 256;
 

@@ -22,6 +22,7 @@ mod keys;
 mod live;
 mod metrics;
 mod notices;
+mod rollouts;
 mod rules;
 mod scans;
 mod schedules;

@@ -5,6 +5,7 @@
 //! admission rules or a witness would say stands in as fixed bytes: this crate knows none of them.
 
 mod operations;
+mod rollouts;
 mod schedules;
 
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -154,7 +155,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 4] = [1, 20, operations::RECORDS, schedules::RECORDS];
+pub(crate) const GROUPS: [usize; 5] = [1, 20, operations::RECORDS, schedules::RECORDS, rollouts::RECORDS];
 
 fn genesis() -> Event {
     let mut payload = json!({
@@ -317,6 +318,8 @@ pub(crate) fn build() -> History {
     operations::append(&mut log, ledger, target);
     log.commit();
     schedules::append(&mut log, ledger);
+    log.commit();
+    rollouts::append(&mut log, ledger);
     log.commit();
     log.history
 }
