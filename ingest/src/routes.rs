@@ -6,8 +6,8 @@ use crate::dispatch::Call;
 use crate::limits::{MAX_EVENTS_BODY_BYTES, MAX_HEARTBEAT_BODY_BYTES, MAX_JSON_BODY_BYTES};
 use crate::problem::Problem;
 use crate::{
-    commands, enrolment, entries, events, heartbeat, import, keys, public, query, register, schedules,
-    tokens, webhooks,
+    commands, enrolment, entries, events, heartbeat, import, keys, public, query, register, rollouts,
+    schedules, tokens, webhooks,
 };
 use axum::body::Body;
 use axum::http::{Method, Response};
@@ -97,6 +97,10 @@ pub static ROUTES: &[Route] = table! {
     POST "/api/commands/{hash}/approve" Role(Action::IssueCommand), JSON => commands::approve;
     POST "/api/commands/{hash}/cancel" Role(Action::IssueCommand), JSON => commands::cancel;
     GET "/api/agent/commands" Access::Anyone, NOTHING => commands::poll;
+    POST "/api/rollouts" Role(Action::IssueCommand), JSON => rollouts::start;
+    POST "/api/rollouts/{id}/pause" Role(Action::IssueCommand), JSON => rollouts::pause;
+    POST "/api/rollouts/{id}/resume" Role(Action::IssueCommand), JSON => rollouts::resume;
+    POST "/api/rollouts/{id}/abort" Role(Action::IssueCommand), JSON => rollouts::abort;
     PUT "/api/schedules/{id}" Role(Action::IssueCommand), JSON => schedules::set;
     DELETE "/api/schedules/{id}" Role(Action::IssueCommand), NOTHING => schedules::remove;
     POST "/api/orgs/{org}/webhooks" Role(Action::ManageRules), JSON => webhooks::create;

@@ -2,10 +2,12 @@
 
 mod commands;
 mod incidents;
+mod rollouts;
 mod schedules;
 
 pub(crate) use commands::Commands;
 pub(crate) use incidents::{Incidents, Webhooks};
+pub(crate) use rollouts::{Rollouts, StartRollout, WhichRollout};
 pub(crate) use schedules::{Schedules, SetSchedule};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -118,6 +120,11 @@ pub(crate) enum Command {
     Commands {
         #[command(subcommand)]
         command: Commands,
+    },
+    /// A command to many nodes, in waves.
+    Rollouts {
+        #[command(subcommand)]
+        command: Rollouts,
     },
     /// What nodes are told to do again and again.
     Schedules {

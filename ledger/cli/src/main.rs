@@ -54,6 +54,7 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Attention { command } => commands::attention::run(&global, &command),
         Command::Incidents { command } => commands::incidents::run(&global, &command),
         Command::Commands { command } => commands::orders::run(&global, &command),
+        Command::Rollouts { command } => commands::rollouts::run(&global, &command),
         Command::Schedules { command } => commands::schedules::run(&global, &command),
         Command::Webhooks { command } => commands::webhooks::run(&global, &command),
         Command::Bisect(args) => commands::bisect::run(&global, &args),
