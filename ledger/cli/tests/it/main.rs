@@ -15,6 +15,7 @@ mod flips;
 mod kill;
 mod openapi;
 mod reading;
+mod rolling;
 mod scheduling;
 mod simulated;
 mod streams;
