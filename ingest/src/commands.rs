@@ -91,6 +91,9 @@ pub trait Desk: Debug + Send + Sync {
     /// Every schedule with its organisation, once `size` entries are folded.
     fn schedules(&self, size: u64) -> Later<Vec<(Name, Uuid)>>;
 
+    /// Every roll-out with its organisation, and whether it is over, once `size` entries are folded.
+    fn rollouts(&self, size: u64) -> Later<Vec<(Name, Uuid, bool)>>;
+
     /// Begins to listen for what is said of commands to a node; each call of what is returned waits for more.
     fn listen(&self, node: Uuid) -> Box<dyn Listen>;
 }

@@ -46,8 +46,8 @@ impl DraftBody {
         let (author, via) = speaker(principal)?;
         let draft = self.typed(author, via, principal.bound_to())?;
         let action = action_of(&draft.kind);
-        // The service signs a command with another key, makes a webhook's secret, counts schedules: not as drafts.
-        let elsewhere = matches!(draft.kind, Kind::Command | Kind::Schedule | Kind::Webhook);
+        // The service signs a command with another key, makes a webhook's secret, counts schedules and roll-outs: not as drafts.
+        let elsewhere = matches!(draft.kind, Kind::Command | Kind::Rollout | Kind::Schedule | Kind::Webhook);
         let Some(action) = action.filter(|_| !elsewhere) else {
             let detail =
                 format!("events of kind {} have a route of their own, or are not for you to say", draft.kind);
@@ -93,7 +93,7 @@ impl DraftBody {
 fn action_of(kind: &Kind) -> Option<Action> {
     match (kind.info().speaker, kind) {
         (Speaker::Anyone, Kind::Note) => Some(Action::WriteNote),
-        (Speaker::Operator, Kind::Command | Kind::Schedule) => Some(Action::IssueCommand),
+        (Speaker::Operator, Kind::Command | Kind::Rollout | Kind::Schedule) => Some(Action::IssueCommand),
         (Speaker::Operator, Kind::Policy | Kind::Ruleset | Kind::Webhook) => Some(Action::ManageRules),
         (Speaker::Anyone | Speaker::Operator, _) => Some(Action::WriteEvent),
         (Speaker::Ledger | Speaker::Service | Speaker::Chain | Speaker::Node | Speaker::Scheduler, _) => None,

@@ -36,6 +36,7 @@ mod query;
 mod query_string;
 mod receipt;
 mod register;
+mod rollouts;
 pub mod routes;
 mod schedules;
 mod seats;

@@ -191,7 +191,28 @@ fn telling() -> Vec<Operation> {
 }
 
 fn scheduling() -> Vec<Operation> {
+    let change = |path, id, summary| {
+        row("POST", path, id, "Commands")
+            .says(summary)
+            .takes("id: Uuid")
+            .body(JSON, "org?: Name")
+            .answers(201, JSON, "id: Uuid, org: Name, seq: count")
+            .refuses(&[404, 409])
+    };
     vec![
+        row("POST", "/api/rollouts", "startRollout", "Commands")
+            .says("Give a selection of nodes a command, in waves.")
+            .body(
+                JSON,
+                "name: text..256, command: Name, waves: [Share], may_fail?: Share, org?: Name, \
+                 parameters?: {text}, selector?: text..1024, os_profile?: text..256, ttl_secs?: 1..2592000, \
+                 pause_secs?: 0..604800",
+            )
+            .answers(201, JSON, "id: Uuid, org: Name, seq: count")
+            .refuses(&[409]),
+        change("/api/rollouts/{id}/pause", "pauseRollout", "Tell nobody more until it goes on."),
+        change("/api/rollouts/{id}/resume", "resumeRollout", "Let a roll-out go on."),
+        change("/api/rollouts/{id}/abort", "abortRollout", "End a roll-out."),
         row("PUT", "/api/schedules/{id}", "setSchedule", "Schedules")
             .says("Make a schedule, or put it in the place of the one with this id.")
             .takes("id: Uuid")
@@ -414,6 +435,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("Result", schema("index: count, status: 200..599, receipt?: Receipt, problem?: Problem")),
         ("SchemaVersions", schema("envelope: count, payload: count")),
         ("Segment", schema("first: count, bytes: count")),
+        ("Share", schema("count?: 0..4096, percent?: 0..100")),
         ("SignedEvent", closed(&format!("{EVENT}, payload: object, salt: Hash"))),
         ("Token", schema("id: Uuid, org: Name, role: Role, label: text, expires_at?: time, revoked: flag")),
         ("Via", schema("method: Name, subject?: Name")),

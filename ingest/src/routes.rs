@@ -9,7 +9,7 @@ use crate::limits::{
 use crate::problem::Problem;
 use crate::{
     commands, enrolment, entries, events, heartbeat, import, keys, policies, public, query, register,
-    schedules, tokens, webhooks, witnesses,
+    rollouts, schedules, tokens, webhooks, witnesses,
 };
 use axum::body::Body;
 use axum::http::{Method, Response};
@@ -102,6 +102,10 @@ pub static ROUTES: &[Route] = table! {
     GET "/api/agent/commands" Access::Anyone, NOTHING => commands::poll;
     POST "/api/orgs/{org}/policies" Role(Action::ManageRules), POLICY => policies::assign;
     DELETE "/api/orgs/{org}/policies/{assignment}" Role(Action::ManageRules), NOTHING => policies::withdraw;
+    POST "/api/rollouts" Role(Action::IssueCommand), JSON => rollouts::start;
+    POST "/api/rollouts/{id}/pause" Role(Action::IssueCommand), JSON => rollouts::pause;
+    POST "/api/rollouts/{id}/resume" Role(Action::IssueCommand), JSON => rollouts::resume;
+    POST "/api/rollouts/{id}/abort" Role(Action::IssueCommand), JSON => rollouts::abort;
     PUT "/api/schedules/{id}" Role(Action::IssueCommand), JSON => schedules::set;
     DELETE "/api/schedules/{id}" Role(Action::IssueCommand), NOTHING => schedules::remove;
     POST "/api/orgs/{org}/webhooks" Role(Action::ManageRules), JSON => webhooks::create;

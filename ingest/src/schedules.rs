@@ -129,7 +129,7 @@ pub(crate) async fn remove(call: Call) -> Result<Response<Body>, Problem> {
 }
 
 /// The organisation that is named, or the one that the principal is bound to.
-fn org_of(call: &Call, pointer: &str, asked: Option<&str>) -> Result<Name, Problem> {
+pub(crate) fn org_of(call: &Call, pointer: &str, asked: Option<&str>) -> Result<Name, Problem> {
     let org = match (asked, call.principal.bound_to()) {
         (Some(text), _) => member(pointer, text)?,
         (None, Some(own)) => own.clone(),

@@ -394,6 +394,7 @@ impl State {
             | Kind::Enrolment
             | Kind::KeyStatus
             | Kind::Labels
+            | Kind::Rollout
             | Kind::Schedule
             | Kind::Silence => {
                 matches!(token.role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin)
@@ -452,8 +453,7 @@ impl State {
                     Some(_) => Ok(()),
                 },
             },
-            // The organisation has no nodes.
-            Kind::Schedule if header.org.as_str() == LEDGER_ORG => Err(Code::WrongOrg),
+            Kind::Rollout | Kind::Schedule if header.org.as_str() == LEDGER_ORG => Err(Code::WrongOrg),
             _ if header.org.as_str() == LEDGER_ORG => {
                 // Only the ledger itself and its owner speak in its organisation.
                 let own =

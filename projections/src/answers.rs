@@ -6,6 +6,7 @@ pub(crate) mod incidents;
 pub(crate) mod keys;
 pub(crate) mod metrics;
 pub(crate) mod policies;
+pub(crate) mod rollouts;
 pub(crate) mod scans;
 pub(crate) mod schedules;
 pub(crate) mod slo;

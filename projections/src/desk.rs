@@ -70,6 +70,16 @@ impl Desk {
         })
     }
 
+    /// Every roll-out with its organisation, and whether it is over, once `size` entries are folded.
+    pub async fn rollouts(&self, size: u64) -> Vec<(Name, Uuid, bool)> {
+        // The sender lives as long as the folds.
+        let _ = self.live.size().wait_for(|folded| *folded >= size).await;
+        self.live.with(|folds| {
+            let all = folds.rollouts().iter();
+            all.map(|(org, rollout)| (org.clone(), rollout.plan.id, rollout.end.is_some())).collect()
+        })
+    }
+
     /// Begins to listen for what is said of commands to a node.
     pub fn listen(&self, node: Uuid) -> Word {
         let filter = Filter { org: None, kinds: vec![Kind::Command], node: Some(node) };

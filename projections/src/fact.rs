@@ -116,6 +116,10 @@ said! {
     Reopen payload::Reply;
     /// An incident is over.
     Resolve payload::Reply;
+    /// A roll-out is started, held or ended.
+    Rollout payload::RolloutAction;
+    /// A decision about a roll-out.
+    RolloutWave payload::RolloutWave;
     /// Rules of attention.
     Ruleset payload::Ruleset;
     /// What a scan found.

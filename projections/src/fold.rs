@@ -236,6 +236,8 @@ projections! {
     metrics: crate::metrics::Metrics;
     /// What nodes may be told.
     policies: crate::policies::Policies;
+    /// What goes out in waves.
+    rollouts: crate::rollouts::Rollouts;
     /// What scans found.
     scans: crate::scans::Scans;
     /// What is done again and again.

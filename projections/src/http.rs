@@ -1,7 +1,7 @@
 //! The routes of the read side. Every one only reads, and needs somebody who may.
 
 use crate::answers::{
-    commands, entries, incidents, keys, metrics, policies, scans, schedules, slo, usage, webhooks,
+    commands, entries, incidents, keys, metrics, policies, rollouts, scans, schedules, slo, usage, webhooks,
 };
 use crate::reads::route;
 use crate::{nodes, page, stream};
@@ -51,6 +51,8 @@ reads! {
     "/api/policies" => policies::list;
     "/api/policies/{hash}" => policies::show;
     "/api/scans" => scans::list;
+    "/api/rollouts" => rollouts::list;
+    "/api/rollouts/{id}" => rollouts::show;
     "/api/schedules" => schedules::list;
     "/api/schedules/{id}" => schedules::show;
     "/fleet" => page::table;

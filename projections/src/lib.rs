@@ -32,6 +32,7 @@ pub mod policies;
 mod reads;
 mod recent;
 pub mod rehearsal;
+pub mod rollouts;
 pub mod scans;
 pub mod schedules;
 pub mod slo;

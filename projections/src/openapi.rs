@@ -168,6 +168,10 @@ fn matters() -> Vec<Operation> {
                 "node_id?: Uuid, org?: Name, q?: text, severity?: low/medium/high/critical, limit?: 1..500, \
              cursor?: text, as_of?: text",
             ),
+        list("/api/rollouts", "listRollouts", "Commands", "Roll-outs, by organisation and id.", "Rollout")
+            .takes("org?: Name, limit?: 1..500, cursor?: text, as_of?: text"),
+        fold("/api/rollouts/{id}", "getRollout", "Commands", "One roll-out.", "rollout: Rollout")
+            .takes("id: Uuid, as_of?: text"),
         list(
             "/api/schedules",
             "listSchedules",
@@ -411,6 +415,26 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("ScanReport", schema("seq: count, recorded_at: time, imported: flag, scan: Scan")),
+        (
+            "Rollout",
+            schema(
+                "org: Name, state: RolloutState, hash: Hash, started_by: Author, started_at: time, \
+                 plan: RolloutPlan, nodes?: count, of_waves?: count, waves: [RolloutWave], end?: RolloutEnd",
+            ),
+        ),
+        ("RolloutEnd", schema("state: RolloutState, at: time")),
+        (
+            "RolloutPlan",
+            schema(
+                "command: Name, id: Uuid, may_fail: Share, name: text, os_profile?: text, parameters: {text}, \
+                 pause_secs: count, selector: text, ttl_secs: count, waves: [Share]",
+            ),
+        ),
+        ("RolloutState", schema("running/paused/aborted/halted/finished")),
+        (
+            "RolloutWave",
+            schema("at: time, expires_at: time, nodes: count, succeeded: count, failed: count, open: count"),
+        ),
         (
             "Schedule",
             schema(

@@ -191,12 +191,17 @@ impl Schedules {
 
     /// The schedule that the scheduler speaks of.
     fn spoken_of(&mut self, fact: &Fact<'_>) -> Option<&mut Standing> {
-        let header = fact.header;
-        let scheduler = matches!(&header.author, Author::Service(name) if name.as_str() == SCHEDULER);
-        let via = header.via.as_ref().filter(|via| scheduler && via.method.as_str() == METHOD)?;
-        let id: Uuid = via.subject.as_ref()?.as_str().parse().ok()?;
-        self.orgs.get_mut(&header.org)?.get_mut(&id)
+        let id = scheduler_of(fact)?;
+        self.orgs.get_mut(&fact.header.org)?.get_mut(&id)
     }
+}
+
+/// What the scheduler speaks of, if it does.
+pub(crate) fn scheduler_of(fact: &Fact<'_>) -> Option<Uuid> {
+    let header = fact.header;
+    let scheduler = matches!(&header.author, Author::Service(name) if name.as_str() == SCHEDULER);
+    let via = header.via.as_ref().filter(|via| scheduler && via.method.as_str() == METHOD)?;
+    via.subject.as_ref()?.as_str().parse().ok()
 }
 
 impl Projection for Schedules {

@@ -35,6 +35,9 @@ pub const MAX_NAME_BYTES: usize = 128;
 /// Largest policy that is assigned to nodes, in bytes of canonical JSON: a fold keeps those that hold.
 pub const MAX_POLICY_BYTES: usize = 32 * 1024;
 
+/// Roll-outs of an organisation that are not over.
+pub const MAX_ROLLOUTS: usize = 16;
+
 /// Schedules of an organisation.
 pub const MAX_SCHEDULES: usize = 256;
 

@@ -10,6 +10,7 @@ mod labels;
 mod policy;
 mod record;
 mod report;
+mod rollout;
 mod ruleset;
 mod scan;
 mod schedule;
@@ -35,6 +36,9 @@ pub use record::{
     ServiceAction,
 };
 pub use report::{Goodbye, Metric, Outcome, OutcomeCount, Slo, Usage};
+pub use rollout::{
+    MAX_ROLLOUT_NODES, RolloutAction, RolloutPlan, RolloutStep, RolloutWave, Share, rollout_place,
+};
 pub use ruleset::{BandRules, Edges, FlapRules, ReasonRule, Ruleset, StormRules};
 pub use scan::{Finding, FindingCounts, Scan, Unchecked};
 pub use schedule::{

@@ -43,6 +43,7 @@ async fn each_route_with_each_role_across_organisations() {
                     Some(json!({"kind": "note", "org": "other", "payload": {"text": "x"}}))
                 }
                 ("POST", path) if path.ends_with("enrollment-tokens") => Some(json!({})),
+                ("POST", path) if path.starts_with("/api/rollouts") => Some(json!({"org": "other"})),
                 ("PUT", _) => Some(
                     json!({"command": "scan", "name": "x", "org": "other", "when": {"cron": "* * * * *"}}),
                 ),
@@ -191,6 +192,8 @@ async fn in_its_own_organisation_a_role_may_do_what_the_matrix_says() {
         "scan",
         "schedule",
         "schedule-run",
+        "rollout",
+        "rollout-wave",
         "webhook",
     ] {
         let draft = json!({"kind": kind, "org": "acme", "payload": {}});

@@ -5,7 +5,7 @@ use ingest::Config;
 use ingest::commands::{Assignment, Desk, Given, Later, Listen, Open};
 use reqwest::Method;
 use serde_json::{Value, json};
-use spec::limits::MAX_SCHEDULES;
+use spec::limits::{MAX_ROLLOUTS, MAX_SCHEDULES};
 use spec::{Hash, Kind, Name, Timestamp, Uuid};
 use std::sync::Arc;
 
@@ -44,6 +44,10 @@ impl Desk for EmptyDesk {
         Box::pin(std::future::ready(Vec::new()))
     }
 
+    fn rollouts(&self, _: u64) -> Later<Vec<(Name, Uuid, bool)>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
+
     fn listen(&self, _: Uuid) -> Box<dyn Listen> {
         Box::new(Silent)
     }
@@ -73,6 +77,14 @@ impl Desk for FullDesk {
     fn schedules(&self, _: u64) -> Later<Vec<(Name, Uuid)>> {
         let acme: Name = "acme".parse().unwrap();
         Box::pin(std::future::ready((0..MAX_SCHEDULES).map(|n| (acme.clone(), id(n))).collect()))
+    }
+
+    fn rollouts(&self, _: u64) -> Later<Vec<(Name, Uuid, bool)>> {
+        let acme: Name = "acme".parse().unwrap();
+        // The last is over.
+        Box::pin(std::future::ready(
+            (0..=MAX_ROLLOUTS).map(|n| (acme.clone(), id(n), n == MAX_ROLLOUTS)).collect(),
+        ))
     }
 
     fn listen(&self, node: Uuid) -> Box<dyn Listen> {
@@ -169,5 +181,62 @@ async fn an_organisation_has_so_many_schedules() {
     let listed = world.get("/api/events?kind=schedule", Some(&token)).await.json();
     let kinds = listed["items"].as_array().unwrap().iter().map(|item| item["event"]["kind"].clone());
     assert_eq!(kinds.collect::<Vec<_>>(), [json!(Kind::Schedule), json!(Kind::Schedule)]);
+    world.finish().await;
+}
+
+fn rollout() -> Value {
+    json!({"command": "scan", "name": "all", "waves": [{"count": 1}, {"percent": 100}]})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollout_is_started_with_what_it_leaves_out() {
+    let world = World::with(Config { desk: Some(Arc::new(EmptyDesk)), ..Config::default() }).await;
+    let token = world.token("acme", "node_admin").await;
+    let answer = world.post("/api/rollouts", Some(&token), &rollout()).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let listed = world.get("/api/events?kind=rollout", Some(&token)).await.json();
+    let expected = json!({
+        "action": "start", "command": "scan", "id": answer.json()["id"], "may_fail": {"count": 0}, "name": "all",
+        "parameters": {}, "pause_secs": 0, "selector": "", "ttl_secs": 600,
+        "waves": [{"count": 1}, {"percent": 100}],
+    });
+    assert_eq!(listed["items"][0]["payload"], expected);
+    let size = world.size();
+    for (pointer, value) in [
+        ("waves", json!([])),
+        ("waves", json!([{"percent": 50}])),
+        ("waves", json!([{"count": 1, "percent": 100}])),
+        ("may_fail", json!({"percent": 101})),
+        ("selector", json!("a in b")),
+        ("pause_secs", json!(604_801)),
+        ("command", json!("rm -rf")),
+        ("surprise", json!(1)),
+    ] {
+        let mut request = rollout();
+        request[pointer] = value.clone();
+        let answer = world.post("/api/rollouts", Some(&token), &request).await;
+        assert!(matches!(answer.status, 400 | 422), "{pointer} {value}: {}", answer.text);
+    }
+    let unknown = world.post(&format!("/api/rollouts/{}/pause", id(1)), Some(&token), &json!({})).await;
+    assert_eq!((unknown.status, world.size()), (404, size));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_rollouts_go_on_at_once() {
+    let world = World::with(Config { desk: Some(Arc::new(FullDesk)), ..Config::default() }).await;
+    let token = world.token("acme", "node_admin").await;
+    assert_eq!(world.post("/api/rollouts", Some(&token), &rollout()).await.status, 409);
+    for (n, action, status) in [
+        (1, "pause", 201),
+        (1, "resume", 201),
+        (1, "abort", 201),
+        (MAX_ROLLOUTS, "abort", 409),
+        (MAX_ROLLOUTS + 1, "abort", 404),
+    ] {
+        let path = format!("/api/rollouts/{}/{action}", id(n));
+        let answer = world.post(&path, Some(&token), &json!({})).await;
+        assert_eq!(answer.status, status, "{action} {n}: {}", answer.text);
+    }
     world.finish().await;
 }

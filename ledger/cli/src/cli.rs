@@ -3,12 +3,14 @@
 mod commands;
 mod incidents;
 mod policies;
+mod rollouts;
 mod schedules;
 mod witness;
 
 pub(crate) use commands::Commands;
 pub(crate) use incidents::{Incidents, Webhooks};
 pub(crate) use policies::Policies;
+pub(crate) use rollouts::{Rollouts, StartRollout, WhichRollout};
 pub(crate) use schedules::{Schedules, SetSchedule};
 pub(crate) use witness::{Change, Witness};
 
@@ -128,6 +130,11 @@ pub(crate) enum Command {
     Policies {
         #[command(subcommand)]
         command: Policies,
+    },
+    /// A command to many nodes, in waves.
+    Rollouts {
+        #[command(subcommand)]
+        command: Rollouts,
     },
     /// What nodes are told to do again and again.
     Schedules {

@@ -19,6 +19,7 @@ pub(crate) mod prove;
 pub(crate) mod reference;
 pub(crate) mod reindex;
 pub(crate) mod replay;
+pub(crate) mod rollouts;
 pub(crate) mod schedules;
 pub(crate) mod seal;
 pub(crate) mod serve;

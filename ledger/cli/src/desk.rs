@@ -55,6 +55,11 @@ impl ingest::commands::Desk for ServiceDesk {
         Box::pin(async move { desk.schedules(size).await })
     }
 
+    fn rollouts(&self, size: u64) -> Later<Vec<(Name, Uuid, bool)>> {
+        let desk = self.desk.clone();
+        Box::pin(async move { desk.rollouts(size).await })
+    }
+
     fn listen(&self, node: Uuid) -> Box<dyn Listen> {
         Box::new(NodeWord(self.desk.listen(node)))
     }

@@ -56,6 +56,7 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Incidents { command } => commands::incidents::run(&global, &command),
         Command::Commands { command } => commands::orders::run(&global, &command),
         Command::Policies { command } => commands::policies::run(&global, &command),
+        Command::Rollouts { command } => commands::rollouts::run(&global, &command),
         Command::Schedules { command } => commands::schedules::run(&global, &command),
         Command::Webhooks { command } => commands::webhooks::run(&global, &command),
         Command::Witness { command } => commands::witness::run(&global, &command),

@@ -1,8 +1,10 @@
-//! Doing what schedules have due.
+//! Doing what schedules and roll-outs have due.
 //!
 //! What is due follows from the log; what is decided about it goes into the log, with the nodes it is about; then
 //! each of these is given its command. So a restart goes on where it stopped: a decision and a command have ids that
 //! follow from what they rest on, and the folds know which of them are in the log.
+
+mod rollouts;
 
 use ledger::admission::Code;
 use ledger::service::Draft;
@@ -12,7 +14,8 @@ use projections::live::Live;
 use projections::schedules::{Due, METHOD, SCHEDULER, Standing};
 use spec::payload::{Command, CommandOrder, MAX_RUN_NODES, RunReason, ScheduleRun, order_id, order_seed};
 use spec::selector::Selector;
-use spec::{Author, Kind, Name, Signature, Timestamp, Uuid, Via};
+use spec::{Author, Hash, Kind, Name, Signature, Timestamp, Uuid, Via};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -122,29 +125,42 @@ impl Scheduler {
     }
 }
 
+impl Work {
+    fn wake(&mut self, at: Timestamp) {
+        self.next = self.next.into_iter().chain([at]).min();
+    }
+}
+
 /// What is to be said at `now`: first the commands of what is decided, then decisions.
 fn work(folds: &Projections, now: Timestamp) -> Work {
-    let (mut orders, mut decisions, mut next) = (Vec::new(), Vec::new(), None::<Timestamp>);
+    let mut work = Work { drafts: Vec::new(), next: None };
+    rollouts::add(&mut work, folds, now);
+    let mut decisions = Vec::new();
     for (org, standing) in folds.schedules().iter() {
-        let outstanding: Vec<_> = standing.outstanding(now).take(ORDERS - orders.len()).collect();
+        let room = ORDERS.saturating_sub(work.drafts.len());
+        let outstanding: Vec<_> = standing.outstanding(now).take(room).collect();
         if !outstanding.is_empty() {
             let drafts = outstanding.into_iter().map(|(run, node)| order(folds, org, standing, run, node));
-            orders.extend(drafts);
+            work.drafts.extend(drafts);
         } else if let Some(due) = standing.decide(now) {
             if decisions.len() < DECISIONS {
                 decisions.push(decision(folds, org, standing, due, now));
             }
         } else if let Some(at) = standing.wakes(now) {
-            next = next.into_iter().chain([at]).min();
+            work.wake(at);
         }
     }
-    decisions.append(&mut orders);
-    Work { drafts: decisions, next }
+    work.drafts.append(&mut decisions);
+    work
 }
 
 /// The event in which it is said what becomes of what is due.
 fn decision(folds: &Projections, org: &Name, standing: &Standing, due: Due, now: Timestamp) -> Draft {
-    let nodes = if due.reason.is_none() { selected(folds, org, standing) } else { Vec::new() };
+    let nodes = if due.reason.is_none() {
+        selected(folds, org, &standing.plan.selector, standing.plan.os_profile.as_deref())
+    } else {
+        Vec::new()
+    };
     let reason = match nodes.len() as u64 {
         _ if due.reason.is_some() => due.reason,
         0 => Some(RunReason::NoNodes),
@@ -168,17 +184,38 @@ fn decision(folds: &Projections, org: &Name, standing: &Standing, due: Due, now:
 }
 
 /// The nodes that are selected and have a valid key, sorted.
-fn selected(folds: &Projections, org: &Name, standing: &Standing) -> Vec<Uuid> {
-    let plan = &standing.plan;
+fn selected(folds: &Projections, org: &Name, selector: &str, profile: Option<&str>) -> Vec<Uuid> {
     // Admission has read it before.
-    let Ok(selector) = plan.selector.parse::<Selector>() else { return Vec::new() };
+    let Ok(selector) = selector.parse::<Selector>() else { return Vec::new() };
     let nodes = folds.fleet().nodes(org).filter(|(_, node)| {
-        let profile = node.heartbeat.as_ref().map(|said| said.os_profile.as_str());
+        let said = node.heartbeat.as_ref().map(|said| said.os_profile.as_str());
         node.key.is_some_and(|key| key.ended.is_none())
             && selector.selects(&node.labels)
-            && plan.os_profile.as_deref().is_none_or(|wanted| profile == Some(wanted))
+            && profile.is_none_or(|wanted| said == Some(wanted))
     });
     nodes.map(|(id, _)| id).collect()
+}
+
+/// An order without its signature, from one time until another.
+fn unsigned(
+    command: &Name,
+    parameters: &BTreeMap<Name, String>,
+    node: Uuid,
+    nonce: Hash,
+    (not_before, expires_at): (Timestamp, Timestamp),
+) -> CommandOrder {
+    CommandOrder {
+        approvals: 0,
+        command: command.clone(),
+        expires_at,
+        node,
+        nonce,
+        not_before,
+        parameters: parameters.clone(),
+        rollout: None,
+        sig: Signature([0; 64]),
+        text: None,
+    }
 }
 
 /// The event that gives a node the command of a run; its signature is still to come.
@@ -191,19 +228,7 @@ fn order(
 ) -> Draft {
     let plan = &standing.plan;
     let seed = order_seed(&run.hash, node);
-    let (not_before, expires_at) = plan.span(run.at, &seed);
-    let order = CommandOrder {
-        approvals: 0,
-        command: plan.command.clone(),
-        expires_at,
-        node,
-        nonce: seed,
-        not_before,
-        parameters: plan.parameters.clone(),
-        rollout: None,
-        sig: Signature([0; 64]),
-        text: None,
-    };
+    let order = unsigned(&plan.command, &plan.parameters, node, seed, plan.span(run.at, &seed));
     let payload = serde_json::to_value(Command::Issue(order)).unwrap_or_default();
     let tenant = folds.fleet().node(org, node).and_then(|known| known.tenant.clone());
     let order = draft(org, plan.id, Kind::Command, order_id(run.at, &seed), run.at, payload);

@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use spec::{Author, Hash, Kind, Timestamp, Uuid, Via};
 
 /// A payload of each kind that only operators say, and whether a node_admin may say it.
-fn operator_kinds() -> [(Kind, Value, bool); 6] {
+fn operator_kinds() -> [(Kind, Value, bool); 8] {
     let until = Timestamp::from_millis(START + DAY);
     let id = Uuid::v4([4; 16]);
     [
         (Kind::Command, json!({"action": "cancel", "target": Hash::ZERO}), true),
         (Kind::Labels, json!({"labels": {"rack": "b4"}}), true),
+        (Kind::Rollout, json!({"action": "abort", "id": id}), true),
         (Kind::Schedule, json!({"action": "remove", "id": id}), true),
         (
             Kind::Silence,
@@ -119,6 +120,7 @@ fn the_scheduler_says_what_it_decides_and_orders_and_nobody_else_does() {
             "sig": spec::Signature([0; 64]),
         });
         let cancel = json!({"action": "cancel", "target": Hash::ZERO});
+        let wave = json!({"at": due, "rollout": Hash::ZERO, "step": "begun", "wave": 0});
         let id = Uuid::v4([4; 16]).to_string();
         let say = async |author: &str,
                          method: &str,
@@ -133,6 +135,7 @@ fn the_scheduler_says_what_it_decides_and_orders_and_nobody_else_does() {
         let subject = Some(id.as_str());
         for (kind, payload, code) in [
             (Kind::ScheduleRun, &decision, "ok"),
+            (Kind::RolloutWave, &wave, "ok"),
             (Kind::Command, &order, "ok"),
             (Kind::Command, &cancel, "not-allowed"),
             (Kind::Note, &json!({"text": "x"}), "not-allowed"),

@@ -13,7 +13,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use spec::{Author, Hash, Kind, Name, Record, Timestamp, Uuid};
 
 /// What people and the ledger's authority do. Nodes say some of it too; that is no part of the audit.
-const AUDITED: [Kind; 22] = [
+const AUDITED: [Kind; 23] = [
     Kind::Ack,
     Kind::Assign,
     Kind::Authority,
@@ -29,6 +29,7 @@ const AUDITED: [Kind; 22] = [
     Kind::Recovery,
     Kind::Reopen,
     Kind::Resolve,
+    Kind::Rollout,
     Kind::Ruleset,
     Kind::Schedule,
     Kind::Silence,

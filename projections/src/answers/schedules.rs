@@ -18,7 +18,7 @@ struct Row<'a> {
 }
 
 /// A node sees its commands, and nothing of where they come from.
-fn unless_node(call: &Call) -> Result<(), Refusal> {
+pub(super) fn unless_node(call: &Call) -> Result<(), Refusal> {
     match call.viewer.node {
         Some(_) => Err(Refusal::NotFound("a node has no schedules".to_owned())),
         None => Ok(()),

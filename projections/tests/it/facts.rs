@@ -73,7 +73,7 @@ fn reports() -> impl Strategy<Value = Fact> {
 }
 
 fn schedules() -> impl Strategy<Value = Fact> {
-    (0..8u8, org(), 0..2u8, any::<Index>(), 1..60u64).prop_map(|(which, org, n, index, k)| {
+    (0..10u8, org(), 0..2u8, any::<Index>(), 1..60u64).prop_map(|(which, org, n, index, k)| {
         let which_schedule = index.index(1 << 16);
         match which {
             0 | 1 => plan(org, n, json!({"every_secs": k, "start": at(0)})),
@@ -84,6 +84,8 @@ fn schedules() -> impl Strategy<Value = Fact> {
                 order.scheduled = Some(crate::schedules::id(n));
                 Fact::Said(order)
             }
+            8 => crate::rollouts::started(org, n),
+            9 => crate::rollouts::ended(org, n),
             _ => run(org, n, which_schedule, k * 10, (which > 5).then_some("late")),
         }
     })

@@ -23,6 +23,7 @@ mod live;
 mod metrics;
 mod notices;
 mod policies;
+mod rollouts;
 mod rules;
 mod scans;
 mod schedules;

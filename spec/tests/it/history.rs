@@ -5,6 +5,7 @@
 //! admission rules or a witness would say stands in as fixed bytes: this crate knows none of them.
 
 mod operations;
+mod rollouts;
 mod schedules;
 mod witnesses;
 
@@ -157,8 +158,15 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 6] =
-    [1, 20, operations::RECORDS, witnesses::RECORDS, operations::POLICIES, schedules::RECORDS];
+pub(crate) const GROUPS: [usize; 7] = [
+    1,
+    20,
+    operations::RECORDS,
+    witnesses::RECORDS,
+    operations::POLICIES,
+    schedules::RECORDS,
+    rollouts::RECORDS,
+];
 
 fn genesis() -> Event {
     let mut payload = json!({
@@ -325,6 +333,8 @@ pub(crate) fn build() -> History {
     operations::append_policies(&mut log, ledger);
     log.commit();
     schedules::append(&mut log, ledger);
+    log.commit();
+    rollouts::append(&mut log, ledger);
     log.commit();
     log.history
 }

@@ -1,6 +1,7 @@
 //! Payloads of every kind: what a type writes is what it read.
 
 mod operations;
+mod rollouts;
 pub(crate) mod schedules;
 
 use crate::json;

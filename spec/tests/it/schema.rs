@@ -1,6 +1,7 @@
 //! The rules of each payload schema, one by one, and the registry as the text prints it.
 
 mod operations;
+mod rollouts;
 mod schedules;
 
 use crate::history::{self, sample_of};
@@ -178,6 +179,7 @@ fn refused_changes(kind: &Kind, version: u64) -> Vec<Change> {
             ("/expires_at", Some(json!("2026-11-21T20:42:00Z"))),
         ],
         Kind::Custom(_) => vec![],
+        Kind::Rollout | Kind::RolloutWave => rollouts::refused_changes(kind),
         Kind::Schedule | Kind::ScheduleRun => schedules::refused_changes(kind),
         other => operations::refused_changes(other),
     }
@@ -263,7 +265,7 @@ fn the_longest_texts_are_accepted() {
     ]
     .map(|(kind, pointer, bytes)| (kind, 1, pointer, bytes));
     for (kind, version, pointer, bytes) in
-        first.into_iter().chain(operations::longest()).chain(schedules::longest())
+        first.into_iter().chain(operations::longest()).chain(schedules::longest()).chain(rollouts::longest())
     {
         let good: Value = serde_json::from_str(&sample_of(&kind, version).payload.json).unwrap();
         let fits = canonical_text(&changed(&good, &(pointer, long(bytes))));

@@ -80,7 +80,7 @@ pub(crate) struct SetSchedule {
 }
 
 /// Seconds of a span: a number and one of s, m, h, d.
-fn secs(text: &str) -> Result<u64, String> {
+pub(super) fn secs(text: &str) -> Result<u64, String> {
     let expected = || "expected a number and a unit, such as 90s, 15m, 2h or 7d".to_owned();
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(expected)?;
     let number: u64 = number.parse().map_err(|_| expected())?;

@@ -17,6 +17,7 @@ mod kill;
 mod openapi;
 mod policies;
 mod reading;
+mod rolling;
 mod scheduling;
 mod simulated;
 mod streams;

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The records of a log, in order.
-fn records(data: &Path) -> Vec<Record> {
+pub(crate) fn records(data: &Path) -> Vec<Record> {
     let files = std::fs::read_dir(data.join("log")).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "jsonl")).collect();
     files.sort();
@@ -20,7 +20,7 @@ fn records(data: &Path) -> Vec<Record> {
     lines.map(|line| Record::parse(line).unwrap()).collect()
 }
 
-fn said<T: serde::de::DeserializeOwned>(record: &Record) -> T {
+pub(crate) fn said<T: serde::de::DeserializeOwned>(record: &Record) -> T {
     serde_json::from_str(&record.payload.as_ref().unwrap().json).unwrap()
 }
 
@@ -38,7 +38,7 @@ fn seen(data: &Path) -> usize {
         .sum()
 }
 
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(found) = look() {

@@ -1,0 +1,98 @@
+//! Roll-outs over HTTP: a list, by organisation and id, and one.
+
+use super::schedules::unless_node;
+use crate::nodes::id_of_path;
+use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
+use crate::reads::{AS_OF, Call, Reads, Refusal, View};
+use crate::rollouts::{End, Rollout, State, Tally};
+use axum::body::Body;
+use axum::http::Response;
+use serde::Serialize;
+use spec::payload::RolloutPlan;
+use spec::{Author, Hash, Name, Timestamp};
+
+/// A roll-out as it stands.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    org: &'a Name,
+    state: State,
+    hash: Hash,
+    started_by: &'a Author,
+    started_at: Timestamp,
+    plan: &'a RolloutPlan,
+    /// How many nodes it is for; absent: they are not chosen yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<usize>,
+    /// How many waves it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of_waves: Option<usize>,
+    waves: Vec<WaveRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<End>,
+}
+
+/// A wave that began.
+#[derive(Debug, Serialize)]
+struct WaveRow {
+    at: Timestamp,
+    expires_at: Timestamp,
+    nodes: u64,
+    #[serde(flatten)]
+    tally: Tally,
+}
+
+impl<'a> Row<'a> {
+    fn of(org: &'a Name, rollout: &'a Rollout, view: &View<'_>) -> Self {
+        let nodes = rollout.nodes.as_ref().map(Vec::len);
+        let waves = (0..).zip(&rollout.waves).map(|(n, wave)| WaveRow {
+            at: wave.at,
+            expires_at: wave.expires_at,
+            nodes: wave.nodes,
+            tally: rollout.tally(n, view.now),
+        });
+        Self {
+            org,
+            state: rollout.state(),
+            hash: rollout.hash,
+            started_by: &rollout.started_by,
+            started_at: rollout.started_at,
+            plan: &rollout.plan,
+            nodes,
+            of_waves: nodes.map(|nodes| rollout.plan.totals(nodes as u64).len()),
+            waves: waves.collect(),
+            end: rollout.end,
+        }
+    }
+}
+
+/// `GET /api/rollouts`.
+pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+    unless_node(&call)?;
+    let parameters = call.parameters(&[AS_OF, CURSOR, LIMIT, "org"])?;
+    let org = call.orgs(parameters.parse("org")?)?;
+    let paging = Paging::<NodePlace>::of(&parameters)?;
+    reads
+        .view(&parameters, |view| {
+            let all = view.folds.rollouts().iter();
+            let wanted = all.filter(|(name, _)| org.as_ref().is_none_or(|org| org == *name));
+            let places = wanted.map(|(org, rollout)| ((org.clone(), rollout.plan.id), (org, rollout)));
+            view.answer(&paging.rising(places, |(org, rollout)| Some(Row::of(org, rollout, view))))
+        })
+        .await
+}
+
+/// `GET /api/rollouts/{id}`.
+pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+    unless_node(&call)?;
+    let unknown = || Refusal::NotFound(format!("there is no roll-out {}, or no more", call.part(3)));
+    let id = id_of_path(&call, 3).map_err(|_| unknown())?;
+    let answer = reads
+        .view(&call.parameters(&[AS_OF])?, |view| {
+            let all = view.folds.rollouts().iter();
+            let mut own = all.filter(|(org, _)| call.viewer.org.as_ref().is_none_or(|own| own == *org));
+            let (org, rollout) = own.find(|(_, rollout)| rollout.plan.id == id)?;
+            Some(view.answer(&serde_json::json!({"rollout": Row::of(org, rollout, view)})))
+        })
+        .await?;
+    answer.ok_or_else(unknown)
+}
