@@ -385,7 +385,12 @@ impl State {
             return Err(Code::WrongOrg);
         }
         let allowed = match header.kind {
-            Kind::Command | Kind::Enrolment | Kind::KeyStatus | Kind::Labels | Kind::Silence => {
+            Kind::Baseline
+            | Kind::Command
+            | Kind::Enrolment
+            | Kind::KeyStatus
+            | Kind::Labels
+            | Kind::Silence => {
                 matches!(token.role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin)
             }
             Kind::Policy | Kind::Ruleset | Kind::Token | Kind::Webhook => {
