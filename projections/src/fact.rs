@@ -82,6 +82,8 @@ said! {
     Assign payload::Assign;
     /// A change that the ledger announced.
     Attention payload::Attention;
+    /// A person accepted a baseline.
+    Baseline payload::Baseline;
     /// An author signed two events for one place.
     ChainFork payload::ChainFork;
     /// A command to a node.

@@ -83,7 +83,7 @@ fn nodes() -> Vec<Operation> {
             "listNodeScans",
             "Scans",
             "The latest scan of a node, and the counts of those before it.",
-            "latest: ScanReport|null, items: [PastScan], next_cursor: text|null",
+            "latest: ScanReport|null, accepted?: AcceptedBaseline, items: [PastScan], next_cursor: text|null",
         )
         .takes("id: Uuid, as_of?: text"),
         list(
@@ -285,6 +285,10 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     let finding = "evidence?: Hash, explained?: text, id: Name, remediation: text, severity: Severity, \
                    subject: text, title: text";
     vec![
+        (
+            "AcceptedBaseline",
+            schema("baseline: Hash, tree_root?: Hash, author: Author, seq: count, recorded_at: time"),
+        ),
         ("Acked", schema("by: By, until: time, band: Band")),
         (
             "Act",
@@ -334,7 +338,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             schema(
                 "node_id: Uuid, org: Name, seq: count, recorded_at: time, started_at: time, duration_ms: count, \
                  simulated: flag, imported: flag, counts: FindingCounts, root: text, baseline?: Hash, \
-                 tree_root?: Hash",
+                 tree_root?: Hash, accepted?: AcceptedBaseline",
             ),
         ),
         ("ListedSilence", schema(&format!("org: Name, active: flag, {silence}"))),

@@ -4,6 +4,7 @@
 //! scan    real                          → latest, history
 //! scan    made up for a trial           → history, and latest while there is no real one
 //! scan    imported                      → the same, while the node has not reported one itself
+//! baseline                              → which baseline of the node is accepted; the newest counts
 //! ```
 //!
 //! A finding is open while the latest scan of its node has it.
@@ -12,9 +13,9 @@ use crate::Projection;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
 use serde::{Deserialize, Serialize};
-use spec::payload::{Finding, FindingCounts, Scan};
-use spec::{Author, Name, Timestamp, Uuid};
-use std::collections::{BTreeMap, VecDeque};
+use spec::payload::{Baseline, Finding, FindingCounts, Scan};
+use spec::{Author, Hash, Name, Timestamp, Uuid};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Scans of a node whose counts are kept, the latest among them: with one a day, almost three weeks to compare.
 pub const MAX_KEPT_SCANS: usize = 20;
@@ -23,6 +24,23 @@ pub const MAX_KEPT_SCANS: usize = 20;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scans {
     orgs: BTreeMap<Name, BTreeMap<Uuid, NodeScans>>,
+    accepted: BTreeMap<Name, BTreeMap<Uuid, Accepted>>,
+}
+
+/// A baseline that a person accepted for a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The baseline.
+    pub baseline: Hash,
+    /// Root of the tree of files in the scan that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree_root: Option<Hash>,
+    /// Who accepted it.
+    pub author: Author,
+    /// Seq of the entry.
+    pub seq: u64,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
 }
 
 /// The scans of a node.
@@ -82,6 +100,28 @@ impl Scans {
         self.orgs.get(org)?.get(&id)
     }
 
+    /// The baseline that was last accepted for a node.
+    pub fn accepted(&self, org: &Name, id: Uuid) -> Option<&Accepted> {
+        self.accepted.get(org)?.get(&id)
+    }
+
+    /// Who accepted the baseline that a node's scans are compared with, if that is the one accepted.
+    pub fn in_use(&self, org: &Name, id: Uuid) -> Option<&Accepted> {
+        let used = self.node(org, id)?.latest.scan.baseline;
+        self.accepted(org, id).filter(|accepted| used == Some(accepted.baseline))
+    }
+
+    fn accept(&mut self, fact: &Fact<'_>, said: &Baseline) {
+        let accepted = Accepted {
+            baseline: said.baseline,
+            tree_root: said.tree_root,
+            author: fact.header.author.clone(),
+            seq: fact.seq,
+            recorded_at: fact.at,
+        };
+        self.accepted.entry(fact.header.org.clone()).or_default().insert(said.node, accepted);
+    }
+
     fn take(&mut self, fact: &Fact<'_>, scan: &Scan) {
         let Some(id) = fact.reporter() else { return };
         let imported = matches!(fact.header.author, Author::Import(_));
@@ -128,19 +168,29 @@ impl Latest {
 
 impl Projection for Scans {
     const NAME: &'static str = "scans";
-    const VERSION: u64 = 1;
+    const VERSION: u64 = 2;
 
     fn apply(&mut self, fact: &Fact<'_>) {
-        if let Said::Scan(scan) = &fact.said {
-            self.take(fact, scan);
+        match &fact.said {
+            Said::Scan(scan) => self.take(fact, scan),
+            Said::Baseline(said) => self.accept(fact, said),
+            _ => {}
         }
     }
 
     fn orgs(&self) -> Vec<&Name> {
-        self.orgs.keys().collect()
+        let orgs: BTreeSet<&Name> = self.orgs.keys().chain(self.accepted.keys()).collect();
+        orgs.into_iter().collect()
     }
 
     fn part(&self, org: &Name) -> Vec<u8> {
-        part(&self.orgs.get(org))
+        #[derive(Serialize)]
+        struct Part<'a> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            accepted: Option<&'a BTreeMap<Uuid, Accepted>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            nodes: Option<&'a BTreeMap<Uuid, NodeScans>>,
+        }
+        part(&Part { accepted: self.accepted.get(org), nodes: self.orgs.get(org) })
     }
 }

@@ -131,6 +131,8 @@ kinds! {
     Attention "attention" Ledger true payload::Attention;
     /// A change of the ledger's own keys, under the recovery threshold.
     Authority "authority" Ledger false payload::Authority;
+    /// A person accepts what the scans of a node are compared with.
+    Baseline "baseline" Operator false payload::Baseline;
     /// An author offered a second event for a place its chain had already taken.
     ChainFork "chain-fork" Ledger false payload::ChainFork;
     /// An author's spool had to drop a run of events.

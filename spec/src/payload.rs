@@ -2,6 +2,7 @@
 //! are integers. What a type writes back is what it read, so a schema loses nothing.
 
 mod attention;
+mod baseline;
 mod command;
 mod comms;
 mod heartbeat;
@@ -19,6 +20,7 @@ mod webhook;
 mod witness;
 
 pub use attention::{Attention, AttentionChange, Band, Onset, ReasonState, WeighedReason};
+pub use baseline::Baseline;
 pub use command::{
     COMMAND_CONTEXT, Command, CommandOrder, CommandReceipt, CommandState, Rollout, command_bytes,
 };

@@ -376,6 +376,14 @@ pub(crate) enum Nodes {
         /// Its id.
         id: Uuid,
     },
+    /// Say that what a node's latest scan was compared with is right.
+    AcceptBaseline {
+        /// The node's id.
+        id: Uuid,
+        /// The baseline's id; refused if the scan was compared with another.
+        #[arg(value_parser = hash)]
+        baseline: Option<Hash>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use crate::nodes::{id_of_path, org_of, unknown};
 use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
 use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal};
-use crate::scans::{Latest, NodeScans, Past, Scans};
+use crate::scans::{Accepted, Latest, NodeScans, Past, Scans};
 use axum::body::Body;
 use axum::http::Response;
 use serde::Serialize;
@@ -33,10 +33,13 @@ struct Row<'a> {
     baseline: Option<Hash>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tree_root: Option<Hash>,
+    /// Who accepted that baseline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted: Option<&'a Accepted>,
 }
 
 impl<'a> Row<'a> {
-    fn of(org: &'a Name, node_id: Uuid, latest: &'a Latest) -> Self {
+    fn of(org: &'a Name, node_id: Uuid, latest: &'a Latest, accepted: Option<&'a Accepted>) -> Self {
         let Latest { seq, recorded_at, imported, ref scan } = *latest;
         Self {
             node_id,
@@ -51,6 +54,7 @@ impl<'a> Row<'a> {
             root: &scan.root,
             baseline: scan.baseline,
             tree_root: scan.tree_root,
+            accepted,
         }
     }
 }
@@ -87,7 +91,10 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
                 .filter(|(_, id, _)| node.is_none_or(|node| node == *id))
                 .filter(|(_, _, scans)| severity.is_none_or(|severity| has(scans, severity)));
             let places = nodes.map(|(org, id, scans)| ((org.clone(), id), (org, id, scans)));
-            let page = paging.rising(places, |(org, id, scans)| Some(Row::of(org, id, &scans.latest)));
+            let page = paging.rising(places, |(org, id, scans)| {
+                let accepted = view.folds.scans().in_use(org, id);
+                Some(Row::of(org, id, &scans.latest, accepted))
+            });
             view.answer(&page)
         })
         .await
@@ -98,16 +105,19 @@ pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, 
     #[derive(Serialize)]
     struct Answer<'a> {
         latest: Option<&'a Latest>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        accepted: Option<&'a Accepted>,
         items: Vec<&'a Past>,
         next_cursor: Option<String>,
     }
     let id = id_of_path(&call, 3)?;
     let answer = reads
         .view(&call.parameters(&[AS_OF])?, |view| {
-            let scans = view.folds.scans().node(org_of(view, &call, None, id)?, id);
+            let org = org_of(view, &call, None, id)?;
+            let (scans, accepted) = (view.folds.scans().node(org, id), view.folds.scans().in_use(org, id));
             let items = scans.into_iter().flat_map(|scans| scans.history.iter().rev()).collect();
             let latest = scans.map(|scans| &scans.latest);
-            Some(view.answer(&Answer { latest, items, next_cursor: None }))
+            Some(view.answer(&Answer { latest, accepted, items, next_cursor: None }))
         })
         .await?;
     answer.ok_or_else(|| unknown(id))

@@ -1,10 +1,11 @@
 //! Scans: which one counts, and what is kept of the others.
 
-use crate::entries::{Fact, at, name, node, said};
+use crate::entries::{Fact, at, name, node, said, user};
 use crate::fleet::fold;
+use projections::Projections;
 use projections::scans::{MAX_KEPT_SCANS, NodeScans};
 use serde_json::{Value, json};
-use spec::{Author, Kind, Uuid};
+use spec::{Author, Hash, Kind, Uuid};
 
 /// A scan with a finding of each severity given.
 pub(crate) fn scan(
@@ -37,6 +38,18 @@ fn trial(severities: &[&str]) -> Fact {
 
 fn imported(severities: &[&str]) -> Fact {
     scan(Author::Import(name("old")), "acme", Some(node(1)), false, severities)
+}
+
+/// A scan that was compared with a baseline.
+fn compared(baseline: u8) -> Fact {
+    let Fact::Said(mut saying) = own(&["low"]) else { panic!("somebody says it") };
+    saying.payload["baseline"] = json!(Hash([baseline; 32]));
+    Fact::Said(saying)
+}
+
+fn accept(org: &'static str, of: u16, baseline: u8) -> Fact {
+    let payload = json!({"baseline": Hash([baseline; 32]), "node": node(of)});
+    said(user(3), Kind::Baseline, org, Some(node(of)), payload)
 }
 
 fn scans(facts: &[Fact]) -> NodeScans {
@@ -85,9 +98,44 @@ fn only_so_many_are_kept() {
 }
 
 #[test]
-fn the_digest_of_version_1_stays_what_it_is() {
-    let facts = [own(&["critical", "low"]), trial(&["high"]), imported(&[]), own(&["medium"])];
+fn the_newest_acceptance_counts_for_the_baseline_it_names() {
+    let org = name("acme");
+    let in_use = |facts: &[Fact]| {
+        let folds = fold(facts);
+        assert_eq!(Projections::restore(&folds.snapshot()).unwrap().scans(), folds.scans());
+        folds.scans().in_use(&org, node(1)).map(|accepted| (accepted.author.clone(), accepted.seq))
+    };
+    let (compared, other) = (compared(7), compared(8));
+    assert_eq!(in_use(std::slice::from_ref(&compared)), None, "nobody has accepted it");
+    assert_eq!(in_use(&[accept("acme", 1, 7)]), None, "there is no scan");
+    assert_eq!(in_use(&[compared.clone(), accept("acme", 1, 7)]), Some((user(3), 1)));
+    assert_eq!(
+        in_use(&[accept("acme", 1, 7), compared.clone()]),
+        Some((user(3), 0)),
+        "for the scans after it as well"
+    );
+    assert_eq!(
+        in_use(&[accept("acme", 1, 7), compared.clone(), other.clone()]),
+        None,
+        "another is in its place"
+    );
+    assert_eq!(in_use(&[accept("acme", 1, 7), other.clone(), accept("acme", 1, 8)]), Some((user(3), 2)));
+    assert_eq!(in_use(&[accept("acme", 1, 8), accept("acme", 1, 7), other]), None, "the newest counts");
+    assert_eq!(in_use(&[compared.clone(), accept("acme", 2, 7), accept("beta", 1, 7)]), None);
+    assert_eq!(in_use(&[own(&[]), accept("acme", 1, 7)]), None, "it was compared with none");
+}
+
+#[test]
+fn the_digest_of_version_2_stays_what_it_is() {
+    let facts = [
+        own(&["critical", "low"]),
+        trial(&["high"]),
+        imported(&[]),
+        own(&["medium"]),
+        compared(7),
+        accept("acme", 1, 7),
+    ];
     let digest = &fold(&facts).digests()["scans"];
-    assert_eq!((digest.version, digest.size), (1, 4));
-    assert_eq!(digest.digest.to_hex(), "84708d6d3d6b5ecaa13a0e1e2c83e8b549d0925fd763d7fbd0ad12291ff61517");
+    assert_eq!((digest.version, digest.size), (2, 6));
+    assert_eq!(digest.digest.to_hex(), "b9a490bdacd80a2e2b84720dab93365c74a90feac6d67e8a9d5503459e3f2e36");
 }

@@ -5,8 +5,8 @@ use crate::client::{Client, block_on};
 use crate::failure::Failure;
 use crate::output::{items, say, say_answer, table, text};
 use axum::http::Method;
-use serde_json::Value;
-use spec::Uuid;
+use serde_json::{Value, json};
+use spec::{Hash, Uuid};
 use std::cmp::Reverse;
 use std::process::ExitCode;
 
@@ -20,8 +20,39 @@ pub(crate) fn run(global: &Global, command: &Nodes) -> Result<ExitCode, Failure>
         Nodes::Show { id } => {
             say_answer(global.output, &one(global, *id)?)?;
         }
+        Nodes::AcceptBaseline { id, baseline } => {
+            let receipt = block_on(async {
+                let client = Client::connect_to_read(global).await?;
+                let answer = accept(&client, *id, *baseline).await;
+                client.close().await;
+                answer
+            })?;
+            say_answer(global.output, &receipt)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Accepts the baseline that a node's latest scan names.
+async fn accept(client: &Client, id: Uuid, expected: Option<Hash>) -> Result<Value, Failure> {
+    let node = client.json(Method::GET, &format!("/api/nodes/{id}"), None).await?;
+    let scans = client.json(Method::GET, &format!("/api/nodes/{id}/scans"), None).await?;
+    let scan = scans.pointer("/latest/scan").filter(|scan| scan.is_object());
+    let scan = scan.ok_or_else(|| Failure::refused("the node has not been scanned yet"))?;
+    let baseline = text(scan, "/baseline");
+    if baseline.is_empty() {
+        return Err(Failure::refused("the node's latest scan was compared with no baseline"));
+    }
+    if expected.is_some_and(|expected| expected.to_hex() != baseline) {
+        return Err(Failure::refused(format!("the node's latest scan was compared with {baseline}")));
+    }
+    let mut payload = json!({"baseline": baseline, "node": id});
+    if let (Some(root), Some(members)) = (scan.get("tree_root"), payload.as_object_mut()) {
+        members.insert("tree_root".to_owned(), root.clone());
+    }
+    let org = text(&node, "/node/org");
+    let draft = json!({"kind": "baseline", "node_id": id, "org": org, "payload": payload});
+    client.json(Method::POST, "/api/events", Some(&draft)).await
 }
 
 /// One node.

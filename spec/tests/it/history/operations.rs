@@ -12,8 +12,8 @@ const ROLLOUT: &str = "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed";
 /// How many records the group has.
 pub(super) const RECORDS: usize = 34;
 
-/// Records of policies, a group of their own.
-pub(super) const POLICIES: usize = 3;
+/// Records of policies and a baseline, a group of their own.
+pub(super) const POLICIES: usize = 4;
 
 fn resigned(mut voice: Voice<'_>) -> Voice<'_> {
     voice.key = "service-2";
@@ -212,7 +212,7 @@ pub(super) fn append(log: &mut Log, ledger: Hash, incident: Hash) -> ChainLink {
     link
 }
 
-/// Appends what nodes may be told, as the group after that.
+/// Appends what nodes may be told, and what their scans are compared with, as the group after that.
 pub(super) fn append_policies(log: &mut Log, ledger: Hash) {
     let operator = resigned(Voice::service(ledger, "service:admin", "admin", None));
     let node_id: Uuid = NODE.parse().unwrap();
@@ -233,4 +233,8 @@ pub(super) fn append_policies(log: &mut Log, ledger: Hash) {
     log.append(operator.say(56, of_node(Kind::Policy, payload)));
     let payload = json!({"action": "withdraw", "assignment": assignment});
     log.append(operator.say(57, Draft::new(Kind::Policy, payload)));
+    let payload = json!({
+        "baseline": Hash(fixed("baseline")), "node": NODE, "tree_root": Hash(fixed("tree root")),
+    });
+    log.append(operator.say(58, of_node(Kind::Baseline, payload)));
 }

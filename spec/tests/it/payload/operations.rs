@@ -5,9 +5,9 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 use spec::payload::{
-    Ack, Assign, Attention, AttentionChange, Band, BandRules, COMMAND_CONTEXT, Command, CommandOrder,
-    CommandReceipt, CommandState, Delivery, Edges, Finding, FindingCounts, FlapRules, Goodbye, Labels,
-    Metric, Narrowing, Notice, Onset, Outcome, OutcomeCount, Policy, PolicyDocument, PolicyFormat,
+    Ack, Assign, Attention, AttentionChange, Band, BandRules, Baseline, COMMAND_CONTEXT, Command,
+    CommandOrder, CommandReceipt, CommandState, Delivery, Edges, Finding, FindingCounts, FlapRules, Goodbye,
+    Labels, Metric, Narrowing, Notice, Onset, Outcome, OutcomeCount, Policy, PolicyDocument, PolicyFormat,
     PolicyMode, ReasonRule, ReasonState, Rollout, Ruleset, Scan, Silence, Slo, StormRules, Unchecked, Usage,
     Webhook, WeighedReason, command_bytes,
 };
@@ -254,6 +254,11 @@ proptest! {
     #[test]
     fn goodbyes(reason in text(), until in maybe(time())) {
         round_trip(&Kind::Goodbye, &Goodbye { reason, until })?;
+    }
+
+    #[test]
+    fn baselines(baseline in hash(), node in uuid(), tree_root in maybe(hash())) {
+        round_trip(&Kind::Baseline, &Baseline { baseline, node, tree_root })?;
     }
 
     #[test]

@@ -41,6 +41,15 @@ pub(super) fn refused_changes(kind: &Kind) -> Vec<Change> {
             ("/score", Some(json!(101))),
             ("/seq", Some(json!("26"))),
         ],
+        Kind::Baseline => vec![
+            ("/baseline", None),
+            ("/baseline", Some(json!(""))),
+            ("/node", None),
+            ("/node", Some(json!("all"))),
+            ("/tree_root", Some(Value::Null)),
+            ("/tree_root", Some(json!(1))),
+            ("/accepted", Some(json!(true))),
+        ],
         Kind::Command => vec![
             ("/action", Some(json!("approve"))),
             ("/approvals", Some(json!(6))),
@@ -270,6 +279,7 @@ fn limits_of_numbers_and_counts_are_where_they_are_said_to_be() {
         (Kind::Attention, "/score", Some(json!(100))),
         (Kind::Attention, "/change/reasons", Some(json!(vec![json!({"reason": "lost", "weight": 1}); 64]))),
         (Kind::Attention, "/change/reasons", Some(json!([]))),
+        (Kind::Baseline, "/tree_root", None),
         (Kind::Command, "/approvals", Some(json!(5))),
         (Kind::Command, "/expires_at", Some(json!("2026-11-21T20:42:30.001Z"))),
         (Kind::Command, "/parameters", members(64)),
