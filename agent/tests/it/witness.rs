@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use vaultmesh_agent::authority::Authority;
 use vaultmesh_agent::disk::Disk as _;
@@ -205,7 +206,7 @@ fn commands_are_obeyed_under_the_quorum_alone() {
     let witnesses: Vec<(String, SigningKey)> =
         (1..=3).map(|n| (format!("w{n}.example"), SigningKey::from_seed(&[n; 32]))).collect();
     world.ledger.borrow_mut().name_witnesses(witnesses);
-    let mut agent = crate::commands::obeying(&mut node, crate::commands::counting(&Default::default()));
+    let mut agent = crate::commands::obeying(&mut node, crate::commands::counting(&Arc::default()));
     let id = Uuid::v4([1; 16]);
     let good = world.ledger.borrow_mut().order(id, |_| {}, |_| {});
     crate::commands::until(&node, &mut agent, &good, &["running", "succeeded"]);
