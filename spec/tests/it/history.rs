@@ -326,17 +326,22 @@ pub(crate) fn build() -> History {
     last.key = "service-2";
     log.append(last.say(20, Draft::new(Kind::Service, json!({"action": "stop", "version": "0.1.0"}))));
     log.commit();
-    let link = operations::append(&mut log, ledger, target);
-    log.commit();
-    witnesses::append(&mut log, ledger, link);
-    log.commit();
-    operations::append_policies(&mut log, ledger);
-    log.commit();
-    schedules::append(&mut log, ledger);
-    log.commit();
-    rollouts::append(&mut log, ledger);
-    log.commit();
+    append_later(&mut log, ledger, target);
     log.history
+}
+
+/// What later versions came to say, a group each.
+fn append_later(log: &mut Log, ledger: Hash, incident: Hash) {
+    let link = operations::append(log, ledger, incident);
+    log.commit();
+    witnesses::append(log, ledger, link);
+    log.commit();
+    operations::append_policies(log, ledger);
+    log.commit();
+    schedules::append(log, ledger);
+    log.commit();
+    rollouts::append(log, ledger);
+    log.commit();
 }
 
 /// A new service key under the signatures of two of three recovery keys.

@@ -146,7 +146,6 @@ pub(crate) async fn start(
         data_dir: Some(dir.path().to_owned()),
         limits,
         desk: Some(desk),
-        ..ingest::Config::default()
     };
     let app = ingest::App::new(ledger.clone(), config);
     let (stop, mut stopped) = watch::channel(false);
