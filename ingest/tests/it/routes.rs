@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 const API: &str = include_str!("../../../spec/api.md");
 
 /// What everyone may see: nothing may join this list unnoticed.
-const PUBLIC: [&str; 11] = [
+const PUBLIC: [&str; 14] = [
     "/healthz",
     "/readyz",
     "/metrics",
@@ -23,6 +23,9 @@ const PUBLIC: [&str; 11] = [
     "/api/ledger/checkpoint",
     "/api/ledger/proof/inclusion",
     "/api/ledger/proof/consistency",
+    "/COSIGNED.txt",
+    "/api/ledger/witnesses",
+    "/api/ledger/witness-checkpoint",
 ];
 
 #[test]
@@ -31,8 +34,8 @@ fn every_route_says_who_may_use_it() {
     for route in ROUTES {
         assert!(seen.insert((route.method.as_str(), route.path)), "{route:?} twice");
         let public = route.access == Access::Public;
-        assert_eq!(public, PUBLIC.contains(&route.path), "{route:?}");
-        assert!(!public || route.method == Method::GET, "{route:?}");
+        let reads = route.method == Method::GET;
+        assert_eq!(public, reads && PUBLIC.contains(&route.path), "{route:?}");
         if let Access::Role(action) | Access::Everywhere(action) = route.access {
             assert!(Role::ALL.iter().any(|role| allows(*role, action)), "nobody may use {route:?}");
         }
@@ -107,6 +110,19 @@ async fn without_a_principal_everything_else_is_401() {
                     "/api/events" => send(request.json(&draft)).await,
                     path if path.ends_with("heartbeat") => {
                         send(request.json(&node.heartbeat_payload())).await
+                    }
+                    // Signatures of the ledger or of its witnesses, which nobody else can make.
+                    "/api/ledger/cosignatures" | "/api/ledger/contradictions" => {
+                        let note = world.ledger.head().borrow().note.to_string();
+                        let forged = note.replacen("keys ", "keys A", 1);
+                        let body = if route.path.ends_with("cosignatures") {
+                            serde_json::json!({"note": forged})
+                        } else {
+                            serde_json::json!({"a": note, "b": forged})
+                        };
+                        let answer = send(request.json(&body)).await;
+                        assert_eq!((answer.status, answer.problem().as_str()), (422, "invalid"), "{route:?}");
+                        continue;
                     }
                     _ => send(request.json(&node.registration(&unknown))).await,
                 }
