@@ -17,6 +17,7 @@ mod executable;
 mod ledger;
 mod limits;
 mod node;
+mod outage;
 mod policies;
 mod receipts;
 mod scan;
