@@ -5,7 +5,7 @@ use crate::ladder::Ladder;
 use crate::recent::{Recent, Told};
 use crate::{OutOfOrder, Projections};
 use ledger::open::Digests;
-use ledger::reader::{ReadError, Reader};
+use ledger::reader::{ReadError, Reader, Run};
 use ledger::service::Head;
 use spec::Record;
 use spec::payload::Digest;
@@ -102,13 +102,15 @@ impl Live {
         ladder: &Ladder,
         mut head: watch::Receiver<Arc<Head>>,
     ) -> Result<(), FollowError> {
-        loop {
+        let target = Arc::clone(&head.borrow_and_update());
+        self.reach(&reader, ladder, &target).await?;
+        let mut run = reader.run(self.with(Projections::size), target.size);
+        while head.changed().await.is_ok() {
             let target = Arc::clone(&head.borrow_and_update());
-            self.reach(&reader, ladder, &target).await?;
-            if head.changed().await.is_err() {
-                return Ok(());
-            }
+            run.extend(target.size);
+            self.catch_up(&mut run, ladder, &target).await?;
         }
+        Ok(())
     }
 
     /// Folds up to a head, from the ladder's highest rung if nothing is folded yet.
@@ -125,13 +127,13 @@ impl Live {
             self.followers.announce([], size);
             self.size.send_replace(size);
         }
-        self.catch_up(reader, ladder, head).await
+        let mut run = reader.run(self.with(Projections::size), head.size);
+        self.catch_up(&mut run, ladder, head).await
     }
 
     /// Folds entry after entry until there are as many as the head says.
-    async fn catch_up(&self, reader: &Reader, ladder: &Ladder, head: &Arc<Head>) -> Result<(), FollowError> {
+    async fn catch_up(&self, run: &mut Run, ladder: &Ladder, head: &Arc<Head>) -> Result<(), FollowError> {
         let mut at = self.with(Projections::size);
-        let mut run = reader.run(at, head.size);
         while at < head.size {
             let mut records = run.next().await?;
             if records.is_empty() {

@@ -18,6 +18,8 @@ pub struct Run {
     place: Option<Place>,
     /// Whether the index was wrong once: then the segments alone say where to look.
     misled: bool,
+    /// Whether the run ended inside a group, which has to be read again for what comes after.
+    cut: bool,
 }
 
 /// How far the log is read.
@@ -37,7 +39,16 @@ impl Place {
 
 impl Run {
     pub(super) fn new(reader: Reader, from: u64, to: u64) -> Self {
-        Self { reader, at: from, to, place: None, misled: false }
+        Self { reader, at: from, to, place: None, misled: false, cut: false }
+    }
+
+    /// Moves the end on. What was read is not read again: whoever follows a log keeps one run, for the index may not
+    /// know yet where its newest groups lie.
+    pub fn extend(&mut self, to: u64) {
+        if std::mem::take(&mut self.cut) {
+            self.place = None;
+        }
+        self.to = self.to.max(to);
     }
 
     /// The next entries, at least one; none at the end of the run or of the log.
@@ -128,6 +139,7 @@ impl Run {
             if group.commit.size <= self.at {
                 continue;
             }
+            self.cut = group.commit.size > self.to;
             for (_, line) in group.lines() {
                 if self.at == self.to {
                     break;
