@@ -137,11 +137,7 @@ impl Request {
                 parse_rfc3339(text).ok_or_else(|| invalid("/not_before", "expected a time of RFC 3339"))?
             }
         };
-        let ttl = match self.ttl_secs {
-            None => DEFAULT_TTL_SECS,
-            some => within("/ttl_secs", some, 1, MAX_COMMAND_TTL_SECS)?,
-        };
-        let parameter = |(name, value): (String, String)| Ok((member("/parameters", &name)?, value));
+        let ttl = ttl(self.ttl_secs)?;
         Ok(CommandOrder {
             approvals: self.approvals,
             command: member("/command", &self.command)?,
@@ -149,12 +145,22 @@ impl Request {
             node,
             nonce: ledger::keyring::random().map(Hash).map_err(internal)?,
             not_before,
-            parameters: self.parameters.into_iter().map(parameter).collect::<Result<_, Problem>>()?,
+            parameters: parameters(self.parameters)?,
             rollout: None,
             sig: Signature([0; 64]),
             text: self.text,
         })
     }
+}
+
+/// For how long a command may be begun, in seconds.
+pub(crate) fn ttl(asked: Option<u64>) -> Result<u64, Problem> {
+    within("/ttl_secs", asked, DEFAULT_TTL_SECS, MAX_COMMAND_TTL_SECS)
+}
+
+/// The parameters of a command, their names being such.
+pub(crate) fn parameters(asked: BTreeMap<String, String>) -> Result<BTreeMap<Name, String>, Problem> {
+    asked.into_iter().map(|(name, value)| Ok((member("/parameters", &name)?, value))).collect()
 }
 
 /// `POST /api/commands`: gives a node a command, signed by the ledger's command key.

@@ -2,11 +2,9 @@
 //! begins, and when it stops, is the executable's affair.
 
 use crate::answer;
-use crate::commands::{FOLDS_PATIENCE, desk};
+use crate::commands::{FOLDS_PATIENCE, desk, parameters, ttl};
 use crate::dispatch::Call;
 use crate::draft::{invalid, member};
-use crate::enrolment::within;
-use crate::limits::MAX_COMMAND_TTL_SECS;
 use crate::problem::{CONFLICT, NOT_FOUND, Problem, UNAVAILABLE, internal};
 use crate::query_string::QueryString;
 use crate::schedules::org_of;
@@ -19,9 +17,6 @@ use spec::limits::MAX_ROLLOUTS;
 use spec::payload::{RolloutAction, RolloutPlan, Share};
 use spec::{Kind, Name, Uuid};
 use std::collections::BTreeMap;
-
-/// For how long a command of a roll-out may be begun that does not say.
-const DEFAULT_TTL_SECS: u64 = 600;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with name, command and waves")]
@@ -58,17 +53,16 @@ pub(crate) async fn start(call: Call) -> Result<Response<Body>, Problem> {
     let request: Request = call.json()?;
     let org = org_of(&call, "/org", request.org.as_deref())?;
     let id = Uuid::v4(ledger::keyring::random().map_err(internal)?);
-    let parameter = |(name, value): (String, String)| Ok((member("/parameters", &name)?, value));
     let plan = RolloutPlan {
         command: member("/command", &request.command)?,
         id,
         may_fail: request.may_fail.unwrap_or(Share { count: Some(0), percent: None }),
         name: request.name,
         os_profile: request.os_profile,
-        parameters: request.parameters.into_iter().map(parameter).collect::<Result<_, Problem>>()?,
+        parameters: parameters(request.parameters)?,
         pause_secs: request.pause_secs,
         selector: request.selector,
-        ttl_secs: within("/ttl_secs", request.ttl_secs, DEFAULT_TTL_SECS, MAX_COMMAND_TTL_SECS)?,
+        ttl_secs: ttl(request.ttl_secs)?,
         waves: request.waves,
     };
     if plan.waves.is_empty() {

@@ -3,11 +3,9 @@
 
 use crate::access::Action;
 use crate::answer;
-use crate::commands::{FOLDS_PATIENCE, desk};
+use crate::commands::{FOLDS_PATIENCE, desk, parameters, ttl};
 use crate::dispatch::Call;
 use crate::draft::{invalid, member};
-use crate::enrolment::within;
-use crate::limits::MAX_COMMAND_TTL_SECS;
 use crate::management::no_content;
 use crate::problem::{CONFLICT, NOT_FOUND, Problem, UNAVAILABLE};
 use crate::query_string::QueryString;
@@ -23,9 +21,6 @@ use spec::time::parse_rfc3339;
 use spec::window::Window;
 use spec::{Kind, Name, Timestamp, Uuid};
 use std::collections::BTreeMap;
-
-/// For how long a command of a schedule may be begun that does not say.
-const DEFAULT_TTL_SECS: u64 = 600;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with name, command and when")]
@@ -80,7 +75,6 @@ impl WhenRequest {
 
 impl Request {
     fn plan(self, id: Uuid, now: Timestamp) -> Result<Plan, Problem> {
-        let parameter = |(name, value): (String, String)| Ok((member("/parameters", &name)?, value));
         let outside = self.outside.or((!self.windows.is_empty()).then_some(Outside::Skip));
         Ok(Plan {
             catch_up: self.catch_up.unwrap_or(CatchUp::Skip),
@@ -90,9 +84,9 @@ impl Request {
             name: self.name,
             os_profile: self.os_profile,
             outside,
-            parameters: self.parameters.into_iter().map(parameter).collect::<Result<_, Problem>>()?,
+            parameters: parameters(self.parameters)?,
             selector: self.selector,
-            ttl_secs: within("/ttl_secs", self.ttl_secs, DEFAULT_TTL_SECS, MAX_COMMAND_TTL_SECS)?,
+            ttl_secs: ttl(self.ttl_secs)?,
             when: self.when.when(now)?,
             windows: self.windows,
         })
