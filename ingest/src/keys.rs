@@ -36,8 +36,8 @@ pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
     }
     let org = org.or_else(|| call.principal.bound_to().cloned());
     let status = query.get("status");
-    if status.is_some_and(|status| !["active", "revoked", "compromised"].contains(&status)) {
-        return Err(bad("status", "expected active, revoked or compromised"));
+    if status.is_some_and(|status| !["active", "superseded", "revoked", "compromised"].contains(&status)) {
+        return Err(bad("status", "expected active, superseded, revoked or compromised"));
     }
     let limit = query.limit(DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS)?;
     let own = own_key(&call);
@@ -85,7 +85,7 @@ pub(crate) async fn govern(call: Call) -> Result<Response<Body>, Problem> {
     let suspect_from =
         (status == KeyChange::Compromised).then(|| request.suspect_from.unwrap_or(record.introduced));
     match status_of(&record) {
-        "revoked" if status == KeyChange::Revoked => {}
+        "revoked" | "superseded" if status == KeyChange::Revoked => {}
         "compromised" if status == KeyChange::Revoked => {
             return Err(Problem::new(CONFLICT, "the key is compromised; that cannot be taken back"));
         }
@@ -120,10 +120,11 @@ fn own_key(call: &Call) -> Option<PublicKey> {
 }
 
 fn status_of(record: &KeyRecord) -> &'static str {
-    match (record.until, record.suspect_from) {
-        (None, _) => "active",
-        (Some(_), None) => "revoked",
-        (Some(_), Some(_)) => "compromised",
+    match (record.until, record.suspect_from, record.successor) {
+        (None, ..) => "active",
+        (Some(_), Some(_), _) => "compromised",
+        (Some(_), None, Some(_)) => "superseded",
+        (Some(_), None, None) => "revoked",
     }
 }
 
@@ -139,6 +140,7 @@ fn item(key: &PublicKey, record: &KeyRecord) -> Value {
             ("tenant", record.tenant.as_ref().map(|tenant| json!(tenant))),
             ("until", record.until.map(|until| json!(until))),
             ("suspect_from", record.suspect_from.map(|seq| json!(seq))),
+            ("successor", record.successor.map(|key| json!(key))),
         ];
         members.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     }

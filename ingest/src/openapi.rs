@@ -400,7 +400,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             "Key",
             schema(
                 "key: PublicKey, use: KeyUse, author?: Author, org: Name, tenant?: Name, introduced: count, \
-                 introduction: Hash, status: KeyState, until?: count, suspect_from?: count, chain: KeyChain",
+                 introduction: Hash, status: KeyState, until?: count, suspect_from?: count, successor?: PublicKey, chain: KeyChain",
             ),
         ),
         ("KeyChain", schema("next: count, epochs: count")),

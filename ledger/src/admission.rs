@@ -13,8 +13,8 @@ use proofs::signature;
 use spec::kind::Speaker;
 use spec::limits::{MAX_ID_AHEAD_MS, MAX_ID_BEHIND_MS};
 use spec::payload::{
-    Authority, Enrolment, Genesis, KeyIntroduction, KeyStatus, Role, Token, authority_bytes,
-    node_possession_bytes, possession_bytes,
+    Authority, Enrolment, Genesis, KeyIntroduction, KeyRotation, KeyStatus, Role, Token, authority_bytes,
+    node_possession_bytes, possession_bytes, rotation_possession_bytes,
 };
 use spec::{Author, ChainLink, Epoch, Hash, Header, KeyUse, Kind, Timestamp};
 
@@ -128,7 +128,13 @@ impl State {
 
     fn judge(&self, candidate: &Candidate<'_>, now: Timestamp, found: &Found) -> Result<Verdict, Code> {
         let header = candidate.header;
-        let record = self.check_key(header)?;
+        let record = match (self.check_key(header), found.identity) {
+            // Whoever has replaced its key may not have heard that the ledger knows.
+            (Err(Code::KeyRevoked), Some((seq, hash))) if hash == candidate.event_hash => {
+                return Ok(Verdict::Duplicate(seq));
+            }
+            (record, _) => record?,
+        };
         if candidate.flaw == Some(Code::BadSignature) {
             return Err(Code::BadSignature);
         }
@@ -189,7 +195,13 @@ impl State {
             if header.org != record.org {
                 return Err(Code::WrongOrg);
             }
-            return if header.tenant == record.tenant { Ok(()) } else { Err(Code::WrongTenant) };
+            if header.tenant != record.tenant {
+                return Err(Code::WrongTenant);
+            }
+            return match header.kind {
+                Kind::KeyRotation => self.check_rotation(header, &parse(candidate.payload)?),
+                _ => Ok(()),
+            };
         }
         self.check_service_right(candidate, speaker, now)
     }
@@ -367,6 +379,24 @@ impl State {
         }
     }
 
+    /// Whether the key that comes is a new one, and agrees.
+    fn check_rotation(&self, header: &Header, payload: &KeyRotation) -> Check {
+        if payload.replaces != header.key {
+            return Err(Code::BadPayload);
+        }
+        if self.keys.contains_key(&payload.key) {
+            return Err(Code::KeyInUse);
+        }
+        signature::check_key(&payload.key).map_err(|_| Code::BadKey)?;
+        let statement =
+            rotation_possession_bytes(&header.author, &payload.key, &self.ledger, &payload.replaces);
+        if signature::verify(&payload.key, &statement, &payload.pop) {
+            Ok(())
+        } else {
+            Err(Code::BadPossession)
+        }
+    }
+
     /// Whether a change of the ledger's keys follows the last one and carries the recovery threshold.
     pub(crate) fn check_authority(&self, payload: &Authority) -> Check {
         let change = &payload.change;
@@ -405,6 +435,8 @@ impl State {
         }
         match code {
             Code::ChainFork | Code::EpochClosed => found.place.map_or(Trace::Refusal, Trace::Fork),
+            // A copy of a machine goes on where the original went over to a new key.
+            Code::KeyRevoked if let Some(place) = found.place => Trace::Fork(place),
             code if code.is_final() && record.in_place(&header.kind, link) => Trace::Refusal,
             _ => Trace::None,
         }

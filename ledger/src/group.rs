@@ -4,7 +4,7 @@ use crate::admission::Code;
 use crate::state::State;
 use spec::entry::Position;
 use spec::limits::{MAX_GROUP_BYTES, MAX_GROUP_ENTRIES};
-use spec::payload::{Authority, Enrolment, KeyIntroduction, KeyStatus, Token};
+use spec::payload::{Authority, Enrolment, KeyIntroduction, KeyRotation, KeyStatus, Token};
 use spec::{Hash, Kind, PublicKey, Timestamp, Uuid};
 use std::collections::BTreeMap;
 
@@ -73,6 +73,10 @@ impl Changes {
                     self.keys.push(introduction.key);
                     self.enrolments.push(introduction.token);
                 }
+            }
+            Kind::KeyRotation => {
+                let rotation = read::<KeyRotation>(payload);
+                self.keys.extend(rotation.into_iter().flat_map(|said| [said.replaces, said.key]));
             }
             Kind::KeyStatus => self.keys.extend(read::<KeyStatus>(payload).map(|status| status.key)),
             Kind::Token => {

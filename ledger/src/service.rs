@@ -171,8 +171,11 @@ impl Shared {
         let witnesses: Vec<PublicKey> = of_witnesses.into_iter().flatten().map(|(key, _)| *key).collect();
         for key in changes.keys.iter().chain(&witnesses) {
             if let Some(record) = state.keys.get(key) {
-                if let Some(author) = &record.author {
-                    directory.authors.insert(author.clone(), *key);
+                // What changes may be a key that its author has left behind.
+                if let Some(author) = &record.author
+                    && let Some(current) = state.authors.get(author)
+                {
+                    directory.authors.insert(author.clone(), *current);
                 }
                 directory.keys.insert(*key, record.clone());
                 directory.key_map.insert(&key_path(key), &canonical_bytes(&key_value(record)));

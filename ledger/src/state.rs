@@ -10,7 +10,8 @@ use proofs::{Blake3, Checkpoint, Frontier, Sha256, TreeHash as _, checkpoint};
 use serde::{Deserialize, Serialize};
 use spec::entry::{Lane, Position};
 use spec::payload::{
-    Authority, Enrolment, Genesis, KeyChange, KeyIntroduction, KeyStatus, RecoveryKeys, Refusal, Role, Token,
+    Authority, Enrolment, Genesis, KeyChange, KeyIntroduction, KeyRotation, KeyStatus, RecoveryKeys, Refusal,
+    Role, Token,
 };
 use spec::{Author, Domain, Epoch, Hash, Header, KeyUse, Kind, Name, PublicKey, Timestamp, Uuid, canonical};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +43,9 @@ pub struct KeyRecord {
     pub suspect_from: Option<u64>,
     /// Hash of the enrolment token it came with.
     pub token: Option<Hash>,
+    /// The key that its author has gone over to.
+    #[serde(default)]
+    pub successor: Option<PublicKey>,
     /// Its author chain.
     pub chain: Chain,
 }
@@ -371,6 +375,7 @@ impl State {
         match header.kind {
             Kind::Genesis => self.apply_genesis(read(header, payload)?, event_hash, leaf),
             Kind::Key => self.apply_introduction(header, read(header, payload)?, event_hash, seq),
+            Kind::KeyRotation => self.apply_rotation(header, &read(header, payload)?, event_hash, seq),
             Kind::KeyStatus => self.apply_key_status(&read(header, payload)?, seq),
             Kind::Authority => self.apply_authority(&read(header, payload)?, event_hash, seq, leaf),
             Kind::Enrolment => self.apply_enrolment(read(header, payload)?),
@@ -421,8 +426,27 @@ impl State {
             until: None,
             suspect_from: None,
             token: Some(payload.token),
+            successor: None,
             chain: Chain { head: event_hash, ..Chain::default() },
         };
+        self.introduce(payload.key, record);
+    }
+
+    fn apply_rotation(&mut self, header: &Header, payload: &KeyRotation, event_hash: Hash, seq: u64) {
+        let Some(old) = self.keys.get_mut(&header.key) else { return };
+        old.successor = Some(payload.key);
+        let record = KeyRecord {
+            introduced: seq,
+            introduction: event_hash,
+            until: None,
+            suspect_from: None,
+            token: None,
+            successor: None,
+            chain: Chain { head: event_hash, ..Chain::default() },
+            ..old.clone()
+        };
+        self.end_key(&header.key, seq);
+        self.authors.insert(header.author.clone(), payload.key);
         self.introduce(payload.key, record);
     }
 
@@ -522,6 +546,7 @@ impl KeyRecord {
             until: None,
             suspect_from: None,
             token: None,
+            successor: None,
             chain: Chain::default(),
         }
     }

@@ -339,6 +339,13 @@ impl Attention {
                     self.settle_down(place, now, |node| node.introduce(introduction.key, tenant, now));
                 }
             }
+            Said::KeyRotation(rotation) => {
+                if let Some(place) = self.keys.get(&rotation.replaces).copied() {
+                    self.keys.insert(rotation.key, place);
+                    let tenant = fact.header.tenant.as_ref();
+                    self.settle_down(place, now, |node| node.introduce(rotation.key, tenant, now));
+                }
+            }
             Said::Labels(labels) => {
                 if let Some(id) = fact.header.node_id {
                     let place = self.place(org, id);

@@ -100,6 +100,8 @@ said! {
     Incident payload::Incident;
     /// A key is introduced.
     Key payload::KeyIntroduction;
+    /// An author goes over to a new key.
+    KeyRotation payload::KeyRotation;
     /// A key has ended.
     KeyStatus payload::KeyStatus;
     /// A node's labels.

@@ -116,10 +116,14 @@ impl Fleet {
         if introduction.key_use != KeyUse::Node {
             return;
         }
-        self.keys.insert(introduction.key, (fact.header.org.clone(), id));
+        self.speak_with(fact, id, introduction.key);
+    }
+
+    fn speak_with(&mut self, fact: &Fact<'_>, id: Uuid, key: PublicKey) {
+        self.keys.insert(key, (fact.header.org.clone(), id));
         let node = self.node_mut(&fact.header.org, id);
         node.tenant.clone_from(&fact.header.tenant);
-        node.key = Some(NodeKey { key: introduction.key, introduced: fact.seq, ended: None });
+        node.key = Some(NodeKey { key, introduced: fact.seq, ended: None });
     }
 
     fn end_key(&mut self, key: &PublicKey, seq: u64) {
@@ -158,6 +162,12 @@ impl Projection for Fleet {
     fn apply(&mut self, fact: &Fact<'_>) {
         match &fact.said {
             Said::Key(introduction) => self.introduce(fact, introduction),
+            Said::KeyRotation(rotation) => {
+                if let Author::Node(id) = fact.header.author {
+                    self.speak_with(fact, id, rotation.key);
+                }
+                self.hear(fact);
+            }
             Said::KeyStatus(status) => self.end_key(&status.key, fact.seq),
             Said::Labels(labels) => {
                 if let Some(id) = fact.header.node_id {

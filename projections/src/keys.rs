@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! key           → active
+//! key-rotation  → the new one active, the old one superseded
 //! key-status    in the key's own organisation, or in that of the ledger  → revoked, compromised
 //! any entry     that the key signed                                      → used
 //! ```
@@ -12,7 +13,7 @@ use crate::Projection;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
 use serde::{Deserialize, Serialize};
-use spec::payload::{KeyChange, KeyIntroduction, KeyStatus};
+use spec::payload::{KeyChange, KeyRotation, KeyStatus};
 use spec::{Author, KeyUse, Name, PublicKey, Timestamp};
 use std::collections::BTreeMap;
 
@@ -61,16 +62,19 @@ pub struct End {
     /// Where it ended: the first entry that says so.
     pub at: Mark,
     /// What was said last.
-    pub status: KeyChange,
+    pub status: Status,
     /// The first entry that is in doubt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspect_from: Option<u64>,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The key that its author has gone over to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<PublicKey>,
 }
 
-/// Whether a key is valid.
+/// Whether a key is valid; in the order in which one takes the place of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -78,18 +82,25 @@ pub enum Status {
     Active,
     /// It is no longer.
     Revoked,
+    /// It is no longer: its author has gone over to another.
+    Superseded,
     /// It is no longer, and some of what it signed is in doubt.
     Compromised,
+}
+
+impl From<KeyChange> for Status {
+    fn from(change: KeyChange) -> Self {
+        match change {
+            KeyChange::Revoked => Self::Revoked,
+            KeyChange::Compromised => Self::Compromised,
+        }
+    }
 }
 
 impl Key {
     /// Whether it is valid.
     pub fn status(&self) -> Status {
-        match self.ended.as_ref().map(|ended| ended.status) {
-            None => Status::Active,
-            Some(KeyChange::Revoked) => Status::Revoked,
-            Some(KeyChange::Compromised) => Status::Compromised,
-        }
+        self.ended.as_ref().map_or(Status::Active, |ended| ended.status)
     }
 
     /// Whether it signed an entry that is in doubt.
@@ -116,8 +127,8 @@ impl Keys {
         self.orgs.get_mut(org)?.get_mut(seq)
     }
 
-    fn introduce(&mut self, fact: &Fact<'_>, introduction: &KeyIntroduction) {
-        let (org, key) = (&fact.header.org, introduction.key);
+    fn introduce(&mut self, fact: &Fact<'_>, key: PublicKey, key_use: KeyUse, author: Author) {
+        let org = &fact.header.org;
         // A key is introduced once; what a log says beyond that changes nothing.
         if self.places.contains_key(&key) {
             return;
@@ -125,8 +136,8 @@ impl Keys {
         self.places.insert(key, (org.clone(), fact.seq));
         let key = Key {
             key,
-            key_use: introduction.key_use,
-            author: introduction.author.clone(),
+            key_use,
+            author,
             tenant: fact.header.tenant.clone(),
             introduced: Mark::of(fact),
             ended: None,
@@ -135,12 +146,26 @@ impl Keys {
         self.orgs.entry(org.clone()).or_default().insert(fact.seq, key);
     }
 
+    fn rotate(&mut self, fact: &Fact<'_>, said: &KeyRotation) {
+        let Some(old) = self.key_mut(&fact.header.key, |org| *org == fact.header.org) else { return };
+        let key_use = old.key_use;
+        old.ended.get_or_insert(End {
+            at: Mark::of(fact),
+            status: Status::Superseded,
+            suspect_from: None,
+            reason: None,
+            successor: Some(said.key),
+        });
+        self.introduce(fact, said.key, key_use, fact.header.author.clone());
+    }
+
     fn end(&mut self, fact: &Fact<'_>, said: &KeyStatus) {
         let by = &fact.header.org;
         let Some(key) = self.key_mut(&said.key, |org| org == by || by.as_str() == "ledger") else { return };
-        let (status, at) = (said.status, Mark::of(fact));
-        let ended = key.ended.get_or_insert(End { at, status, suspect_from: None, reason: None });
-        // What is compromised does not become merely revoked.
+        let (status, at) = (Status::from(said.status), Mark::of(fact));
+        let ended =
+            key.ended.get_or_insert(End { at, status, suspect_from: None, reason: None, successor: None });
+        // What is compromised or superseded does not become merely revoked.
         if status >= ended.status {
             ended.status = status;
             ended.suspect_from = said.suspect_from;
@@ -160,7 +185,8 @@ impl Projection for Keys {
             key.used = Some(Mark::of(fact));
         }
         match &fact.said {
-            Said::Key(introduction) => self.introduce(fact, introduction),
+            Said::Key(said) => self.introduce(fact, said.key, said.key_use, said.author.clone()),
+            Said::KeyRotation(said) => self.rotate(fact, said),
             Said::KeyStatus(said) => self.end(fact, said),
             _ => {}
         }

@@ -368,7 +368,10 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
                  introduced: Mark, ended?: OrgKeyEnd, used?: Mark",
             ),
         ),
-        ("OrgKeyEnd", schema("at: Mark, status: revoked/compromised, suspect_from?: count, reason?: text")),
+        (
+            "OrgKeyEnd",
+            schema("at: Mark, status: KeyState, suspect_from?: count, reason?: text, successor?: PublicKey"),
+        ),
         (
             "Outcomes",
             schema(

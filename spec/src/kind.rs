@@ -155,6 +155,8 @@ kinds! {
     Incident "incident" Anyone true payload::Incident;
     /// A key is introduced.
     Key "key" Service false payload::KeyIntroduction;
+    /// An author goes over to a new key.
+    KeyRotation "key-rotation" Chain false payload::KeyRotation;
     /// A key's status changes.
     KeyStatus "key-status" Service false payload::KeyStatus;
     /// The labels of a node.

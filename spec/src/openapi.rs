@@ -255,7 +255,7 @@ pub fn forms() -> Vec<(&'static str, Value)> {
         ("WebhookType", kind(&crate::payload::WEBHOOK_TYPES.join("/"))),
         ("Role", kind("org_owner/org_admin/node_admin/viewer/support/auditor")),
         ("KeyUse", kind("recovery/checkpoint/checkpoint-sha256/service/command/node/witness/device")),
-        ("KeyState", kind("active/revoked/compromised")),
+        ("KeyState", kind("active/superseded/revoked/compromised")),
     ]
 }
 

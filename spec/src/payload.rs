@@ -27,9 +27,9 @@ pub use command::{
 pub use comms::{Ack, Assign, Incident, Note, Reply, Tag};
 pub use heartbeat::{Heartbeat, Reading};
 pub use keys::{
-    Authority, AuthorityChange, Enrolment, Genesis, GenesisKeys, KeyChange, KeyIntroduction, KeySignature,
-    KeyStatus, POSSESSION_CONTEXT, Predecessor, RECOVERY_CONTEXT, RecoveryKeys, Role, Token, authority_bytes,
-    node_possession_bytes, possession_bytes,
+    Authority, AuthorityChange, Enrolment, Genesis, GenesisKeys, KeyChange, KeyIntroduction, KeyRotation,
+    KeySignature, KeyStatus, POSSESSION_CONTEXT, Predecessor, RECOVERY_CONTEXT, RecoveryKeys, Role, Token,
+    authority_bytes, node_possession_bytes, possession_bytes, rotation_possession_bytes,
 };
 pub use labels::Labels;
 pub use policy::{Narrowing, Policy, PolicyDocument, PolicyFormat, PolicyMode};

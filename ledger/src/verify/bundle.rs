@@ -11,7 +11,7 @@ use proofs::bundle::Bundle;
 use proofs::checkpoint::Verified;
 use proofs::tree::verify_inclusion;
 use proofs::{Blake3, Checkpoint, map, signature};
-use spec::payload::{Genesis, KeyIntroduction};
+use spec::payload::{Genesis, KeyIntroduction, KeyRotation, rotation_possession_bytes};
 use spec::{Hash, KeyUse, Kind, canonical};
 
 /// Verifies a bundle.
@@ -22,6 +22,8 @@ pub fn verify_bundle(bytes: &[u8], options: &Options) -> Report {
     }
     report.finish(options.strict)
 }
+
+const NOT_NAMED: &str = "the introduction does not name the signing key";
 
 fn check(bytes: &[u8], options: &Options, report: &mut Report) -> Result<(), Fault> {
     let fault = |detail: String| Fault::new("bundle", detail);
@@ -106,7 +108,8 @@ fn check_key(bundle: &Bundle, entry: &Replayed, checkpoint: &Checkpoint) -> Resu
     let introduced = number("introduced").ok_or("the key record names no introduction")?;
     let since = introduced < seq || (introduced == 0 && seq == 0);
     // The entry that replaces a key is the last one the old key signs.
-    let closes_itself = |until| until == seq && entry.record.entry.header.kind == Kind::Authority;
+    let kind = &entry.record.entry.header.kind;
+    let closes_itself = |until| until == seq && matches!(kind, Kind::Authority | Kind::KeyRotation);
     if !since || number("until").is_some_and(|until| seq >= until && !closes_itself(until)) {
         return Err("the key was not valid at the entry's position".to_owned());
     }
@@ -128,6 +131,7 @@ fn check_introduction(bundle: &Bundle, entry: &Replayed, checkpoint: &Checkpoint
     let json = introduction.record.payload.as_ref().map_or("", |p| &p.json);
     let names_key = match introduction.record.entry.header.kind {
         Kind::Key => serde_json::from_str::<KeyIntroduction>(json).is_ok_and(|p| p.key == key),
+        Kind::KeyRotation => return check_rotation(&introduction, bundle, entry),
         Kind::Genesis => serde_json::from_str::<Genesis>(json)
             .is_ok_and(|p| p.listed_keys().iter().any(|(listed, _)| *listed == key)),
         Kind::Authority => {
@@ -135,5 +139,24 @@ fn check_introduction(bundle: &Bundle, entry: &Replayed, checkpoint: &Checkpoint
         }
         _ => false,
     };
-    if names_key { Ok(()) } else { Err("the introduction does not name the signing key".to_owned()) }
+    if names_key { Ok(()) } else { Err(NOT_NAMED.to_owned()) }
+}
+
+/// The key before has signed the rotation, the key after it its possession, and both are the author's.
+fn check_rotation(introduction: &Replayed, bundle: &Bundle, entry: &Replayed) -> Result<(), String> {
+    let json = introduction.record.payload.as_ref().map_or("", |p| &p.json);
+    let says: KeyRotation = serde_json::from_str(json).map_err(|e| e.to_string())?;
+    let (header, signer) = (&introduction.record.entry.header, &entry.record.entry.header);
+    if says.key != signer.key {
+        return Err(NOT_NAMED.to_owned());
+    }
+    let author = bundle.key.record.get("author").and_then(serde_json::Value::as_str);
+    if author != Some(header.author.to_string().as_str()) || header.author != signer.author {
+        return Err("the rotation is another author's".to_owned());
+    }
+    let statement = rotation_possession_bytes(&header.author, &says.key, &bundle.ledger, &says.replaces);
+    let holds = says.replaces == header.key
+        && signature::verify(&header.key, &header.signing_bytes(), &introduction.record.entry.sig)
+        && signature::verify(&says.key, &statement, &says.pop);
+    if holds { Ok(()) } else { Err("the rotation is not signed by both keys".to_owned()) }
 }

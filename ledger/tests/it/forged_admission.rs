@@ -2,7 +2,7 @@
 //! decision.
 
 use crate::forger::{Forger, failures, stranger};
-use crate::support::{Node, START, introduction, name, random, signed, token};
+use crate::support::{Node, START, introduction, name, random, rotation, signed, token};
 use serde_json::{Value, json};
 use spec::limits::{MAX_ID_AHEAD_MS, MAX_ID_BEHIND_MS};
 use spec::{Author, ChainLink, Epoch, Event, Hash, Header, KeyUse, Kind, Timestamp, Uuid, Via};
@@ -62,7 +62,14 @@ fn some_id() -> Uuid {
     Uuid::v4([7; 16])
 }
 
-const SMUGGLED: [Smuggled; 34] = [
+/// A rotation of the node to a stranger's key that says something else.
+fn rotation_with(forger: &Forger, change: impl FnOnce(&mut Value)) -> Event {
+    let mut payload = rotation(&forger.node, &stranger());
+    change(&mut payload);
+    forger.node.craft(Kind::KeyRotation, &payload, |_| ())
+}
+
+const SMUGGLED: [Smuggled; 42] = [
     ("a key nobody introduced", "unknown-key", |f| {
         let event = note_with(f, |header| header.key = stranger().public());
         let event = signed(event.header, &json!({"text": "forged"}), &stranger());
@@ -235,6 +242,49 @@ const SMUGGLED: [Smuggled; 34] = [
         let event = signed(event.header, &payload, &f.service_key);
         f.append(&event)
     }),
+    ("a key after its author has gone over to another", "key-revoked", |f| {
+        let (rotation, note) = (f.node.clone().rotate(stranger()), f.note());
+        f.say(&rotation);
+        f.append(&note)
+    }),
+    ("a key before its author has gone over to it", "unknown-key", |f| {
+        let rotation = f.node.rotate(stranger());
+        let note = f.node.note("early");
+        let seq = f.say(&note);
+        f.append(&rotation);
+        seq
+    }),
+    ("a rotation to a key that nobody showed to have", "bad-possession", |f| {
+        let event = rotation_with(f, |payload| payload["pop"] = json!(spec::Signature([1; 64])));
+        f.append(&event)
+    }),
+    ("a rotation that names another key as the old one", "bad-payload", |f| {
+        let event = rotation_with(f, |payload| payload["replaces"] = json!(crate::support::key(9).public()));
+        f.append(&event)
+    }),
+    ("a rotation to a key that has an owner", "key-in-use", |f| {
+        let event = f.node.clone().rotate(f.service_key.clone());
+        f.append(&event)
+    }),
+    ("a rotation to a weak key", "bad-key", |f| {
+        let event = rotation_with(f, |payload| payload["key"] = json!("00".repeat(32)));
+        f.append(&event)
+    }),
+    ("a rotation that the service claims", "not-allowed", |f| {
+        let payload = rotation(&f.node, &stranger());
+        let mut header = f.plain().header;
+        (header.kind, header.node_id) = (Kind::KeyRotation, Some(f.node.id));
+        let event = signed(header, &payload, &f.service_key);
+        f.append(&event)
+    }),
+    ("a rotation from another author's key", "author-mismatch", |f| {
+        let (mut node, token, introduction) = newcomer(f, "acme", 1);
+        f.say(&token);
+        f.say(&introduction);
+        node.id = f.node.id;
+        let event = node.rotate(stranger());
+        f.append(&event)
+    }),
     ("a change of keys without the threshold", "bad-authority", |f| {
         let event = f.change_of_keys(KeyUse::Checkpoint, &stranger());
         let mut payload: Value = serde_json::from_str(&event.payload.json).unwrap();
@@ -309,6 +359,17 @@ fn what_admission_lets_in_the_auditor_does_too() {
     forger.say(&token);
     let event = by_token(&forger, some_id());
     forger.say(&event);
+    // A node with a new key, whose first event is the first of a chain; the old one can still be said to be bad.
+    let old = forger.node.key.public();
+    let rotation = forger.node.rotate(crate::support::key(8));
+    forger.say(&rotation);
+    let first = forger.node.note("with the new key");
+    forger.say(&first);
+    let lost = json!({"key": old, "status": "compromised", "suspect_from": 2});
+    let lost = forger.admin("acme", Kind::KeyStatus, lost);
+    forger.say(&lost);
+    let again = forger.node.rotate(crate::support::key(7));
+    forger.say(&again);
     let revocation = revocation(&forger);
     forger.say(&revocation);
     // The entry that replaces the service key is the last one the old key signs.

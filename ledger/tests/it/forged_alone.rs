@@ -251,6 +251,45 @@ fn the_introduction_names_the_key() {
     }
 }
 
+/// A lie about a rotation: what is said, by whom, and under whose signature.
+type RotationLie = (&'static str, fn(&mut Header, &mut Value), bool);
+
+#[test]
+fn a_key_that_took_the_place_of_another_was_named_by_it() {
+    let lies: [RotationLie; 6] = [
+        ("", |_, _| (), true),
+        ("both keys", |_, _| (), false),
+        ("both keys", |_, payload| payload["pop"] = json!(spec::Signature([1; 64])), true),
+        ("both keys", |_, payload| payload["replaces"] = json!(key(9).public()), true),
+        ("another author", |header, _| header.author = Author::Node(Uuid::v4([9; 16])), true),
+        ("not signed by both", |header, _| header.key = key(9).public(), true),
+    ];
+    for (what, lie, signs) in lies {
+        let mut forger = Forger::new();
+        let (node, old) = (forger.node.clone(), forger.node.key.clone());
+        let said = forger.node.rotate(key(8));
+        let (mut header, mut payload) = (said.header, serde_json::from_str(&said.payload.json).unwrap());
+        lie(&mut header, &mut payload);
+        let event = signed(header, &payload, if signs { &old } else { &forger.service_key });
+        let mut seqs = vec![forger.say(&event)];
+        forger.node.head = event.hash();
+        let note = forger.node.note("with the new key");
+        seqs.push(forger.append(&note));
+        if what.is_empty() {
+            // The rotation is the last entry of the old key.
+            seqs.iter().for_each(|seq| passes(&verify(&forger.bundle(*seq))));
+            let late = forger.append(&node.craft(Kind::Note, &json!({"text": "late"}), |_| ()));
+            check(&verify(&forger.bundle(late)), "bundle", Some(late), "not valid", "the old key");
+            continue;
+        }
+        if !forger.state().keys.contains_key(&key(8).public()) {
+            // Nobody of whom the ledger knows has named the key.
+            continue;
+        }
+        check(&verify(&forger.bundle(seqs[1])), "bundle", Some(seqs[1]), what, what);
+    }
+}
+
 /// What is changed in the record of a change of keys.
 type ChangeLie = fn(&mut Header, &mut Value);
 

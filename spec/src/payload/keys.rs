@@ -1,6 +1,6 @@
 //! Keys, tokens and what the ledger's authority rests on.
 
-use super::{PayloadError, Schema, at_most, present};
+use super::{PayloadError, Schema, at_most, present, rule};
 use crate::canonical;
 use crate::hash::Hash;
 use crate::ids::{Author, Name, PublicKey, Signature, TextError, Uuid};
@@ -160,6 +160,25 @@ impl Schema for KeyIntroduction {
             }
             _ => Err(PayloadError::Schema("author and use do not belong together".to_owned())),
         }
+    }
+}
+
+/// Payload of `key-rotation`: an author goes over to a new key. The old key signs the event, which is the
+/// last of its chain; the event hash is where the new key's chain starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRotation {
+    /// The key that comes.
+    pub key: PublicKey,
+    /// The new key's signature over [`rotation_possession_bytes`].
+    pub pop: Signature,
+    /// The key that goes: the one that signs the event.
+    pub replaces: PublicKey,
+}
+
+impl Schema for KeyRotation {
+    fn validate(&self) -> Result<(), PayloadError> {
+        rule(self.key != self.replaces, "a key cannot replace itself")
     }
 }
 
@@ -362,6 +381,19 @@ pub fn possession_bytes(statement: &serde_json::Value) -> Vec<u8> {
 /// keeps anyone in the middle from moving the key to another organisation.
 pub fn node_possession_bytes(author: &Author, key: &PublicKey, ledger: &Hash, token: &Hash) -> Vec<u8> {
     possession_bytes(&serde_json::json!({"author": author, "key": key, "ledger": ledger, "token": token}))
+}
+
+/// What a key signs to take the place of another: the context and J({author,key,ledger,replaces}). Naming the
+/// old key keeps the proof from standing for anything else.
+pub fn rotation_possession_bytes(
+    author: &Author,
+    key: &PublicKey,
+    ledger: &Hash,
+    replaces: &PublicKey,
+) -> Vec<u8> {
+    possession_bytes(&serde_json::json!({
+        "author": author, "key": key, "ledger": ledger, "replaces": replaces,
+    }))
 }
 
 /// What recovery keys sign: the context and J({change,ledger,prev_change}).

@@ -6,6 +6,7 @@
 
 mod operations;
 mod rollouts;
+mod rotation;
 mod schedules;
 mod witnesses;
 
@@ -37,6 +38,7 @@ pub(crate) const KEYS: &[&str] = &[
     "command",
     "node",
     "node-2",
+    "node-3",
     "recovery-1",
     "recovery-2",
     "recovery-3",
@@ -158,7 +160,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 7] = [
+pub(crate) const GROUPS: [usize; 8] = [
     1,
     20,
     operations::RECORDS,
@@ -166,6 +168,7 @@ pub(crate) const GROUPS: [usize; 7] = [
     operations::POLICIES,
     schedules::RECORDS,
     rollouts::RECORDS,
+    rotation::RECORDS,
 ];
 
 fn genesis() -> Event {
@@ -195,7 +198,7 @@ fn genesis() -> Event {
     let bytes = possession_bytes(&payload);
     let mut pop: Vec<(PublicKey, Signature)> = KEYS
         .iter()
-        .filter(|name| !["node", "node-2", "service-2", "witness-1", "witness-2"].contains(name))
+        .filter(|name| !["node", "node-2", "node-3", "service-2", "witness-1", "witness-2"].contains(name))
         .map(|name| (public(name), sign(name, &bytes)))
         .collect();
     pop.sort_by_key(|(key, _)| *key);
@@ -341,6 +344,8 @@ fn append_later(log: &mut Log, ledger: Hash, incident: Hash) {
     schedules::append(log, ledger);
     log.commit();
     rollouts::append(log, ledger);
+    log.commit();
+    rotation::append(log, ledger);
     log.commit();
 }
 

@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use spec::limits::MAX_SAFE_INTEGER;
 use spec::payload::{
     Authority, AuthorityChange, ChainFork, ChainGap, ChainOpen, Contradiction, DifferingLeaves, Digest,
-    Enrolment, Genesis, GenesisKeys, Heartbeat, Incident, KeyChange, KeyIntroduction, KeySignature,
-    KeyStatus, Note, Place, Predecessor, Reading, Recovery, RecoveryAction, RecoveryKeys, Refusal, Reply,
-    Role, Seal, Service, ServiceAction, Tag, Token, Witness, WitnessKey, WitnessSet, WitnessSetChange,
+    Enrolment, Genesis, GenesisKeys, Heartbeat, Incident, KeyChange, KeyIntroduction, KeyRotation,
+    KeySignature, KeyStatus, Note, Place, Predecessor, Reading, Recovery, RecoveryAction, RecoveryKeys,
+    Refusal, Reply, Role, Seal, Service, ServiceAction, Tag, Token, Witness, WitnessKey, WitnessSet,
+    WitnessSetChange,
 };
 use spec::{Author, Epoch, Hash, KeyUse, Kind, Name, PublicKey, Signature, Timestamp, Uuid, canonical};
 
@@ -344,6 +345,12 @@ proptest! {
     #[test]
     fn introductions(introduction in introduction()) {
         round_trip(&Kind::Key, &introduction)?;
+    }
+
+    #[test]
+    fn rotations(key in public_key(), replaces in public_key(), pop in signature()) {
+        prop_assume!(key != replaces);
+        round_trip(&Kind::KeyRotation, &KeyRotation { key, pop, replaces })?;
     }
 
     #[test]

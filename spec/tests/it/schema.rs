@@ -124,6 +124,13 @@ fn refused_changes(kind: &Kind, version: u64) -> Vec<Change> {
             ("/pop", None),
             ("/token", None),
         ],
+        Kind::KeyRotation => vec![
+            ("/key", None),
+            ("/key", Some(json!(history::public("node-2")))),
+            ("/pop", Some(json!("AA=="))),
+            ("/replaces", None),
+            ("/replaces", upper),
+        ],
         Kind::KeyStatus => vec![
             ("/key", None),
             ("/status", Some(json!("revoked"))),
