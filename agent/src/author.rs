@@ -144,6 +144,11 @@ impl ChainAuthor {
         self.next = ChainLink { epoch: self.next.epoch, prev: event.hash(), seq: self.next.seq + 1 };
     }
 
+    /// Speaks as another from now on, at the same place.
+    pub(crate) fn become_author(&mut self, who: Credentials) {
+        self.who = who;
+    }
+
     /// Goes on at another place of the chain.
     pub fn go_to(&mut self, next: ChainLink) {
         self.next = next;

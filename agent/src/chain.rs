@@ -1,7 +1,7 @@
 //! What becomes of a fact: chained and spooled, or dropped and counted; and how an epoch is left for a new
 //! one.
 
-use crate::author::Draft;
+use crate::author::{ChainAuthor, Draft};
 use crate::clock::Now;
 use crate::disk::Disk;
 use crate::entropy::Entropy;
@@ -9,6 +9,7 @@ use crate::heartbeat::Sampler;
 use crate::session::{Session, SessionError};
 use serde::Serialize;
 use spec::{ChainLink, Event, Kind};
+use std::io;
 use std::time::Duration;
 
 /// Bytes that an event's header and a `chain-gap` event in front of it may take in the spool.
@@ -34,7 +35,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         kind: Kind,
         payload: &P,
     ) -> Result<Enqueued, SessionError> {
-        self.ensure_spool()?;
+        self.ensure_spool(now)?;
         let draft = Draft::new(kind, payload, now.wall, &mut self.entropy)?;
         let events = 1 + usize::from(self.drops.run.is_some());
         if !self.spool.has_room(events, draft.payload.json.len() + ROOM_BYTES) {
@@ -50,8 +51,9 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         Ok(Enqueued::Spooled)
     }
 
-    /// Makes sure that spool, place in the chain and count of drops are those on the disk.
-    pub(crate) fn ensure_spool(&mut self) -> Result<(), SessionError> {
+    /// Makes sure that key, spool, place in the chain and count of drops are those on the disk.
+    pub(crate) fn ensure_spool(&mut self, now: Now) -> Result<(), SessionError> {
+        self.ensure_rotation(now)?;
         if self.spool.ensure(&self.disk)? {
             let newest = self.spool.newest(&self.disk)?;
             self.drops.compare(&self.disk, newest.as_ref())?;
@@ -114,15 +116,31 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         writer.push(&self.disk, &open)?;
         let waiting = (keep + skip..self.spool.pending()).map(|i| self.spool.waiting(&self.disk, i));
         for event in waiting.chain(salvage.iter().cloned().map(|event| Ok(Some(event)))) {
-            let Some(Event { header, payload, .. }) = event? else { continue };
-            if header.kind == Kind::ChainOpen || header.key != author.credentials().key.public() {
+            let Some(event) = event? else { continue };
+            if event.header.key != author.credentials().key.public() {
                 continue;
             }
-            let id = self.entropy.event_id(now.wall)?;
-            let draft = Draft { kind: header.kind, payload, severity: header.severity, ts: header.ts, id };
-            writer.push(&self.disk, &author.next_event(draft))?;
+            if let Some(event) = sign_again(event, &mut author, now, &mut self.entropy)? {
+                writer.push(&self.disk, &event)?;
+            }
         }
         self.spool.become_written(&self.disk, writer)?;
         Ok(())
     }
+}
+
+/// Signs what an event says again for the next place of a chain; `None` for the opening of an epoch that is left.
+pub(crate) fn sign_again(
+    event: Event,
+    author: &mut ChainAuthor,
+    now: Now,
+    entropy: &mut impl Entropy,
+) -> io::Result<Option<Event>> {
+    let Event { header, payload, .. } = event;
+    if header.kind == Kind::ChainOpen {
+        return Ok(None);
+    }
+    let id = entropy.event_id(now.wall)?;
+    let draft = Draft { kind: header.kind, payload, severity: header.severity, ts: header.ts, id };
+    Ok(Some(author.next_event(draft)))
 }

@@ -40,6 +40,8 @@ pub(crate) enum Command {
     },
     /// Tell the ledger that this node leaves, so that nobody misses it; the agent must be stopped
     Goodbye(Goodbye),
+    /// Put a new key in place of this node's; the agent must be stopped
+    RotateKey(RotateKey),
     /// Run many agents in this process, each with a key and a state directory of its own
     Simulate(Simulate),
     /// Say what the state directory holds
@@ -200,6 +202,12 @@ pub(crate) struct Goodbye {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct RotateKey {
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Simulate {
     /// How many agents
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=50_000))]
@@ -278,6 +286,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Scan(args) => commands::scan::run(&args, &environment),
         Command::Config { command: ConfigCommand::Check(args) } => commands::check::run(&args, &environment),
         Command::Goodbye(args) => commands::goodbye::run(&args, &environment),
+        Command::RotateKey(args) => commands::rotate::run(&args, &environment),
         Command::Simulate(args) => commands::simulate::run(&args, &environment),
         Command::Status(args) => commands::status::run(&args, &environment),
         Command::Completions { shell } => commands::reference::completions(shell),

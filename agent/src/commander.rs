@@ -66,6 +66,8 @@ pub struct Commander {
     scanning: Vec<(Hash, bool)>,
     /// Commands to apply a policy, and its hash.
     applying: VecDeque<(Hash, Hash)>,
+    /// Commands to go over to a new key.
+    rotating: VecDeque<Hash>,
     running: usize,
     tell: mpsc::UnboundedSender<(Hash, Done)>,
     told: mpsc::UnboundedReceiver<(Hash, Done)>,
@@ -102,6 +104,7 @@ impl Commander {
             waiting: VecDeque::new(),
             scanning: Vec::new(),
             applying: VecDeque::new(),
+            rotating: VecDeque::new(),
             running: 0,
             tell,
             told,
@@ -128,6 +131,21 @@ impl Commander {
         self.applying.pop_front()
     }
 
+    /// The next command to go over to a new key; it stays the next until that begins.
+    pub(crate) fn asked_to_rotate(&self) -> Option<Hash> {
+        self.rotating.front().copied()
+    }
+
+    /// What the next command to go over to a new key asks for has begun.
+    pub(crate) fn begins_to_rotate(&mut self) {
+        self.rotating.pop_front();
+    }
+
+    /// Whether a command was begun and is not over.
+    pub(crate) fn is_open(&self, command: &Hash) -> bool {
+        self.orders.cut_off().contains(command)
+    }
+
     /// Waits for a task to be over.
     pub(crate) async fn next_done(&mut self) -> Option<(Hash, Done)> {
         self.told.recv().await
@@ -142,12 +160,15 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     pub fn obey(&mut self, now: Now, mut commander: Commander) -> Result<(), SessionError> {
         commander.orders = Orders::load(&self.disk)?;
         commander.polls_at = now.steady;
-        for command in commander.orders.cut_off() {
+        // A rotation goes on where it was.
+        let rotates = self.rotation.as_ref().and_then(|rotation| rotation.command);
+        for command in commander.orders.cut_off().into_iter().filter(|command| Some(*command) != rotates) {
             let done = Done::saying(false, "the agent stopped while it ran");
             self.enqueue(now, Kind::Receipt, &ended(command, &done))?;
             commander.orders.end(&self.disk, &command, now.wall)?;
         }
         self.commander = Some(commander);
+        self.finish_rotation(now);
         Ok(())
     }
 
@@ -267,7 +288,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         delivered: &Delivered,
         checkpoint: &Checkpoint,
     ) -> Result<(), SessionError> {
-        let told = self.spool.pending() == 0;
+        let told = self.pending() == 0;
         let Some(commander) = &mut self.commander else { return Ok(()) };
         let Some(record) = delivered.record() else {
             tracing::error!("something was delivered that is no record");
@@ -300,6 +321,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         let Some(commander) = &mut self.commander else { return Ok(()) };
         match (task, &mut self.scans) {
             (Task::ApplyPolicy(policy), _) => commander.applying.push_back((hash, policy)),
+            (Task::RotateKey, _) => commander.rotating.push_back(hash),
             (Task::Scan, Some(scans)) => {
                 commander.scanning.push((hash, false));
                 scans.ask(now);

@@ -64,12 +64,13 @@ enum End {
 impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     /// Sends the oldest waiting events and acts on the answer.
     pub async fn deliver(&mut self, clock: &impl Clock, network: &impl Network) -> Result<Delivery, Stop> {
-        let events = match self.next_batch() {
+        let now = clock.now();
+        let events = match self.next_batch(now) {
             Ok(events) => events,
-            Err(error) => return Ok(self.disk_failed(clock.now(), &error)),
+            Err(error) => return Ok(self.disk_failed(now, &error)),
         };
-        let alone = self.spool.pending() == 1
-            && events.first().is_some_and(|event| event.header.kind == Kind::Heartbeat);
+        let alone =
+            self.pending() == 1 && events.first().is_some_and(|event| event.header.kind == Kind::Heartbeat);
         let before = clock.now();
         let response = network.send(request(&events, alone)).await;
         let now = clock.now();
@@ -91,8 +92,11 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         self.settle(now, network, &events, reply, response.retry_after).await
     }
 
-    fn next_batch(&mut self) -> Result<Vec<Event>, SessionError> {
-        self.ensure_spool()?;
+    fn next_batch(&mut self, now: Now) -> Result<Vec<Event>, SessionError> {
+        self.ensure_spool(now)?;
+        if let Some(rotation) = self.rotation_event() {
+            return Ok(vec![rotation]);
+        }
         Ok(self.spool.peek(&self.disk, self.batch_events, MAX_BATCH_BYTES)?)
     }
 
@@ -128,10 +132,10 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             }
         }
         if settled.count > 0 {
-            if let Err(error) = self.spool.acknowledge(&self.disk, settled.count) {
-                return Ok(self.disk_failed(now, &error.into()));
+            if let Err(error) = self.forget(now, settled.count) {
+                return Ok(self.disk_failed(now, &error));
             }
-            tracing::debug!(count = settled.count, waiting = self.spool.pending(), "delivered");
+            tracing::debug!(count = settled.count, waiting = self.pending(), "delivered");
             self.backoff.succeed();
             self.retry_at = now.steady;
             self.batch_events = (self.batch_events * BATCH_GROWTH).min(self.batch_limit);
@@ -149,6 +153,14 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             Some(End::Unproven(why)) => Ok(self.later(now, None, Why::Unproven, &why)),
             Some(End::Verdict(verdict, text)) => self.act(now, verdict, &text, retry_after),
         }
+    }
+
+    /// The oldest `count` waiting events are proved to be in the ledger, or the rotation that comes before them.
+    fn forget(&mut self, now: Now, count: usize) -> Result<(), SessionError> {
+        if self.told_rotation().is_some() {
+            return self.rotated(now);
+        }
+        Ok(self.spool.acknowledge(&self.disk, count)?)
     }
 
     /// Acts on an answer that refuses the request as a whole. Of a batch it says nothing about any one
@@ -183,6 +195,12 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         text: &str,
         retry_after: Option<Duration>,
     ) -> Result<Delivery, Stop> {
+        if self.told_rotation().is_some() && !matches!(verdict, Verdict::Later | Verdict::Banned) {
+            return Ok(match self.withdraw_rotation(now, text) {
+                Ok(()) => Delivery::Later(Why::Refused),
+                Err(error) => self.disk_failed(now, &error),
+            });
+        }
         let done = match verdict {
             Verdict::Later => return Ok(self.later(now, retry_after, Why::Unavailable, text)),
             Verdict::Banned => return Err(Stop::Banned(text.to_owned())),
@@ -292,7 +310,8 @@ fn count_settled(events: &[Event], outcomes: &[Outcome], checkpoint: Option<&pro
                 None => Some(End::Unproven("a receipt without a checkpoint".to_owned())),
             },
             Outcome::Problem(status, problem) => match Verdict::of(*status, problem) {
-                Verdict::Recorded => {
+                // Of a rotation there is more to do than to go on behind it.
+                Verdict::Recorded if event.header.kind != Kind::KeyRotation => {
                     let event = event.hash();
                     tracing::error!(%event, refusal = problem.describe(), "an event was refused for good");
                     None

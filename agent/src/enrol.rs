@@ -190,6 +190,12 @@ impl Enrolment {
         self.store(disk)
     }
 
+    /// The same after the node has gone over to another key.
+    #[must_use]
+    pub(crate) fn with_key(&self, key: PublicKey, introduction: Hash) -> Self {
+        Self { introduction, key, ..self.clone() }
+    }
+
     /// What every event of this node has in common.
     pub fn credentials(&self, identity: &Identity) -> Credentials {
         Credentials {

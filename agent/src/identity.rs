@@ -7,6 +7,7 @@
 use crate::disk::Disk;
 use crate::durable;
 use crate::entropy::Entropy;
+use crate::rotation::ROTATION_FILE;
 use proofs::SigningKey;
 use serde::{Deserialize, Serialize};
 use spec::{Author, Hash, PublicKey, Uuid, canonical};
@@ -82,10 +83,19 @@ impl Identity {
 
     /// Stores the identity where none may exist yet; on return it is on the disk.
     pub fn store(&self, disk: &impl Disk) -> Result<(), IdentityError> {
+        Ok(durable::create(disk, KEY_FILE, &self.file()?)?)
+    }
+
+    /// Stores the identity in place of the one before; on return it is on the disk.
+    pub(crate) fn replace(&self, disk: &impl Disk) -> Result<(), IdentityError> {
+        Ok(durable::replace(disk, KEY_FILE, &self.file()?)?)
+    }
+
+    fn file(&self) -> Result<Vec<u8>, IdentityError> {
         let file = KeyFile { format: FORMAT.to_owned(), node_id: self.node_id, seed: Hash(*self.key.seed()) };
         let mut bytes = canonical::to_vec(&file).map_err(|e| IdentityError::Damaged(e.to_string()))?;
         bytes.push(b'\n');
-        Ok(durable::create(disk, KEY_FILE, &bytes)?)
+        Ok(bytes)
     }
 
     /// `node:<uuid>`.
@@ -101,7 +111,8 @@ impl Identity {
 
 /// Refuses a state directory that others can write to, or a key file that others can read.
 pub fn check_permissions(dir: &Path) -> Result<(), IdentityError> {
-    for (path, forbidden, wanted) in [(dir.to_owned(), 0o022, "0700"), (dir.join(KEY_FILE), 0o077, "0600")] {
+    let key = |name| (dir.join(name), 0o077, "0600");
+    for (path, forbidden, wanted) in [(dir.to_owned(), 0o022, "0700"), key(KEY_FILE), key(ROTATION_FILE)] {
         let mode = match std::fs::metadata(&path) {
             Ok(metadata) => metadata.permissions().mode() & 0o7777,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,

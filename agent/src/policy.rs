@@ -33,6 +33,9 @@ use std::time::Duration;
 /// Where the policy is unless told otherwise.
 pub const DEFAULT_POLICY: &str = "/etc/vaultmesh/policy.toml";
 
+/// The command that gives a node a new key.
+const ROTATE_KEY: &str = "rotate-key";
+
 /// Lines of a journal that may be asked for if the policy does not say.
 const DEFAULT_LINES: u64 = 100;
 
@@ -113,6 +116,8 @@ pub enum Task {
     Scan,
     /// The policy with this hash narrows what is allowed from now on; with zeros, none does.
     ApplyPolicy(Hash),
+    /// A new key in place of the node's.
+    RotateKey,
     /// Digests of files, without their contents.
     CollectEvidence(Vec<String>),
     /// A program, without a shell.
@@ -127,13 +132,22 @@ pub enum Task {
 }
 
 /// The commands that this agent knows.
-const KNOWN: [&str; 7] =
-    [APPLY_POLICY, "collect-evidence", "run", "scan", "service-restart", "service-status", "tail-journal"];
+const KNOWN: [&str; 8] = [
+    APPLY_POLICY,
+    "collect-evidence",
+    ROTATE_KEY,
+    "run",
+    "scan",
+    "service-restart",
+    "service-status",
+    "tail-journal",
+];
 
 impl Default for Policy {
-    /// A node without a policy lets itself be looked at and narrowed, and nothing else.
+    /// A node without a policy lets itself be looked at and narrowed, gives itself a new key, and nothing else.
     fn default() -> Self {
-        let allow = ["scan", APPLY_POLICY].map(|command| (command.to_owned(), Grant::default())).into();
+        let allow =
+            ["scan", APPLY_POLICY, ROTATE_KEY].map(|command| (command.to_owned(), Grant::default())).into();
         Self { allow, profile: BTreeMap::new(), template: BTreeMap::new() }
     }
 }
@@ -227,6 +241,7 @@ impl Policy {
         let asked = Asked(parameters);
         match command {
             "scan" => asked.only(&[]).map(|()| Task::Scan),
+            ROTATE_KEY => asked.only(&[]).map(|()| Task::RotateKey),
             APPLY_POLICY => {
                 asked.only(&["policy"])?;
                 let policy = asked.get("policy").and_then(|policy| Hash::from_hex(policy).ok());

@@ -4,12 +4,13 @@
 use crate::authority::Authority;
 use crate::disk::Disk;
 use crate::durable;
-use crate::enrol::Enrolment;
 use crate::identity::Identity;
 use crate::jwt::{self, Claims};
 use crate::memory::EQUIVOCATION_FILE;
 use crate::network::{Network, Request};
 use crate::problem::Problem;
+use crate::session::OpenError;
+use crate::standing::Standing;
 use proofs::equivocation::Equivocation;
 use spec::Timestamp;
 
@@ -26,11 +27,10 @@ pub async fn contradiction(disk: &impl Disk, network: &impl Network, now: Timest
     let bytes = bytes.ok_or_else(|| format!("there is no {EQUIVOCATION_FILE}"))?;
     let file = Equivocation::parse(&bytes).map_err(|e| e.to_string())?;
     let body = body(&file);
-    let identity = Identity::load(disk).map_err(|e| e.to_string())?;
-    let enrolment = Enrolment::load(disk).map_err(|e| e.to_string())?;
-    let bearer = match (identity, enrolment) {
-        (Some(identity), Some((_, authority))) => Some(bearer(&identity, &authority, now, &body)),
-        _ => None,
+    let bearer = match Standing::load(disk) {
+        Ok(standing) => Some(bearer(&standing.identity, &standing.authority, now, &body)),
+        Err(OpenError::NotEnrolled) => None,
+        Err(error) => return Err(error.to_string()),
     };
     let request = Request::post(PATH, "application/json", body);
     let request = match bearer {

@@ -19,10 +19,12 @@ use crate::heartbeat::{OwnState, Sampler};
 use crate::identity::{Identity, IdentityError};
 use crate::memory::{CHECKPOINT_FILE, EQUIVOCATION_FILE, Memory, MemoryError};
 use crate::network::{Network, NetworkError, Response};
+use crate::rotation::{Rotation, RotationError};
 use crate::scan_schedule::ScanSchedule;
 use crate::spool::{Doubt, Limits, Spool, SpoolError};
+use crate::standing::Standing;
 use crate::work::Done;
-use spec::{ChainLink, Hash, Kind, Uuid};
+use spec::{ChainLink, Hash, Kind, PublicKey};
 use std::io;
 use std::pin::Pin;
 use std::time::Duration;
@@ -63,6 +65,9 @@ pub enum OpenError {
     /// The enrolment cannot be used.
     #[error(transparent)]
     Enrolment(#[from] EnrolmentError),
+    /// A rotation under way cannot be used.
+    #[error(transparent)]
+    Rotation(#[from] RotationError),
     /// The spool cannot be used.
     #[error(transparent)]
     Session(#[from] SessionError),
@@ -100,7 +105,12 @@ pub struct Session<D, E, S> {
     pub(crate) entropy: E,
     sampler: S,
     pub(crate) scans: Option<ScanSchedule>,
-    node_id: Uuid,
+    /// The node, with the key by which the ledger knows it.
+    pub(crate) identity: Identity,
+    /// A new key on its way to the ledger.
+    pub(crate) rotation: Option<Rotation>,
+    /// Set while what the disk has of a rotation is not known to be what is here.
+    pub(crate) rotation_unsure: bool,
     pub(crate) authority: Authority,
     pub(crate) enrolment: Enrolment,
     pub(crate) author: ChainAuthor,
@@ -128,25 +138,20 @@ pub struct Session<D, E, S> {
 impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     /// Reads the state directory and goes on where the agent left off.
     pub fn open(disk: D, entropy: E, sampler: S, now: Now, options: Options) -> Result<Self, OpenError> {
-        let identity = Identity::load(&disk)?.ok_or(OpenError::NotEnrolled)?;
-        let (enrolment, authority) = Enrolment::load(&disk)?.ok_or(OpenError::NotEnrolled)?;
-        if identity.public() != enrolment.key || identity.node_id != enrolment.node_id {
-            return Err(OpenError::Mismatch);
-        }
+        let standing = Standing::load(&disk)?;
+        let speaker = standing.speaker();
+        let Standing { identity, enrolment, authority, rotation } = standing;
         if disk.len(EQUIVOCATION_FILE).map_err(SessionError::Io)?.is_some() {
             return Err(OpenError::Contradiction);
         }
         let memory = remember(&disk, &enrolment, &authority)?;
         let mut entropy = entropy;
-        let fresh = ChainLink {
-            epoch: entropy.epoch().map_err(SessionError::Io)?,
-            prev: enrolment.introduction,
-            seq: 0,
-        };
+        let epoch = entropy.epoch().map_err(SessionError::Io)?;
+        let fresh = ChainLink { epoch, prev: speaker.introduction, seq: 0 };
         let opened = Spool::open(&disk, fresh, options.limits).map_err(SessionError::Spool)?;
         let newest = opened.spool.newest(&disk).map_err(SessionError::Spool)?;
         let drops = Drops::load(&disk, newest.as_ref()).map_err(SessionError::Io)?;
-        let author = ChainAuthor::resume(enrolment.credentials(&identity), opened.spool.next());
+        let author = ChainAuthor::resume(speaker, opened.spool.next());
         let applied = Applied::load(&disk);
         if let Applied::Damaged(why) = &applied {
             tracing::error!(why, "no command is carried out until a policy is applied anew");
@@ -156,7 +161,9 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             entropy,
             sampler,
             scans: None,
-            node_id: identity.node_id,
+            identity,
+            rotation,
+            rotation_unsure: false,
             authority,
             interval_secs: options.interval_secs.unwrap_or(enrolment.heartbeat_secs),
             enrolment,
@@ -177,6 +184,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             commander: None,
         };
         session.set_interval(session.interval_secs);
+        session.go_over(now)?;
         if let Some(Doubt { reason, salvage }) = opened.doubt {
             tracing::error!(reason, salvaged = salvage.len(), "the spool is damaged; opening a new epoch");
             let whole = session.spool.pending();
@@ -201,7 +209,9 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             {
                 tracing::error!(%error, "a heartbeat could not be made durable and was not sent");
             }
-            if self.spool.pending() > 0 && now.steady >= self.retry_at {
+            self.finish_rotation(now);
+            self.rotate_if_asked(now);
+            if self.pending() > 0 && now.steady >= self.retry_at {
                 match self.deliver(clock, network).await {
                     Ok(Delivery::Settled(_)) => continue,
                     Ok(Delivery::Later(_)) => {}
@@ -210,7 +220,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             }
             self.apply_policies(clock, network).await;
             let mut wake =
-                if self.spool.pending() > 0 { self.next_beat.min(self.retry_at) } else { self.next_beat };
+                if self.pending() > 0 { self.next_beat.min(self.retry_at) } else { self.next_beat };
             if self.scans.as_ref().is_some_and(ScanSchedule::is_running) {
                 wake = wake.min(now.steady + SCAN_LOOK);
             }
@@ -258,7 +268,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     /// Delivers all that waits, without waiting for better times.
     pub async fn drain(&mut self, clock: &impl Clock, network: &impl Network) -> Result<Delivery, Stop> {
         let mut settled = 0;
-        while self.spool.pending() > 0 {
+        while self.pending() > 0 {
             match self.deliver(clock, network).await? {
                 Delivery::Settled(count) => settled += count,
                 later @ Delivery::Later(_) => return Ok(later),
@@ -267,9 +277,14 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         Ok(Delivery::Settled(settled))
     }
 
-    /// Events that wait for their receipts.
+    /// Events that wait for their receipts, a rotation among them.
     pub fn pending(&self) -> usize {
-        self.spool.pending()
+        self.spool.pending() + usize::from(self.told_rotation().is_some())
+    }
+
+    /// The key by which the ledger knows this node.
+    pub fn speaks_with(&self) -> PublicKey {
+        self.identity.public()
     }
 
     /// Events dropped since the node was enrolled.
@@ -298,7 +313,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         // Nine to eleven tenths of the interval, so that no two nodes stay in step.
         self.next_beat = now.steady + interval * 9 / 10 + self.entropy.up_to(interval / 5)?;
         let own = OwnState {
-            node_id: self.node_id,
+            node_id: self.identity.node_id,
             now: now.wall,
             interval_secs: self.interval_secs,
             spool_depth: self.spool.pending() as u64,

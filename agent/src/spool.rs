@@ -228,6 +228,13 @@ impl Spool {
         Ok(false)
     }
 
+    /// Starts anew at `next` with nothing waiting; what was there is given up.
+    pub(crate) fn restart(&mut self, disk: &impl Disk, next: ChainLink) -> Result<(), SpoolError> {
+        self.unsure = true;
+        *self = Self::create(disk, next, self.limits)?;
+        Ok(())
+    }
+
     /// Starts a file that will take this one's place.
     pub(crate) fn writer(&self, disk: &impl Disk, base: ChainLink) -> io::Result<Writer> {
         Writer::begin(disk, base, self.limits)

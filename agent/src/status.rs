@@ -2,11 +2,11 @@
 
 use crate::disk::Disk;
 use crate::drops::Drops;
-use crate::enrol::Enrolment;
-use crate::identity::Identity;
 use crate::memory::{CHECKPOINT_FILE, EQUIVOCATION_FILE, Memory};
+use crate::rotation::Rotation;
 use crate::session::{OpenError, SessionError};
 use crate::spool_scan::{Scan, Tail};
+use crate::standing::Standing;
 use serde::Serialize;
 use spec::{Hash, PublicKey, Uuid};
 
@@ -17,6 +17,9 @@ pub struct Status {
     pub node_id: Uuid,
     /// Its public key.
     pub key: PublicKey,
+    /// The key that comes, while the ledger has not said that it knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_key: Option<PublicKey>,
     /// Position of the newest signed event in the node's chain; absent before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_seq: Option<u64>,
@@ -46,8 +49,7 @@ pub struct LastCheckpoint {
 impl Status {
     /// Reads the state; takes no lock and changes nothing.
     pub fn read(disk: &impl Disk) -> Result<Self, OpenError> {
-        let identity = Identity::load(disk)?.ok_or(OpenError::NotEnrolled)?;
-        let (enrolment, authority) = Enrolment::load(disk)?.ok_or(OpenError::NotEnrolled)?;
+        let Standing { identity, enrolment, authority, rotation } = Standing::load(disk)?;
         let scan = settled_scan(disk).map_err(SessionError::Io)?;
         let memory = Memory::load(disk, CHECKPOINT_FILE, &authority)
             .ok()
@@ -57,6 +59,7 @@ impl Status {
         Ok(Self {
             node_id: identity.node_id,
             key: identity.public(),
+            next_key: rotation.filter(Rotation::is_told).map(|rotation| rotation.public()),
             last_seq: scan.next.and_then(|next| next.seq.checked_sub(1)),
             spool_depth: scan.slots.len() - scan.acknowledged,
             dropped: Drops::load(disk, None).map_err(SessionError::Io)?.total,

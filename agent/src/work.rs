@@ -42,12 +42,13 @@ impl Done {
     }
 }
 
-/// Carries a task out; [`Task::Scan`] and [`Task::ApplyPolicy`] are the caller's. Blocks until it is over.
+/// Carries a task out; [`Task::Scan`], [`Task::ApplyPolicy`] and [`Task::RotateKey`] are the caller's. Blocks until it is over.
 pub fn carry_out(task: &Task) -> Done {
     let started = Instant::now();
     match task {
         Task::Scan => Done::saying(false, "this agent does not scan"),
         Task::ApplyPolicy(_) => Done::saying(false, "this agent applies no policy"),
+        Task::RotateKey => Done::saying(false, "this agent keeps its key"),
         Task::CollectEvidence(paths) => collect(paths, started),
         Task::Run { program, arguments, timeout } => run(program, arguments, *timeout, started),
     }

@@ -5,18 +5,25 @@ mod cosigning;
 pub(crate) mod enroll;
 pub(crate) mod goodbye;
 pub(crate) mod reference;
+pub(crate) mod rotate;
 pub(crate) mod run;
 pub(crate) mod scan;
 pub(crate) mod simulate;
 pub(crate) mod status;
 
 use crate::cli::StateDir;
-use crate::client::ClientError;
+use crate::client::{ClientError, HttpClient};
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::{DEFAULT_STATE_DIR, Environment};
-use crate::enrol::EnrolmentError;
-use crate::identity::IdentityError;
-use crate::lock::LockError;
-use crate::session::{OpenError, SessionError, Stop};
+use crate::disk::FileDisk;
+use crate::enrol::{Enrolment, EnrolmentError};
+use crate::entropy::SystemEntropy;
+use crate::heartbeat::SystemSampler;
+use crate::identity::{IdentityError, check_permissions};
+use crate::lock::{LockError, StateLock};
+use crate::procfs::Root;
+use crate::rotation::RotationError;
+use crate::session::{OpenError, Options, Session, SessionError, Stop};
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -91,10 +98,12 @@ impl From<EnrolmentError> for Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::Contradiction | OpenError::Mismatch => Self::refused(&error),
+            OpenError::Contradiction | OpenError::Mismatch | OpenError::Rotation(RotationError::Foreign) => {
+                Self::refused(&error)
+            }
             OpenError::Identity(error) => error.into(),
             OpenError::Enrolment(error) => error.into(),
-            OpenError::NotEnrolled | OpenError::Session(_) => Self::io(&error),
+            OpenError::NotEnrolled | OpenError::Rotation(_) | OpenError::Session(_) => Self::io(&error),
         }
     }
 }
@@ -115,6 +124,31 @@ impl From<Stop> for Failure {
 fn state_dir(flag: &StateDir, environment: &Environment) -> PathBuf {
     let chosen = flag.state_dir.as_ref().or(environment.state_dir.as_ref());
     chosen.cloned().unwrap_or_else(|| DEFAULT_STATE_DIR.into())
+}
+
+/// A session for one errand, while the agent does not run.
+struct Opened {
+    session: Session<FileDisk, SystemEntropy, SystemSampler>,
+    clock: SystemClock,
+    client: HttpClient,
+    runtime: tokio::runtime::Runtime,
+    _lock: StateLock,
+}
+
+fn open_session(state: &StateDir, environment: &Environment) -> Result<Opened, Failure> {
+    let dir = state_dir(state, environment);
+    if !dir.is_dir() {
+        return Err(Failure::io(&format!("{}: no such directory; enrol this node first", dir.display())));
+    }
+    check_permissions(&dir)?;
+    let lock = StateLock::take(&dir)?;
+    let disk = FileDisk::new(&dir);
+    let (enrolment, _) = Enrolment::load(&disk)?.ok_or(OpenError::NotEnrolled)?;
+    let client = HttpClient::new(environment.url.as_ref().unwrap_or(&enrolment.url))?;
+    let clock = SystemClock::start();
+    let sampler = environment.sampler(Root::new("/"));
+    let session = Session::open(disk, SystemEntropy, sampler, clock.now(), Options::default())?;
+    Ok(Opened { session, clock, client, runtime: runtime()?, _lock: lock })
 }
 
 /// Writes an answer to standard output; a reader that has gone away is no error.

@@ -9,8 +9,9 @@ use spec::entry::Position;
 use spec::event::Payload;
 use spec::payload::{
     Authority, AuthorityChange, Command, CommandOrder, CommandReceipt, Genesis, GenesisKeys, KeyIntroduction,
-    KeySignature, RecoveryKeys, Witness, WitnessSet, WitnessSetChange, authority_bytes, command_bytes,
-    node_possession_bytes, possession_bytes, token_hash, witness_possession_bytes, witness_set_bytes,
+    KeyRotation, KeySignature, RecoveryKeys, Witness, WitnessSet, WitnessSetChange, authority_bytes,
+    command_bytes, node_possession_bytes, possession_bytes, rotation_possession_bytes, token_hash,
+    witness_possession_bytes, witness_set_bytes,
 };
 use spec::{
     Author, Entry, Epoch, Event, Hash, Header, KeyUse, Kind, Lane, Name, PublicKey, Record, Signature,
@@ -30,6 +31,13 @@ struct Chain {
     closed: BTreeSet<Epoch>,
     places: BTreeMap<(Epoch, u64), Hash>,
     revoked: bool,
+}
+
+impl From<Hash> for Chain {
+    fn from(introduction: Hash) -> Self {
+        let (closed, places) = (BTreeSet::new(), BTreeMap::new());
+        Self { introduction, epoch: None, seq: 0, prev: introduction, closed, places, revoked: false }
+    }
 }
 
 #[derive(Clone)]
@@ -373,18 +381,7 @@ impl Ledger {
                 Record::parse(&String::from_utf8(canonical::to_vec(&record).unwrap()).unwrap()).unwrap();
             let introduction = read.entry.header.event_hash(&read.entry.sig);
             self.introductions.insert(key, record);
-            self.chains.insert(
-                key,
-                Chain {
-                    introduction,
-                    epoch: None,
-                    seq: 0,
-                    prev: introduction,
-                    closed: BTreeSet::new(),
-                    places: BTreeMap::new(),
-                    revoked: false,
-                },
-            );
+            self.chains.insert(key, Chain::from(introduction));
         }
         let record = &self.introductions[&key];
         let seq = record["entry"]["seq"].as_u64().unwrap();
@@ -442,11 +439,11 @@ impl Ledger {
         let Some(chain) = self.chains.get(&header.key) else {
             return Err(self.problem(403, "unknown-key", &json!({})));
         };
-        if chain.revoked {
-            return Err(self.problem(403, "key-revoked", &json!({})));
-        }
         if self.positions.contains_key(&hash) {
             return Ok(self.receipt(&hash, true));
+        }
+        if chain.revoked {
+            return Err(self.problem(403, "key-revoked", &json!({})));
         }
         let expected = json!({"expected": {
             "epoch": chain.epoch.unwrap_or(link.epoch), "seq": chain.seq, "prev": chain.prev,
@@ -484,6 +481,9 @@ impl Ledger {
             return Err(self.problem(status, code, &json!({"recorded": true})));
         }
         self.identities.insert(header.identity(), hash);
+        if header.kind == Kind::KeyRotation {
+            self.rotate(&event);
+        }
         let org = header.org.clone();
         let mut signed = Vec::new();
         header.write(Some(&event.sig), &mut signed);
@@ -491,6 +491,16 @@ impl Ledger {
         self.positions.insert(hash, (position, self.last_leaf));
         self.log.push(event);
         Ok(self.receipt(&hash, false))
+    }
+
+    fn rotate(&mut self, event: &Event) {
+        let says: KeyRotation = serde_json::from_str(&event.payload.json).unwrap();
+        let statement =
+            rotation_possession_bytes(&event.header.author, &says.key, &self.id, &event.header.key);
+        assert!(signature::verify(&says.key, &statement, &says.pop));
+        assert_eq!(says.replaces, event.header.key);
+        self.chains.get_mut(&says.replaces).unwrap().revoked = true;
+        assert!(self.chains.insert(says.key, Chain::from(event.hash())).is_none());
     }
 
     fn receipt(&self, hash: &Hash, duplicate: bool) -> Value {

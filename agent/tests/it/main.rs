@@ -20,6 +20,7 @@ mod node;
 mod outage;
 mod policies;
 mod receipts;
+mod rotation;
 mod scan;
 mod system;
 mod trust;

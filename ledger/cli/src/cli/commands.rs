@@ -10,7 +10,7 @@ pub(crate) enum Commands {
     Issue {
         /// The node's id.
         node: Uuid,
-        /// scan, service-status, service-restart, tail-journal, collect-evidence, run or apply-policy.
+        /// scan, service-status, service-restart, tail-journal, collect-evidence, run, apply-policy or rotate-key.
         command: Name,
         /// A parameter, such as unit=nginx.service.
         #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]

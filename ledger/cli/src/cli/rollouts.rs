@@ -42,7 +42,7 @@ pub(crate) struct WhichRollout {
 pub(crate) struct StartRollout {
     /// What people call it.
     pub(crate) name: String,
-    /// scan, service-status, service-restart, tail-journal, collect-evidence or run.
+    /// scan, service-status, service-restart, tail-journal, collect-evidence, run or rotate-key.
     pub(crate) command: Name,
     /// A parameter, such as unit=nginx.service.
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]

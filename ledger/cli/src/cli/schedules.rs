@@ -36,7 +36,7 @@ pub(crate) enum Schedules {
 pub(crate) struct SetSchedule {
     /// What people call it.
     pub(crate) name: String,
-    /// scan, service-status, service-restart, tail-journal, collect-evidence or run.
+    /// scan, service-status, service-restart, tail-journal, collect-evidence, run or rotate-key.
     pub(crate) command: Name,
     /// A parameter, such as unit=nginx.service.
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
