@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 const POLICY: &str = r#"
 [allow.apply-policy]
+[allow.rotate-key]
 [allow.run]
 templates = ["mark"]
 [template.mark]

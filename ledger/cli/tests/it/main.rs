@@ -19,6 +19,7 @@ mod openapi;
 mod policies;
 mod reading;
 mod rolling;
+mod rotating;
 mod scheduling;
 mod simulated;
 mod streams;
