@@ -282,6 +282,23 @@ fn a_node_whose_key_ended_is_expected_no_more() {
     assert_eq!(log.standing(100_400).silence, Level::Offline);
 }
 
+#[test]
+fn a_node_is_expected_by_the_key_it_went_over_to() {
+    let mut log = Log::started();
+    log.beats(60, &fine());
+    log.at(61, &crate::keys::rotation("acme", 1, 1, 2));
+    log.beats(120, &fine());
+    log.at(121, &Fact::EndKey { key: 1 });
+    log.pass(300);
+    assert_eq!(log.standing(300).silence, Level::Offline);
+    log.at(300, &Fact::Fork { key: 2 });
+    let reasons = log.standing(300).reasons;
+    assert!(reasons.iter().any(|reason| reason.reason == Reason::ChainFork), "{reasons:?}");
+    log.at(301, &Fact::EndKey { key: 2 });
+    log.pass(100_000);
+    assert_eq!(log.standing(100_000).silence, Level::Live);
+}
+
 /// A policy and its hash.
 fn policy() -> (Value, Hash) {
     let document = json!({"allow": {}, "format": "vaultmesh-policy-v1", "mode": "enforce"});

@@ -3,7 +3,7 @@
 use crate::commands::{approve, cancel, issue, receipt};
 use crate::entries::{Fact, at, entry, folded, name, node, said, user};
 use crate::fleet::records;
-use crate::keys::{device, signed};
+use crate::keys::{device, rotation, signed};
 use crate::scans::scan;
 use crate::schedules::{plan, removed, run};
 use crate::slo::slo;
@@ -55,7 +55,7 @@ fn commands() -> impl Strategy<Value = Fact> {
 }
 
 fn reports() -> impl Strategy<Value = Fact> {
-    (0..9u16, org(), 0..5u16, any::<bool>(), 0..4u64).prop_map(|(which, org, n, flag, count)| match which {
+    (0..10u16, org(), 0..5u16, any::<bool>(), 0..4u64).prop_map(|(which, org, n, flag, count)| match which {
         0 | 1 => {
             let severities = &["high", "low", "critical"][..n.min(3).into()];
             scan(Author::Node(node(n)), org, None, flag, severities)
@@ -65,6 +65,7 @@ fn reports() -> impl Strategy<Value = Fact> {
         5 => usage(org, flag.then_some("prod"), if n < 2 { "decisions" } else { "storage_bytes" }, count),
         6 => device(org, n, key(org, n)),
         7 => signed(org, key(org, n)),
+        8 => rotation(org, n, key(org, n), key(org, n + 4)),
         _ => {
             let more = json!({"load1_milli": count, "disk_total_bytes": 10, "disk_available_bytes": n});
             Fact::Beat { node: n, org, made: count * 200, more }

@@ -43,6 +43,17 @@ fn a_node_is_what_it_said_last() {
 }
 
 #[test]
+fn a_node_speaks_with_the_key_it_went_over_to() {
+    let rotation = crate::keys::rotation("acme", 1, 11, 12);
+    let folded = fold(&[INTRODUCED, rotation.clone(), Fact::EndKey { key: 11 }]);
+    let node = acme(&folded, 1);
+    assert_eq!(node.key.map(|k| (k.key, k.introduced, k.ended)), Some((key(12), 1, None)));
+    assert_eq!(node.heard.map(|h| h.seq), Some(1), "it has signed that itself");
+    let folded = fold(&[INTRODUCED, rotation, Fact::EndKey { key: 12 }]);
+    assert_eq!(acme(&folded, 1).key.map(|k| (k.key, k.ended)), Some((key(12), Some(2))));
+}
+
+#[test]
 fn what_others_say_of_a_node_is_no_sign_of_life() {
     let folded = fold(&[INTRODUCED, Fact::RemarkOn { node: 1, org: "acme" }]);
     assert_eq!(acme(&folded, 1).heard, None);

@@ -32,6 +32,14 @@ pub(crate) fn signed(org: &'static str, n: u16) -> Fact {
     Fact::Said(Box::new(saying))
 }
 
+/// A node goes over from one key to another.
+pub(crate) fn rotation(org: &'static str, id: u16, old: u16, new: u16) -> Fact {
+    let payload = json!({"key": key(new), "pop": Signature([0; 64]), "replaces": key(old)});
+    let mut saying = saying(Author::Node(node(id)), Kind::KeyRotation, org, None, payload);
+    saying.key = old;
+    Fact::Said(Box::new(saying))
+}
+
 fn one(facts: &[Fact]) -> Key {
     fold(facts).keys().of(&name("acme")).next().unwrap().clone()
 }
@@ -88,6 +96,34 @@ fn a_key_is_introduced_once_and_used_where_it_belongs() {
     let folds = fold(&[Fact::Introduce { node: 1, key: 11, org: "acme" }]);
     let found = folds.keys().of(&name("acme")).next().unwrap();
     assert_eq!(found.author, Author::Node(node(1)));
+}
+
+#[test]
+fn a_key_that_another_took_the_place_of_is_superseded() {
+    let history =
+        [Fact::Introduce { node: 1, key: 11, org: "acme" }, rotation("acme", 1, 11, 12), signed("acme", 12)];
+    let folds = fold(&history);
+    let [old, new] = folds.keys().of(&name("acme")).collect::<Vec<_>>()[..] else { panic!() };
+    let ended = old.ended.as_ref().unwrap();
+    assert_eq!((old.status(), ended.at.seq, ended.successor), (Status::Superseded, 1, Some(key(12))));
+    assert_eq!(old.used.map(|used| used.seq), Some(1), "the rotation is the last that it signed");
+    assert_eq!((new.status(), new.key, new.introduced.seq), (Status::Active, key(12), 1));
+    assert_eq!(
+        (&new.author, new.key_use, new.tenant.as_ref()),
+        (&old.author, old.key_use, old.tenant.as_ref())
+    );
+    assert_eq!(new.used.map(|used| used.seq), Some(2));
+    // It can be found to be bad, not to be merely revoked.
+    for (status, from, became) in
+        [("revoked", None, Status::Superseded), ("compromised", Some(0), Status::Compromised)]
+    {
+        let folds = fold(&[&history[..], &[end("acme", 11, status, from)]].concat());
+        let states: Vec<Status> = folds.keys().of(&name("acme")).map(Key::status).collect();
+        assert_eq!(states, [became, Status::Active]);
+    }
+    // Nobody is spoken for by a key of another organisation.
+    let folds = fold(&[Fact::Introduce { node: 1, key: 11, org: "acme" }, rotation("beta", 1, 11, 12)]);
+    assert_eq!(folds.keys().of(&name("beta")).count(), 0);
 }
 
 #[test]
