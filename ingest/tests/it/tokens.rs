@@ -115,3 +115,45 @@ async fn a_key_is_revoked_once() {
     assert_eq!(answer.problem(), "wrong-use", "the ledger's own keys change otherwise");
     world.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_went_over_to_another_key_is_known_by_that_alone() {
+    let world = World::start().await;
+    let mut node = world.node("acme").await;
+    let owner = world.token("acme", "org_admin").await;
+    let (rotation, old) = node.rotate();
+    let post = async |event: &spec::Event| {
+        world.post_bytes("/api/events", "application/json", event.to_canonical()).await
+    };
+    assert_eq!(post(&node.note("early")).await.problem(), "unknown-key");
+    node.link.prev = rotation.hash();
+    node.link.seq = 0;
+    let receipt = post(&rotation).await;
+    assert_eq!(receipt.status, 201, "{}", receipt.text);
+    let again = post(&rotation).await;
+    assert_eq!((again.status, &again.json()["seq"]), (200, &receipt.json()["seq"]));
+    assert_eq!(post(&node.note("with the new key")).await.status, 201);
+
+    let asks = async |node: &crate::world::Node| {
+        let request = world.request(Method::GET, "/api/me").bearer_auth(node.jwt(b"", |_, _| {}));
+        send(request).await
+    };
+    assert_eq!(asks(&old).await.problem(), "key-revoked");
+    assert_eq!(asks(&node).await.status, 200);
+    let listed = world.get("/api/keys?status=superseded", Some(&owner)).await.json();
+    let shown = &listed["items"][0];
+    assert_eq!((&shown["key"], &shown["successor"]), (&json!(old.key.public()), &json!(node.key.public())));
+    assert_eq!(shown["until"], receipt.json()["seq"]);
+
+    // It is valid no longer, so there is nothing to revoke; what it signed can still be put in doubt.
+    let path = format!("/api/keys/{}/governance", old.key.public());
+    let patch = async |body: serde_json::Value| {
+        send(with_token(world.request(Method::PATCH, &path), Some(&owner)).json(&body)).await
+    };
+    let size = world.size();
+    assert_eq!(patch(json!({"status": "revoked"})).await.json()["status"], "superseded");
+    assert_eq!(world.size(), size);
+    assert_eq!(patch(json!({"status": "compromised"})).await.json()["status"], "compromised");
+    assert_eq!(post(&node.note("all the same")).await.status, 201);
+    world.finish().await;
+}

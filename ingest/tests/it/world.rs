@@ -14,7 +14,7 @@ use proofs::SigningKey;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use spec::event::Payload;
-use spec::payload::{node_possession_bytes, token_hash};
+use spec::payload::{node_possession_bytes, rotation_possession_bytes, token_hash};
 use spec::{Author, ChainLink, Epoch, Event, Hash, Header, Kind, Name, Timestamp, Uuid, canonical};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -310,6 +310,18 @@ impl Node {
 
     pub(crate) fn note(&mut self, text: &str) -> Event {
         self.next(Kind::Note, &json!({"text": text}))
+    }
+
+    /// Goes over to a new key: the event that says so, and the node as it was.
+    pub(crate) fn rotate(&mut self) -> (Event, Self) {
+        let (key, old) = (keyring::generate().unwrap(), self.key.public());
+        let statement = rotation_possession_bytes(&self.author(), &key.public(), &self.ledger, &old);
+        let payload = json!({"key": key.public(), "pop": key.sign(&statement), "replaces": old});
+        let event = self.sign(Kind::KeyRotation, &payload);
+        let (id, org, tenant) = (self.id, self.org.clone(), self.tenant.clone());
+        let link = ChainLink { epoch: Epoch(keyring::random().unwrap()), prev: event.hash(), seq: 0 };
+        let new = Self { id, key, org, tenant, ledger: self.ledger, link, now: self.now };
+        (event, std::mem::replace(self, new))
     }
 
     pub(crate) fn heartbeat_payload(&self) -> Value {
