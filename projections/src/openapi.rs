@@ -423,18 +423,20 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             "Rollout",
             schema(
                 "org: Name, state: RolloutState, hash: Hash, started_by: Author, started_at: time, \
-                 plan: RolloutPlan, nodes?: count, of_waves?: count, waves: [RolloutWave], end?: RolloutEnd",
+                 plan: RolloutPlan, approvals?: [Word], nodes?: count, of_waves?: count, waves: [RolloutWave], \
+                 end?: RolloutEnd",
             ),
         ),
         ("RolloutEnd", schema("state: RolloutState, at: time")),
         (
             "RolloutPlan",
             schema(
-                "command: Name, id: Uuid, may_fail: Share, name: text, os_profile?: text, parameters: {text}, \
+                "approvals?: 1..5, approve_by?: time, command: Name, id: Uuid, may_fail: Share, name: text, \
+                 os_profile?: text, parameters: {text}, \
                  pause_secs: count, selector: text, ttl_secs: count, waves: [Share]",
             ),
         ),
-        ("RolloutState", schema("running/paused/aborted/halted/finished")),
+        ("RolloutState", schema("waiting/running/paused/aborted/halted/finished/expired")),
         (
             "RolloutWave",
             schema("at: time, expires_at: time, nodes: count, succeeded: count, failed: count, open: count"),

@@ -158,7 +158,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 7] = [
+pub(crate) const GROUPS: [usize; 8] = [
     1,
     20,
     operations::RECORDS,
@@ -166,6 +166,7 @@ pub(crate) const GROUPS: [usize; 7] = [
     operations::POLICIES,
     schedules::RECORDS,
     rollouts::RECORDS,
+    rollouts::APPROVALS,
 ];
 
 fn genesis() -> Event {
@@ -341,6 +342,8 @@ fn append_later(log: &mut Log, ledger: Hash, incident: Hash) {
     schedules::append(log, ledger);
     log.commit();
     rollouts::append(log, ledger);
+    log.commit();
+    rollouts::append_approvals(log, ledger);
     log.commit();
 }
 

@@ -1,10 +1,10 @@
-//! Roll-outs, with the real executable over kills of it: wave after wave by the receipts of nodes, each told once, and
-//! nobody more once too many failed.
+//! Roll-outs, with the real executable over kills of it: wave after wave by the receipts of nodes, each told once,
+//! nobody more once too many failed, and nobody before they are approved.
 
 use crate::scheduling::{records, said, until};
 use crate::support::{Node, Service, http, json, ledger, now, verify};
 use serde_json::{Value, json};
-use spec::payload::RolloutStep::{self, Begun, Chosen, Finished};
+use spec::payload::RolloutStep::{self, Begun, Chosen, Expired, Finished};
 use spec::payload::{Command, RolloutWave};
 use spec::{Hash, Kind, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,4 +145,63 @@ async fn a_wave_that_fails_is_the_last_and_people_end_others() {
     assert_eq!(commands(&data).len(), 3);
     assert_eq!(service.terminate(), Some(0));
     verify(&data, &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_told_before_another_person_agrees_over_kills() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("ledger");
+    let path = data.to_str().unwrap();
+    let mut service = Service::start(&data);
+    let mut fleet = Fleet::enrol(&service, 3).await;
+    let made = json(
+        &["tokens", "create", "--data", path, "--org", "acme", "--role", "node_admin", "--label", "second"],
+        0,
+    );
+    let second = made["token"].as_str().unwrap();
+    let id = start(path, &["--waves", "1,100%", "--approvals", "1"]);
+    until("its nodes", || Some(show(path, &id)).filter(|rollout| rollout["nodes"] == 3));
+    let own = ledger(&["rollouts", "approve", &id, "--org", "acme", "--data", path]);
+    assert!(String::from_utf8_lossy(&own.stderr).contains("of their own"), "{own:?}");
+    service.kill();
+    service = Service::start(&data);
+    let listed = ledger(&["rollouts", "list", "--data", path]).stdout;
+    assert!(String::from_utf8_lossy(&listed).contains("waiting for approval until"));
+    assert_eq!(commands(&data).len(), 0);
+    json(
+        &[
+            "rollouts",
+            "approve",
+            &id,
+            "--text",
+            "go",
+            "--url",
+            &service.url,
+            "--token",
+            second,
+            "--org",
+            "acme",
+        ],
+        0,
+    );
+    service.kill();
+    service = Service::start(&data);
+    for told in [1, 3] {
+        until("the commands of a wave", || (commands(&data).len() == told).then_some(()));
+        assert!(fleet.answer(&service, "succeeded").await);
+    }
+    let over = in_state(path, &id, "finished");
+    assert_eq!(over["approvals"].as_array().unwrap().len(), 1);
+    let late =
+        ledger(&["rollouts", "approve", &id, "--url", &service.url, "--token", second, "--org", "acme"]);
+    assert!(String::from_utf8_lossy(&late.stderr).contains("over"), "{late:?}");
+    // For another nobody agrees in time.
+    let id = start(path, &["--waves", "100%", "--approvals", "2", "--approve-within", "1s"]);
+    in_state(path, &id, "expired");
+    let shown = ledger(&["rollouts", "show", &id, "--data", path]).stdout;
+    assert!(String::from_utf8_lossy(&shown).contains("0/2"), "{}", String::from_utf8_lossy(&shown));
+    assert_eq!(service.terminate(), Some(0));
+    verify(&data, &[]);
+    let expected = [(Chosen, 0), (Begun, 0), (Begun, 1), (Finished, 1), (Chosen, 0), (Expired, 0)];
+    assert_eq!((steps(&data), commands(&data).len()), (expected.to_vec(), 3));
 }
