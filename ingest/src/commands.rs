@@ -22,6 +22,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use spec::canonical::write_string;
 use spec::payload::{Command, CommandOrder};
+use spec::selector::Selector;
 use spec::time::parse_rfc3339;
 use spec::{Author, Hash, Kind, Name, Record, Signature, Timestamp, Uuid};
 use std::collections::BTreeMap;
@@ -113,6 +114,10 @@ pub trait Desk: Debug + Send + Sync {
 
     /// Every roll-out, once `size` entries are folded.
     fn rollouts(&self, size: u64) -> Later<Vec<Rollout>>;
+
+    /// How many nodes of an organisation are selected now and have a valid key, once `size` entries are folded; with a
+    /// profile, of those that say it.
+    fn selected(&self, org: Name, selector: Selector, profile: Option<String>, size: u64) -> Later<u64>;
 
     /// Begins to listen for what is said of commands to a node; each call of what is returned waits for more.
     fn listen(&self, node: Uuid) -> Box<dyn Listen>;

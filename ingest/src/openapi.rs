@@ -228,8 +228,8 @@ fn scheduling() -> Vec<Operation> {
                  selector?: text..1024, os_profile?: text..256, ttl_secs?: 1..2592000, jitter_secs?: 0..86400, \
                  windows?: [Window], outside?: skip/wait, catch_up?: once/skip",
             )
-            .answers(201, JSON, "id: Uuid, org: Name, seq: count")
-            .answers(200, JSON, "id: Uuid, org: Name, seq: count")
+            .answers(201, JSON, "id: Uuid, org: Name, seq: count, warning?: text")
+            .answers(200, JSON, "id: Uuid, org: Name, seq: count, warning?: text")
             .refuses(&[409]),
         row("DELETE", "/api/schedules/{id}", "removeSchedule", "Schedules")
             .says("End a schedule.")

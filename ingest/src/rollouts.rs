@@ -10,13 +10,14 @@ use crate::limits::MAX_APPROVAL_SECS;
 use crate::problem::{CONFLICT, FORBIDDEN, NOT_FOUND, Problem, UNAVAILABLE, internal};
 use crate::query_string::QueryString;
 use crate::schedules::org_of;
+use crate::selection::Selection;
 use crate::strict::present;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 use spec::limits::MAX_ROLLOUTS;
-use spec::payload::{RolloutAction, RolloutPlan, Share};
+use spec::payload::{MAX_ROLLOUT_NODES, RolloutAction, RolloutPlan, Share};
 use spec::{Kind, Name, Timestamp, Uuid};
 use std::collections::BTreeMap;
 
@@ -59,6 +60,27 @@ impl Request {
         let secs = within("/approval_secs", self.approval_secs, DEFAULT_APPROVAL_SECS, MAX_APPROVAL_SECS)?;
         Ok(Some(Timestamp::from_millis(now.millis().saturating_add(secs * 1000))))
     }
+
+    fn plan(self, id: Uuid, now: Timestamp) -> Result<RolloutPlan, Problem> {
+        if self.waves.is_empty() {
+            return Err(invalid("/waves", "at least one, the last 100 percent"));
+        }
+        let approve_by = self.approve_by(now)?;
+        Ok(RolloutPlan {
+            approvals: approve_by.map(|_| self.approvals),
+            approve_by,
+            command: member("/command", &self.command)?,
+            id,
+            may_fail: self.may_fail.unwrap_or(Share { count: Some(0), percent: None }),
+            name: self.name,
+            os_profile: self.os_profile,
+            parameters: parameters(self.parameters)?,
+            pause_secs: self.pause_secs,
+            selector: self.selector,
+            ttl_secs: ttl(self.ttl_secs)?,
+            waves: self.waves,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -83,28 +105,21 @@ pub(crate) async fn start(call: Call) -> Result<Response<Body>, Problem> {
     let request: Request = call.json()?;
     let org = org_of(&call, "/org", request.org.as_deref())?;
     let id = Uuid::v4(ledger::keyring::random().map_err(internal)?);
-    let approve_by = request.approve_by(call.app.ledger.now())?;
-    let plan = RolloutPlan {
-        approvals: approve_by.map(|_| request.approvals),
-        approve_by,
-        command: member("/command", &request.command)?,
-        id,
-        may_fail: request.may_fail.unwrap_or(Share { count: Some(0), percent: None }),
-        name: request.name,
-        os_profile: request.os_profile,
-        parameters: parameters(request.parameters)?,
-        pause_secs: request.pause_secs,
-        selector: request.selector,
-        ttl_secs: ttl(request.ttl_secs)?,
-        waves: request.waves,
-    };
-    if plan.waves.is_empty() {
-        return Err(invalid("/waves", "at least one, the last 100 percent"));
-    }
+    let plan = request.plan(id, call.app.ledger.now())?;
+    let approve_by = plan.approve_by;
+    let selection = Selection::of(&plan.selector, plan.os_profile.as_deref())?;
     let running = known(&call, &org).await?.into_iter().filter(|rollout| !rollout.is_over).count();
     if running >= MAX_ROLLOUTS {
         let detail = format!("{MAX_ROLLOUTS} roll-outs of the organisation are not over; end one first");
         return Err(Problem::new(CONFLICT, detail));
+    }
+    match selection.count(&call, &org).await? {
+        0 => return Err(Problem::new(CONFLICT, selection.nobody(&org)).pointer("/selector")),
+        count if count > MAX_ROLLOUT_NODES => {
+            let detail = format!("{count} nodes are selected; a roll-out is for at most {MAX_ROLLOUT_NODES}");
+            return Err(Problem::new(CONFLICT, detail).pointer("/selector"));
+        }
+        _ => {}
     }
     let payload = RolloutAction::Start(Box::new(plan));
     let receipt = call.app.say(&call.principal, &org, Kind::Rollout, &payload).await?;

@@ -5,6 +5,8 @@ use crate::commands::Given;
 use crate::followers::{Filter, Following};
 use crate::live::Live;
 use crate::rollouts::Rollout;
+use crate::selection::selected;
+use spec::selector::Selector;
 use spec::{Hash, Kind, Name, Timestamp, Uuid};
 use std::sync::Arc;
 
@@ -76,6 +78,13 @@ impl Desk {
         // The sender lives as long as the folds.
         let _ = self.live.size().wait_for(|folded| *folded >= size).await;
         self.live.with(|folds| folds.rollouts().iter().map(|(org, rollout)| of(org, rollout)).collect())
+    }
+
+    /// How many nodes would be told if a selection were made now, once `size` entries are folded.
+    pub async fn selected(&self, org: &Name, selector: &Selector, profile: Option<&str>, size: u64) -> u64 {
+        // The sender lives as long as the folds.
+        let _ = self.live.size().wait_for(|folded| *folded >= size).await;
+        self.live.with(|folds| selected(folds, org, selector, profile).len() as u64)
     }
 
     /// Begins to listen for what is said of commands to a node.

@@ -6,8 +6,11 @@ use ingest::commands::{Assignment, Desk, Given, Later, Listen, Open, Rollout};
 use reqwest::Method;
 use serde_json::{Value, json};
 use spec::limits::{MAX_ROLLOUTS, MAX_SCHEDULES};
+use spec::payload::MAX_ROLLOUT_NODES;
+use spec::selector::Selector;
 use spec::time::parse_rfc3339;
 use spec::{Author, Hash, Kind, Name, Timestamp, Uuid};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Folds in which there is nothing.
@@ -49,6 +52,10 @@ impl Desk for EmptyDesk {
         Box::pin(std::future::ready(Vec::new()))
     }
 
+    fn selected(&self, _: Name, _: Selector, _: Option<String>, _: u64) -> Later<u64> {
+        Box::pin(std::future::ready(0))
+    }
+
     fn listen(&self, _: Uuid) -> Box<dyn Listen> {
         Box::new(Silent)
     }
@@ -56,13 +63,21 @@ impl Desk for EmptyDesk {
 
 /// Folds with as many schedules of `acme` as there may be, and with some roll-outs.
 #[derive(Debug)]
-struct FullDesk(Mutex<Vec<Rollout>>);
+struct FullDesk {
+    rollouts: Mutex<Vec<Rollout>>,
+    /// How many nodes any selector selects.
+    selected: AtomicU64,
+}
 
 impl FullDesk {
     /// With as many roll-outs as there may be, and one that is over.
     fn new() -> Arc<Self> {
         let one = |n| Rollout { is_over: n == MAX_ROLLOUTS, ..known(n) };
-        Arc::new(Self(Mutex::new((0..=MAX_ROLLOUTS).map(one).collect())))
+        Self::of((0..=MAX_ROLLOUTS).map(one).collect())
+    }
+
+    fn of(rollouts: Vec<Rollout>) -> Arc<Self> {
+        Arc::new(Self { rollouts: Mutex::new(rollouts), selected: AtomicU64::new(1) })
     }
 }
 
@@ -102,7 +117,11 @@ impl Desk for FullDesk {
     }
 
     fn rollouts(&self, _: u64) -> Later<Vec<Rollout>> {
-        Box::pin(std::future::ready(self.0.lock().unwrap().clone()))
+        Box::pin(std::future::ready(self.rollouts.lock().unwrap().clone()))
+    }
+
+    fn selected(&self, _: Name, _: Selector, _: Option<String>, _: u64) -> Later<u64> {
+        Box::pin(std::future::ready(self.selected.load(Ordering::Relaxed)))
     }
 
     fn listen(&self, node: Uuid) -> Box<dyn Listen> {
@@ -208,7 +227,7 @@ fn rollout() -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollout_is_started_with_what_it_leaves_out() {
-    let world = World::with(Config { desk: Some(Arc::new(EmptyDesk)), ..Config::default() }).await;
+    let world = World::with(Config { desk: Some(FullDesk::of(Vec::new())), ..Config::default() }).await;
     let token = world.token("acme", "node_admin").await;
     let answer = world.post("/api/rollouts", Some(&token), &rollout()).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
@@ -261,7 +280,7 @@ async fn so_many_rollouts_go_on_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollout_that_needs_approval_says_until_when() {
-    let world = World::with(Config { desk: Some(Arc::new(EmptyDesk)), ..Config::default() }).await;
+    let world = World::with(Config { desk: Some(FullDesk::of(Vec::new())), ..Config::default() }).await;
     let token = world.token("acme", "node_admin").await;
     let ask = async |approvals: Value, secs: Value| {
         let mut request = rollout();
@@ -302,7 +321,7 @@ async fn a_rollout_is_approved_by_another_person() {
         world.post(&format!("/api/rollouts/{}/approve", id(n)), Some(&token), &body).await
     };
     let until = Timestamp::from_millis(4_000_000_000_000);
-    desk.0.lock().unwrap()[1].waits_until = Some(until);
+    desk.rollouts.lock().unwrap()[1].waits_until = Some(until);
     let answer = approve(1).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     let listed = world.get("/api/events?kind=rollout", Some(&token)).await.json();
@@ -311,7 +330,7 @@ async fn a_rollout_is_approved_by_another_person() {
     assert_eq!((&item["payload"], &item["event"]["schema"]["payload"]), (&expected, &json!(2)));
     let author: Author = item["event"]["author"].as_str().unwrap().parse().unwrap();
     {
-        let mut all = desk.0.lock().unwrap();
+        let mut all = desk.rollouts.lock().unwrap();
         all[2] = Rollout { waits_until: Some(until), approved_by: vec![author.clone()], ..known(2) };
         all[3] = Rollout { waits_until: Some(until), started_by: author, ..known(3) };
         all[4].waits_until = Some(Timestamp::from_millis(1));
@@ -333,5 +352,38 @@ async fn a_rollout_is_approved_by_another_person() {
     let viewer = world.token("acme", "viewer").await;
     let path = format!("/api/rollouts/{}/approve", id(1));
     assert_eq!(world.post(&path, Some(&viewer), &json!({})).await.status, 403);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_selection_of_nobody_is_told_and_starts_no_rollout() {
+    let desk = FullDesk::of(Vec::new());
+    let shared: Arc<dyn Desk> = Arc::<FullDesk>::clone(&desk);
+    let world = World::with(Config { desk: Some(shared), ..Config::default() }).await;
+    let token = world.token("acme", "node_admin").await;
+    let mut request = rollout();
+    (request["selector"], request["os_profile"]) = (json!("env=prod"), json!("DebianVault"));
+    let (size, start) = (world.size(), async || world.post("/api/rollouts", Some(&token), &request).await);
+    for (selected, words) in [
+        (0, ["\"env=prod\"", "\"DebianVault\"", "/api/nodes?org=acme"]),
+        (MAX_ROLLOUT_NODES + 1, ["4097", "4096", "selected"]),
+    ] {
+        desk.selected.store(selected, Ordering::Relaxed);
+        let answer = start().await;
+        let problem = answer.json();
+        assert_eq!((answer.status, &problem["pointer"]), (409, &json!("/selector")), "{}", answer.text);
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(words.iter().all(|word| detail.contains(word)), "{detail}");
+    }
+    assert_eq!(world.size(), size, "nothing was said");
+    desk.selected.store(MAX_ROLLOUT_NODES, Ordering::Relaxed);
+    assert_eq!(start().await.status, 201);
+    // A schedule may wait for its nodes; whoever sets it is told.
+    let quiet = put(&world, &token, id(1), &body()).await;
+    assert!(quiet.json()["warning"].is_null(), "{}", quiet.text);
+    desk.selected.store(0, Ordering::Relaxed);
+    let told = put(&world, &token, id(1), &body()).await;
+    assert_eq!(told.status, 200);
+    assert!(told.json()["warning"].as_str().unwrap().contains("acme has no node"), "{}", told.text);
     world.finish().await;
 }

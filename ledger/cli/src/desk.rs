@@ -3,6 +3,7 @@
 use ingest::commands::{Assignment, Given, Later, Listen, Open, Rollout};
 use projections::commands::Given as Folded;
 use projections::desk::{Desk, Word};
+use spec::selector::Selector;
 use spec::{Hash, Name, Timestamp, Uuid};
 
 /// The folds' desk, as the write side knows it.
@@ -69,6 +70,11 @@ impl ingest::commands::Desk for ServiceDesk {
             };
             desk.rollouts(size, known).await
         })
+    }
+
+    fn selected(&self, org: Name, selector: Selector, profile: Option<String>, size: u64) -> Later<u64> {
+        let desk = self.desk.clone();
+        Box::pin(async move { desk.selected(&org, &selector, profile.as_deref(), size).await })
     }
 
     fn listen(&self, node: Uuid) -> Box<dyn Listen> {

@@ -140,6 +140,11 @@ async fn a_wave_that_fails_is_the_last_and_people_end_others() {
     let wrong =
         ledger(&["rollouts", "start", "x", "scan", "--waves", "1,50%", "--org", "acme", "--data", path]);
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("the last wave is 100 percent"));
+    let nobody =
+        ["rollouts", "start", "x", "scan", "--waves", "100%", "--select", "env=nowhere", "--data", path];
+    let nobody = ledger(&[&nobody[..], &["--org", "acme"]].concat());
+    let words = String::from_utf8_lossy(&nobody.stderr);
+    assert!(words.contains("\"env=nowhere\" selects no node of acme"), "{words}");
     // A moment in which nothing more is said.
     std::thread::sleep(std::time::Duration::from_secs(2));
     assert_eq!(commands(&data).len(), 3);
