@@ -265,8 +265,7 @@ fn pages() -> Vec<Operation> {
         )
         .takes("org: Name, kind?: text, node_id?: Uuid, last_event_id?: count")
         .answers(200, stream, "text"),
-        read("/fleet", "getFleetTable", "Page", "The fleet's table, for the page.")
-            .answers(200, HTML, "text"),
+        read("/fleet", "getFleetTable", "Page", "The tables of the page.").answers(200, HTML, "text"),
         read(crate::http::PAGE, "getPage", "Page", "The page, or the form to sign in with.")
             .answers(200, HTML, "text")
             .answers(401, HTML, "text")

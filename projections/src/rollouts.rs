@@ -238,6 +238,11 @@ impl Rollout {
         tally
     }
 
+    /// The commands that were given to nodes of a wave.
+    pub fn commands(&self, wave: u64) -> impl Iterator<Item = Hash> {
+        self.told.values().filter(move |told| told.wave == wave).filter_map(|told| told.command)
+    }
+
     /// What is to be decided at `now`.
     pub fn decide(&self, now: Timestamp) -> Option<Step> {
         match (self.state(), self.waits_until()) {

@@ -13,13 +13,13 @@ use vaultmesh_agent::author::Draft;
 use vaultmesh_agent::entropy::SystemEntropy;
 
 /// Nodes that say of each of their commands that it is over.
-struct Fleet {
-    nodes: BTreeMap<Uuid, Node>,
+pub(crate) struct Fleet {
+    pub(crate) nodes: BTreeMap<Uuid, Node>,
     answered: BTreeSet<Hash>,
 }
 
 impl Fleet {
-    async fn enrol(service: &Service, count: u32) -> Self {
+    pub(crate) async fn enrol(service: &Service, count: u32) -> Self {
         let client = http();
         let token = service.enrolment_token(count);
         let mut nodes = BTreeMap::new();
@@ -31,11 +31,14 @@ impl Fleet {
     }
 
     /// Answers the commands that the log has; whether the service took the answers.
-    async fn answer(&mut self, service: &Service, state: &str) -> bool {
+    pub(crate) async fn answer(&mut self, service: &Service, state: &str) -> bool {
         let mut events = Vec::new();
         for (node, hash) in commands(&service.data) {
             if !self.answered.contains(&hash) {
-                let payload = json!({"command": hash, "state": state});
+                let mut payload = json!({"command": hash, "state": state});
+                if state == "refused" {
+                    payload["code"] = json!("not-listed");
+                }
                 let draft = Draft::new(Kind::Receipt, &payload, now(), &mut SystemEntropy).unwrap();
                 events.push((hash, self.nodes.get_mut(&node).unwrap().author.next_event(draft)));
             }
@@ -53,7 +56,7 @@ impl Fleet {
 }
 
 /// The commands in a log, in order: node and event hash.
-fn commands(data: &Path) -> Vec<(Uuid, Hash)> {
+pub(crate) fn commands(data: &Path) -> Vec<(Uuid, Hash)> {
     let of = |record: &spec::Record| {
         let Command::Issue(order) = said(record) else { panic!("an order") };
         (order.node, record.entry.header.event_hash(&record.entry.sig))
@@ -67,7 +70,7 @@ fn steps(data: &Path) -> Vec<(RolloutStep, u64)> {
     own.map(said::<RolloutWave>).map(|wave| (wave.step, wave.wave)).collect()
 }
 
-fn start(data: &str, more: &[&str]) -> String {
+pub(crate) fn start(data: &str, more: &[&str]) -> String {
     let made =
         json(&[&["rollouts", "start", "--data", data, "--org", "acme", "all", "scan"], more].concat(), 0);
     made["id"].as_str().unwrap().to_owned()
@@ -77,7 +80,7 @@ fn show(data: &str, id: &str) -> Value {
     json(&["rollouts", "show", id, "--data", data, "-o", "json"], 0)["rollout"].clone()
 }
 
-fn in_state(data: &str, id: &str, state: &str) -> Value {
+pub(crate) fn in_state(data: &str, id: &str, state: &str) -> Value {
     until(state, || Some(show(data, id)).filter(|rollout| rollout["state"] == state))
 }
 
