@@ -22,6 +22,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use spec::canonical::write_string;
 use spec::payload::{Command, CommandOrder};
+use spec::selector::Selector;
 use spec::time::parse_rfc3339;
 use spec::{Author, Hash, Kind, Name, Record, Signature, Timestamp, Uuid};
 use std::collections::BTreeMap;
@@ -72,6 +73,25 @@ pub struct Assignment {
     pub node: Option<Uuid>,
 }
 
+/// What is known of a roll-out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rollout {
+    /// Whose.
+    pub org: Name,
+    /// Its id.
+    pub id: Uuid,
+    /// Whether it is over.
+    pub is_over: bool,
+    /// Event hash of its start.
+    pub hash: Hash,
+    /// Who started it.
+    pub started_by: Author,
+    /// Who approved it.
+    pub approved_by: Vec<Author>,
+    /// Until when it may be approved; absent: it lacks no approval.
+    pub waits_until: Option<Timestamp>,
+}
+
 /// Something that comes about later.
 pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -88,11 +108,16 @@ pub trait Desk: Debug + Send + Sync {
 
     /// The assignment of a policy with an event hash, if it holds once `size` entries are folded.
     fn assignment(&self, hash: Hash, size: u64) -> Later<Option<Assignment>>;
+
     /// Every schedule with its organisation, once `size` entries are folded.
     fn schedules(&self, size: u64) -> Later<Vec<(Name, Uuid)>>;
 
-    /// Every roll-out with its organisation, and whether it is over, once `size` entries are folded.
-    fn rollouts(&self, size: u64) -> Later<Vec<(Name, Uuid, bool)>>;
+    /// Every roll-out, once `size` entries are folded.
+    fn rollouts(&self, size: u64) -> Later<Vec<Rollout>>;
+
+    /// How many nodes of an organisation are selected now and have a valid key, once `size` entries are folded; with a
+    /// profile, of those that say it.
+    fn selected(&self, org: Name, selector: Selector, profile: Option<String>, size: u64) -> Later<u64>;
 
     /// Begins to listen for what is said of commands to a node; each call of what is returned waits for more.
     fn listen(&self, node: Uuid) -> Box<dyn Listen>;

@@ -40,6 +40,7 @@ mod rollouts;
 pub mod routes;
 mod schedules;
 mod seats;
+mod selection;
 mod server;
 mod strict;
 mod tokens;

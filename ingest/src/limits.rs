@@ -63,6 +63,9 @@ pub const MAX_FOLDS_BEHIND: u64 = 4096;
 /// Longest validity of a command.
 pub const MAX_COMMAND_TTL_SECS: u64 = 30 * 24 * 60 * 60;
 
+/// Longest time that a roll-out waits for approval: what was meant a month ago is to be said again.
+pub const MAX_APPROVAL_SECS: u64 = 30 * 24 * 60 * 60;
+
 /// Most commands that a node gets in one answer; the others come with the next.
 pub const MAX_COMMANDS_DELIVERED: usize = 16;
 

@@ -206,10 +206,16 @@ fn scheduling() -> Vec<Operation> {
                 JSON,
                 "name: text..256, command: Name, waves: [Share], may_fail?: Share, org?: Name, \
                  parameters?: {text}, selector?: text..1024, os_profile?: text..256, ttl_secs?: 1..2592000, \
-                 pause_secs?: 0..604800",
+                 pause_secs?: 0..604800, approvals?: 0..5, approval_secs?: 1..2592000",
             )
-            .answers(201, JSON, "id: Uuid, org: Name, seq: count")
+            .answers(201, JSON, "id: Uuid, org: Name, seq: count, approve_by?: time")
             .refuses(&[409]),
+        row("POST", "/api/rollouts/{id}/approve", "approveRollout", "Commands")
+            .says("Agree to a roll-out that somebody else started.")
+            .takes("id: Uuid")
+            .body(JSON, "org?: Name, text?: text")
+            .answers(201, JSON, "id: Uuid, org: Name, seq: count")
+            .refuses(&[404, 409]),
         change("/api/rollouts/{id}/pause", "pauseRollout", "Tell nobody more until it goes on."),
         change("/api/rollouts/{id}/resume", "resumeRollout", "Let a roll-out go on."),
         change("/api/rollouts/{id}/abort", "abortRollout", "End a roll-out."),
@@ -222,8 +228,8 @@ fn scheduling() -> Vec<Operation> {
                  selector?: text..1024, os_profile?: text..256, ttl_secs?: 1..2592000, jitter_secs?: 0..86400, \
                  windows?: [Window], outside?: skip/wait, catch_up?: once/skip",
             )
-            .answers(201, JSON, "id: Uuid, org: Name, seq: count")
-            .answers(200, JSON, "id: Uuid, org: Name, seq: count")
+            .answers(201, JSON, "id: Uuid, org: Name, seq: count, warning?: text")
+            .answers(200, JSON, "id: Uuid, org: Name, seq: count, warning?: text")
             .refuses(&[409]),
         row("DELETE", "/api/schedules/{id}", "removeSchedule", "Schedules")
             .says("End a schedule.")

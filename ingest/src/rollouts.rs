@@ -1,22 +1,28 @@
-//! `/api/rollouts`: a command to a selection of nodes in waves is started, held and ended by people. When a wave
-//! begins, and when it stops, is the executable's affair.
+//! `/api/rollouts`: a command to a selection of nodes in waves is started, approved, held and ended by people. When a
+//! wave begins, and when it stops, is the executable's affair.
 
 use crate::answer;
-use crate::commands::{FOLDS_PATIENCE, desk, parameters, ttl};
+use crate::commands::{FOLDS_PATIENCE, Rollout, desk, parameters, ttl};
 use crate::dispatch::Call;
-use crate::draft::{invalid, member};
-use crate::problem::{CONFLICT, NOT_FOUND, Problem, UNAVAILABLE, internal};
+use crate::draft::{invalid, member, speaker};
+use crate::enrolment::within;
+use crate::limits::MAX_APPROVAL_SECS;
+use crate::problem::{CONFLICT, FORBIDDEN, NOT_FOUND, Problem, UNAVAILABLE, internal};
 use crate::query_string::QueryString;
 use crate::schedules::org_of;
+use crate::selection::Selection;
 use crate::strict::present;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 use spec::limits::MAX_ROLLOUTS;
-use spec::payload::{RolloutAction, RolloutPlan, Share};
-use spec::{Kind, Name, Uuid};
+use spec::payload::{MAX_ROLLOUT_NODES, RolloutAction, RolloutPlan, Share};
+use spec::{Kind, Name, Timestamp, Uuid};
 use std::collections::BTreeMap;
+
+/// How long a roll-out that needs approval waits for it, if it does not say.
+const DEFAULT_APPROVAL_SECS: u64 = 86_400;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with name, command and waves")]
@@ -38,6 +44,52 @@ struct Request {
     ttl_secs: Option<u64>,
     #[serde(default)]
     pause_secs: u64,
+    #[serde(default)]
+    approvals: u64,
+    #[serde(default, deserialize_with = "present")]
+    approval_secs: Option<u64>,
+}
+
+impl Request {
+    /// Until when it may be approved, if it needs that.
+    fn approve_by(&self, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
+        if self.approvals == 0 {
+            let unasked = || invalid("/approval_secs", "a roll-out without approvals waits for none");
+            return self.approval_secs.map_or(Ok(None), |_| Err(unasked()));
+        }
+        let secs = within("/approval_secs", self.approval_secs, DEFAULT_APPROVAL_SECS, MAX_APPROVAL_SECS)?;
+        Ok(Some(Timestamp::from_millis(now.millis().saturating_add(secs * 1000))))
+    }
+
+    fn plan(self, id: Uuid, now: Timestamp) -> Result<RolloutPlan, Problem> {
+        if self.waves.is_empty() {
+            return Err(invalid("/waves", "at least one, the last 100 percent"));
+        }
+        let approve_by = self.approve_by(now)?;
+        Ok(RolloutPlan {
+            approvals: approve_by.map(|_| self.approvals),
+            approve_by,
+            command: member("/command", &self.command)?,
+            id,
+            may_fail: self.may_fail.unwrap_or(Share { count: Some(0), percent: None }),
+            name: self.name,
+            os_profile: self.os_profile,
+            parameters: parameters(self.parameters)?,
+            pause_secs: self.pause_secs,
+            selector: self.selector,
+            ttl_secs: ttl(self.ttl_secs)?,
+            waves: self.waves,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with or without org and text")]
+struct Approval {
+    #[serde(default, deserialize_with = "present")]
+    org: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    text: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -53,27 +105,53 @@ pub(crate) async fn start(call: Call) -> Result<Response<Body>, Problem> {
     let request: Request = call.json()?;
     let org = org_of(&call, "/org", request.org.as_deref())?;
     let id = Uuid::v4(ledger::keyring::random().map_err(internal)?);
-    let plan = RolloutPlan {
-        command: member("/command", &request.command)?,
-        id,
-        may_fail: request.may_fail.unwrap_or(Share { count: Some(0), percent: None }),
-        name: request.name,
-        os_profile: request.os_profile,
-        parameters: parameters(request.parameters)?,
-        pause_secs: request.pause_secs,
-        selector: request.selector,
-        ttl_secs: ttl(request.ttl_secs)?,
-        waves: request.waves,
-    };
-    if plan.waves.is_empty() {
-        return Err(invalid("/waves", "at least one, the last 100 percent"));
-    }
-    let running = known(&call, &org).await?.into_iter().filter(|(_, is_over)| !is_over).count();
+    let plan = request.plan(id, call.app.ledger.now())?;
+    let approve_by = plan.approve_by;
+    let selection = Selection::of(&plan.selector, plan.os_profile.as_deref())?;
+    let running = known(&call, &org).await?.into_iter().filter(|rollout| !rollout.is_over).count();
     if running >= MAX_ROLLOUTS {
         let detail = format!("{MAX_ROLLOUTS} roll-outs of the organisation are not over; end one first");
         return Err(Problem::new(CONFLICT, detail));
     }
+    match selection.count(&call, &org).await? {
+        0 => return Err(Problem::new(CONFLICT, selection.nobody(&org)).pointer("/selector")),
+        count if count > MAX_ROLLOUT_NODES => {
+            let detail = format!("{count} nodes are selected; a roll-out is for at most {MAX_ROLLOUT_NODES}");
+            return Err(Problem::new(CONFLICT, detail).pointer("/selector"));
+        }
+        _ => {}
+    }
     let payload = RolloutAction::Start(Box::new(plan));
+    let receipt = call.app.say(&call.principal, &org, Kind::Rollout, &payload).await?;
+    let mut started = json!({"id": id, "org": org, "seq": receipt.seq});
+    if let (Some(until), Some(members)) = (approve_by, started.as_object_mut()) {
+        members.insert("approve_by".to_owned(), json!(until));
+    }
+    Ok(answer::value(StatusCode::CREATED, &started))
+}
+
+/// `POST /api/rollouts/{id}/approve`: another person agrees.
+pub(crate) async fn approve(call: Call) -> Result<Response<Body>, Problem> {
+    QueryString::read(call.query(), &[])?;
+    let id: Uuid = call.param("id")?;
+    let Approval { org, text } = call.json()?;
+    let org = org_of(&call, "/org", org.as_deref())?;
+    let rollout = one(&call, &org, id).await?;
+    let (author, _) = speaker(&call.principal)?;
+    if author == rollout.started_by {
+        return Err(Problem::new(FORBIDDEN, "nobody approves a roll-out of their own"));
+    }
+    if rollout.approved_by.contains(&author) {
+        return Err(Problem::new(CONFLICT, "you approved the roll-out before; another person is needed"));
+    }
+    match rollout.waits_until {
+        None => return Err(Problem::new(CONFLICT, "the roll-out waits for no approval")),
+        Some(until) if until <= call.app.ledger.now() => {
+            return Err(Problem::new(CONFLICT, format!("the roll-out was to be approved before {until}")));
+        }
+        Some(_) => {}
+    }
+    let payload = RolloutAction::Approve { id, target: rollout.hash, text };
     let receipt = call.app.say(&call.principal, &org, Kind::Rollout, &payload).await?;
     Ok(answer::value(StatusCode::CREATED, &json!({"id": id, "org": org, "seq": receipt.seq})))
 }
@@ -98,21 +176,25 @@ async fn change(call: Call, action: fn(Uuid) -> RolloutAction) -> Result<Respons
     let id: Uuid = call.param("id")?;
     let of: Of = call.json()?;
     let org = org_of(&call, "/org", of.org.as_deref())?;
-    let known = known(&call, &org).await?;
-    match known.into_iter().find(|(known, _)| *known == id) {
-        None => Err(Problem::new(NOT_FOUND, format!("{org} has no roll-out {id}, or no more"))),
-        Some((_, true)) => Err(Problem::new(CONFLICT, "the roll-out is over")),
-        Some((_, false)) => {
-            let receipt = call.app.say(&call.principal, &org, Kind::Rollout, &action(id)).await?;
-            Ok(answer::value(StatusCode::CREATED, &json!({"id": id, "org": org, "seq": receipt.seq})))
-        }
-    }
+    one(&call, &org, id).await?;
+    let receipt = call.app.say(&call.principal, &org, Kind::Rollout, &action(id)).await?;
+    Ok(answer::value(StatusCode::CREATED, &json!({"id": id, "org": org, "seq": receipt.seq})))
 }
 
-/// The ids of the organisation's roll-outs, and whether each is over.
-async fn known(call: &Call, org: &Name) -> Result<Vec<(Uuid, bool)>, Problem> {
+/// The organisation's roll-out with this id, unless it is over.
+async fn one(call: &Call, org: &Name, id: Uuid) -> Result<Rollout, Problem> {
+    let unknown = || Problem::new(NOT_FOUND, format!("{org} has no roll-out {id}, or no more"));
+    let rollout = known(call, org).await?.into_iter().find(|known| known.id == id).ok_or_else(unknown)?;
+    if rollout.is_over {
+        return Err(Problem::new(CONFLICT, "the roll-out is over"));
+    }
+    Ok(rollout)
+}
+
+/// The organisation's roll-outs.
+async fn known(call: &Call, org: &Name) -> Result<Vec<Rollout>, Problem> {
     let size = call.app.ledger.head().borrow().size;
     let all = tokio::time::timeout(FOLDS_PATIENCE, desk(&call.app)?.rollouts(size)).await;
     let all = all.map_err(|_| Problem::new(UNAVAILABLE, "the folds do not keep up with the log"))?;
-    Ok(all.into_iter().filter(|(of, ..)| of == org).map(|(_, id, is_over)| (id, is_over)).collect())
+    Ok(all.into_iter().filter(|known| known.org == *org).collect())
 }

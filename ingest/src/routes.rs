@@ -103,6 +103,7 @@ pub static ROUTES: &[Route] = table! {
     POST "/api/orgs/{org}/policies" Role(Action::ManageRules), POLICY => policies::assign;
     DELETE "/api/orgs/{org}/policies/{assignment}" Role(Action::ManageRules), NOTHING => policies::withdraw;
     POST "/api/rollouts" Role(Action::IssueCommand), JSON => rollouts::start;
+    POST "/api/rollouts/{id}/approve" Role(Action::IssueCommand), JSON => rollouts::approve;
     POST "/api/rollouts/{id}/pause" Role(Action::IssueCommand), JSON => rollouts::pause;
     POST "/api/rollouts/{id}/resume" Role(Action::IssueCommand), JSON => rollouts::resume;
     POST "/api/rollouts/{id}/abort" Role(Action::IssueCommand), JSON => rollouts::abort;

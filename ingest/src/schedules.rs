@@ -9,6 +9,7 @@ use crate::draft::{invalid, member};
 use crate::management::no_content;
 use crate::problem::{CONFLICT, NOT_FOUND, Problem, UNAVAILABLE};
 use crate::query_string::QueryString;
+use crate::selection::Selection;
 use crate::strict::present;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
@@ -99,15 +100,22 @@ pub(crate) async fn set(call: Call) -> Result<Response<Body>, Problem> {
     let id: Uuid = call.param("id")?;
     let request: Request = call.json()?;
     let org = org_of(&call, "/org", request.org.as_deref())?;
+    let selection = Selection::of(&request.selector, request.os_profile.as_deref())?;
     let payload = Schedule::Set(Box::new(request.plan(id, call.app.ledger.now())?));
     let known = known(&call, &org).await?;
     if known.len() >= MAX_SCHEDULES && !known.contains(&id) {
         let detail = format!("the organisation has {MAX_SCHEDULES} schedules already; remove one first");
         return Err(Problem::new(CONFLICT, detail));
     }
+    let selected = selection.count(&call, &org).await?;
     let receipt = call.app.say(&call.principal, &org, Kind::Schedule, &payload).await?;
     let status = if known.contains(&id) { StatusCode::OK } else { StatusCode::CREATED };
-    Ok(answer::value(status, &json!({"id": id, "org": org, "seq": receipt.seq})))
+    let mut set = json!({"id": id, "org": org, "seq": receipt.seq});
+    // No refusal: nodes may be labelled, or enrol, until it is due.
+    if let (0, Some(members)) = (selected, set.as_object_mut()) {
+        members.insert("warning".to_owned(), json!(selection.nobody(&org)));
+    }
+    Ok(answer::value(status, &set))
 }
 
 /// `DELETE /api/schedules/{id}`: nothing more is due, and commands that were not given yet are not given.

@@ -62,6 +62,13 @@ pub struct Selected {
     selector: Selector,
 }
 
+impl Selected {
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 impl TryFrom<String> for Selected {
     type Error = SelectorError;
 

@@ -292,7 +292,7 @@ fn close(by_node: &mut BTreeMap<Uuid, BTreeMap<u64, Name>>, given: &Given) {
 }
 
 impl Word {
-    fn of(fact: &Fact<'_>) -> Self {
+    pub(crate) fn of(fact: &Fact<'_>) -> Self {
         Self { author: fact.header.author.clone(), seq: fact.seq, recorded_at: fact.at }
     }
 }

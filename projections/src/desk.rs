@@ -4,6 +4,9 @@ use crate::assignments::{Assignment, To};
 use crate::commands::Given;
 use crate::followers::{Filter, Following};
 use crate::live::Live;
+use crate::rollouts::Rollout;
+use crate::selection::selected;
+use spec::selector::Selector;
 use spec::{Hash, Kind, Name, Timestamp, Uuid};
 use std::sync::Arc;
 
@@ -70,14 +73,18 @@ impl Desk {
         })
     }
 
-    /// Every roll-out with its organisation, and whether it is over, once `size` entries are folded.
-    pub async fn rollouts(&self, size: u64) -> Vec<(Name, Uuid, bool)> {
+    /// Something of every roll-out with its organisation, once `size` entries are folded.
+    pub async fn rollouts<T>(&self, size: u64, of: impl Fn(&Name, &Rollout) -> T + Send) -> Vec<T> {
         // The sender lives as long as the folds.
         let _ = self.live.size().wait_for(|folded| *folded >= size).await;
-        self.live.with(|folds| {
-            let all = folds.rollouts().iter();
-            all.map(|(org, rollout)| (org.clone(), rollout.plan.id, rollout.end.is_some())).collect()
-        })
+        self.live.with(|folds| folds.rollouts().iter().map(|(org, rollout)| of(org, rollout)).collect())
+    }
+
+    /// How many nodes would be told if a selection were made now, once `size` entries are folded.
+    pub async fn selected(&self, org: &Name, selector: &Selector, profile: Option<&str>, size: u64) -> u64 {
+        // The sender lives as long as the folds.
+        let _ = self.live.size().wait_for(|folded| *folded >= size).await;
+        self.live.with(|folds| selected(folds, org, selector, profile).len() as u64)
     }
 
     /// Begins to listen for what is said of commands to a node.

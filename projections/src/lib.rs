@@ -35,6 +35,7 @@ pub mod rehearsal;
 pub mod rollouts;
 pub mod scans;
 pub mod schedules;
+pub mod selection;
 pub mod slo;
 mod stream;
 pub mod usage;

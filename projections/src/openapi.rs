@@ -265,8 +265,7 @@ fn pages() -> Vec<Operation> {
         )
         .takes("org: Name, kind?: text, node_id?: Uuid, last_event_id?: count")
         .answers(200, stream, "text"),
-        read("/fleet", "getFleetTable", "Page", "The fleet's table, for the page.")
-            .answers(200, HTML, "text"),
+        read("/fleet", "getFleetTable", "Page", "The tables of the page.").answers(200, HTML, "text"),
         read(crate::http::PAGE, "getPage", "Page", "The page, or the form to sign in with.")
             .answers(200, HTML, "text")
             .answers(401, HTML, "text")
@@ -426,18 +425,20 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             "Rollout",
             schema(
                 "org: Name, state: RolloutState, hash: Hash, started_by: Author, started_at: time, \
-                 plan: RolloutPlan, nodes?: count, of_waves?: count, waves: [RolloutWave], end?: RolloutEnd",
+                 plan: RolloutPlan, approvals?: [Word], nodes?: count, of_waves?: count, waves: [RolloutWave], \
+                 end?: RolloutEnd",
             ),
         ),
         ("RolloutEnd", schema("state: RolloutState, at: time")),
         (
             "RolloutPlan",
             schema(
-                "command: Name, id: Uuid, may_fail: Share, name: text, os_profile?: text, parameters: {text}, \
+                "approvals?: 1..5, approve_by?: time, command: Name, id: Uuid, may_fail: Share, name: text, \
+                 os_profile?: text, parameters: {text}, \
                  pause_secs: count, selector: text, ttl_secs: count, waves: [Share]",
             ),
         ),
-        ("RolloutState", schema("running/paused/aborted/halted/finished")),
+        ("RolloutState", schema("waiting/running/paused/aborted/halted/finished/expired")),
         (
             "RolloutWave",
             schema("at: time, expires_at: time, nodes: count, succeeded: count, failed: count, open: count"),

@@ -1,6 +1,12 @@
-//! The plain page: the fleet as a table, rendered here, kept fresh by the live stream.
+//! The plain page: the fleet as a table, and below it what is told to nodes and who vouches for the ledger; rendered
+//! here, kept fresh by the live stream.
 //!
 //! It needs nothing from any other host, and runs no script and no style but its own.
+
+mod policies;
+mod rollouts;
+mod schedules;
+mod witnesses;
 
 use crate::Projections;
 use crate::attention::{Active, Band, Level, Phase, Standing};
@@ -42,7 +48,7 @@ pub(crate) fn of(reads: &Reads) -> impl Fn(Request) -> Answered + Clone + Send +
                 Ok(viewer) => viewer,
                 Err(refused) => return document(refused.status(), &sign_in(None)),
             };
-            match reads.at_head(|view| fleet(view.folds, &viewer, view.now)).await {
+            match content(&reads, &viewer).await {
                 Ok(table) => document(StatusCode::OK, &whole(&reads, &table)),
                 Err(refusal) => reads.door.refuse(refusal),
             }
@@ -50,11 +56,41 @@ pub(crate) fn of(reads: &Reads) -> impl Fn(Request) -> Answered + Clone + Send +
     }
 }
 
-/// `GET /fleet`: the table alone.
+/// What is kept fresh: the fleet, and what there is of the rest. A node sees itself alone.
+async fn content(reads: &Reads, viewer: &Viewer) -> Result<Markup, Refusal> {
+    let everything = viewer.node.is_none();
+    let (fleet, mut sections, now) = reads
+        .at_head(|view| {
+            let (folds, now) = (view.folds, view.now);
+            let sections = everything.then(|| {
+                vec![
+                    ("Roll-outs", rollouts::section(folds, viewer, now)),
+                    ("Schedules", schedules::section(folds, viewer, now)),
+                    ("Policies", policies::section(folds, viewer)),
+                ]
+            });
+            (fleet(folds, viewer, now), sections.unwrap_or_default(), now)
+        })
+        .await?;
+    if everything {
+        sections.push(("Witnesses", witnesses::section(&reads.ledger, now)));
+    }
+    sections.retain(|(_, section)| !section.0.is_empty());
+    Ok(html! {
+        @if !sections.is_empty() {
+            // A fleet is long: what stands below it is to be found all the same.
+            nav.parts { @for (name, _) in &sections { a href={ "#" (name) } { (name) } } }
+        }
+        (fleet)
+        @for (name, section) in &sections { section #(name) { h2 { (name) } (section) } }
+    })
+}
+
+/// `GET /fleet`: what is kept fresh, alone.
 pub(crate) async fn table(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
     call.parameters(&[])?;
-    let table = reads.at_head(|view| fleet(view.folds, &call.viewer, view.now)).await?;
-    Ok(document(StatusCode::OK, &table))
+    let content = content(&reads, &call.viewer).await?;
+    Ok(document(StatusCode::OK, &content))
 }
 
 /// The page's own style and script.
@@ -170,7 +206,7 @@ fn fleet(folds: &Projections, viewer: &Viewer, now: Timestamp) -> Markup {
                 " and give it to " code { "vaultmesh-agent enroll" } "."
             }
         } @else {
-            table {
+            table.fleet {
                 thead {
                     tr {
                         @for name in ["Node", "Attention", "Why", "Heard", "System", "Memory", "Disk"] {
@@ -269,6 +305,16 @@ fn used(total: Option<&Reading<u64>>, available: Option<&Reading<u64>>) -> Optio
     };
     let taken = u128::from(total.saturating_sub(*available)) * 100;
     u64::try_from(taken.checked_div(u128::from(*total))?).ok()
+}
+
+/// How something stands, in a word.
+fn state(class: &str, word: &str) -> Markup {
+    html! { span.state.(class) { (word) } }
+}
+
+/// How long it is until then.
+fn ahead(now: Timestamp, then: Timestamp) -> String {
+    ago(then, now)
 }
 
 /// A length of time in one unit.

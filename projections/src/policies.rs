@@ -64,6 +64,11 @@ impl Policies {
         self.of(org).find(|assigned| assigned.assignment.id == id)
     }
 
+    /// That assignment without who made it.
+    pub fn desired(&self, org: &Name, node: Uuid) -> Option<&Assignment> {
+        self.assignments.of_node(org, node)
+    }
+
     /// The policy with a hash that is assigned in an organisation.
     pub fn document(&self, org: &Name, policy: &Hash) -> Option<&PolicyDocument> {
         let found = self.of(org).find(|assigned| assigned.assignment.policy == *policy)?;

@@ -1,19 +1,21 @@
 //! Roll-outs: who was told in which wave, how that went, and what is to be decided next.
 //!
 //! ```text
-//! rollout start              → running
+//! rollout start              → running; with approvals, waiting until it has them
+//! rollout approve            by another person, in time → one more approval
 //! rollout pause, resume      → nothing is decided or given meanwhile
 //! rollout abort              → over
 //! rollout-wave chosen        → its nodes, in the order of a hash
 //! rollout-wave begun         → the nodes of the wave wait for their commands
 //! command, receipt           of a node of it → told; begun; ended
-//! rollout-wave halted, finished → over
+//! rollout-wave halted, finished, expired → over
 //! ```
 //!
 //! What is to be decided at a moment is [`Rollout::decide`]; the executable asks with the ledger's clock and records the
 //! answer.
 
 use crate::Projection;
+use crate::commands::Word;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
 use crate::schedules::scheduler_of;
@@ -53,6 +55,9 @@ pub struct Rollout {
     pub seq: u64,
     /// What is rolled out, to whom, and how.
     pub plan: RolloutPlan,
+    /// Who approved it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Word>,
     /// Whether it is to wait.
     pub paused: bool,
     /// Its nodes, in the order in which they are told; absent: they are not chosen yet.
@@ -92,6 +97,8 @@ pub struct End {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
+    /// It lacks approvals.
+    Waiting,
     /// It goes on.
     Running,
     /// It waits until somebody lets it go on.
@@ -102,6 +109,8 @@ pub enum State {
     Halted,
     /// Its last wave is over.
     Finished,
+    /// It was not approved in time.
+    Expired,
 }
 
 /// What became of a node's command.
@@ -144,6 +153,8 @@ pub enum Step {
     Halt(u64, Tally),
     /// It is over with this wave.
     Finish(u64, Tally),
+    /// It is over: it was not approved in time.
+    Expire,
 }
 
 fn later(from: Timestamp, ms: u64) -> Timestamp {
@@ -158,6 +169,7 @@ impl Rollout {
             started_at: fact.at,
             seq: fact.seq,
             plan: plan.clone(),
+            approvals: Vec::new(),
             paused: false,
             nodes: None,
             waves: Vec::new(),
@@ -168,10 +180,34 @@ impl Rollout {
 
     /// How far it has come.
     pub fn state(&self) -> State {
-        match (self.end, self.paused) {
-            (Some(end), _) => end.state,
-            (None, true) => State::Paused,
-            (None, false) => State::Running,
+        match self.end {
+            Some(end) => end.state,
+            None if self.lacks() > 0 => State::Waiting,
+            None if self.paused => State::Paused,
+            None => State::Running,
+        }
+    }
+
+    /// How many approvals it still needs.
+    pub fn lacks(&self) -> u64 {
+        self.plan.approvals.unwrap_or_default().saturating_sub(self.approvals.len() as u64)
+    }
+
+    /// Until when somebody may approve it, if it waits for that.
+    pub fn waits_until(&self) -> Option<Timestamp> {
+        self.plan.approve_by.filter(|_| self.state() == State::Waiting)
+    }
+
+    /// Whether it may still be approved by this author, who has not done so.
+    fn takes(&self, author: &Author) -> bool {
+        let person = matches!(author, Author::User(_) | Author::Token(_) | Author::Service(_));
+        person && *author != self.started_by && self.approvals.iter().all(|word| word.author != *author)
+    }
+
+    fn approve(&mut self, fact: &Fact<'_>, target: &Hash) {
+        let in_time = self.waits_until().is_some_and(|until| fact.at < until);
+        if in_time && *target == self.hash && self.takes(&fact.header.author) {
+            self.approvals.push(Word::of(fact));
         }
     }
 
@@ -202,10 +238,18 @@ impl Rollout {
         tally
     }
 
+    /// The commands that were given to nodes of a wave.
+    pub fn commands(&self, wave: u64) -> impl Iterator<Item = Hash> {
+        self.told.values().filter(move |told| told.wave == wave).filter_map(|told| told.command)
+    }
+
     /// What is to be decided at `now`.
     pub fn decide(&self, now: Timestamp) -> Option<Step> {
-        if self.state() != State::Running {
-            return None;
+        match (self.state(), self.waits_until()) {
+            (State::Waiting, Some(until)) if until <= now => return Some(Step::Expire),
+            (State::Waiting, _) => return (self.nodes.is_none() && !self.paused).then_some(Step::Choose),
+            (State::Running, _) => {}
+            _ => return None,
         }
         let Some(nodes) = &self.nodes else { return Some(Step::Choose) };
         let totals = self.plan.totals(nodes.len() as u64);
@@ -229,7 +273,7 @@ impl Rollout {
     /// When there may be something to decide without anything being said, if nothing is at `now`.
     pub fn wakes(&self, now: Timestamp) -> Option<Timestamp> {
         if self.state() != State::Running {
-            return None;
+            return self.waits_until();
         }
         let tally = self.tally((self.waves.len() as u64).checked_sub(1)?, now);
         let goes_on = later(tally.last, self.plan.pause_secs * 1000);
@@ -257,7 +301,12 @@ impl Rollout {
                 nodes.sort_by_cached_key(|node| rollout_place(&self.hash, *node));
                 self.nodes = Some(nodes);
             }
-            (RolloutStep::Begun, Some(_)) if said.wave == self.waves.len() as u64 => self.begin(fact, said),
+            (RolloutStep::Begun, Some(_)) if self.lacks() == 0 && said.wave == self.waves.len() as u64 => {
+                self.begin(fact, said);
+            }
+            (RolloutStep::Expired, _) if self.waits_until().is_some_and(|until| until <= said.at) => {
+                self.end = end(State::Expired);
+            }
             (RolloutStep::Halted, _) => self.end = end(State::Halted),
             (RolloutStep::Finished, Some(_)) => self.end = end(State::Finished),
             _ => {}
@@ -377,6 +426,11 @@ impl Projection for Rollouts {
                 RolloutAction::Pause { id } | RolloutAction::Resume { id } => {
                     if let Some(rollout) = self.own(org, *id).filter(|it| it.end.is_none()) {
                         rollout.paused = matches!(**action, RolloutAction::Pause { .. });
+                    }
+                }
+                RolloutAction::Approve { id, target, .. } => {
+                    if let Some(rollout) = self.own(org, *id) {
+                        rollout.approve(fact, target);
                     }
                 }
                 RolloutAction::Abort { id } => {

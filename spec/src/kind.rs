@@ -178,9 +178,9 @@ kinds! {
     /// An incident is over.
     Resolve "resolve" Anyone true payload::Reply;
     /// A command to a selection of nodes in waves is started, held or ended.
-    Rollout "rollout" Operator false payload::RolloutAction;
+    Rollout "rollout" Operator false payload::RolloutActionV1, payload::RolloutAction;
     /// What is decided about a roll-out.
-    RolloutWave "rollout-wave" Scheduler false payload::RolloutWave;
+    RolloutWave "rollout-wave" Scheduler false payload::RolloutWaveV1, payload::RolloutWave;
     /// The organisation's rules of attention.
     Ruleset "ruleset" Operator false payload::Ruleset;
     /// What a scan of a node found.

@@ -39,7 +39,8 @@ pub use record::{
 };
 pub use report::{Goodbye, Metric, Outcome, OutcomeCount, Slo, Usage};
 pub use rollout::{
-    MAX_ROLLOUT_NODES, RolloutAction, RolloutPlan, RolloutStep, RolloutWave, Share, rollout_place,
+    MAX_ROLLOUT_NODES, RolloutAction, RolloutActionV1, RolloutPlan, RolloutStep, RolloutWave, RolloutWaveV1,
+    Share, rollout_place,
 };
 pub use ruleset::{BandRules, Edges, FlapRules, ReasonRule, Ruleset, StormRules};
 pub use scan::{Finding, FindingCounts, Scan, Unchecked};

@@ -1,13 +1,17 @@
-//! `/api/schedules/{id}`: what becomes of a request, and what is asked of the folds.
+//! `/api/schedules` and `/api/rollouts`: what becomes of a request, and what is asked of the folds.
 
 use crate::world::{World, send, with_token};
 use ingest::Config;
-use ingest::commands::{Assignment, Desk, Given, Later, Listen, Open};
+use ingest::commands::{Assignment, Desk, Given, Later, Listen, Open, Rollout};
 use reqwest::Method;
 use serde_json::{Value, json};
 use spec::limits::{MAX_ROLLOUTS, MAX_SCHEDULES};
-use spec::{Hash, Kind, Name, Timestamp, Uuid};
-use std::sync::Arc;
+use spec::payload::MAX_ROLLOUT_NODES;
+use spec::selector::Selector;
+use spec::time::parse_rfc3339;
+use spec::{Author, Hash, Kind, Name, Timestamp, Uuid};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Folds in which there is nothing.
 #[derive(Debug)]
@@ -44,8 +48,12 @@ impl Desk for EmptyDesk {
         Box::pin(std::future::ready(Vec::new()))
     }
 
-    fn rollouts(&self, _: u64) -> Later<Vec<(Name, Uuid, bool)>> {
+    fn rollouts(&self, _: u64) -> Later<Vec<Rollout>> {
         Box::pin(std::future::ready(Vec::new()))
+    }
+
+    fn selected(&self, _: Name, _: Selector, _: Option<String>, _: u64) -> Later<u64> {
+        Box::pin(std::future::ready(0))
     }
 
     fn listen(&self, _: Uuid) -> Box<dyn Listen> {
@@ -53,9 +61,38 @@ impl Desk for EmptyDesk {
     }
 }
 
-/// Folds with as many schedules of `acme` as there may be.
+/// Folds with as many schedules of `acme` as there may be, and with some roll-outs.
 #[derive(Debug)]
-struct FullDesk;
+struct FullDesk {
+    rollouts: Mutex<Vec<Rollout>>,
+    /// How many nodes any selector selects.
+    selected: AtomicU64,
+}
+
+impl FullDesk {
+    /// With as many roll-outs as there may be, and one that is over.
+    fn new() -> Arc<Self> {
+        let one = |n| Rollout { is_over: n == MAX_ROLLOUTS, ..known(n) };
+        Self::of((0..=MAX_ROLLOUTS).map(one).collect())
+    }
+
+    fn of(rollouts: Vec<Rollout>) -> Arc<Self> {
+        Arc::new(Self { rollouts: Mutex::new(rollouts), selected: AtomicU64::new(1) })
+    }
+}
+
+/// A roll-out of `acme` that goes on and needs nobody.
+fn known(n: usize) -> Rollout {
+    Rollout {
+        org: "acme".parse().unwrap(),
+        id: id(n),
+        is_over: false,
+        hash: Hash([7; 32]),
+        started_by: Author::Service("admin".parse().unwrap()),
+        approved_by: Vec::new(),
+        waits_until: None,
+    }
+}
 
 impl Desk for FullDesk {
     fn open_for(&self, org: &Name, node: Uuid, now: Timestamp, limit: usize) -> Vec<Open> {
@@ -79,12 +116,12 @@ impl Desk for FullDesk {
         Box::pin(std::future::ready((0..MAX_SCHEDULES).map(|n| (acme.clone(), id(n))).collect()))
     }
 
-    fn rollouts(&self, _: u64) -> Later<Vec<(Name, Uuid, bool)>> {
-        let acme: Name = "acme".parse().unwrap();
-        // The last is over.
-        Box::pin(std::future::ready(
-            (0..=MAX_ROLLOUTS).map(|n| (acme.clone(), id(n), n == MAX_ROLLOUTS)).collect(),
-        ))
+    fn rollouts(&self, _: u64) -> Later<Vec<Rollout>> {
+        Box::pin(std::future::ready(self.rollouts.lock().unwrap().clone()))
+    }
+
+    fn selected(&self, _: Name, _: Selector, _: Option<String>, _: u64) -> Later<u64> {
+        Box::pin(std::future::ready(self.selected.load(Ordering::Relaxed)))
     }
 
     fn listen(&self, node: Uuid) -> Box<dyn Listen> {
@@ -171,7 +208,7 @@ async fn what_is_no_schedule_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_organisation_has_so_many_schedules() {
-    let world = World::with(Config { desk: Some(Arc::new(FullDesk)), ..Config::default() }).await;
+    let world = World::with(Config { desk: Some(FullDesk::new()), ..Config::default() }).await;
     let token = world.token("acme", "node_admin").await;
     assert_eq!(put(&world, &token, id(MAX_SCHEDULES), &body()).await.status, 409);
     assert_eq!(put(&world, &token, id(7), &body()).await.status, 200, "one of them is changed");
@@ -190,7 +227,7 @@ fn rollout() -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollout_is_started_with_what_it_leaves_out() {
-    let world = World::with(Config { desk: Some(Arc::new(EmptyDesk)), ..Config::default() }).await;
+    let world = World::with(Config { desk: Some(FullDesk::of(Vec::new())), ..Config::default() }).await;
     let token = world.token("acme", "node_admin").await;
     let answer = world.post("/api/rollouts", Some(&token), &rollout()).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
@@ -224,7 +261,7 @@ async fn a_rollout_is_started_with_what_it_leaves_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn so_many_rollouts_go_on_at_once() {
-    let world = World::with(Config { desk: Some(Arc::new(FullDesk)), ..Config::default() }).await;
+    let world = World::with(Config { desk: Some(FullDesk::new()), ..Config::default() }).await;
     let token = world.token("acme", "node_admin").await;
     assert_eq!(world.post("/api/rollouts", Some(&token), &rollout()).await.status, 409);
     for (n, action, status) in [
@@ -238,5 +275,115 @@ async fn so_many_rollouts_go_on_at_once() {
         let answer = world.post(&path, Some(&token), &json!({})).await;
         assert_eq!(answer.status, status, "{action} {n}: {}", answer.text);
     }
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollout_that_needs_approval_says_until_when() {
+    let world = World::with(Config { desk: Some(FullDesk::of(Vec::new())), ..Config::default() }).await;
+    let token = world.token("acme", "node_admin").await;
+    let ask = async |approvals: Value, secs: Value| {
+        let mut request = rollout();
+        request["approvals"] = approvals;
+        request["approval_secs"] = secs;
+        request.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        world.post("/api/rollouts", Some(&token), &request).await
+    };
+    for (approvals, secs) in [
+        (json!(6), Value::Null),
+        (json!(1), json!(0)),
+        (json!(1), json!(2_592_001)),
+        (json!(0), json!(60)),
+        (Value::Null, json!(60)),
+    ] {
+        let answer = ask(approvals.clone(), secs.clone()).await;
+        assert!(matches!(answer.status, 400 | 422), "{approvals} {secs}: {}", answer.text);
+    }
+    assert!(ask(json!(0), Value::Null).await.json()["approve_by"].is_null());
+    let (day, minute) = (ask(json!(2), Value::Null).await.json(), ask(json!(5), json!(60)).await.json());
+    let millis = |answer: &Value| parse_rfc3339(answer["approve_by"].as_str().unwrap()).unwrap().millis();
+    let apart = (millis(&day) - millis(&minute)) / 1000;
+    assert!((80_000..=86_340).contains(&apart), "{apart}");
+    let listed = world.get("/api/events?kind=rollout&order=desc&limit=1", Some(&token)).await.json();
+    let plan = &listed["items"][0]["payload"];
+    assert_eq!((&plan["approvals"], &plan["approve_by"]), (&json!(5), &minute["approve_by"]));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollout_is_approved_by_another_person() {
+    let desk = FullDesk::new();
+    let shared: Arc<dyn Desk> = Arc::<FullDesk>::clone(&desk);
+    let world = World::with(Config { desk: Some(shared), ..Config::default() }).await;
+    let token = world.token("acme", "node_admin").await;
+    let approve = async |n: usize| {
+        let body = json!({"text": "seen"});
+        world.post(&format!("/api/rollouts/{}/approve", id(n)), Some(&token), &body).await
+    };
+    let until = Timestamp::from_millis(4_000_000_000_000);
+    desk.rollouts.lock().unwrap()[1].waits_until = Some(until);
+    let answer = approve(1).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let listed = world.get("/api/events?kind=rollout", Some(&token)).await.json();
+    let item = &listed["items"][0];
+    let expected = json!({"action": "approve", "id": id(1), "target": known(1).hash, "text": "seen"});
+    assert_eq!((&item["payload"], &item["event"]["schema"]["payload"]), (&expected, &json!(2)));
+    let author: Author = item["event"]["author"].as_str().unwrap().parse().unwrap();
+    {
+        let mut all = desk.rollouts.lock().unwrap();
+        all[2] = Rollout { waits_until: Some(until), approved_by: vec![author.clone()], ..known(2) };
+        all[3] = Rollout { waits_until: Some(until), started_by: author, ..known(3) };
+        all[4].waits_until = Some(Timestamp::from_millis(1));
+    }
+    let size = world.size();
+    for (n, status, words) in [
+        (2, 409, "another person"),
+        (3, 403, "of their own"),
+        (4, 409, "was to be approved"),
+        (5, 409, "no approval"),
+        (MAX_ROLLOUTS, 409, "over"),
+        (MAX_ROLLOUTS + 1, 404, "no roll-out"),
+    ] {
+        let answer = approve(n).await;
+        assert_eq!(answer.status, status, "{n}: {}", answer.text);
+        assert!(answer.text.contains(words), "{n}: {}", answer.text);
+    }
+    assert_eq!(world.size(), size, "nothing was said");
+    let viewer = world.token("acme", "viewer").await;
+    let path = format!("/api/rollouts/{}/approve", id(1));
+    assert_eq!(world.post(&path, Some(&viewer), &json!({})).await.status, 403);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_selection_of_nobody_is_told_and_starts_no_rollout() {
+    let desk = FullDesk::of(Vec::new());
+    let shared: Arc<dyn Desk> = Arc::<FullDesk>::clone(&desk);
+    let world = World::with(Config { desk: Some(shared), ..Config::default() }).await;
+    let token = world.token("acme", "node_admin").await;
+    let mut request = rollout();
+    (request["selector"], request["os_profile"]) = (json!("env=prod"), json!("DebianVault"));
+    let (size, start) = (world.size(), async || world.post("/api/rollouts", Some(&token), &request).await);
+    for (selected, words) in [
+        (0, ["\"env=prod\"", "\"DebianVault\"", "/api/nodes?org=acme"]),
+        (MAX_ROLLOUT_NODES + 1, ["4097", "4096", "selected"]),
+    ] {
+        desk.selected.store(selected, Ordering::Relaxed);
+        let answer = start().await;
+        let problem = answer.json();
+        assert_eq!((answer.status, &problem["pointer"]), (409, &json!("/selector")), "{}", answer.text);
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(words.iter().all(|word| detail.contains(word)), "{detail}");
+    }
+    assert_eq!(world.size(), size, "nothing was said");
+    desk.selected.store(MAX_ROLLOUT_NODES, Ordering::Relaxed);
+    assert_eq!(start().await.status, 201);
+    // A schedule may wait for its nodes; whoever sets it is told.
+    let quiet = put(&world, &token, id(1), &body()).await;
+    assert!(quiet.json()["warning"].is_null(), "{}", quiet.text);
+    desk.selected.store(0, Ordering::Relaxed);
+    let told = put(&world, &token, id(1), &body()).await;
+    assert_eq!(told.status, 200);
+    assert!(told.json()["warning"].as_str().unwrap().contains("acme has no node"), "{}", told.text);
     world.finish().await;
 }

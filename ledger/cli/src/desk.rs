@@ -1,8 +1,9 @@
 //! What the write side asks the folds about commands and policies.
 
-use ingest::commands::{Assignment, Given, Later, Listen, Open};
+use ingest::commands::{Assignment, Given, Later, Listen, Open, Rollout};
 use projections::commands::Given as Folded;
 use projections::desk::{Desk, Word};
+use spec::selector::Selector;
 use spec::{Hash, Name, Timestamp, Uuid};
 
 /// The folds' desk, as the write side knows it.
@@ -55,9 +56,25 @@ impl ingest::commands::Desk for ServiceDesk {
         Box::pin(async move { desk.schedules(size).await })
     }
 
-    fn rollouts(&self, size: u64) -> Later<Vec<(Name, Uuid, bool)>> {
+    fn rollouts(&self, size: u64) -> Later<Vec<Rollout>> {
         let desk = self.desk.clone();
-        Box::pin(async move { desk.rollouts(size).await })
+        Box::pin(async move {
+            let known = |org: &Name, rollout: &projections::rollouts::Rollout| Rollout {
+                org: org.clone(),
+                id: rollout.plan.id,
+                is_over: rollout.end.is_some(),
+                hash: rollout.hash,
+                started_by: rollout.started_by.clone(),
+                approved_by: rollout.approvals.iter().map(|word| word.author.clone()).collect(),
+                waits_until: rollout.waits_until(),
+            };
+            desk.rollouts(size, known).await
+        })
+    }
+
+    fn selected(&self, org: Name, selector: Selector, profile: Option<String>, size: u64) -> Later<u64> {
+        let desk = self.desk.clone();
+        Box::pin(async move { desk.selected(&org, &selector, profile.as_deref(), size).await })
     }
 
     fn listen(&self, node: Uuid) -> Box<dyn Listen> {

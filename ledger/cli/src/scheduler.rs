@@ -12,6 +12,7 @@ use ledger::{AppendError, AppendOptions, Ledger, Outcome};
 use projections::Projections;
 use projections::live::Live;
 use projections::schedules::{Due, METHOD, SCHEDULER, Standing};
+use projections::selection;
 use spec::payload::{Command, CommandOrder, MAX_RUN_NODES, RunReason, ScheduleRun, order_id, order_seed};
 use spec::selector::Selector;
 use spec::{Author, Hash, Kind, Name, Signature, Timestamp, Uuid, Via};
@@ -186,14 +187,8 @@ fn decision(folds: &Projections, org: &Name, standing: &Standing, due: Due, now:
 /// The nodes that are selected and have a valid key, sorted.
 fn selected(folds: &Projections, org: &Name, selector: &str, profile: Option<&str>) -> Vec<Uuid> {
     // Admission has read it before.
-    let Ok(selector) = selector.parse::<Selector>() else { return Vec::new() };
-    let nodes = folds.fleet().nodes(org).filter(|(_, node)| {
-        let said = node.heartbeat.as_ref().map(|said| said.os_profile.as_str());
-        node.key.is_some_and(|key| key.ended.is_none())
-            && selector.selects(&node.labels)
-            && profile.is_none_or(|wanted| said == Some(wanted))
-    });
-    nodes.map(|(id, _)| id).collect()
+    let selector = selector.parse::<Selector>();
+    selector.map(|selector| selection::selected(folds, org, &selector, profile)).unwrap_or_default()
 }
 
 /// An order without its signature, from one time until another.

@@ -69,7 +69,15 @@ fn rotation_with(forger: &Forger, change: impl FnOnce(&mut Value)) -> Event {
     forger.node.craft(Kind::KeyRotation, &payload, |_| ())
 }
 
-const SMUGGLED: [Smuggled; 42] = [
+/// Somebody's approval of a roll-out, past the routes.
+fn approval(forger: &Forger, author: Author, method: &str) -> Event {
+    let payload = json!({"action": "approve", "id": some_id(), "target": Hash::ZERO});
+    let event = forger.admin("acme", Kind::Rollout, payload.clone());
+    let via = Some(Via { method: name(method), subject: Some(name(&some_id().to_string())) });
+    signed(Header { author, via, ..event.header }, &payload, &forger.service_key)
+}
+
+const SMUGGLED: [Smuggled; 45] = [
     ("a key nobody introduced", "unknown-key", |f| {
         let event = note_with(f, |header| header.key = stranger().public());
         let event = signed(event.header, &json!({"text": "forged"}), &stranger());
@@ -306,6 +314,20 @@ const SMUGGLED: [Smuggled; 42] = [
         let token = api_token(f, some_id(), "viewer", START + 86_400_000);
         f.say(&token);
         let event = by_token(f, some_id());
+        f.append(&event)
+    }),
+    ("an approval by the scheduler", "not-allowed", |f| {
+        let event = approval(f, Author::Service(name("scheduler")), "schedule");
+        f.append(&event)
+    }),
+    ("an approval by an import", "not-allowed", |f| {
+        let event = approval(f, Author::Import(name("file")), "import");
+        f.append(&event)
+    }),
+    ("an approval by an API token for support", "not-allowed", |f| {
+        let token = api_token(f, some_id(), "support", START + 86_400_000);
+        f.say(&token);
+        let event = approval(f, Author::Token(some_id()), "token");
         f.append(&event)
     }),
     ("an API token that has expired", "token-expired", |f| {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use spec::{Author, Hash, Kind, Timestamp, Uuid, Via};
 
 /// A payload of each kind that only operators say, and whether a node_admin may say it.
-fn operator_kinds() -> [(Kind, Value, bool); 9] {
+fn operator_kinds() -> [(Kind, Value, bool); 10] {
     let until = Timestamp::from_millis(START + DAY);
     let id = Uuid::v4([4; 16]);
     [
@@ -14,6 +14,7 @@ fn operator_kinds() -> [(Kind, Value, bool); 9] {
         (Kind::Command, json!({"action": "cancel", "target": Hash::ZERO}), true),
         (Kind::Labels, json!({"labels": {"rack": "b4"}}), true),
         (Kind::Rollout, json!({"action": "abort", "id": id}), true),
+        (Kind::Rollout, json!({"action": "approve", "id": id, "target": Hash::ZERO}), true),
         (Kind::Schedule, json!({"action": "remove", "id": id}), true),
         (
             Kind::Silence,
@@ -64,7 +65,8 @@ fn operators_speak_by_token_or_from_the_machine() {
         }
         // Not even a node of its own.
         for (kind, payload, _) in operator_kinds() {
-            let event = node.craft(kind.clone(), &payload, |_| ());
+            let version = kind.payload_version(&payload.to_string()).unwrap();
+            let event = node.craft(kind.clone(), &payload, |header| header.payload_version = version);
             node.advance(&event);
             assert_eq!(world.code(event).await, "not-allowed", "{kind}");
         }
@@ -122,7 +124,9 @@ fn the_scheduler_says_what_it_decides_and_orders_and_nobody_else_does() {
         });
         let cancel = json!({"action": "cancel", "target": Hash::ZERO});
         let wave = json!({"at": due, "rollout": Hash::ZERO, "step": "begun", "wave": 0});
+        let expired = json!({"at": due, "rollout": Hash::ZERO, "step": "expired", "wave": 0});
         let id = Uuid::v4([4; 16]).to_string();
+        let approve = json!({"action": "approve", "id": id, "target": Hash::ZERO});
         let say = async |author: &str,
                          method: &str,
                          subject: Option<&str>,
@@ -137,6 +141,8 @@ fn the_scheduler_says_what_it_decides_and_orders_and_nobody_else_does() {
         for (kind, payload, code) in [
             (Kind::ScheduleRun, &decision, "ok"),
             (Kind::RolloutWave, &wave, "ok"),
+            (Kind::RolloutWave, &expired, "ok"),
+            (Kind::Rollout, &approve, "not-allowed"),
             (Kind::Command, &order, "ok"),
             (Kind::Command, &cancel, "not-allowed"),
             (Kind::Note, &json!({"text": "x"}), "not-allowed"),
@@ -167,6 +173,24 @@ fn the_scheduler_says_what_it_decides_and_orders_and_nobody_else_does() {
         // The organisation of the ledger has no nodes.
         let set = json!({"action": "remove", "id": id});
         assert_eq!(world.own(admin(&world.ledger, "ledger", Kind::Schedule, set)).await, "wrong-org");
+        world.end().await;
+    });
+}
+
+#[test]
+fn a_rollout_is_approved_in_the_second_version_alone() {
+    run(async {
+        let world = World::new().await;
+        let mut node = world.node().await;
+        let approve = json!({"action": "approve", "id": Uuid::v4([4; 16]), "target": Hash::ZERO});
+        let event = admin(&world.ledger, "acme", Kind::Rollout, approve.clone());
+        assert_eq!((event.header.payload_version, world.own(event).await), (2, "ok"));
+        // No node may say so; its payload is looked at before.
+        for (version, code) in [(1, "bad-payload"), (2, "not-allowed"), (3, "bad-payload")] {
+            let event = node.craft(Kind::Rollout, &approve, |header| header.payload_version = version);
+            node.advance(&event);
+            assert_eq!(world.code(event).await, code, "{version}");
+        }
         world.end().await;
     });
 }

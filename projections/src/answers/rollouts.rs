@@ -1,6 +1,7 @@
 //! Roll-outs over HTTP: a list, by organisation and id, and one.
 
 use super::schedules::unless_node;
+use crate::commands::Word;
 use crate::nodes::id_of_path;
 use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
 use crate::reads::{AS_OF, Call, Reads, Refusal, View};
@@ -20,6 +21,9 @@ struct Row<'a> {
     started_by: &'a Author,
     started_at: Timestamp,
     plan: &'a RolloutPlan,
+    /// Who approved it, if it needs that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approvals: Option<&'a [Word]>,
     /// How many nodes it is for; absent: they are not chosen yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     nodes: Option<usize>,
@@ -57,6 +61,7 @@ impl<'a> Row<'a> {
             started_by: &rollout.started_by,
             started_at: rollout.started_at,
             plan: &rollout.plan,
+            approvals: rollout.plan.approvals.map(|_| rollout.approvals.as_slice()),
             nodes,
             of_waves: nodes.map(|nodes| rollout.plan.totals(nodes as u64).len()),
             waves: waves.collect(),

@@ -1,9 +1,12 @@
-// Keeps the table fresh: at once when something happens, and every few seconds, since silence is a change too.
+// Keeps the tables fresh: at once when something happens, and every few seconds, since silence is a change too.
 "use strict";
 
 const fleet = document.getElementById("fleet");
 const link = document.getElementById("link");
-const KINDS = ["heartbeat", "key", "key-status", "chain-fork", "refusal", "service"];
+const KINDS = [
+  "heartbeat", "key", "key-status", "chain-fork", "refusal", "service", "labels", "policy", "receipt", "rollout",
+  "rollout-wave", "schedule", "schedule-run", "witness-set",
+];
 const MOST_OFTEN_MS = 1000;
 const AT_LEAST_EVERY_MS = 5000;
 

@@ -37,6 +37,9 @@ impl Log {
         let scheduler = author == Author::Service(name("scheduler"));
         let mut record = entry(self.folds.size(), secs, &said(author, kind, "acme", None, payload));
         record.entry.header.via = scheduler.then(|| scheduled(id(1)));
+        let payload = record.payload.as_ref().unwrap();
+        record.entry.header.payload_version =
+            record.entry.header.kind.payload_version(&payload.json).unwrap();
         record
     }
 
@@ -211,6 +214,70 @@ fn people_hold_it_and_end_it() {
     assert_eq!(log.rollout(), before);
 }
 
+/// Started by the first user, to be approved by as many others within ten minutes.
+fn waiting(approvals: u64) -> Log {
+    let mut plan = start(1, waves(), json!({"count": 0}));
+    plan["approvals"] = json!(approvals);
+    plan["approve_by"] = json!(at(600));
+    let mut log = Log::default();
+    log.person(0, plan);
+    log
+}
+
+impl Log {
+    fn approve(&mut self, secs: u64, author: Author) -> u64 {
+        let target = self.rollout().hash;
+        self.say(secs, author, Kind::Rollout, json!({"action": "approve", "id": id(1), "target": target}));
+        self.rollout().lacks()
+    }
+}
+
+#[test]
+fn no_wave_begins_before_others_have_approved_it() {
+    let mut log = waiting(2);
+    assert_eq!((log.rollout().state(), log.rollout().decide(at(1))), (State::Waiting, Some(Step::Choose)));
+    log.decide(1, json!({"nodes": [node(1)], "step": "chosen"}));
+    assert_eq!((log.rollout().decide(at(2)), log.rollout().wakes(at(2))), (None, Some(at(600))));
+    log.decide(2, json!({"step": "begun"}));
+    assert!(log.rollout().waves.is_empty(), "it lacks approvals");
+    for author in [user(1), Author::Node(node(1)), Author::Import(name("file"))] {
+        assert_eq!(log.approve(3, author.clone()), 2, "{author}");
+    }
+    let another = json!({"action": "approve", "id": id(1), "target": Hash::ZERO});
+    log.say(3, user(2), Kind::Rollout, another);
+    assert_eq!((log.approve(4, user(2)), log.approve(5, user(2))), (1, 1));
+    log.person(6, json!({"action": "pause", "id": id(1)}));
+    assert_eq!(log.approve(599, Author::Token(id(7))), 0);
+    assert_eq!((log.rollout().state(), log.rollout().decide(at(700))), (State::Paused, None));
+    log.person(701, json!({"action": "resume", "id": id(1)}));
+    assert_eq!(log.rollout().decide(at(702)), Some(Step::Begin(0)));
+    log.decide(702, json!({"step": "expired"}));
+    assert_eq!(log.rollout().state(), State::Running, "it was approved in time");
+    log.decide(703, json!({"step": "begun"}));
+    assert_eq!(log.order(703).len(), 1);
+    assert_eq!(log.approve(704, user(3)), 0);
+    assert_eq!(log.rollout().approvals.len(), 2, "one that lacks none takes none");
+}
+
+#[test]
+fn what_is_not_approved_in_time_is_over() {
+    let mut log = waiting(1);
+    log.person(1, json!({"action": "pause", "id": id(1)}));
+    assert_eq!((log.rollout().decide(at(599)), log.rollout().decide(at(600))), (None, Some(Step::Expire)));
+    log.decide(599, json!({"step": "expired"}));
+    assert_eq!(log.rollout().state(), State::Waiting, "there is time left");
+    assert_eq!(log.approve(600, user(2)), 1, "too late, whether or not it was said");
+    log.decide(600, json!({"step": "expired"}));
+    assert_eq!((log.rollout().state(), log.rollout().decide(at(601))), (State::Expired, None));
+    assert_eq!(log.rollout().wakes(at(601)), None);
+    assert_eq!(log.approve(602, user(2)), 1);
+    // One that needs nobody does not run out.
+    let mut log = Log::chosen(waves(), json!({"count": 0}));
+    log.decide(9000, json!({"step": "expired"}));
+    assert_eq!(log.approve(9001, user(2)), 0);
+    assert_eq!((log.rollout().state(), log.rollout().approvals.len()), (State::Running, 0));
+}
+
 #[test]
 fn what_does_not_follow_is_no_decision() {
     let mut log = Log::chosen(waves(), json!({"count": 0}));
@@ -255,4 +322,16 @@ fn the_digest_of_version_1_stays_what_it_is() {
     let digest = &log.folds.digests()["rollouts"];
     assert_eq!(digest.version, 1);
     assert_eq!(digest.digest.to_hex(), "6fa95b648ba21a93e5c8a5862ce8ce1b03623cc4300a249a5b99988f48b5ead9");
+}
+
+/// What version 2 of the payloads brought is an addition: the fold's rules for the first stay, and so does its version.
+#[test]
+fn the_digest_with_an_approval_stays_what_it_is() {
+    let mut log = waiting(2);
+    log.decide(1, json!({"nodes": [node(1)], "step": "chosen"}));
+    log.approve(3, user(2));
+    log.decide(600, json!({"step": "expired"}));
+    let digest = &log.folds.digests()["rollouts"];
+    assert_eq!(digest.version, 1);
+    assert_eq!(digest.digest.to_hex(), "ccb7700c55fa73d2d2651cb482f4ff76adf0e8a99ef0446be44ccab3bed504bd");
 }

@@ -19,6 +19,8 @@ const MAX_TTL_SECS: u64 = 2_592_000;
 const MAX_PAUSE_SECS: u64 = 604_800;
 const MAX_WAVES: u64 = 32;
 const MAX_PERCENT: u64 = 100;
+const MAX_APPROVALS: u64 = 5;
+const MAX_TEXT_BYTES: usize = 64 * 1024;
 
 /// So many of something: a number, or a share of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +59,12 @@ impl Share {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RolloutPlan {
+    /// How many other people must approve it before its first wave, 1 to 5; absent: nobody.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<u64>,
+    /// Until when they may; present exactly with `approvals`.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub approve_by: Option<Timestamp>,
     /// Which typed command the nodes are given.
     pub command: Name,
     /// The roll-out's id, by which the log names it.
@@ -82,6 +90,8 @@ pub struct RolloutPlan {
 
 impl RolloutPlan {
     fn validate(&self) -> Result<(), PayloadError> {
+        within("approvals", self.approvals.unwrap_or(1), 1..=MAX_APPROVALS)?;
+        rule(self.approvals.is_some() == self.approve_by.is_some(), "approvals and approve_by go together")?;
         filled("name", &self.name, MAX_NAME_BYTES)?;
         at_most("os_profile", self.os_profile.as_deref().unwrap_or_default(), MAX_PROFILE_BYTES)?;
         within("parameters", self.parameters.len(), 0..=MAX_PARAMETERS)?;
@@ -131,6 +141,16 @@ pub enum RolloutAction {
         /// Its id.
         id: Uuid,
     },
+    /// Another person approves it.
+    Approve {
+        /// Its id.
+        id: Uuid,
+        /// Event hash of its start: what was read is what is approved.
+        target: Hash,
+        /// A remark, at most 65,536 bytes.
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
 }
 
 impl Schema for RolloutAction {
@@ -138,7 +158,26 @@ impl Schema for RolloutAction {
         match self {
             Self::Start(plan) => plan.validate(),
             Self::Pause { .. } | Self::Resume { .. } | Self::Abort { .. } => Ok(()),
+            Self::Approve { text, .. } => {
+                at_most("text", text.as_deref().unwrap_or_default(), MAX_TEXT_BYTES)
+            }
         }
+    }
+}
+
+/// Payload of `rollout` in version 1: it knows no approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RolloutActionV1(RolloutAction);
+
+impl Schema for RolloutActionV1 {
+    fn validate(&self) -> Result<(), PayloadError> {
+        self.0.validate()?;
+        let approved = match &self.0 {
+            RolloutAction::Start(plan) => plan.approvals.is_some(),
+            other => matches!(other, RolloutAction::Approve { .. }),
+        };
+        rule(!approved, "version 1 knows no approval")
     }
 }
 
@@ -154,6 +193,8 @@ pub enum RolloutStep {
     Halted,
     /// The last wave is over.
     Finished,
+    /// It was not approved in time.
+    Expired,
 }
 
 /// Payload of `rollout-wave`: a decision about a roll-out.
@@ -182,14 +223,27 @@ pub struct RolloutWave {
 impl Schema for RolloutWave {
     fn validate(&self) -> Result<(), PayloadError> {
         let ends = matches!(self.step, RolloutStep::Halted | RolloutStep::Finished);
+        let first = matches!(self.step, RolloutStep::Chosen | RolloutStep::Expired);
         rule(self.failed.is_some() == ends && self.succeeded.is_some() == ends, "counts belong to the end")?;
         let chosen = self.step == RolloutStep::Chosen;
         rule(self.nodes.is_some() == chosen, "nodes belong to chosen and only to it")?;
-        rule(!chosen || self.wave == 0, "nodes are chosen before the first wave")?;
+        rule(!first || self.wave == 0, "what comes before the first wave is of wave 0")?;
         within("wave", self.wave, 0..=MAX_WAVES - 1)?;
         let nodes = self.nodes.as_deref().unwrap_or_default();
         within("nodes", nodes.len(), 0..=MAX_ROLLOUT_NODES)?;
         rule(nodes.is_sorted_by(|a, b| a < b), "nodes must be sorted, each once")
+    }
+}
+
+/// Payload of `rollout-wave` in version 1: nothing runs out for want of approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RolloutWaveV1(RolloutWave);
+
+impl Schema for RolloutWaveV1 {
+    fn validate(&self) -> Result<(), PayloadError> {
+        self.0.validate()?;
+        rule(self.0.step != RolloutStep::Expired, "version 1 knows no approval")
     }
 }
 

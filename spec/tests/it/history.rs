@@ -160,7 +160,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 8] = [
+pub(crate) const GROUPS: [usize; 9] = [
     1,
     20,
     operations::RECORDS,
@@ -168,6 +168,7 @@ pub(crate) const GROUPS: [usize; 8] = [
     operations::POLICIES,
     schedules::RECORDS,
     rollouts::RECORDS,
+    rollouts::APPROVALS,
     rotation::RECORDS,
 ];
 
@@ -344,6 +345,8 @@ fn append_later(log: &mut Log, ledger: Hash, incident: Hash) {
     schedules::append(log, ledger);
     log.commit();
     rollouts::append(log, ledger);
+    log.commit();
+    rollouts::append_approvals(log, ledger);
     log.commit();
     rotation::append(log, ledger);
     log.commit();

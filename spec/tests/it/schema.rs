@@ -186,7 +186,7 @@ fn refused_changes(kind: &Kind, version: u64) -> Vec<Change> {
             ("/expires_at", Some(json!("2026-11-21T20:42:00Z"))),
         ],
         Kind::Custom(_) => vec![],
-        Kind::Rollout | Kind::RolloutWave => rollouts::refused_changes(kind),
+        Kind::Rollout | Kind::RolloutWave => rollouts::refused_changes(kind, version),
         Kind::Schedule | Kind::ScheduleRun => schedules::refused_changes(kind),
         other => operations::refused_changes(other),
     }

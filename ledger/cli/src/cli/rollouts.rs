@@ -21,6 +21,14 @@ pub(crate) enum Rollouts {
     },
     /// Give a selection of nodes a command, in waves.
     Start(Box<StartRollout>),
+    /// Agree to one that somebody else started.
+    Approve {
+        #[command(flatten)]
+        which: WhichRollout,
+        /// A remark.
+        #[arg(long)]
+        text: Option<String>,
+    },
     /// Tell nobody more until it goes on.
     Pause(WhichRollout),
     /// Let it go on.
@@ -65,6 +73,12 @@ pub(crate) struct StartRollout {
     /// For how long a command may be begun.
     #[arg(long, value_name = "SPAN", default_value = "10m", value_parser = secs)]
     pub(crate) ttl: u64,
+    /// How many other people must approve it before its first wave.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=5))]
+    pub(crate) approvals: u64,
+    /// For how long it waits for approval; a day, if absent.
+    #[arg(long, value_name = "SPAN", value_parser = secs, requires = "approvals")]
+    pub(crate) approve_within: Option<u64>,
     /// The organisation.
     #[arg(long, default_value = "default")]
     pub(crate) org: Name,

@@ -58,7 +58,7 @@ pub(crate) enum Witness {
     Policy,
     /// Sign a change of the set with a witness's key, beside those who signed it before.
     Sign {
-        /// The change, as `witness add` wrote it.
+        /// The change, as `witness add -o json` or `witness remove -o json` wrote it.
         change: PathBuf,
         /// Where the key of this witness is.
         #[arg(long, value_name = "DIR")]
@@ -80,7 +80,8 @@ pub(crate) struct Change {
     /// How many must cosign; more than two thirds, which is also what is taken if this is left out.
     #[arg(long)]
     pub(crate) quorum: Option<u64>,
-    /// A recovery key. Without one the change is written out, for the quorum of the present set to sign.
+    /// A recovery key. Without one nothing changes: with -o json the change is written out, for the quorum of the present
+    /// set to sign.
     #[arg(long, value_name = "FILE")]
     pub(crate) recovery_key: Vec<PathBuf>,
 }

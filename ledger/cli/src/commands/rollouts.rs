@@ -32,6 +32,10 @@ async fn answer(global: &Global, client: &Client, command: &Rollouts) -> Result<
         Rollouts::Start(start) => {
             (client.json(Method::POST, "/api/rollouts", Some(&body(start))).await?, None)
         }
+        Rollouts::Approve { which, text } => {
+            let body = with_remark(json!({"org": which.org}), text.as_deref());
+            (client.json(Method::POST, &path(which, "approve"), Some(&body)).await?, None)
+        }
         Rollouts::Pause(which) => (change(client, which, "pause").await?, None),
         Rollouts::Resume(which) => (change(client, which, "resume").await?, None),
         Rollouts::Abort(which) => (change(client, which, "abort").await?, None),
@@ -44,8 +48,18 @@ async fn answer(global: &Global, client: &Client, command: &Rollouts) -> Result<
 }
 
 async fn change(client: &Client, which: &WhichRollout, action: &str) -> Result<Value, Failure> {
-    let path = format!("/api/rollouts/{}/{action}", which.id);
-    client.json(Method::POST, &path, Some(&json!({"org": which.org}))).await
+    client.json(Method::POST, &path(which, action), Some(&json!({"org": which.org}))).await
+}
+
+fn path(which: &WhichRollout, action: &str) -> String {
+    format!("/api/rollouts/{}/{action}", which.id)
+}
+
+fn with_remark(mut body: Value, text: Option<&str>) -> Value {
+    if let (Some(text), Some(members)) = (text, body.as_object_mut()) {
+        members.insert("text".to_owned(), json!(text));
+    }
+    body
 }
 
 /// The body that starts a roll-out.
@@ -53,7 +67,7 @@ fn body(start: &StartRollout) -> Value {
     let parameters: Map<String, Value> =
         start.parameters.iter().map(|(name, value)| (name.to_string(), json!(value))).collect();
     let mut body = json!({
-        "command": start.command, "may_fail": start.may_fail, "name": start.name, "org": start.org,
+        "approval_secs": start.approve_within, "approvals": start.approvals, "command": start.command, "may_fail": start.may_fail, "name": start.name, "org": start.org,
         "os_profile": start.os_profile, "parameters": parameters, "pause_secs": start.pause,
         "selector": start.select, "ttl_secs": start.ttl, "waves": start.waves,
     });
@@ -71,7 +85,7 @@ fn listing(answer: &Value) -> String {
             text(rollout, "/org"),
             text(rollout, "/plan/name"),
             text(rollout, "/plan/command"),
-            text(rollout, "/state"),
+            state(rollout),
             format!("{begun}/{}", text(rollout, "/of_waves")),
             text(rollout, "/nodes"),
             text(rollout, "/started_at"),
@@ -82,6 +96,14 @@ fn listing(answer: &Value) -> String {
     table(&["id", "org", "name", "what", "state", "waves", "nodes", "started", "selector"], &rows)
 }
 
+/// How far it has come; of one that waits for approval, until when.
+fn state(rollout: &Value) -> String {
+    match text(rollout, "/state").as_str() {
+        "waiting" => format!("waiting for approval until {}", text(rollout, "/plan/approve_by")),
+        state => state.to_owned(),
+    }
+}
+
 /// One roll-out, and under it its waves.
 fn waves(answer: &Value) -> String {
     let rollout = answer.get("rollout").unwrap_or(answer);
@@ -90,12 +112,19 @@ fn waves(answer: &Value) -> String {
         ("org", text(rollout, "/org")),
         ("name", text(rollout, "/plan/name")),
         ("what", text(rollout, "/plan/command")),
-        ("state", text(rollout, "/state")),
+        ("state", state(rollout)),
         ("nodes", text(rollout, "/nodes")),
         ("waves", text(rollout, "/of_waves")),
         ("started by", text(rollout, "/started_by")),
     ];
-    let facts: Vec<_> = facts.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    let approvals = rollout.get("approvals").and_then(Value::as_array);
+    let approvals = approvals.map(|all| {
+        let by: Vec<String> = all.iter().map(|word| text(word, "/author")).collect();
+        let needed = text(rollout, "/plan/approvals");
+        [("approvals", format!("{}/{needed}", all.len())), ("approved by", by.join(", "))]
+    });
+    let facts = facts.into_iter().chain(approvals.into_iter().flatten());
+    let facts: Vec<_> = facts.map(|(name, value)| vec![name.to_owned(), value]).collect();
     let row = |(n, wave): (usize, &Value)| {
         let mut row = vec![n.to_string()];
         row.extend(["/at", "/nodes", "/succeeded", "/failed", "/open"].map(|pointer| text(wave, pointer)));

@@ -3,7 +3,7 @@
 use crate::cli::{Global, Schedules, SetSchedule};
 use crate::client::{Client, block_on};
 use crate::failure::Failure;
-use crate::output::{items, say, say_answer, table, text};
+use crate::output::{items, say, say_answer, table, tell, text};
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 use spec::Uuid;
@@ -42,7 +42,11 @@ async fn answer(global: &Global, client: &Client, command: &Schedules) -> Result
                 Some(id) => id,
                 None => Uuid::v4(ledger::keyring::random().map_err(Failure::io)?),
             };
-            client.json(Method::PUT, &format!("/api/schedules/{id}"), Some(&body(set))).await?
+            let answer = client.json(Method::PUT, &format!("/api/schedules/{id}"), Some(&body(set))).await?;
+            if let Some(warning) = answer.get("warning").and_then(Value::as_str) {
+                tell(&format!("warning: {warning}"));
+            }
+            answer
         }
         Schedules::Remove { id, org } => {
             let path = format!("/api/schedules/{id}?org={org}");

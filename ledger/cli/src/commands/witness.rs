@@ -5,7 +5,7 @@ use crate::cli::{Change, Global, Witness as Args};
 use crate::client::{block_on, with_client};
 use crate::commands::serve::stop_signal;
 use crate::failure::Failure;
-use crate::output::{items, say, say_answer, tell, text};
+use crate::output::{items, say, say_answer, table, tell, text};
 use axum::http::Method;
 use ledger::keyring;
 use serde_json::{Value, json};
@@ -157,10 +157,14 @@ fn propose(
     signatures.sort_by_key(|signature| signature.key);
     let change = WitnessSetChange { prev_change: standing.prev_change, set, signatures };
     if change.signatures.is_empty() {
-        say(&format!("{}\n", serde_json::to_string(&change).map_err(Failure::io)?))?;
+        if global.for_people() {
+            say(&witnesses_of(&change.set, "The set would be:"))?;
+        } else {
+            say(&format!("{}\n", serde_json::to_string(&change).map_err(Failure::io)?))?;
+        }
         tell(
-            "Nothing was changed yet. Let the present witnesses sign this with `ledger witness sign`, then send it with \
-             `ledger witness submit`; or give --recovery-key.",
+            "Nothing was changed yet. Write the change to a file with -o json, let the present witnesses sign it with \
+             `ledger witness sign`, then send it with `ledger witness submit`; or give --recovery-key.",
         );
         return Ok(());
     }
@@ -172,7 +176,22 @@ fn propose(
 fn submit(global: &Global, change: &WitnessSetChange) -> Result<(), Failure> {
     let body = serde_json::to_value(change).map_err(Failure::io)?;
     let answer = with_client(global, async |client| client.json(Method::POST, ROUTE, Some(&body)).await)?;
-    say_answer(global.output, &answer)
+    if !global.for_people() {
+        return say_answer(global.output, &answer);
+    }
+    let from = text(&answer, "/seq");
+    say(&witnesses_of(&change.set, &format!("Since entry {from} the ledger names these witnesses:")))
+}
+
+/// A set under a line that says what it is.
+fn witnesses_of(set: &WitnessSet, what: &str) -> String {
+    let row = |witness: &Witness| {
+        let whose = if witness.outside { "outside" } else { "inside" };
+        vec![witness.name.to_string(), whose.to_owned(), witness.key.to_string()]
+    };
+    let rows: Vec<Vec<String>> = set.witnesses.iter().map(row).collect();
+    let of = set.witnesses.len();
+    format!("{what}\n{}quorum {} of {of}\n", table(&["name", "where", "key"], &rows), set.quorum)
 }
 
 /// Adds a witness's signature to a change and writes it out.

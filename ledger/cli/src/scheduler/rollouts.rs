@@ -47,6 +47,7 @@ fn decision(folds: &Projections, org: &Name, rollout: &Rollout, step: Step, now:
             }
         }
         Step::Begin(wave) => said.wave = wave,
+        Step::Expire => said.step = RolloutStep::Expired,
         Step::Halt(wave, tally) | Step::Finish(wave, tally) => {
             let halts = matches!(step, Step::Halt(..));
             said.step = if halts { RolloutStep::Halted } else { RolloutStep::Finished };

@@ -16,6 +16,7 @@ mod dependencies;
 mod flips;
 mod kill;
 mod openapi;
+mod page;
 mod policies;
 mod reading;
 mod rolling;

@@ -63,7 +63,7 @@ async fn get(client: &reqwest::Client, url: &str, token: &str) -> (u16, Value) {
     (answer.status().as_u16(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
 }
 
-fn token(service: &Service, org: &str, role: &str) -> String {
+pub(crate) fn token(service: &Service, org: &str, role: &str) -> String {
     let data = service.data.to_str().unwrap();
     let made =
         json(&["tokens", "create", "--data", data, "--org", org, "--role", role, "--label", "test"], 0);

@@ -35,7 +35,7 @@ fn wait(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Makes a witness's key; the file with what it says of itself.
-fn introduction(dir: &Path, id: &str) -> (String, String) {
+pub(crate) fn introduction(dir: &Path, id: &str) -> (String, String) {
     let state = dir.join("outside").to_str().unwrap().to_owned();
     let said = json(&["witness", "key", "--state", &state, "--name", "auditor.example", "--ledger", id], 0);
     let file = dir.join("auditor.json");
@@ -75,8 +75,17 @@ async fn commands_wait_for_the_quorum() {
     let unsigned = json(&["witness", "add", &node, "--outside", &file, "--data", path, "-o", "json"], 0);
     assert_eq!(unsigned["signatures"], json!([]), "without a recovery key nothing is changed");
     assert_eq!(json(&["witness", "list", "--data", path, "-o", "json"], 0)["quorum"], 0);
-    let named = json(&[&add[..], &["--outside", &file, "-o", "json"]].concat(), 0);
-    assert!(named["seq"].as_u64().unwrap() > 0);
+    let told = ledger(&["witness", "add", &node, "--outside", &file, "--data", path]);
+    let (would, why) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    assert!(
+        would.contains("auditor.example") && would.contains("quorum 2 of 2") && !would.contains('{'),
+        "{would}"
+    );
+    assert!(why.contains("Nothing was changed yet"), "{why}");
+    let named = ledger(&[&add[..], &["--outside", &file]].concat()).stdout;
+    let named = String::from_utf8_lossy(&named);
+    assert!(named.starts_with("Since entry ") && named.contains("quorum 2 of 2"), "{named}");
+    assert!(named.contains("  outside  ") && !named.contains('{'), "{named}");
 
     // The agent learns of it with a heartbeat; the one from outside asks.
     let mut witness = Outside::start(&outside, &id, &service.url);

@@ -1,6 +1,6 @@
 //! Payloads of roll-outs, and what follows from them.
 
-use super::{hash, maybe, name, number, round_trip, text, uuid};
+use super::{hash, maybe, name, number, round_trip, round_trip_of, text, uuid};
 use crate::history::at;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
@@ -22,6 +22,8 @@ fn plan() -> impl Strategy<Value = RolloutPlan> {
         let (command, id, may_fail, name, os_profile, parameters) = what;
         waves.push(Share { count: None, percent: Some(100) });
         RolloutPlan {
+            approvals: None,
+            approve_by: None,
             command,
             id,
             may_fail,
@@ -63,6 +65,18 @@ proptest! {
         round_trip(&Kind::Rollout, &RolloutAction::Pause { id })?;
         round_trip(&Kind::Rollout, &RolloutAction::Resume { id })?;
         round_trip(&Kind::Rollout, &RolloutAction::Abort { id })?;
+    }
+
+    #[test]
+    fn approvals(plan in plan(), approvals in 1..=5u64, id in uuid(), target in hash(), text in maybe(text())) {
+        let plan = RolloutPlan { approvals: Some(approvals), approve_by: Some(at(approvals)), ..plan };
+        round_trip_of(&Kind::Rollout, 2, &RolloutAction::Start(Box::new(plan)))?;
+        round_trip_of(&Kind::Rollout, 2, &RolloutAction::Approve { id, target, text })?;
+        let expired = RolloutWave {
+            at: at(approvals), failed: None, nodes: None, rollout: target, step: RolloutStep::Expired,
+            succeeded: None, wave: 0,
+        };
+        round_trip_of(&Kind::RolloutWave, 2, &expired)?;
     }
 
     #[test]

@@ -1,13 +1,29 @@
 //! The rules of what is said of roll-outs.
 
 use super::{Change, canonical_text, changed, long, zeros};
-use crate::history::sample;
+use crate::history::{sample, sample_of};
 use serde_json::{Value, json};
 use spec::Kind;
 
 /// See `refused_changes` of the module above.
-pub(super) fn refused_changes(kind: &Kind) -> Vec<Change> {
+pub(super) fn refused_changes(kind: &Kind, version: u64) -> Vec<Change> {
+    let approved = [
+        ("/approvals", None),
+        ("/approvals", Some(json!(0))),
+        ("/approvals", Some(json!(6))),
+        ("/approve_by", None),
+        ("/approve_by", Some(json!("2026-11-21"))),
+        ("/action", Some(json!("approve"))),
+    ];
     match kind {
+        Kind::Rollout if version > 1 => approved.to_vec(),
+        Kind::RolloutWave if version > 1 => vec![
+            ("/failed", Some(json!(0))),
+            ("/nodes", Some(json!([]))),
+            ("/rollout", None),
+            ("/succeeded", Some(json!(0))),
+            ("/wave", Some(json!(1))),
+        ],
         Kind::Rollout => vec![
             ("/action", Some(json!("pause"))),
             ("/action", Some(json!({"start": null}))),
@@ -60,6 +76,30 @@ pub(super) fn longest() -> Vec<(Kind, u64, &'static str, usize)> {
 
 fn accepts(kind: &Kind, value: &Value) -> bool {
     kind.check_payload(1, &canonical_text(value)).is_ok()
+}
+
+/// What version 2 brought is nothing that version 1 says, and what version 1 says stays what it was.
+#[test]
+fn approvals_are_of_version_2() {
+    for kind in [Kind::Rollout, Kind::RolloutWave] {
+        let first = sample(&kind).payload.json;
+        assert_eq!(
+            (kind.check_payload(1, &first), kind.check_payload(2, &first)),
+            (Ok(()), Ok(())),
+            "{kind}"
+        );
+        let second = sample_of(&kind, 2).payload.json;
+        assert!(kind.check_payload(1, &second).is_err(), "{kind}");
+        assert_eq!((kind.payload_version(&first), kind.payload_version(&second)), (Ok(1), Ok(2)), "{kind}");
+    }
+    let approve =
+        json!({"action": "approve", "id": "550e8400-e29b-41d4-a716-446655440000", "target": zeros()});
+    let versions = [1, 2].map(|v| Kind::Rollout.check_payload(v, &canonical_text(&approve)).is_ok());
+    assert_eq!(versions, [false, true]);
+    let long = |bytes| changed(&approve, &("/text", long(bytes)));
+    let accepts = |value: Value| Kind::Rollout.check_payload(2, &canonical_text(&value)).is_ok();
+    assert!(accepts(long(65_536)) && !accepts(long(65_537)));
+    assert!(!accepts(changed(&approve, &("/target", None))) && !accepts(changed(&approve, &("/id", None))));
 }
 
 #[test]
