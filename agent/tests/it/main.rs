@@ -17,7 +17,6 @@ mod executable;
 mod ledger;
 mod limits;
 mod node;
-mod outage;
 mod policies;
 mod receipts;
 mod rotation;
