@@ -9,6 +9,7 @@
 
 mod baselines;
 mod between;
+mod clones;
 mod commanding;
 mod commands;
 mod connections;
