@@ -2,6 +2,10 @@
 //!
 //! The delay is drawn evenly from zero to `min(cap, base · 2^failures)`. The jitter comes after the cap:
 //! a fleet that has waited out an outage of hours returns evenly over the whole cap, not in one instant.
+//!
+//! Events are sent again after at most two heartbeat intervals: a ledger that comes back misses nobody before three
+//! (`spec/projections.md`, section 3), so that whoever waits no longer is back before that pages anybody, and a fleet
+//! that comes back asks no more often than it does every day.
 
 use crate::entropy::Entropy;
 use std::io;
@@ -17,19 +21,31 @@ pub const CAP: Duration = Duration::from_mins(5);
 pub const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// The state of one back-off.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Backoff {
     failures: u32,
+    cap: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { failures: 0, cap: CAP }
+    }
 }
 
 impl Backoff {
+    /// Delays are at most this from now on, and never more than [`CAP`].
+    pub fn set_cap(&mut self, cap: Duration) {
+        self.cap = cap.min(CAP);
+    }
+
     /// The delay after one more failure. With `retry_after` it is at least that, and the jitter on top.
     pub fn fail(
         &mut self,
         retry_after: Option<Duration>,
         entropy: &mut impl Entropy,
     ) -> io::Result<Duration> {
-        let most = BASE.saturating_mul(2_u32.saturating_pow(self.failures)).min(CAP);
+        let most = BASE.saturating_mul(2_u32.saturating_pow(self.failures)).min(self.cap);
         self.failures = self.failures.saturating_add(1);
         let least = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
         Ok(least + entropy.up_to(most)?)

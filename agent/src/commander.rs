@@ -40,7 +40,8 @@ const HELD: Duration = Duration::from_millis(900);
 /// How long after an answer that was not held and had nothing in it the next is asked for.
 const UNHELD_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long after an answer that was not held and had something in it the next is asked for.
+/// How long after an answer that was not held and had something in it the next is asked for; twice as long after each
+/// in a row that had nothing new in it, up to as long as after an empty one.
 const MORE_PAUSE: Duration = Duration::from_millis(200);
 
 /// Commands that are carried out at once; further ones wait.
@@ -73,6 +74,8 @@ pub struct Commander {
     told: mpsc::UnboundedReceiver<(Hash, Done)>,
     /// The last entry that a delivered command rests on.
     after: Option<u64>,
+    /// Answers in a row that were not held and had nothing new in them.
+    repeated: u32,
     polls_at: Duration,
     asked_at: Duration,
 }
@@ -109,6 +112,7 @@ impl Commander {
             tell,
             told,
             after: None,
+            repeated: 0,
             polls_at: Duration::ZERO,
             asked_at: Duration::ZERO,
         }
@@ -204,11 +208,16 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             Ok(_) => MORE_PAUSE,
             Err(_) => POLL_PAUSE,
         };
+        let known = self.commander.as_ref().and_then(|commander| commander.after);
+        if held && let Some(commander) = &mut self.commander {
+            commander.repeated = 0;
+        }
         let pause = match heard {
             Ok(answer) if answer.commands.is_empty() => pause,
             Ok(answer) => {
                 match self.take_proved(now, network, &read(answer.commands), answer.checkpoint).await? {
-                    Checked::Consistent => pause,
+                    Checked::Consistent if held => pause,
+                    Checked::Consistent => self.pause_after_more(known),
                     Checked::NotYet(why) => {
                         tracing::warn!(why, "commands have to wait: the ledger does not prove itself");
                         POLL_PAUSE
@@ -226,6 +235,13 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             commander.polls_at = now.steady + pause / 2 + jitter / 2;
         }
         Ok(())
+    }
+
+    /// The pause after an answer with commands; `known` is the last entry that those before rested on.
+    fn pause_after_more(&mut self, known: Option<u64>) -> Duration {
+        let Some(commander) = &mut self.commander else { return POLL_PAUSE };
+        commander.repeated = if commander.after > known { 0 } else { commander.repeated.saturating_add(1) };
+        MORE_PAUSE.saturating_mul(2_u32.saturating_pow(commander.repeated)).min(UNHELD_PAUSE)
     }
 
     /// Takes commands in that came under a checkpoint, once that is found to agree with what is remembered, and to

@@ -78,21 +78,40 @@ pub(crate) async fn follow(
         Ok(response) => response,
         Err(error) => return Followed::NotYet(error.to_string()),
     };
-    let holds = match read::<ConsistencyAnswer>(&response) {
-        Ok(answer) => {
-            (answer.old, answer.new) == (old.size, young.size)
-                && verify_consistency::<Blake3>(old.size, &old.root, young.size, &young.root, &answer.proof)
-                    .is_ok()
+    let text = format!("checkpoints of {} and {} entries do not agree", old.size, young.size);
+    match read::<ConsistencyAnswer>(&response) {
+        Ok(answer) if shows(&answer, old, young) => {
+            if found.size > known.size {
+                Followed::Newer(Box::new(new))
+            } else {
+                Followed::Known
+            }
         }
+        // What does not prove that they agree does not prove that they do not: somebody in between may have spoilt it.
+        Ok(_) => match contradiction(network, authority, memory, &new, &text).await {
+            Followed::Contradiction(found) if !found.proves(authority) => {
+                let Equivocation { a, b, .. } = &found.file;
+                tracing::error!(
+                    a,
+                    b,
+                    "{text}, as far as the service shows; no place where they differ is shown"
+                );
+                Followed::NotYet(text)
+            }
+            followed => followed,
+        },
         // A ledger that says it has no such size, having signed it.
-        Err(_) if found.size < known.size && denies(&response) => false,
-        Err(error) => return Followed::NotYet(format!("no consistency proof: {error}")),
-    };
-    if !holds {
-        let text = format!("checkpoints of {} and {} entries do not agree", old.size, young.size);
-        return contradiction(network, authority, memory, &new, &text).await;
+        Err(_) if found.size < known.size && denies(&response) => {
+            contradiction(network, authority, memory, &new, &text).await
+        }
+        Err(error) => Followed::NotYet(format!("no consistency proof: {error}")),
     }
-    if found.size > known.size { Followed::Newer(Box::new(new)) } else { Followed::Known }
+}
+
+/// Whether an answer is the proof that was asked for.
+fn shows(answer: &ConsistencyAnswer, old: &Checkpoint, new: &Checkpoint) -> bool {
+    let proof = || verify_consistency::<Blake3>(old.size, &old.root, new.size, &new.root, &answer.proof);
+    (answer.old, answer.new) == (old.size, new.size) && proof().is_ok()
 }
 
 /// Puts both checkpoints together, with a place where the trees differ if one can be had.
@@ -116,10 +135,15 @@ async fn contradiction(
 }
 
 impl Contradicted {
+    /// Whether the file proves it to anybody who knows the ledger's id.
+    fn proves(&self, authority: &Authority) -> bool {
+        self.file.verify(&authority.checkpoint_keys()).is_ok()
+    }
+
     /// Writes the file down.
     pub(crate) fn keep(&self, disk: &impl Disk, authority: &Authority) {
         let Self { text, file } = self;
-        let proves = file.verify(&authority.checkpoint_keys()).is_ok();
+        let proves = self.proves(authority);
         if let Err(error) = durable::replace(disk, EQUIVOCATION_FILE, &file.to_canonical()) {
             tracing::error!(%error, a = file.a, b = file.b, "the contradiction could not be written down");
         }

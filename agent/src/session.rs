@@ -306,6 +306,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     pub(crate) fn set_interval(&mut self, asked_secs: u64) {
         let secs = self.options.interval_secs.unwrap_or(asked_secs);
         self.interval_secs = secs.clamp(*INTERVAL_SECS.start(), *INTERVAL_SECS.end());
+        self.backoff.set_cap(2 * Duration::from_secs(self.interval_secs));
     }
 
     fn beat(&mut self, now: Now) -> Result<(), SessionError> {

@@ -11,15 +11,15 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use vaultmesh_agent::clock::{Clock as _, SystemClock};
-use vaultmesh_agent::network::Request;
+use vaultmesh_agent::network::{Request, Response};
 
 /// Serves a ledger until the process that tests it ends.
-struct Server {
-    ledger: Arc<Mutex<Ledger>>,
-    url: String,
+pub(crate) struct Server {
+    pub(crate) ledger: Arc<Mutex<Ledger>>,
+    pub(crate) url: String,
 }
 
-fn serve() -> Server {
+pub(crate) fn serve() -> Server {
     let ledger = Arc::new(Mutex::new(Ledger::new(SystemClock::start().now().wall)));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -35,7 +35,14 @@ fn serve() -> Server {
 
 /// One request and its answer; `None` when the other side has gone.
 fn exchange(stream: &TcpStream, ledger: &Mutex<Ledger>) -> Option<()> {
-    let mut reader = BufReader::new(stream);
+    let response = exchanged(&mut BufReader::new(stream), ledger)?;
+    let head = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\n\r\n", response.status, response.body.len());
+    let mut stream = stream;
+    stream.write_all(&[head.as_bytes(), &response.body].concat()).ok()
+}
+
+/// One request, and the ledger's answer to it.
+pub(crate) fn exchanged(reader: &mut BufReader<&TcpStream>, ledger: &Mutex<Ledger>) -> Option<Response> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let path = line.split(' ').nth(1)?.to_owned();
@@ -53,33 +60,28 @@ fn exchange(stream: &TcpStream, ledger: &Mutex<Ledger>) -> Option<()> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let body = (length > 0).then_some(("application/json", body));
-    let response = {
-        let mut ledger = ledger.lock().unwrap();
-        ledger.now = SystemClock::start().now().wall;
-        ledger.handle(&Request { path, body, bearer: None })
-    };
-    let head = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\n\r\n", response.status, response.body.len());
-    let mut stream = stream;
-    stream.write_all(&[head.as_bytes(), &response.body].concat()).ok()
+    let mut ledger = ledger.lock().unwrap();
+    ledger.now = SystemClock::start().now().wall;
+    Some(ledger.handle(&Request { path, body, bearer: None }))
 }
 
-fn agent(dir: &Path, args: &[&str]) -> Command {
+pub(crate) fn agent(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vaultmesh-agent"));
     command.args(args).env_clear().env("VAULTMESH_STATE_DIR", dir).stdin(Stdio::null());
     command
 }
 
-fn run(dir: &Path, args: &[&str]) -> Output {
+pub(crate) fn run(dir: &Path, args: &[&str]) -> Output {
     agent(dir, args).output().unwrap()
 }
 
-fn assert_code(output: &Output, code: i32, says: &str) {
+pub(crate) fn assert_code(output: &Output, code: i32, says: &str) {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{errors}");
     assert!(errors.contains(says), "{errors}");
 }
 
-fn json(output: &Output) -> Value {
+pub(crate) fn json(output: &Output) -> Value {
     assert_code(output, 0, "");
     serde_json::from_slice(&output.stdout).unwrap()
 }

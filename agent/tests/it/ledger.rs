@@ -352,7 +352,7 @@ impl Ledger {
         receipts.filter(|receipt| receipt.command == *command).map(word).collect()
     }
 
-    fn delivered(&self) -> Vec<Value> {
+    pub(crate) fn delivered(&self) -> Vec<Value> {
         let proved = |record: &Value| {
             let seq = record["entry"]["seq"].as_u64().unwrap();
             let path = inclusion_proof::<Blake3>(&self.tiles, seq, self.size()).unwrap();

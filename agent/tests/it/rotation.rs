@@ -177,11 +177,7 @@ fn power_fails_at_every_operation_of_a_rotation() {
             "failed" => assert_eq!((rotations, key_on(&node)), (vec![], old), "operation {operation}"),
             other => panic!("operation {operation}: {other}"),
         }
-        if end == "succeeded" {
-            rotated += 1
-        } else {
-            failed += 1
-        }
+        *(if end == "succeeded" { &mut rotated } else { &mut failed }) += 1;
         assert_eq!(agent.speaks_with(), key_on(&node));
         assert!(beats(&world).values().sum::<usize>() >= 14, "operation {operation}");
     }

@@ -193,6 +193,7 @@ impl Sampler for Still {
             own.node_id, own.now
         ))
         .unwrap();
+        heartbeat.interval_secs = Some(own.interval_secs);
         heartbeat.spool_depth = Some(own.spool_depth);
         heartbeat.spool_dropped = Some(own.spool_dropped);
         heartbeat.clock_offset_ms = Some(Reading::from(own.clock_offset_ms));

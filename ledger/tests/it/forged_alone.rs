@@ -277,7 +277,9 @@ fn a_key_that_took_the_place_of_another_was_named_by_it() {
         seqs.push(forger.append(&note));
         if what.is_empty() {
             // The rotation is the last entry of the old key.
-            seqs.iter().for_each(|seq| passes(&verify(&forger.bundle(*seq))));
+            for seq in seqs {
+                passes(&verify(&forger.bundle(seq)));
+            }
             let late = forger.append(&node.craft(Kind::Note, &json!({"text": "late"}), |_| ()));
             check(&verify(&forger.bundle(late)), "bundle", Some(late), "not valid", "the old key");
             continue;

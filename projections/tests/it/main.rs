@@ -8,6 +8,17 @@
     reason = "a helper of a test may stop the test"
 )]
 
+// The agent's own simulated world: node and network in simulated time, against a ledger that signs for real.
+#[path = "../../../agent/tests/it/ledger.rs"]
+#[expect(dead_code, reason = "only a part of it is used here")]
+mod ledger;
+#[path = "../../../agent/tests/it/node.rs"]
+#[expect(dead_code, reason = "only a part of it is used here")]
+mod node;
+#[path = "../../../agent/tests/it/world.rs"]
+#[expect(dead_code, reason = "only a part of it is used here")]
+mod world;
+
 mod announcing;
 mod attention;
 mod commands;
@@ -22,6 +33,7 @@ mod keys;
 mod live;
 mod metrics;
 mod notices;
+mod outage;
 mod policies;
 mod rollouts;
 mod rules;

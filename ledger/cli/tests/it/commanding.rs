@@ -105,8 +105,12 @@ async fn a_forked_ledger_is_found_out_and_obeyed_no_more() {
     let mark = [&MARK[..], &["--param", &place]].concat();
     let other = dir.path().join("other");
     let (path, other_path) = (data.to_str().unwrap(), other.to_str().unwrap());
+    // A ledger that is written to meanwhile is copied in pieces of different times.
+    agent.child.kill().unwrap();
+    agent.child.wait().unwrap();
     assert!(std::process::Command::new("cp").args(["-a", path, other_path]).status().unwrap().success());
     let _ = std::fs::remove_file(other.join("admin.sock"));
+    agent.restart();
     // The agent sees the first history go on, then the second.
     let (seen, _) = issue(path, &node, &mark);
     state(path, &seen, "succeeded");

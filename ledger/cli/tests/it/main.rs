@@ -9,13 +9,16 @@
 
 mod baselines;
 mod between;
+mod clones;
 mod commanding;
 mod commands;
 mod connections;
 mod dependencies;
+mod fleet;
 mod flips;
 mod kill;
 mod openapi;
+mod outage;
 mod page;
 mod policies;
 mod reading;

@@ -60,7 +60,12 @@ impl Service {
     }
 
     pub(crate) fn start_with(data: &Path, more: &[&str]) -> Self {
-        let mut child = command(&["serve", "--init", "--listen", "127.0.0.1:0", "-o", "json"])
+        Self::start_at("127.0.0.1:0", data, more)
+    }
+
+    /// Starts at an address, such as that of a service that is no more.
+    pub(crate) fn start_at(address: &str, data: &Path, more: &[&str]) -> Self {
+        let mut child = command(&["serve", "--init", "--listen", address, "-o", "json"])
             .arg("--data")
             .arg(data)
             .args(more)
