@@ -164,7 +164,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     pub fn obey(&mut self, now: Now, mut commander: Commander) -> Result<(), SessionError> {
         commander.orders = Orders::load(&self.disk)?;
         commander.polls_at = now.steady;
-        // A rotation goes on where it was.
+        // A rotation goes on where it was; what became of it is said at its end.
         let rotates = self.rotation.as_ref().and_then(|rotation| rotation.command);
         for command in commander.orders.cut_off().into_iter().filter(|command| Some(*command) != rotates) {
             let done = Done::saying(false, "the agent stopped while it ran");
@@ -333,7 +333,11 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         commander.orders.begin(&self.disk, order.order.nonce, hash, order.order.expires_at, now.wall)?;
         tracing::info!(command = %order.order.command, %hash, "a command begins");
         let output = observed.then(|| OBSERVED.to_owned());
-        self.enqueue(now, Kind::Receipt, &CommandReceipt { output, ..receipt(hash, CommandState::Running) })?;
+        let running = CommandReceipt { output, ..receipt(hash, CommandState::Running) };
+        // It is remembered that it began, so it has to come to an end that can be told.
+        if let Err(error) = self.enqueue(now, Kind::Receipt, &running) {
+            tracing::error!(%error, %hash, "that a command begins could not be made durable");
+        }
         let Some(commander) = &mut self.commander else { return Ok(()) };
         match (task, &mut self.scans) {
             (Task::ApplyPolicy(policy), _) => commander.applying.push_back((hash, policy)),

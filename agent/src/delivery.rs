@@ -119,6 +119,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         };
         let settled = count_settled(events, &reply.outcomes, checkpoint.as_ref());
         let mut commands = None;
+        let proved = settled.own.is_some();
         if let (Some(own), Some(note), Some(checkpoint)) = (settled.own, note, checkpoint) {
             let delivered = commander::read(std::mem::take(&mut reply.commands));
             let under = reply.witness_checkpoint.take().unwrap_or_else(|| note.clone());
@@ -132,7 +133,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             }
         }
         if settled.count > 0 {
-            if let Err(error) = self.forget(now, settled.count) {
+            if let Err(error) = self.forget(now, settled.count, proved) {
                 return Ok(self.disk_failed(now, &error));
             }
             tracing::debug!(count = settled.count, waiting = self.pending(), "delivered");
@@ -156,9 +157,12 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     }
 
     /// The oldest `count` waiting events are proved to be in the ledger, or the rotation that comes before them.
-    fn forget(&mut self, now: Now, count: usize) -> Result<(), SessionError> {
+    fn forget(&mut self, now: Now, count: usize, proved: bool) -> Result<(), SessionError> {
         if self.told_rotation().is_some() {
             return self.rotated(now);
+        }
+        if proved {
+            self.outlives_rotation(now);
         }
         Ok(self.spool.acknowledge(&self.disk, count)?)
     }
@@ -197,13 +201,19 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     ) -> Result<Delivery, Stop> {
         if self.told_rotation().is_some() && !matches!(verdict, Verdict::Later | Verdict::Banned) {
             return Ok(match self.withdraw_rotation(now, text) {
-                Ok(()) => Delivery::Later(Why::Refused),
+                Ok(()) => self.later(now, retry_after, Why::Refused, text),
                 Err(error) => self.disk_failed(now, &error),
             });
         }
         let done = match verdict {
             Verdict::Later => return Ok(self.later(now, retry_after, Why::Unavailable, text)),
-            Verdict::Banned => return Err(Stop::Banned(text.to_owned())),
+            Verdict::Banned => {
+                return match self.takes_up_rotation(now) {
+                    Ok(true) => Ok(self.later(now, retry_after, Why::Refused, text)),
+                    Ok(false) => Err(Stop::Banned(text.to_owned())),
+                    Err(error) => Ok(self.disk_failed(now, &error)),
+                };
+            }
             Verdict::Recorded => {
                 tracing::error!(
                     refusal = text,

@@ -1,16 +1,21 @@
 //! Going over to a new key.
 //!
 //! ```text
-//! rotation.json   {"command":"<hash>","event":{…},"format":"vaultmesh-rotation-v1","seed":"<64 hex>","withdrawn":false}
+//! rotation.json   {"command":"<hash>","event":{…},"format":"vaultmesh-rotation-v1","seed":"<64 hex>","stage":"told"}
 //!                                                                                                         mode 0600
 //! nothing waits → rotation.json → an empty spool where the new key's chain starts
 //! its receipt   → enrolment.json → node.key → the command's receipt → rotation.json is removed
-//! refused       → rotation.json, withdrawn → what waits is signed again with the old key → rotation.json is removed
+//! refused       → rotation.json, withdrawn → what waits is signed again with the old key → its first receipt
+//!               → rotation.json is removed
 //! ```
 //!
 //! The event that says so is signed by the old key and sent before anything else. What the node says meanwhile is signed
 //! with the new key, and waits: so nothing is lost however long the service is away, and each file can be read after a
 //! crash at any point. The service is asked with the old key until the receipt of the rotation is proved.
+//!
+//! Nobody signs a refusal, so it may be a lie, and the ledger has the rotation all the same. The new key is kept until
+//! something that the old one signed afterwards is proved to be in the ledger; if the ledger calls the old key ended
+//! instead, the rotation is sent once more.
 
 use crate::author::{Credentials, Draft};
 use crate::chain::sign_again;
@@ -24,6 +29,7 @@ use crate::heartbeat::Sampler;
 use crate::identity::Identity;
 use crate::session::{Session, SessionError};
 use crate::spool::Spool;
+use crate::spool_write::Writer;
 use crate::work::Done;
 use proofs::SigningKey;
 use serde::{Deserialize, Serialize};
@@ -56,10 +62,13 @@ pub enum RotationError {
 }
 
 /// How far it has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum Stage {
     /// The ledger was told, or will be, and has not answered yet.
     Told,
+    /// As told, after it was withdrawn: what the old key signed meanwhile waits.
+    Again,
     /// The ledger has recorded it.
     Recorded,
     /// The ledger will not have it.
@@ -74,6 +83,8 @@ pub(crate) struct Rotation {
     /// The command that asked for it.
     pub(crate) command: Option<Hash>,
     stage: Stage,
+    /// Whether the old key is proved to be good after the rotation was withdrawn.
+    outlived: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,7 +95,7 @@ struct RotationFile {
     event: Value,
     format: String,
     seed: Hash,
-    withdrawn: bool,
+    stage: Stage,
 }
 
 impl Rotation {
@@ -105,16 +116,23 @@ impl Rotation {
         let event = canonical::to_vec(&file.event).map_err(|_| damaged("its event has no canonical form"))?;
         let event = Event::parse(&event).map_err(|e| RotationError::Damaged(e.to_string()))?;
         let key = SigningKey::from_seed(&file.seed.0);
+        let said = serde_json::from_str::<KeyRotation>(&event.payload.json);
+        let belong = said.is_ok_and(|said| said.key == key.public() && said.replaces == event.header.key);
+        if !belong || event.header.author != identity.author() || event.header.ledger != enrolment.ledger {
+            return Err(damaged("its parts do not belong together"));
+        }
         let stage = match (enrolment.key == key.public(), enrolment.key == event.header.key) {
             (true, _) => Stage::Recorded,
-            (false, true) if file.withdrawn => Stage::Withdrawn,
-            (false, true) => Stage::Told,
+            (false, true) if file.stage == Stage::Recorded => {
+                return Err(damaged("its stage is not that of a file"));
+            }
+            (false, true) => file.stage,
             (false, false) => return Err(RotationError::Foreign),
         };
         if stage == Stage::Recorded {
             identity.key = key.clone();
         }
-        Ok(Some(Self { key, event, command: file.command, stage }))
+        Ok(Some(Self { key, event, command: file.command, stage, outlived: false }))
     }
 
     fn store(&self, disk: &impl Disk) -> io::Result<()> {
@@ -123,7 +141,7 @@ impl Rotation {
             event: serde_json::from_slice(&self.event.to_canonical()).map_err(io::Error::other)?,
             format: FORMAT.to_owned(),
             seed: Hash(*self.key.seed()),
-            withdrawn: self.stage == Stage::Withdrawn,
+            stage: self.stage,
         };
         let mut bytes = canonical::to_vec(&file).map_err(io::Error::other)?;
         bytes.push(b'\n');
@@ -134,7 +152,7 @@ impl Rotation {
     pub(crate) fn speaker(&self, enrolled: Credentials) -> Credentials {
         match self.stage {
             Stage::Withdrawn => enrolled,
-            Stage::Told | Stage::Recorded => {
+            Stage::Told | Stage::Again | Stage::Recorded => {
                 Credentials { key: self.key.clone(), introduction: self.event.hash(), ..enrolled }
             }
         }
@@ -147,7 +165,7 @@ impl Rotation {
 
     /// Whether the ledger has not answered yet.
     pub(crate) fn is_told(&self) -> bool {
-        self.stage == Stage::Told
+        matches!(self.stage, Stage::Told | Stage::Again)
     }
 
     /// Whether what a spool holds was signed, or will be, with the new key.
@@ -163,6 +181,11 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
     /// The rotation that waits for the ledger's answer.
     pub(crate) fn told_rotation(&self) -> Option<&Rotation> {
         self.rotation.as_ref().filter(|rotation| rotation.is_told())
+    }
+
+    /// Whether a new key waits for the ledger's answer.
+    pub fn is_going_over(&self) -> bool {
+        self.told_rotation().is_some()
     }
 
     /// The event to send before all others.
@@ -186,7 +209,8 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         let payload = KeyRotation { key: public, pop, replaces };
         let draft = Draft::new(Kind::KeyRotation, &payload, now.wall, &mut self.entropy)?;
         self.author.go_to(self.spool.next());
-        let rotation = Rotation { key, event: self.author.sign(draft), command, stage: Stage::Told };
+        let event = self.author.sign(draft);
+        let rotation = Rotation { key, event, command, stage: Stage::Told, outlived: false };
         self.rotation_unsure = true;
         rotation.store(&self.disk)?;
         self.rotation = Some(rotation);
@@ -218,36 +242,50 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             let gone_over = rotation.has(&self.spool, newest.as_ref());
             self.author.become_author(rotation.speaker(self.enrolment.credentials(&self.identity)));
             match rotation.stage {
+                // What the old key had signed is all proved.
                 Stage::Told if !gone_over => {
-                    let (epoch, prev) = (self.entropy.epoch()?, rotation.event.hash());
-                    self.spool.restart(&self.disk, ChainLink { epoch, prev, seq: 0 })?;
+                    let first = self.first_place(&rotation)?;
+                    self.spool.restart(&self.disk, first)?;
                 }
-                Stage::Withdrawn => {
-                    if gone_over {
-                        self.go_back(now, &rotation)?;
-                    }
-                    self.forget_rotation()?;
-                }
-                Stage::Told | Stage::Recorded => {}
+                Stage::Again if !gone_over => self.go_forward(now, &rotation)?,
+                Stage::Withdrawn if gone_over => self.go_back(now, &rotation)?,
+                Stage::Told | Stage::Again | Stage::Recorded | Stage::Withdrawn => {}
             }
         }
         self.rotation_unsure = false;
         Ok(())
     }
 
+    /// Where the chain of the new key starts.
+    fn first_place(&mut self, rotation: &Rotation) -> io::Result<ChainLink> {
+        Ok(ChainLink { epoch: self.entropy.epoch()?, prev: rotation.event.hash(), seq: 0 })
+    }
+
+    /// Signs what waits with the new key, where its chain starts.
+    fn go_forward(&mut self, now: Now, rotation: &Rotation) -> Result<(), SessionError> {
+        let first = self.first_place(rotation)?;
+        self.author.go_to(first);
+        let writer = self.spool.writer(&self.disk, first)?;
+        self.sign_waiting(now, writer)
+    }
+
     /// Signs what waits again with the old key, in an epoch of its own.
     fn go_back(&mut self, now: Now, rotation: &Rotation) -> Result<(), SessionError> {
-        let mut author = self.author.clone();
-        let place = rotation.event.header.chain.unwrap_or_else(|| author.next_link());
-        author.go_to(place);
+        let place = rotation.event.header.chain.unwrap_or_else(|| self.author.next_link());
+        self.author.go_to(place);
         let last = (place.seq > 0).then_some(place.prev);
         let reason = "the ledger did not take the key that was to come";
-        let open = author.open_epoch(last, reason, now.wall, &mut self.entropy)?;
+        let open = self.author.open_epoch(last, reason, now.wall, &mut self.entropy)?;
         let mut writer = self.spool.writer(&self.disk, open.header.chain.unwrap_or(place))?;
         writer.push(&self.disk, &open)?;
+        self.sign_waiting(now, writer)
+    }
+
+    /// Puts what waits behind what a writer has, signed again for the places to come, in the spool's place.
+    fn sign_waiting(&mut self, now: Now, mut writer: Writer) -> Result<(), SessionError> {
         for i in 0..self.spool.pending() {
             let Some(event) = self.spool.waiting(&self.disk, i)? else { continue };
-            sign_again(event, &mut author, now, &mut self.entropy)?
+            sign_again(event, &mut self.author, now, &mut self.entropy)?
                 .map_or(Ok(()), |event| writer.push(&self.disk, &event))?;
         }
         self.spool.become_written(&self.disk, writer).map_err(SessionError::from)
@@ -266,31 +304,64 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         Ok(())
     }
 
-    /// Stores the key of a rotation that is recorded, says what became of the command behind it, and forgets it. What
-    /// fails is tried again; whoever obeys no commands leaves the receipt to who does.
+    /// Does what is left to do about a rotation that the ledger has answered: the key file, the command's receipt, and
+    /// at last `rotation.json`. What fails is tried again; whoever obeys no commands leaves the receipt to who does.
     pub(crate) fn finish_rotation(&mut self, now: Now) {
-        let Some(rotation) = self.rotation.clone().filter(|rotation| rotation.stage == Stage::Recorded)
-        else {
-            return;
-        };
-        if let Err(error) = self.identity.replace(&self.disk) {
+        let Some(rotation) = self.rotation.clone().filter(|rotation| !rotation.is_told()) else { return };
+        let recorded = rotation.stage == Stage::Recorded;
+        if recorded && let Err(error) = self.identity.replace(&self.disk) {
             tracing::error!(%error, "the new key stays in {ROTATION_FILE} for now");
             return;
         }
-        if let Some(command) = rotation.command {
-            let is_open = |session: &Self| session.commander.as_ref().map(|c| c.is_open(&command));
-            let Some(open) = is_open(self) else { return };
-            if open {
-                let text = format!("speaks with the key {}\n", rotation.public());
-                self.close(now, command, &Done::saying(true, &text));
-            }
-            if is_open(self) == Some(true) {
-                return;
-            }
+        let done = if recorded {
+            Done::saying(true, &format!("speaks with the key {}\n", rotation.public()))
+        } else {
+            Done::saying(false, "the ledger did not take the new key\n")
+        };
+        if !self.is_told_of(now, rotation.command, &done) || !(recorded || rotation.outlived) {
+            return;
         }
         if let Err(error) = self.forget_rotation() {
             tracing::error!(%error, "{ROTATION_FILE} is of no use any more, and cannot be removed");
         }
+    }
+
+    /// Says what became of a command unless that was said; whether it is.
+    fn is_told_of(&mut self, now: Now, command: Option<Hash>, done: &Done) -> bool {
+        let Some(command) = command else { return true };
+        let is_open = |session: &Self| session.commander.as_ref().map(|c| c.is_open(&command));
+        if is_open(self) == Some(true) {
+            self.close(now, command, done);
+        }
+        is_open(self) == Some(false)
+    }
+
+    /// Something of this node is proved to be in the ledger. If the old key signed it after a rotation was withdrawn,
+    /// there is none.
+    pub(crate) fn outlives_rotation(&mut self, now: Now) {
+        if let Some(rotation) = self.rotation.as_mut().filter(|r| r.stage == Stage::Withdrawn) {
+            rotation.outlived = true;
+            self.finish_rotation(now);
+        }
+    }
+
+    /// Takes a withdrawn rotation up again, for the ledger calls the old key ended; whether there was one.
+    pub(crate) fn takes_up_rotation(&mut self, now: Now) -> Result<bool, SessionError> {
+        if self.rotation.as_ref().is_none_or(|rotation| rotation.stage != Stage::Withdrawn) {
+            return Ok(false);
+        }
+        tracing::error!("the old key is ended: the ledger has the rotation that it was said to refuse");
+        self.turn_rotation(now, Stage::Again)?;
+        Ok(true)
+    }
+
+    /// Brings a rotation to another stage, first on the disk.
+    fn turn_rotation(&mut self, now: Now, stage: Stage) -> Result<(), SessionError> {
+        let Some(rotation) = &mut self.rotation else { return Ok(()) };
+        rotation.stage = stage;
+        self.rotation_unsure = true;
+        rotation.store(&self.disk)?;
+        self.go_over(now)
     }
 
     fn forget_rotation(&mut self) -> Result<(), SessionError> {
@@ -302,22 +373,9 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
 
     /// The ledger will not have the rotation: the old key goes on.
     pub(crate) fn withdraw_rotation(&mut self, now: Now, why: &str) -> Result<(), SessionError> {
-        let Some(rotation) = &mut self.rotation else { return Ok(()) };
         tracing::error!(refusal = why, "the ledger does not take the new key; the old one goes on");
-        rotation.stage = Stage::Withdrawn;
-        let (command, stored) = (rotation.command, rotation.store(&self.disk));
-        self.rotation_unsure = true;
-        stored?;
-        self.go_over(now)?;
-        if let Some(command) = command
-            && self.commander.as_ref().is_some_and(|commander| commander.is_open(&command))
-        {
-            self.close(
-                now,
-                command,
-                &Done::saying(false, &format!("the ledger did not take the key: {why}\n")),
-            );
-        }
+        self.turn_rotation(now, Stage::Withdrawn)?;
+        self.finish_rotation(now);
         Ok(())
     }
 

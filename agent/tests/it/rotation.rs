@@ -213,40 +213,115 @@ fn a_failing_operation_of_a_rotation_stops_nothing_for_long() {
     }
 }
 
-/// The ledger refuses the rotation, with and without a record of it; power fails at every operation meanwhile.
+/// A node that is told to rotate by a ledger which refuses that.
+fn refused(recorded: bool) -> (Rc<World>, Node, Hash) {
+    let (world, node, command) = told(5);
+    world.ledger.borrow_mut().refuse.insert(Kind::KeyRotation, (422, "bad-payload", recorded));
+    (world, node, command)
+}
+
+/// The old key is in place, everything else is said, and nothing is left of the rotation.
+fn goes_on(world: &World, node: &Node, agent: &Agent, old: PublicKey, command: &Hash, what: &str) {
+    assert_eq!(agent.pending(), 0, "{what}");
+    assert_eq!((agent.speaks_with(), key_on(node)), (old, old), "{what}");
+    assert_eq!(node.disk.contents(ROTATION_FILE), None, "{what}");
+    let receipts = world.ledger.borrow().receipts(command);
+    assert_eq!(
+        receipts.last().map(String::as_str),
+        Some("failed"),
+        "{what}: {:?} {:?}",
+        world.ledger.borrow().problems,
+        world.requests.borrow().iter().take(12).collect::<Vec<_>>()
+    );
+    assert_eq!(rotations(world), [], "{what}");
+    assert!(world.ledger.borrow().log.iter().all(|event| event.header.key == old), "{what}");
+    assert!(count(world, &Kind::Heartbeat) >= 10, "{what}");
+}
+
+/// The ledger refuses the rotation, with and without a record of it; at every operation of the disk power fails, or
+/// the operation does.
 #[test]
 fn a_rotation_that_is_refused_leaves_the_old_key_in_place() {
     for recorded in [false, true] {
-        let refusing = || {
-            let (world, node, command) = told(5);
-            let refusal = (422, "bad-payload", recorded);
-            world.ledger.borrow_mut().refuse.insert(Kind::KeyRotation, refusal);
-            (world, node, command)
-        };
-        let (_, mut node, _) = refusing();
+        let (_, mut node, _) = refused(recorded);
         let first = node.disk.operations();
         let mut agent = obeying(&mut node).unwrap();
         assert_eq!(node.run(&mut agent, 3 * MINUTE), None);
-        drop(agent);
         for operation in first..=node.disk.operations() {
-            let (world, mut node, command) = refusing();
+            let what = format!("operation {operation}");
+            let (world, mut node, command) = refused(recorded);
             let old = key_on(&node);
             node.disk.fail_at(operation);
             if let Ok(mut agent) = obeying(&mut node) {
                 let _ = node.run(&mut agent, 3 * MINUTE);
             }
             node.disk = node.disk.reboot(&mut Chance::new(operation));
-            let mut agent = obeying(&mut node).unwrap_or_else(|e| panic!("operation {operation}: {e}"));
-            assert_eq!(node.run(&mut agent, 5 * MINUTE), None, "operation {operation}");
-            assert_eq!(agent.pending(), 0, "operation {operation}");
-            assert_eq!((agent.speaks_with(), key_on(&node)), (old, old), "operation {operation}");
-            assert_eq!(node.disk.contents(ROTATION_FILE), None, "operation {operation}");
-            let receipts = world.ledger.borrow().receipts(&command);
-            assert_eq!(receipts.last().unwrap(), "failed", "operation {operation}");
-            assert_eq!(rotations(&world), [], "operation {operation}");
-            assert!(world.ledger.borrow().log.iter().all(|event| event.header.key == old));
-            assert!(count(&world, &Kind::Heartbeat) >= 10, "operation {operation}");
+            let mut agent = obeying(&mut node).unwrap_or_else(|e| panic!("{what}: {e}"));
+            assert_eq!(node.run(&mut agent, 5 * MINUTE), None, "{what}");
+            goes_on(&world, &node, &agent, old, &command, &what);
+
+            let (world, mut node, command) = refused(recorded);
+            node.disk.error_at(operation);
+            let Ok(mut agent) = obeying(&mut node) else { continue };
+            assert_eq!(node.run(&mut agent, 12 * MINUTE), None, "{what}");
+            goes_on(&world, &node, &agent, old, &command, &what);
         }
+    }
+}
+
+/// Somebody in between says that the ledger refuses what it has recorded: the new key is not lost for that.
+#[test]
+fn a_refusal_that_is_a_lie_is_found_out() {
+    let lied_to = || {
+        let (world, node, command) = told(7);
+        let mut lies = 3;
+        world.script(move |request, _| {
+            let body = request.body.as_ref().map(|(_, body)| String::from_utf8_lossy(body).into_owned());
+            if lies == 0 || !body.unwrap_or_default().contains("key-rotation") {
+                return Fault::None;
+            }
+            lies -= 1;
+            Fault::Changed(Box::new(|response| {
+                let refusal = serde_json::json!({"results": [
+                    {"index": 0, "status": 422, "problem": {"code": "bad-payload", "status": 422}},
+                ]});
+                *response = vaultmesh_agent::network::Response {
+                    body: refusal.to_string().into_bytes(),
+                    ..response.clone()
+                };
+            }))
+        });
+        (world, node, command)
+    };
+    let (_, mut node, _) = lied_to();
+    let first = node.disk.operations();
+    let mut agent = obeying(&mut node).unwrap();
+    assert_eq!(node.run(&mut agent, 9 * MINUTE), None);
+    for operation in first..=node.disk.operations() {
+        let (world, mut node, _) = lied_to();
+        let old = key_on(&node);
+        node.disk.fail_at(operation);
+        if let Ok(mut agent) = obeying(&mut node) {
+            let _ = node.run(&mut agent, 9 * MINUTE);
+        }
+        node.disk = node.disk.reboot(&mut Chance::new(operation));
+        let mut agent = obeying(&mut node).unwrap_or_else(|e| panic!("operation {operation}: {e}"));
+        assert_eq!(node.run(&mut agent, 12 * MINUTE), None, "operation {operation}");
+        assert_eq!(agent.pending(), 0, "operation {operation}");
+        assert_eq!(node.disk.contents(ROTATION_FILE), None, "operation {operation}");
+        let new = agent.speaks_with();
+        assert_eq!(key_on(&node), new, "operation {operation}");
+        let known = rotations(&world);
+        assert!(known == [(old, new)] || known.is_empty() && new == old, "operation {operation}: {known:?}");
+        let beats = beats(&world);
+        assert!(
+            beats.values().sum::<usize>() >= 20,
+            "operation {operation}: {beats:?} {:?}",
+            world.requests.borrow()
+        );
+        let problems = world.ledger.borrow().problems.clone();
+        let told = |code: &String| ["key-revoked", "blocked"].contains(&code.as_str());
+        assert!(problems.iter().all(told), "operation {operation}: {problems:?}");
     }
 }
 
@@ -270,12 +345,20 @@ fn a_rotation_that_cannot_be_read_is_no_reason_to_go_on_with_any_key() {
         change(&mut file);
         serde_json::to_vec(&file).unwrap()
     };
+    // The same node, enrolled before with another key.
+    let mut former = Node::enrolled(&world, 6 + 256);
+    let mut agent = obeying(&mut former).unwrap();
+    assert!(agent.rotate(world.now(), None).unwrap().is_some());
+    let of_another_enrolment = former.disk.contents(ROTATION_FILE).unwrap();
     for (bytes, says) in [
         (b"{}".to_vec(), "is damaged"),
         (whole[..whole.len() / 2].to_vec(), "is damaged"),
         (changed(|file| file["format"] = "vaultmesh-rotation-v9".into()), "format is unknown"),
         (changed(|file| file["event"]["sig"] = "AA==".into()), "is damaged"),
-        (changed(|file| file["event"]["key"] = "00".repeat(32).into()), "another enrolment"),
+        (changed(|file| file["event"]["key"] = "00".repeat(32).into()), "do not belong together"),
+        (changed(|file| file["seed"] = "00".repeat(32).into()), "do not belong together"),
+        (changed(|file| file["stage"] = "recorded".into()), "its stage"),
+        (of_another_enrolment, "another enrolment"),
     ] {
         node.disk.set(ROTATION_FILE, Some(bytes));
         let error = node.open().unwrap_err().to_string();
