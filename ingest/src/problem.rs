@@ -232,7 +232,7 @@ impl Problem {
 }
 
 /// Every code of admission.
-pub const ADMISSION_CODES: [Code; 27] = [
+pub const ADMISSION_CODES: [Code; 28] = [
     Code::UnknownKey,
     Code::KeyRevoked,
     Code::WrongUse,
@@ -243,6 +243,7 @@ pub const ADMISSION_CODES: [Code; 27] = [
     Code::IdTime,
     Code::EpochClosed,
     Code::TooManyEpochs,
+    Code::TooManyKeys,
     Code::ChainFork,
     Code::ChainGap,
     Code::Blocked,
@@ -279,6 +280,7 @@ pub fn status_of(code: Code) -> u16 {
         Code::DuplicateId
         | Code::EpochClosed
         | Code::TooManyEpochs
+        | Code::TooManyKeys
         | Code::ChainFork
         | Code::ChainGap
         | Code::Blocked

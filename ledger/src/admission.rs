@@ -39,6 +39,9 @@ pub fn chain_place(key: &spec::PublicKey, epoch: &Epoch, seq: u64) -> Hash {
     Hash::of(spec::Domain::ChainPlace, &[&key.0, &epoch.0, &seq.to_be_bytes()])
 }
 
+/// Most keys an author goes through by rotation; one that needs more is enrolled anew.
+pub const MAX_ROTATIONS_PER_AUTHOR: u64 = 1024;
+
 /// An event as admission sees it: everything that does not depend on the position is known.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
@@ -199,7 +202,7 @@ impl State {
                 return Err(Code::WrongTenant);
             }
             return match header.kind {
-                Kind::KeyRotation => self.check_rotation(header, &parse(candidate.payload)?),
+                Kind::KeyRotation => self.check_rotation(header, record, &parse(candidate.payload)?),
                 _ => Ok(()),
             };
         }
@@ -380,7 +383,10 @@ impl State {
     }
 
     /// Whether the key that comes is a new one, and agrees.
-    fn check_rotation(&self, header: &Header, payload: &KeyRotation) -> Check {
+    fn check_rotation(&self, header: &Header, old: &KeyRecord, payload: &KeyRotation) -> Check {
+        if old.rotations >= MAX_ROTATIONS_PER_AUTHOR {
+            return Err(Code::TooManyKeys);
+        }
         if payload.replaces != header.key {
             return Err(Code::BadPayload);
         }

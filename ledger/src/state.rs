@@ -46,6 +46,9 @@ pub struct KeyRecord {
     /// The key that its author has gone over to.
     #[serde(default)]
     pub successor: Option<PublicKey>,
+    /// How many keys its author has gone over from to come to this one.
+    #[serde(default)]
+    pub rotations: u64,
     /// Its author chain.
     pub chain: Chain,
 }
@@ -427,6 +430,7 @@ impl State {
             suspect_from: None,
             token: Some(payload.token),
             successor: None,
+            rotations: 0,
             chain: Chain { head: event_hash, ..Chain::default() },
         };
         self.introduce(payload.key, record);
@@ -442,7 +446,9 @@ impl State {
             suspect_from: None,
             token: None,
             successor: None,
-            chain: Chain { head: event_hash, ..Chain::default() },
+            rotations: old.rotations + 1,
+            // What the ledger spends on an author's faults does not start afresh with each key.
+            chain: Chain { head: event_hash, marks: old.chain.marks, ..Chain::default() },
             ..old.clone()
         };
         self.end_key(&header.key, seq);
@@ -547,6 +553,7 @@ impl KeyRecord {
             suspect_from: None,
             token: None,
             successor: None,
+            rotations: 0,
             chain: Chain::default(),
         }
     }

@@ -14,6 +14,7 @@ pub enum Code {
     IdTime,
     EpochClosed,
     TooManyEpochs,
+    TooManyKeys,
     ChainFork,
     ChainGap,
     Blocked,
@@ -35,7 +36,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of `spec/event.md`.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::UnknownKey,
         Self::KeyRevoked,
         Self::WrongUse,
@@ -46,6 +47,7 @@ impl Code {
         Self::IdTime,
         Self::EpochClosed,
         Self::TooManyEpochs,
+        Self::TooManyKeys,
         Self::ChainFork,
         Self::ChainGap,
         Self::Blocked,
@@ -92,6 +94,7 @@ impl Code {
             Self::IdTime => ("id-time", "the id's time is over 10 minutes ahead or 90 days behind"),
             Self::EpochClosed => ("epoch-closed", "this epoch of the chain has ended; open a new one"),
             Self::TooManyEpochs => ("too-many-epochs", "the key has opened 1024 epochs; replace it"),
+            Self::TooManyKeys => ("too-many-keys", "the author has gone through 1024 keys; enrol it anew"),
             Self::ChainFork => ("chain-fork", "another event holds this place of the chain"),
             Self::ChainGap => ("chain-gap", "the event is not the next of its chain"),
             Self::Blocked => ("blocked", "an event before this one of the same chain was not accepted"),

@@ -4,7 +4,7 @@ use crate::support::{
     Node, Place, SMALL_SEGMENT, START, admin, all_recorded, append, appended_codes, check_whole, codes,
     draft, enrol, introduction, key, name, random, recorded, run, signed, unenrolled,
 };
-use ledger::admission::{Code, MAX_EPOCHS_PER_KEY, MAX_MARKS_PER_KEY};
+use ledger::admission::{Code, MAX_EPOCHS_PER_KEY, MAX_MARKS_PER_KEY, MAX_ROTATIONS_PER_AUTHOR};
 use ledger::{AppendError, AppendOptions, Ledger, Outcome};
 use serde_json::{Value, json};
 use spec::payload::{ChainFork, Refusal, token_hash};
@@ -500,6 +500,33 @@ fn a_node_goes_over_to_another_key() {
         let chain = |n| world.ledger.directory(|d| d.keys.get(&key(n).public()).cloned()).unwrap();
         assert_eq!((chain(8).successor, chain(7).successor), (Some(key(7).public()), None));
         assert_eq!((chain(8).until, chain(7).until), (Some(chain(7).introduced), None));
+        world.end().await;
+    });
+}
+
+#[test]
+fn an_author_goes_through_so_many_keys_and_its_faults_are_counted_over_all() {
+    run(async {
+        let world = World::new().await;
+        let mut node = world.node().await;
+        // A fault under the first key counts for those that come.
+        let note = node.note("first");
+        assert_eq!(world.code(note).await, "ok");
+        let fork = node.craft(Kind::Note, &json!({"text": "second"}), |header| {
+            header.chain = Some(ChainLink { epoch: node.epoch, prev: node.introduction, seq: 0 });
+        });
+        assert_eq!(world.code(fork).await, "chain-fork");
+        let mut last = node.clone();
+        for n in 0..MAX_ROTATIONS_PER_AUTHOR {
+            last = node.clone();
+            let event = node.rotate(proofs::SigningKey::from_seed(&random()));
+            assert_eq!(world.code(event).await, "ok", "{n}");
+        }
+        assert_eq!(world.code(last.note("of a copy")).await, "key-revoked");
+        assert_eq!(world.code(node.clone().rotate(key(9))).await, "too-many-keys");
+        assert_eq!(world.code(node.note("it goes on")).await, "ok");
+        let marks = |node: &Node| world.ledger.directory(|d| d.keys[&node.key.public()].chain.marks);
+        assert_eq!(marks(&node), 1);
         world.end().await;
     });
 }

@@ -32,7 +32,7 @@ pub(crate) fn run(global: &Global, command: &Keys) -> Result<ExitCode, Failure> 
 fn show(global: &Global) -> Result<(), Failure> {
     let answer = with_client(global, async |client| client.json(Method::GET, "/api/keys", None).await)?;
     if global.for_people() {
-        say(&items_table(&answer, &["key", "use", "author", "org", "introduced", "until"]))
+        say(&items_table(&answer, &["key", "use", "status", "author", "org", "introduced", "until"]))
     } else {
         say_answer(global.output, &answer)
     }
@@ -75,10 +75,20 @@ fn revoke(global: &Global, key: PublicKey, reason: Option<&str>, from: Option<u6
         object.extend(from.map(|from| ("suspect_from".to_owned(), json!(from))));
     }
     let path = format!("/api/keys/{key}/governance");
-    say_answer(
-        global.output,
-        &with_client(global, async |client| client.json(Method::PATCH, &path, Some(&body)).await)?,
-    )
+    let ended = with_client(global, async |client| client.json(Method::PATCH, &path, Some(&body)).await)?;
+    say_answer(global.output, &ended)?;
+    // A successor named by whoever had the key is as bad as the key.
+    let number = |field: &str| ended.get(field).and_then(Value::as_u64);
+    if let (Some(successor), Some(from), Some(until)) =
+        (ended.get("successor").and_then(Value::as_str), number("suspect_from"), number("until"))
+        && from <= until
+    {
+        tracing::warn!(
+            "the key {successor} took its place at entry {until}, which is in doubt, and stays valid; \
+             `ledger keys revoke {successor}` ends it"
+        );
+    }
+    Ok(())
 }
 
 /// Replaces one of the ledger's own keys under the recovery key.
