@@ -86,6 +86,8 @@ pub struct Rollout {
     pub hash: Hash,
     /// Who started it.
     pub started_by: Author,
+    /// Whether its nodes are chosen.
+    pub is_chosen: bool,
     /// Who approved it.
     pub approved_by: Vec<Author>,
     /// Until when it may be approved; absent: it lacks no approval.

@@ -20,9 +20,14 @@ use spec::limits::MAX_ROLLOUTS;
 use spec::payload::{MAX_ROLLOUT_NODES, RolloutAction, RolloutPlan, Share};
 use spec::{Kind, Name, Timestamp, Uuid};
 use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a roll-out that needs approval waits for it, if it does not say.
 const DEFAULT_APPROVAL_SECS: u64 = 86_400;
+
+/// How often it is looked whether the nodes are chosen.
+const CHOOSING: Duration = Duration::from_millis(50);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with name, command and waves")]
@@ -136,7 +141,7 @@ pub(crate) async fn approve(call: Call) -> Result<Response<Body>, Problem> {
     let id: Uuid = call.param("id")?;
     let Approval { org, text } = call.json()?;
     let org = org_of(&call, "/org", org.as_deref())?;
-    let rollout = one(&call, &org, id).await?;
+    let rollout = chosen(&call, &org, id).await?;
     let (author, _) = speaker(&call.principal)?;
     if author == rollout.started_by {
         return Err(Problem::new(FORBIDDEN, "nobody approves a roll-out of their own"));
@@ -189,6 +194,22 @@ async fn one(call: &Call, org: &Name, id: Uuid) -> Result<Rollout, Problem> {
         return Err(Problem::new(CONFLICT, "the roll-out is over"));
     }
     Ok(rollout)
+}
+
+/// The same once its nodes are chosen, which the scheduler does within moments.
+async fn chosen(call: &Call, org: &Name, id: Uuid) -> Result<Rollout, Problem> {
+    let asked = Instant::now();
+    loop {
+        let rollout = one(call, org, id).await?;
+        if rollout.is_chosen || rollout.waits_until.is_none() {
+            return Ok(rollout);
+        }
+        if asked.elapsed() >= FOLDS_PATIENCE {
+            let detail = "its nodes are not chosen yet, and they are what is approved; try again in a moment";
+            return Err(Problem::new(CONFLICT, detail));
+        }
+        tokio::time::sleep(CHOOSING).await;
+    }
 }
 
 /// The organisation's roll-outs.

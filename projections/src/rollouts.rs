@@ -206,7 +206,8 @@ impl Rollout {
 
     fn approve(&mut self, fact: &Fact<'_>, target: &Hash) {
         let in_time = self.waits_until().is_some_and(|until| fact.at < until);
-        if in_time && *target == self.hash && self.takes(&fact.header.author) {
+        // What is approved is a list of nodes: whoever approves must have been able to see it.
+        if in_time && self.nodes.is_some() && *target == self.hash && self.takes(&fact.header.author) {
             self.approvals.push(Word::of(fact));
         }
     }
@@ -247,7 +248,7 @@ impl Rollout {
     pub fn decide(&self, now: Timestamp) -> Option<Step> {
         match (self.state(), self.waits_until()) {
             (State::Waiting, Some(until)) if until <= now => return Some(Step::Expire),
-            (State::Waiting, _) => return (self.nodes.is_none() && !self.paused).then_some(Step::Choose),
+            (State::Waiting, _) => return self.nodes.is_none().then_some(Step::Choose),
             (State::Running, _) => {}
             _ => return None,
         }

@@ -89,6 +89,7 @@ fn known(n: usize) -> Rollout {
         is_over: false,
         hash: Hash([7; 32]),
         started_by: Author::Service("admin".parse().unwrap()),
+        is_chosen: true,
         approved_by: Vec::new(),
         waits_until: None,
     }

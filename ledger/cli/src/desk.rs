@@ -65,6 +65,7 @@ impl ingest::commands::Desk for ServiceDesk {
                 is_over: rollout.end.is_some(),
                 hash: rollout.hash,
                 started_by: rollout.started_by.clone(),
+                is_chosen: rollout.nodes.is_some(),
                 approved_by: rollout.approvals.iter().map(|word| word.author.clone()).collect(),
                 waits_until: rollout.waits_until(),
             };

@@ -235,6 +235,7 @@ impl Log {
 #[test]
 fn no_wave_begins_before_others_have_approved_it() {
     let mut log = waiting(2);
+    assert_eq!(log.approve(1, user(2)), 2, "nobody knows for which nodes");
     assert_eq!((log.rollout().state(), log.rollout().decide(at(1))), (State::Waiting, Some(Step::Choose)));
     log.decide(1, json!({"nodes": [node(1)], "step": "chosen"}));
     assert_eq!((log.rollout().decide(at(2)), log.rollout().wakes(at(2))), (None, Some(at(600))));
@@ -263,6 +264,8 @@ fn no_wave_begins_before_others_have_approved_it() {
 fn what_is_not_approved_in_time_is_over() {
     let mut log = waiting(1);
     log.person(1, json!({"action": "pause", "id": id(1)}));
+    assert_eq!(log.rollout().decide(at(2)), Some(Step::Choose), "so that it can be approved");
+    log.decide(2, json!({"nodes": [node(1)], "step": "chosen"}));
     assert_eq!((log.rollout().decide(at(599)), log.rollout().decide(at(600))), (None, Some(Step::Expire)));
     log.decide(599, json!({"step": "expired"}));
     assert_eq!(log.rollout().state(), State::Waiting, "there is time left");
