@@ -441,12 +441,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_policy_only_a_scan_is_allowed_and_a_narrowing() {
+    fn without_a_policy_only_a_scan_a_narrowing_and_a_new_key_are_allowed() {
         let none = BTreeMap::new();
         let task = |command: &str| Policy::default().task(None, &command.parse().unwrap(), &none);
         assert_eq!(task("scan"), Ok(Task::Scan));
+        assert_eq!(task(ROTATE_KEY), Ok(Task::RotateKey));
         assert_eq!(task(APPLY_POLICY), Err(Refusal::BadParameters), "it only narrows");
-        for command in KNOWN.iter().filter(|command| !["scan", APPLY_POLICY].contains(*command)) {
+        let others = KNOWN.iter().filter(|command| !["scan", APPLY_POLICY, ROTATE_KEY].contains(*command));
+        for command in others {
             assert_eq!(task(command), Err(Refusal::NotListed), "{command}");
         }
     }
