@@ -15,6 +15,7 @@ use crate::cli::StateDir;
 use crate::client::{ClientError, HttpClient};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{DEFAULT_STATE_DIR, Environment};
+use crate::delivery::Delivery;
 use crate::disk::FileDisk;
 use crate::enrol::{Enrolment, EnrolmentError};
 use crate::entropy::SystemEntropy;
@@ -126,29 +127,52 @@ fn state_dir(flag: &StateDir, environment: &Environment) -> PathBuf {
     chosen.cloned().unwrap_or_else(|| DEFAULT_STATE_DIR.into())
 }
 
-/// A session for one errand, while the agent does not run.
-struct Opened {
-    session: Session<FileDisk, SystemEntropy, SystemSampler>,
-    clock: SystemClock,
+/// The state directory of an enrolled node, taken for this process alone, and the way to its service.
+struct Place {
+    dir: PathBuf,
+    disk: FileDisk,
+    enrolment: Enrolment,
     client: HttpClient,
-    runtime: tokio::runtime::Runtime,
+    clock: SystemClock,
     _lock: StateLock,
 }
 
-fn open_session(state: &StateDir, environment: &Environment) -> Result<Opened, Failure> {
-    let dir = state_dir(state, environment);
-    if !dir.is_dir() {
-        return Err(Failure::io(&format!("{}: no such directory; enrol this node first", dir.display())));
+impl Place {
+    fn take(state: &StateDir, environment: &Environment) -> Result<Self, Failure> {
+        let dir = state_dir(state, environment);
+        if !dir.is_dir() {
+            return Err(Failure::io(&format!("{}: no such directory; enrol this node first", dir.display())));
+        }
+        check_permissions(&dir)?;
+        let lock = StateLock::take(&dir)?;
+        let disk = FileDisk::new(&dir);
+        let (enrolment, _) = Enrolment::load(&disk)?.ok_or(OpenError::NotEnrolled)?;
+        let client = HttpClient::new(environment.url.as_ref().unwrap_or(&enrolment.url))?;
+        Ok(Self { dir, disk, enrolment, client, clock: SystemClock::start(), _lock: lock })
     }
-    check_permissions(&dir)?;
-    let lock = StateLock::take(&dir)?;
-    let disk = FileDisk::new(&dir);
-    let (enrolment, _) = Enrolment::load(&disk)?.ok_or(OpenError::NotEnrolled)?;
-    let client = HttpClient::new(environment.url.as_ref().unwrap_or(&enrolment.url))?;
-    let clock = SystemClock::start();
-    let sampler = environment.sampler(Root::new("/"));
-    let session = Session::open(disk, SystemEntropy, sampler, clock.now(), Options::default())?;
-    Ok(Opened { session, clock, client, runtime: runtime()?, _lock: lock })
+}
+
+/// A session for one errand, while the agent does not run.
+struct Errand {
+    session: Session<FileDisk, SystemEntropy, SystemSampler>,
+    place: Place,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Errand {
+    fn begin(state: &StateDir, environment: &Environment) -> Result<Self, Failure> {
+        let place = Place::take(state, environment)?;
+        let (disk, now) = (place.disk.clone(), place.clock.now());
+        let sampler = environment.sampler(Root::new("/"));
+        let session = Session::open(disk, SystemEntropy, sampler, now, Options::default())?;
+        Ok(Self { session, place, runtime: runtime()? })
+    }
+
+    /// Delivers all that waits.
+    fn drain(&mut self) -> Result<Delivery, Failure> {
+        let Self { session, place, runtime } = self;
+        Ok(runtime.block_on(session.drain(&place.clock, &place.client))?)
+    }
 }
 
 /// Writes an answer to standard output; a reader that has gone away is no error.

@@ -1,6 +1,6 @@
 //! `vaultmesh-agent run`: heartbeats until told to stop.
 
-use super::{Failure, cosigning, runtime, state_dir};
+use super::{Failure, Place, cosigning, runtime};
 use crate::cli::Run;
 use crate::client::HttpClient;
 use crate::clock::{Clock as _, SystemClock};
@@ -8,16 +8,13 @@ use crate::commander::Commander;
 use crate::config::Environment;
 use crate::delivery::{Delivery, Why};
 use crate::disk::FileDisk;
-use crate::enrol::Enrolment;
 use crate::entropy::SystemEntropy;
 use crate::heartbeat::SystemSampler;
-use crate::identity::check_permissions;
-use crate::lock::StateLock;
 use crate::policy::{DEFAULT_POLICY, Policy};
 use crate::procfs::Root;
 use crate::scan;
 use crate::scan_schedule::{DEFAULT_SCAN_SECS, ScanSchedule};
-use crate::session::{OpenError, Options, Session, Stop};
+use crate::session::{Options, Session, Stop};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,20 +23,11 @@ use tokio::signal::unix::{SignalKind, signal};
 const GRACE: Duration = Duration::from_millis(800);
 
 pub(crate) fn run(args: &Run, environment: &Environment) -> Result<(), Failure> {
-    let dir = state_dir(&args.state, environment);
-    if !dir.is_dir() {
-        return Err(Failure::io(&format!("{}: no such directory; enrol this node first", dir.display())));
-    }
-    check_permissions(&dir)?;
-    let _lock = StateLock::take(&dir)?;
-    let disk = FileDisk::new(&dir);
-    let (enrolment, _) = Enrolment::load(&disk)?.ok_or(OpenError::NotEnrolled)?;
+    let Place { dir, disk, enrolment, client, clock, _lock } = Place::take(&args.state, environment)?;
     if environment.node_id.is_some_and(|node_id| node_id != enrolment.node_id) {
         let text = format!("VAULTMESH_NODE_ID is not this node, which is {}", enrolment.node_id);
         return Err(Failure::usage(&text));
     }
-    let client = HttpClient::new(environment.url.as_ref().unwrap_or(&enrolment.url))?;
-    let clock = SystemClock::start();
     let mut sampler = environment.sampler(Root::new("/"));
     sampler.os_profile = args.os_profile.clone().or(sampler.os_profile);
     let options =

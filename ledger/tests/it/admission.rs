@@ -2,9 +2,9 @@
 
 use crate::support::{
     Node, Place, SMALL_SEGMENT, START, admin, all_recorded, append, appended_codes, check_whole, codes,
-    draft, enrol, introduction, key, name, random, recorded, run, signed, unenrolled,
+    draft, enrol, introduction, name, random, recorded, run, signed, unenrolled,
 };
-use ledger::admission::{Code, MAX_EPOCHS_PER_KEY, MAX_MARKS_PER_KEY, MAX_ROTATIONS_PER_AUTHOR};
+use ledger::admission::{Code, MAX_EPOCHS_PER_KEY, MAX_MARKS_PER_KEY};
 use ledger::{AppendError, AppendOptions, Ledger, Outcome};
 use serde_json::{Value, json};
 use spec::payload::{ChainFork, Refusal, token_hash};
@@ -44,7 +44,7 @@ impl World {
     }
 
     /// The record behind a refusal.
-    async fn recorded_of(&self, event: Event) -> (Code, Option<Record>) {
+    pub(crate) async fn recorded_of(&self, event: Event) -> (Code, Option<Record>) {
         let outcome = append(&self.ledger, vec![event]).await.unwrap().outcomes.remove(0);
         let Outcome::Refused { refused, recorded } = outcome else { panic!("it was recorded") };
         let record = match recorded {
@@ -70,7 +70,7 @@ impl World {
     }
 }
 
-fn body<T: serde::de::DeserializeOwned>(record: &Record) -> T {
+pub(crate) fn body<T: serde::de::DeserializeOwned>(record: &Record) -> T {
     serde_json::from_str(&record.payload.as_ref().unwrap().json).unwrap()
 }
 
@@ -459,74 +459,6 @@ fn ids_carry_a_time_within_the_window() {
         assert_eq!(world.own(import(old).unwrap()).await, "ok");
         assert_eq!(world.own(import(old).unwrap()).await, "again");
         assert!(import(Uuid::v4(random())).is_err());
-        world.end().await;
-    });
-}
-
-#[test]
-fn a_node_goes_over_to_another_key() {
-    run(async {
-        let world = World::new().await;
-        let mut node = world.node().await;
-        let notes = node.notes(2);
-        assert_eq!(world.codes(notes.clone()).await, ["ok"; 2]);
-        let old = node.clone();
-        let rotation = node.rotate(key(8));
-        // What is signed with the new key may come in the same batch, never before.
-        let first = node.note("early");
-        assert_eq!(world.code(first.clone()).await, "unknown-key");
-        assert_eq!(world.codes(vec![rotation.clone(), first.clone()]).await, ["ok"; 2]);
-        // Whoever did not hear the answer asks again, also for what stood before.
-        let again = vec![notes[0].clone(), notes[1].clone(), rotation, first];
-        assert_eq!(world.codes(again).await, ["again"; 4]);
-        let late = old.craft(Kind::Note, &json!({"text": "late"}), |_| ());
-        // A copy of the node, at the place of the rotation: the fork is on record, and the copy is told to stop.
-        let (code, record) = world.recorded_of(late).await;
-        let record = record.unwrap();
-        assert_eq!((code, &record.entry.header.kind), (Code::KeyRevoked, &Kind::ChainFork));
-        let said: ChainFork = body(&record);
-        assert_eq!((said.key, said.place.seq), (old.key.public(), 2));
-        assert_eq!(world.code(old.clone().rotate(key(9))).await, "key-revoked");
-        // The old key is found to be bad: the node goes on with its new one.
-        let lost = json!({"key": old.key.public(), "status": "compromised", "suspect_from": 0});
-        assert_eq!(world.own(admin(&world.ledger, "acme", Kind::KeyStatus, lost)).await, "ok");
-        let speaks = || world.ledger.directory(|d| d.authors.get(&Author::Node(node.id)).copied());
-        assert_eq!(speaks(), Some(key(8).public()));
-        assert_eq!(world.code(node.note("on")).await, "ok");
-        assert_eq!(
-            world.codes(vec![node.open_epoch(), node.rotate(key(7)), node.note("twice")]).await,
-            ["ok"; 3]
-        );
-        let chain = |n| world.ledger.directory(|d| d.keys.get(&key(n).public()).cloned()).unwrap();
-        assert_eq!((chain(8).successor, chain(7).successor), (Some(key(7).public()), None));
-        assert_eq!((chain(8).until, chain(7).until), (Some(chain(7).introduced), None));
-        world.end().await;
-    });
-}
-
-#[test]
-fn an_author_goes_through_so_many_keys_and_its_faults_are_counted_over_all() {
-    run(async {
-        let world = World::new().await;
-        let mut node = world.node().await;
-        // A fault under the first key counts for those that come.
-        let note = node.note("first");
-        assert_eq!(world.code(note).await, "ok");
-        let fork = node.craft(Kind::Note, &json!({"text": "second"}), |header| {
-            header.chain = Some(ChainLink { epoch: node.epoch, prev: node.introduction, seq: 0 });
-        });
-        assert_eq!(world.code(fork).await, "chain-fork");
-        let mut last = node.clone();
-        for n in 0..MAX_ROTATIONS_PER_AUTHOR {
-            last = node.clone();
-            let event = node.rotate(proofs::SigningKey::from_seed(&random()));
-            assert_eq!(world.code(event).await, "ok", "{n}");
-        }
-        assert_eq!(world.code(last.note("of a copy")).await, "key-revoked");
-        assert_eq!(world.code(node.clone().rotate(key(9))).await, "too-many-keys");
-        assert_eq!(world.code(node.note("it goes on")).await, "ok");
-        let marks = |node: &Node| world.ledger.directory(|d| d.keys[&node.key.public()].chain.marks);
-        assert_eq!(marks(&node), 1);
         world.end().await;
     });
 }

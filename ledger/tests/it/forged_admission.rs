@@ -2,7 +2,8 @@
 //! decision.
 
 use crate::forger::{Forger, failures, stranger};
-use crate::support::{Node, START, introduction, name, random, rotation, signed, token};
+use crate::rotation::rotation;
+use crate::support::{Node, START, introduction, name, random, signed, token};
 use serde_json::{Value, json};
 use spec::limits::{MAX_ID_AHEAD_MS, MAX_ID_BEHIND_MS};
 use spec::{Author, ChainLink, Epoch, Event, Hash, Header, KeyUse, Kind, Timestamp, Uuid, Via};

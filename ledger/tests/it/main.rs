@@ -25,6 +25,7 @@ mod power_cut;
 mod properties;
 mod recovery;
 mod refold;
+mod rotation;
 mod runs;
 mod sim_disk;
 mod storage;

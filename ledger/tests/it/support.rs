@@ -18,7 +18,7 @@ use ledger::{AppendError, AppendOptions, Appended, Ledger, Outcome, Receipt};
 use proofs::SigningKey;
 use serde_json::{Value, json};
 use spec::event::Payload;
-use spec::payload::{node_possession_bytes, rotation_possession_bytes, token_hash};
+use spec::payload::{node_possession_bytes, token_hash};
 use spec::{
     Author, ChainLink, Epoch, Event, Hash, Header, Kind, Name, PublicKey, Record, Timestamp, Uuid, Via,
     canonical,
@@ -451,14 +451,6 @@ impl Node {
         (0..count).map(|i| self.note(&format!("note {i}"))).collect()
     }
 
-    /// Goes over to another key: the event that says so, signed by the old one. The chain is that of the new key.
-    pub(crate) fn rotate(&mut self, key: SigningKey) -> Event {
-        let event = self.craft(Kind::KeyRotation, &rotation(self, &key), |_| ());
-        (self.key, self.introduction, self.head) = (key, event.hash(), event.hash());
-        (self.epoch, self.next) = (Epoch(random()), 0);
-        event
-    }
-
     /// Begins a new epoch, as an agent does that was restored from a backup.
     pub(crate) fn open_epoch(&mut self) -> Event {
         let event = self.craft(Kind::ChainOpen, &json!({"reason": "restored"}), |header| {
@@ -467,13 +459,6 @@ impl Node {
         self.advance(&event);
         event
     }
-}
-
-/// What a node says to go over to another key.
-pub(crate) fn rotation(node: &Node, key: &SigningKey) -> Value {
-    let (author, old, new) = (Author::Node(node.id), node.key.public(), key.public());
-    let pop = key.sign(&rotation_possession_bytes(&author, &new, &node.ledger, &old));
-    json!({"key": new, "pop": pop, "replaces": old})
 }
 
 /// What an administrator of the machine says.
