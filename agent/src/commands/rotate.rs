@@ -16,7 +16,12 @@ pub(crate) fn run(args: &RotateKey, environment: &Environment) -> Result<(), Fai
             return Err(Failure::refused(&text));
         };
         let delivered = errand.drain()?;
-        if !errand.session.is_going_over() && errand.session.speaks_with() == before {
+        if errand.session.is_going_over() {
+            let text =
+                "the ledger has not answered yet; run this again, or let the agent run, and it goes on";
+            return Err(Failure::io(&text));
+        }
+        if errand.session.speaks_with() == before {
             return Err(Failure::refused(&"the ledger did not take the new key; the old one goes on"));
         }
         run::settled(delivered, errand.session.pending())?;

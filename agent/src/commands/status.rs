@@ -26,6 +26,9 @@ fn text(status: &Status) -> String {
     };
     line("node", &status.node_id);
     line("key", &status.key);
+    if let Some(next) = &status.next_key {
+        line("next key", &format_args!("{next} (the ledger has not answered yet)"));
+    }
     match status.last_seq {
         Some(seq) => line("last event", &seq),
         None => line("last event", &"none yet"),

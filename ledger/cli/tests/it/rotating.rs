@@ -98,6 +98,20 @@ fn a_node_goes_over_to_a_new_key_and_its_copy_is_told_to_stop() {
         String::from_utf8_lossy(&done.stderr)
     );
     assert_eq!(known(path, &second)["successor"], third.as_str());
+    // With the service away it is begun, says so, and goes on when it is back.
+    let address = service.url.trim_start_matches("http://").to_owned();
+    service.kill();
+    let away = ledger(&by_hand);
+    let said = String::from_utf8_lossy(&away.stderr).into_owned();
+    assert_eq!(away.status.code(), Some(3), "{said}");
+    assert!(said.contains("has not answered yet"), "{said}");
+    let status = json(&["agent", "status", "--state-dir", &agent.state, "-o", "json"], 0);
+    assert_eq!(status["key"], third.as_str());
+    let fourth = status["next_key"].as_str().unwrap().to_owned();
+    let service = Service::start_at(&address, &data, &["--heartbeat-secs", "1"]);
+    let done = ledger(&by_hand);
+    assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), fourth, "it is the one that was begun");
+    assert_eq!(key_of(&agent), fourth);
     agent.restart();
     let (again, _) = issue(path, &node, &mark);
     state(path, &again, "succeeded");
