@@ -1,4 +1,7 @@
-//! The routes that list what the folds know, beside the fleet itself.
+//! What the routes that read answer with: a type for each row, written by the handlers and read by clients.
+//!
+//! A row borrows from the folds where it is written and owns what it has where it is read; so it is one type, and a
+//! member that changes its name changes it on both sides.
 
 pub(crate) mod commands;
 pub(crate) mod entries;
@@ -12,3 +15,19 @@ pub(crate) mod schedules;
 pub(crate) mod slo;
 pub(crate) mod usage;
 pub(crate) mod webhooks;
+
+pub use crate::nodes::{NodeAnswer, NodeRow};
+pub use crate::paging::Page;
+pub use crate::reads::AsOf;
+pub use commands::{CommandAnswer, CommandRow};
+pub use entries::{AuditRow, EntryRow, ViaRow};
+pub use incidents::{IncidentAnswer, IncidentRow, SilenceRow};
+pub use keys::{OrgKeyRow, OrgKeysSummary};
+pub use metrics::{MetricRow, MetricsAnswer};
+pub use policies::{AssignmentRow, NodePolicyAnswer, NodePolicyRow, PolicyAnswer, PolicyRow};
+pub use rollouts::{RolloutAnswer, RolloutRow, WaveRow};
+pub use scans::{FindingRow, NodeScansAnswer, ScanRow};
+pub use schedules::{ScheduleAnswer, ScheduleRow};
+pub use slo::OutcomeRow;
+pub use usage::{UsageAnswer, UsageRow};
+pub use webhooks::{WebhookRow, WebhooksAnswer};

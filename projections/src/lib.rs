@@ -6,7 +6,7 @@
 //! [`history::History`] has them at any other.
 
 pub mod announce;
-mod answers;
+pub mod answers;
 pub mod assignments;
 pub mod attention;
 pub mod commands;

@@ -6,20 +6,38 @@ use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
 use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal, View};
 use axum::body::Body;
 use axum::http::Response;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spec::selector::Selector;
 use spec::{Name, Uuid};
+use std::borrow::Cow;
 use std::fmt::Display;
 
 /// A node as lists show it.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    node_id: Uuid,
-    org: &'a Name,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NodeRow<'a> {
+    /// Its id.
+    pub node_id: Uuid,
+    /// Whose it is.
+    pub org: Cow<'a, Name>,
+    /// How it stands.
     #[serde(flatten)]
-    standing: Standing,
+    pub standing: Standing,
+    /// What is known of it.
     #[serde(flatten)]
-    node: &'a Node,
+    pub node: Cow<'a, Node>,
+}
+
+/// One node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NodeAnswer<'a> {
+    /// It.
+    pub node: NodeRow<'a>,
+}
+
+impl<'a> NodeRow<'a> {
+    fn of(org: &'a Name, node_id: Uuid, standing: Standing, node: &'a Node) -> Self {
+        Self { node_id, org: Cow::Borrowed(org), standing, node: Cow::Borrowed(node) }
+    }
 }
 
 /// Which nodes a list has.
@@ -99,7 +117,7 @@ async fn list_of(
                     return None;
                 }
                 let standing = view.folds.attention().standing(org, id, view.now)?;
-                filter.wants_standing(&standing).then_some(Row { node_id: id, org, standing, node })
+                filter.wants_standing(&standing).then(|| NodeRow::of(org, id, standing, node))
             });
             view.answer(&page)
         })
@@ -149,8 +167,7 @@ async fn show_of(
             let org = org_of(view, call, org, id)?;
             let node = view.folds.fleet().node(org, id)?;
             let standing = view.folds.attention().standing(org, id, view.now)?;
-            let row = Row { node_id: id, org, standing, node };
-            Some(view.answer(&serde_json::json!({"node": row})))
+            Some(view.answer(&NodeAnswer { node: NodeRow::of(org, id, standing, node) }))
         })
         .await?;
     answer.ok_or_else(|| unknown(id))

@@ -1,7 +1,7 @@
 //! Lists over HTTP, page by page: a limit, and a cursor that names the item with which a page ended.
 
 use crate::reads::{Parameters, Refusal, bad};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spec::{Name, Uuid};
 use std::fmt::Display;
 use std::str::FromStr;
@@ -64,10 +64,12 @@ pub(crate) struct Paging<P> {
 }
 
 /// One page of a list.
-#[derive(Debug, Serialize)]
-pub(crate) struct Page<T> {
-    pub(crate) items: Vec<T>,
-    pub(crate) next_cursor: Option<String>,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// Its items.
+    pub items: Vec<T>,
+    /// With this the next page is asked for; there is none without.
+    pub next_cursor: Option<String>,
 }
 
 /// How many items a page is to have.

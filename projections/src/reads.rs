@@ -12,9 +12,9 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::{MethodRouter, get};
 use ledger::Ledger;
 use ledger::reader::{Query, ReadError, Reader};
-use serde::Serialize;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
+use serde::{Deserialize, Serialize};
 use spec::{Name, Timestamp, Uuid};
 use std::any::Any;
 use std::borrow::Cow;
@@ -244,6 +244,15 @@ impl LogView {
     }
 }
 
+/// The point that an answer is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsOf {
+    /// The last entry that counts.
+    pub seq: u64,
+    /// The time at which it is looked at.
+    pub time: Timestamp,
+}
+
 fn answer<T: Serialize>(members: &T, size: u64, now: Timestamp, checkpoint: &str) -> Response<Body> {
     #[derive(Serialize)]
     struct Answer<'a, T> {
@@ -251,11 +260,6 @@ fn answer<T: Serialize>(members: &T, size: u64, now: Timestamp, checkpoint: &str
         members: &'a T,
         as_of: AsOf,
         checkpoint: &'a str,
-    }
-    #[derive(Serialize)]
-    struct AsOf {
-        seq: u64,
-        time: Timestamp,
     }
     let seq = size.saturating_sub(1);
     let as_of = AsOf { seq, time: now };

@@ -126,7 +126,7 @@ struct Told {
 }
 
 /// How a wave stands at a moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Nodes that carried it out.
     pub succeeded: u64,

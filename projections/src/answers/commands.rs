@@ -5,23 +5,36 @@ use crate::paging::{CURSOR, LIMIT, Paging};
 use crate::reads::{AS_OF, Call, Reads, Refusal};
 use axum::body::Body;
 use axum::http::Response;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spec::{Hash, Name, Timestamp, Uuid};
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 /// A command as it stands.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    node_id: Uuid,
-    org: &'a Name,
-    state: State,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CommandRow<'a> {
+    /// Who is to carry it out.
+    pub node_id: Uuid,
+    /// Whose.
+    pub org: Cow<'a, Name>,
+    /// How far it has come.
+    pub state: State,
+    /// What was given, and what became of it.
     #[serde(flatten)]
-    given: &'a Given,
+    pub given: Cow<'a, Given>,
 }
 
-impl<'a> Row<'a> {
+/// One command.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CommandAnswer<'a> {
+    /// It.
+    pub command: CommandRow<'a>,
+}
+
+impl<'a> CommandRow<'a> {
     fn of(org: &'a Name, given: &'a Given, now: Timestamp) -> Self {
-        Self { node_id: given.order.node, org, state: given.state(now), given }
+        let state = given.state(now);
+        Self { node_id: given.order.node, org: Cow::Borrowed(org), state, given: Cow::Borrowed(given) }
     }
 }
 
@@ -42,7 +55,7 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
                 call.sees(id) && node.is_none_or(|node| node == id)
             });
             let mut rows: Vec<_> = wanted
-                .map(|(org, given)| (given.seq, Row::of(org, given, view.now)))
+                .map(|(org, given)| (given.seq, CommandRow::of(org, given, view.now)))
                 .filter(|(_, row)| state.is_none_or(|state| state == row.state))
                 .collect();
             // Each organisation's are in order already.
@@ -61,7 +74,7 @@ pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Ref
         .view(&call.parameters(&[AS_OF])?, |view| {
             let (org, given) = view.folds.commands().command(&hash)?;
             let own = call.viewer.org.as_ref().is_none_or(|own| own == org) && call.sees(given.order.node);
-            own.then(|| view.answer(&serde_json::json!({"command": Row::of(org, given, view.now)})))
+            own.then(|| view.answer(&CommandAnswer { command: CommandRow::of(org, given, view.now) }))
         })
         .await?;
     answer.ok_or_else(unknown)

@@ -8,9 +8,10 @@ use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal, bad};
 use axum::body::Body;
 use axum::http::Response;
 use ledger::reader::Query;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use spec::{Author, Hash, Kind, Name, Record, Timestamp, Uuid};
+use std::borrow::Cow;
 
 /// What people and the ledger's authority do. Nodes say some of it too; that is no part of the audit.
 const AUDITED: [Kind; 23] = [
@@ -40,20 +41,26 @@ const AUDITED: [Kind; 23] = [
 ];
 
 /// An entry as lists of entries have it.
-#[derive(Debug, Serialize)]
-struct Item<'a> {
-    seq: u64,
-    recorded_at: Timestamp,
-    event_hash: Hash,
-    leaf: Hash,
-    event: Box<RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payload: Option<&'a RawValue>,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EntryRow<'a> {
+    /// Its number.
+    pub seq: u64,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// By this others name its event.
+    pub event_hash: Hash,
+    /// Its leaf of the tree.
+    pub leaf: Hash,
+    /// Its event without the payload, as it was signed.
+    pub event: Box<RawValue>,
+    /// What the event says, if it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Cow<'a, RawValue>>,
 }
 
-impl<'a> Item<'a> {
-    /// Both texts are canonical JSON already.
-    fn of(record: &'a Record) -> Option<Self> {
+impl<'a> EntryRow<'a> {
+    /// A record as lists of entries have it. Both texts are canonical JSON already; `None` if one is not.
+    pub fn of(record: &'a Record) -> Option<Self> {
         let entry = &record.entry;
         let mut header = Vec::with_capacity(1024);
         entry.header.write(Some(&entry.sig), &mut header);
@@ -64,42 +71,55 @@ impl<'a> Item<'a> {
             event_hash: entry.header.event_hash(&entry.sig),
             leaf: record.leaf,
             event: RawValue::from_string(String::from_utf8(header).ok()?).ok()?,
-            payload: payload.transpose().ok()?,
+            payload: payload.transpose().ok()?.map(Cow::Borrowed),
         })
     }
 }
 
 /// Who did what.
-#[derive(Debug, Serialize)]
-struct Act<'a> {
-    seq: u64,
-    recorded_at: Timestamp,
-    author: &'a Author,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    via: Option<Via<'a>>,
-    kind: &'a Kind,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    node_id: Option<Uuid>,
-    event_hash: Hash,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuditRow<'a> {
+    /// Number of the entry.
+    pub seq: u64,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// Who.
+    pub author: Cow<'a, Author>,
+    /// How that was established.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<ViaRow<'a>>,
+    /// What.
+    pub kind: Cow<'a, Kind>,
+    /// The node it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<Uuid>,
+    /// By this others name the event.
+    pub event_hash: Hash,
 }
 
-#[derive(Debug, Serialize)]
-struct Via<'a> {
-    method: &'a Name,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<&'a Name>,
+/// How it was established who somebody is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ViaRow<'a> {
+    /// In which way.
+    pub method: Cow<'a, Name>,
+    /// By what, such as the id of a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Cow<'a, Name>>,
 }
 
-impl<'a> Act<'a> {
+impl<'a> AuditRow<'a> {
     fn of(record: &'a Record) -> Option<Self> {
         let (header, position) = (&record.entry.header, &record.entry.position);
         let via = header.via.as_ref();
         (!matches!(header.author, Author::Node(_))).then(|| Self {
             seq: position.seq,
             recorded_at: position.recorded_at,
-            author: &header.author,
-            via: via.map(|via| Via { method: &via.method, subject: via.subject.as_ref() }),
-            kind: &header.kind,
+            author: Cow::Borrowed(&header.author),
+            via: via.map(|via| ViaRow {
+                method: Cow::Borrowed(&via.method),
+                subject: via.subject.as_ref().map(Cow::Borrowed),
+            }),
+            kind: Cow::Borrowed(&header.kind),
             node_id: header.node_id,
             event_hash: header.event_hash(&record.entry.sig),
         })
@@ -107,11 +127,11 @@ impl<'a> Act<'a> {
 }
 
 fn item(record: &Record) -> Option<Box<RawValue>> {
-    to_raw_value(&Item::of(record)?).ok()
+    to_raw_value(&EntryRow::of(record)?).ok()
 }
 
 fn act(record: &Record) -> Option<Box<RawValue>> {
-    to_raw_value(&Act::of(record)?).ok()
+    to_raw_value(&AuditRow::of(record)?).ok()
 }
 
 /// The kinds that are asked for; none: all.

@@ -5,27 +5,39 @@ use crate::paging::{CURSOR, LIMIT, Paging};
 use crate::reads::{AS_OF, Call, Reads, Refusal, View};
 use axum::body::Body;
 use axum::http::Response;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spec::payload::Band;
 use spec::{Hash, Name, Timestamp, Uuid};
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 /// An incident as it stands.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    org: &'a Name,
-    state: State,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct IncidentRow<'a> {
+    /// Whose.
+    pub org: Cow<'a, Name>,
+    /// How it stands.
+    pub state: State,
+    /// What it is about, and what was said of it.
     #[serde(flatten)]
-    incident: &'a Incident,
+    pub incident: Cow<'a, Incident>,
     /// The silence over it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    silence: Option<&'a Silence>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence: Option<Cow<'a, Silence>>,
 }
 
-impl<'a> Row<'a> {
+/// One incident.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct IncidentAnswer<'a> {
+    /// It.
+    pub incident: IncidentRow<'a>,
+}
+
+impl<'a> IncidentRow<'a> {
     fn of(org: &'a Name, all: &'a OrgIncidents, incident: &'a Incident, now: Timestamp) -> Self {
-        let silence = all.silences().over(&incident.matter, now);
-        Row { org, state: incident.state(now), incident, silence }
+        let silence = all.silences().over(&incident.matter, now).map(Cow::Borrowed);
+        let state = incident.state(now);
+        Self { org: Cow::Borrowed(org), state, incident: Cow::Borrowed(incident), silence }
     }
 }
 
@@ -78,10 +90,10 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
                     && parameters.get("tag").is_none_or(|tag| incident.tags.contains(tag))
                     && q.as_deref().is_none_or(|q| mentions(incident, q))
             };
-            let mut rows: Vec<(u64, Row<'_>)> = Vec::new();
+            let mut rows: Vec<(u64, IncidentRow<'_>)> = Vec::new();
             for (org, all) in orgs(view, org.as_ref()) {
                 let found = all.iter().filter(|incident| fits(incident));
-                let found = found.map(|incident| Row::of(org, all, incident, view.now));
+                let found = found.map(|incident| IncidentRow::of(org, all, incident, view.now));
                 rows.extend(
                     found.filter(|row| state.contains(&row.state)).map(|r| (r.incident.opened.seq, r)),
                 );
@@ -108,20 +120,23 @@ pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Ref
         .view(&call.parameters(&[AS_OF])?, |view| {
             let mut all = orgs(view, call.viewer.org.as_ref());
             let (org, all, incident) = all.find_map(|(org, all)| Some((org, all, all.get(&id)?)))?;
-            let row = Row::of(org, all, incident, view.now);
-            sees(&call, incident.matter.node_id).then(|| view.answer(&serde_json::json!({"incident": row})))
+            let answer = IncidentAnswer { incident: IncidentRow::of(org, all, incident, view.now) };
+            sees(&call, incident.matter.node_id).then(|| view.answer(&answer))
         })
         .await?;
     answer.ok_or_else(unknown)
 }
 
 /// A silence as it stands.
-#[derive(Debug, Serialize)]
-struct SilenceRow<'a> {
-    org: &'a Name,
-    active: bool,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SilenceRow<'a> {
+    /// Whose.
+    pub org: Cow<'a, Name>,
+    /// Whether it holds.
+    pub active: bool,
+    /// What is silenced, by whom, and until when.
     #[serde(flatten)]
-    silence: &'a Silence,
+    pub silence: Cow<'a, Silence>,
 }
 
 /// `GET /api/silences`: those that hold, the newest first.
@@ -138,7 +153,8 @@ pub(crate) async fn silences(reads: Reads, call: Call) -> Result<Response<Body>,
                 for silence in found {
                     let active = silence.until > view.now;
                     if active || expired {
-                        rows.push((silence.by.seq, SilenceRow { org, active, silence }));
+                        let (org, seq) = (Cow::Borrowed(org), silence.by.seq);
+                        rows.push((seq, SilenceRow { org, active, silence: Cow::Borrowed(silence) }));
                     }
                 }
             }

@@ -5,23 +5,42 @@ use crate::paging::{CURSOR, LIMIT, Paging};
 use crate::reads::{AS_OF, Call, Reads, Refusal, View};
 use axum::body::Body;
 use axum::http::Response;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spec::{Author, KeyUse, Name};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    status: Status,
+/// A key of an organisation as it stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrgKeyRow<'a> {
+    /// Whether it is valid, and if not, why.
+    pub status: Status,
     /// Whether it signed an entry that is in doubt.
-    suspect: bool,
+    pub suspect: bool,
+    /// What is known of it.
     #[serde(flatten)]
-    key: &'a Key,
+    pub key: Cow<'a, Key>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> OrgKeyRow<'a> {
     fn of(key: &'a Key) -> Self {
-        Self { status: key.status(), suspect: key.is_suspect(), key }
+        Self { status: key.status(), suspect: key.is_suspect(), key: Cow::Borrowed(key) }
     }
+}
+
+/// An organisation's keys in figures.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct OrgKeysSummary {
+    /// How many there are.
+    pub keys: u64,
+    /// By whether they are valid.
+    pub by_status: BTreeMap<Status, u64>,
+    /// By what they are for.
+    pub by_use: BTreeMap<KeyUse, u64>,
+    /// Valid, and never used.
+    pub unused: u64,
+    /// Having signed entries that are in doubt.
+    pub suspect: u64,
 }
 
 /// The keys of an organisation that the caller may see: a node its own.
@@ -47,27 +66,17 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
                 .filter(|key| tenant.is_none() || tenant == key.tenant)
                 .filter(|key| q.is_none_or(|q| mentions(key, q)));
             let places = keys.map(|key| (key.introduced.seq, key));
-            view.answer(&paging.rising(places, |key| Some(Row::of(key))))
+            view.answer(&paging.rising(places, |key| Some(OrgKeyRow::of(key))))
         })
         .await
 }
 
 /// `GET /api/orgs/{org}/keys/summary`.
 pub(crate) async fn summary(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    #[derive(Default, Serialize)]
-    struct Summary {
-        keys: u64,
-        by_status: BTreeMap<Status, u64>,
-        by_use: BTreeMap<KeyUse, u64>,
-        /// Valid, and never used.
-        unused: u64,
-        /// Having signed entries that are in doubt.
-        suspect: u64,
-    }
     let org = call.org_of_path()?;
     reads
         .view(&call.parameters(&[AS_OF])?, |view| {
-            let mut summary = Summary::default();
+            let mut summary = OrgKeysSummary::default();
             for key in visible(view, &call, &org) {
                 let status = key.status();
                 summary.keys += 1;

@@ -5,28 +5,41 @@ use crate::nodes::{id_of_path, org_of, unknown};
 use crate::reads::{AS_OF, Call, Reads, Refusal, bad};
 use axum::body::Body;
 use axum::http::Response;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spec::Timestamp;
+use std::borrow::Cow;
 
-#[derive(Debug, Serialize)]
-struct Answer {
-    metric: Metric,
-    unit: &'static str,
-    items: Vec<Row>,
-    next_cursor: Option<String>,
+/// A node's chart of one metric.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MetricsAnswer {
+    /// The metric.
+    pub metric: Metric,
+    /// Its unit.
+    pub unit: Cow<'static, str>,
+    /// The buckets that have a value, in order.
+    pub items: Vec<MetricRow>,
+    /// Always absent: a chart is one page.
+    pub next_cursor: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct Row {
-    at: Timestamp,
-    secs: u64,
-    count: u32,
-    min: u32,
-    max: u32,
-    mean: u64,
+/// What was measured in a span of time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MetricRow {
+    /// When the span begins.
+    pub at: Timestamp,
+    /// Its length in seconds.
+    pub secs: u64,
+    /// How many values there are.
+    pub count: u32,
+    /// The least.
+    pub min: u32,
+    /// The greatest.
+    pub max: u32,
+    /// Their mean, rounded down.
+    pub mean: u64,
 }
 
-impl Row {
+impl MetricRow {
     fn of(tier: Tier, at: Timestamp, summary: Summary) -> Self {
         let Summary { count, min, max, .. } = summary;
         Self { at, secs: tier.secs, count, min, max, mean: summary.mean() }
@@ -50,8 +63,9 @@ pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, 
             let begins = |at: Timestamp| at.millis().saturating_add(tier.secs * 1000) > from.millis();
             let chart = series.into_iter().flat_map(|series| series.chart(tier, metric));
             let wanted = chart.filter(|(at, _)| begins(*at) && *at <= to);
-            let items = wanted.map(|(at, summary)| Row::of(tier, at, summary)).collect();
-            Some(view.answer(&Answer { metric, unit: metric.unit(), items, next_cursor: None }))
+            let items = wanted.map(|(at, summary)| MetricRow::of(tier, at, summary)).collect();
+            let unit = Cow::Borrowed(metric.unit());
+            Some(view.answer(&MetricsAnswer { metric, unit, items, next_cursor: None }))
         })
         .await?;
     answer.ok_or_else(|| unknown(id))

@@ -1,41 +1,81 @@
 //! Policies over HTTP: what is assigned, the documents, and which of them a node is to follow.
 
+use crate::assignments::Assignment;
 use crate::nodes::{id_of_path, org_of, unknown};
 use crate::paging::{CURSOR, LIMIT, Paging};
-use crate::policies::Assigned;
+use crate::policies::{Assigned, Given};
 use crate::reads::{AS_OF, Call, Reads, Refusal};
 use axum::body::Body;
 use axum::http::Response;
-use serde::Serialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use spec::payload::PolicyDocument;
 use spec::{Hash, Name, Uuid};
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
-/// An assignment as it stands.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    org: &'a Name,
+/// An assignment in its organisation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PolicyRow<'a> {
+    /// Whose.
+    pub org: Cow<'a, Name>,
+    /// The assignment.
     #[serde(flatten)]
-    assigned: Assigned<'a>,
+    pub assigned: AssignmentRow<'a>,
+}
+
+/// An assignment that holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AssignmentRow<'a> {
+    /// Seq of its entry.
+    pub seq: u64,
+    /// Its name, its policy, and whom it is about.
+    #[serde(flatten)]
+    pub assignment: Cow<'a, Assignment>,
+    /// Who assigned what.
+    #[serde(flatten)]
+    pub given: Cow<'a, Given>,
+}
+
+impl<'a> From<Assigned<'a>> for AssignmentRow<'a> {
+    fn from(Assigned { seq, assignment, given }: Assigned<'a>) -> Self {
+        Self { seq, assignment: Cow::Borrowed(assignment), given: Cow::Borrowed(given) }
+    }
+}
+
+/// A policy that is assigned.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PolicyAnswer<'a> {
+    /// What it allows.
+    pub document: Cow<'a, PolicyDocument>,
+    /// Its hash.
+    pub policy: Hash,
 }
 
 /// What a node is to follow, and what it says it follows.
-#[derive(Debug, Serialize)]
-struct OfNode<'a> {
-    node_id: Uuid,
-    org: &'a Name,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NodePolicyRow<'a> {
+    /// The node.
+    pub node_id: Uuid,
+    /// Whose it is.
+    pub org: Cow<'a, Name>,
     /// The hash of the policy it is to follow.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    desired: Option<Hash>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<Hash>,
     /// The hash of the policy it follows, by its last heartbeat.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reported: Option<Hash>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Hash>,
     /// Whether the two differ; a node that is to follow none does not drift.
-    drift: bool,
+    pub drift: bool,
     /// Why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    assignment: Option<Assigned<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<AssignmentRow<'a>>,
+}
+
+/// One node's policy.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NodePolicyAnswer<'a> {
+    /// It.
+    pub policy: NodePolicyRow<'a>,
 }
 
 /// `GET /api/policies`: the assignments that hold, the newest first.
@@ -50,8 +90,11 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
         .view(&parameters, |view| {
             let policies = view.folds.policies();
             let orgs = policies.orgs().filter(|name| org.as_ref().is_none_or(|org| org == *name));
-            let all = orgs.flat_map(|org| policies.of(org).map(move |assigned| Row { org, assigned }));
-            let mut rows: Vec<(u64, Row<'_>)> = all.map(|row| (row.assigned.seq, row)).collect();
+            let all = orgs.flat_map(|org| {
+                let row = move |assigned| PolicyRow { org: Cow::Borrowed(org), assigned };
+                policies.of(org).map(AssignmentRow::from).map(row)
+            });
+            let mut rows: Vec<(u64, PolicyRow<'_>)> = all.map(|row| (row.assigned.seq, row)).collect();
             // Each organisation's are in order already.
             rows.sort_by_key(|(seq, _)| Reverse(*seq));
             view.answer(&paging.falling(rows.into_iter(), Some))
@@ -68,9 +111,8 @@ pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Ref
         .view(&call.parameters(&[AS_OF])?, |view| {
             let policies = view.folds.policies();
             let own = |org: &&Name| call.viewer.org.as_ref().is_none_or(|own| own == *org);
-            let document: &PolicyDocument =
-                policies.orgs().filter(own).find_map(|org| policies.document(org, &hash))?;
-            Some(view.answer(&json!({"policy": hash, "document": document})))
+            let document = policies.orgs().filter(own).find_map(|org| policies.document(org, &hash))?;
+            Some(view.answer(&PolicyAnswer { document: Cow::Borrowed(document), policy: hash }))
         })
         .await?;
     answer.ok_or_else(unknown)
@@ -87,8 +129,9 @@ pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, 
             let desired = assignment.map(|assigned| assigned.assignment.policy);
             let reported = heartbeat.and_then(|heartbeat| heartbeat.policy_hash);
             let drift = desired.is_some() && desired != reported;
-            let row = OfNode { node_id: id, org, desired, reported, drift, assignment };
-            Some(view.answer(&json!({"policy": row})))
+            let (org, assignment) = (Cow::Borrowed(org), assignment.map(AssignmentRow::from));
+            let policy = NodePolicyRow { node_id: id, org, desired, reported, drift, assignment };
+            Some(view.answer(&NodePolicyAnswer { policy }))
         })
         .await?;
     answer.ok_or_else(|| unknown(id))

@@ -8,44 +8,64 @@ use crate::reads::{AS_OF, Call, Reads, Refusal, View};
 use crate::rollouts::{End, Rollout, State, Tally};
 use axum::body::Body;
 use axum::http::Response;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spec::payload::RolloutPlan;
 use spec::{Author, Hash, Name, Timestamp};
+use std::borrow::Cow;
 
 /// A roll-out as it stands.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    org: &'a Name,
-    state: State,
-    hash: Hash,
-    started_by: &'a Author,
-    started_at: Timestamp,
-    plan: &'a RolloutPlan,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RolloutRow<'a> {
+    /// Whose.
+    pub org: Cow<'a, Name>,
+    /// How far it has come.
+    pub state: State,
+    /// Event hash of its start.
+    pub hash: Hash,
+    /// Who started it.
+    pub started_by: Cow<'a, Author>,
+    /// When that was recorded.
+    pub started_at: Timestamp,
+    /// What is to be done, by whom, and in which waves.
+    pub plan: Cow<'a, RolloutPlan>,
     /// Who approved it, if it needs that.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    approvals: Option<&'a [Word]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Cow<'a, [Word]>>,
     /// How many nodes it is for; absent: they are not chosen yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nodes: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<usize>,
     /// How many waves it has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    of_waves: Option<usize>,
-    waves: Vec<WaveRow>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end: Option<End>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_waves: Option<usize>,
+    /// The waves that began, in order.
+    pub waves: Vec<WaveRow>,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<End>,
 }
 
 /// A wave that began.
-#[derive(Debug, Serialize)]
-struct WaveRow {
-    at: Timestamp,
-    expires_at: Timestamp,
-    nodes: u64,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WaveRow {
+    /// When that was decided.
+    pub at: Timestamp,
+    /// When its commands run out.
+    pub expires_at: Timestamp,
+    /// How many nodes it has.
+    pub nodes: u64,
+    /// How they fare.
     #[serde(flatten)]
-    tally: Tally,
+    pub tally: Tally,
 }
 
-impl<'a> Row<'a> {
+/// One roll-out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RolloutAnswer<'a> {
+    /// It.
+    pub rollout: RolloutRow<'a>,
+}
+
+impl<'a> RolloutRow<'a> {
     fn of(org: &'a Name, rollout: &'a Rollout, view: &View<'_>) -> Self {
         let nodes = rollout.nodes.as_ref().map(Vec::len);
         let waves = (0..).zip(&rollout.waves).map(|(n, wave)| WaveRow {
@@ -55,13 +75,13 @@ impl<'a> Row<'a> {
             tally: rollout.tally(n, view.now),
         });
         Self {
-            org,
+            org: Cow::Borrowed(org),
             state: rollout.state(),
             hash: rollout.hash,
-            started_by: &rollout.started_by,
+            started_by: Cow::Borrowed(&rollout.started_by),
             started_at: rollout.started_at,
-            plan: &rollout.plan,
-            approvals: rollout.plan.approvals.map(|_| rollout.approvals.as_slice()),
+            plan: Cow::Borrowed(&rollout.plan),
+            approvals: rollout.plan.approvals.map(|_| Cow::Borrowed(rollout.approvals.as_slice())),
             nodes,
             of_waves: nodes.map(|nodes| rollout.plan.totals(nodes as u64).len()),
             waves: waves.collect(),
@@ -81,7 +101,7 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
             let all = view.folds.rollouts().iter();
             let wanted = all.filter(|(name, _)| org.as_ref().is_none_or(|org| org == *name));
             let places = wanted.map(|(org, rollout)| ((org.clone(), rollout.plan.id), (org, rollout)));
-            view.answer(&paging.rising(places, |(org, rollout)| Some(Row::of(org, rollout, view))))
+            view.answer(&paging.rising(places, |(org, rollout)| Some(RolloutRow::of(org, rollout, view))))
         })
         .await
 }
@@ -96,7 +116,7 @@ pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Ref
             let all = view.folds.rollouts().iter();
             let mut own = all.filter(|(org, _)| call.viewer.org.as_ref().is_none_or(|own| own == *org));
             let (org, rollout) = own.find(|(_, rollout)| rollout.plan.id == id)?;
-            Some(view.answer(&serde_json::json!({"rollout": Row::of(org, rollout, view)})))
+            Some(view.answer(&RolloutAnswer { rollout: RolloutRow::of(org, rollout, view) }))
         })
         .await?;
     answer.ok_or_else(unknown)

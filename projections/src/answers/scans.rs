@@ -6,9 +6,10 @@ use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal};
 use crate::scans::{Accepted, Latest, NodeScans, Past, Scans};
 use axum::body::Body;
 use axum::http::Response;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spec::payload::{Finding, FindingCounts};
 use spec::{Hash, Name, Severity, Timestamp, Uuid};
+use std::borrow::Cow;
 
 /// The severities that a finding has, the gravest first.
 const SEVERITIES: [Severity; 4] = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
@@ -17,33 +18,77 @@ const SEVERITIES: [Severity; 4] = [Severity::Critical, Severity::High, Severity:
 type FindingPlace = (u64, Name, Uuid, u64);
 
 /// The latest scan of a node, without its findings.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    node_id: Uuid,
-    org: &'a Name,
-    seq: u64,
-    recorded_at: Timestamp,
-    started_at: Timestamp,
-    duration_ms: u64,
-    simulated: bool,
-    imported: bool,
-    counts: FindingCounts,
-    root: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    baseline: Option<Hash>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tree_root: Option<Hash>,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ScanRow<'a> {
+    /// The node.
+    pub node_id: Uuid,
+    /// Whose it is.
+    pub org: Cow<'a, Name>,
+    /// Seq of the scan's entry.
+    pub seq: u64,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// When it began, by the node's clock.
+    pub started_at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// Whether it is made up for a trial.
+    pub simulated: bool,
+    /// Whether the node did not report it itself.
+    pub imported: bool,
+    /// How many findings there are.
+    pub counts: FindingCounts,
+    /// The directory that was scanned.
+    pub root: Cow<'a, str>,
+    /// What it was compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Hash>,
+    /// Root of the tree of files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree_root: Option<Hash>,
     /// Who accepted that baseline.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    accepted: Option<&'a Accepted>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Cow<'a, Accepted>>,
 }
 
-impl<'a> Row<'a> {
+/// A node's scans.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NodeScansAnswer<'a> {
+    /// The latest as a whole.
+    pub latest: Option<Cow<'a, Latest>>,
+    /// Who accepted the baseline in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Cow<'a, Accepted>>,
+    /// What is kept of them all, the newest first.
+    pub items: Vec<Cow<'a, Past>>,
+    /// Always absent: what is kept is one page.
+    pub next_cursor: Option<String>,
+}
+
+/// A finding that is open.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FindingRow<'a> {
+    /// The node.
+    pub node_id: Uuid,
+    /// Whose it is.
+    pub org: Cow<'a, Name>,
+    /// Seq of the scan that has it.
+    pub seq: u64,
+    /// When that was recorded.
+    pub recorded_at: Timestamp,
+    /// Whether it is made up for a trial.
+    pub simulated: bool,
+    /// What was found.
+    #[serde(flatten)]
+    pub finding: Cow<'a, Finding>,
+}
+
+impl<'a> ScanRow<'a> {
     fn of(org: &'a Name, node_id: Uuid, latest: &'a Latest, accepted: Option<&'a Accepted>) -> Self {
         let Latest { seq, recorded_at, imported, ref scan } = *latest;
         Self {
             node_id,
-            org,
+            org: Cow::Borrowed(org),
             seq,
             recorded_at,
             started_at: scan.started_at,
@@ -51,10 +96,10 @@ impl<'a> Row<'a> {
             simulated: scan.simulated,
             imported,
             counts: scan.counts,
-            root: &scan.root,
+            root: Cow::Borrowed(&scan.root),
             baseline: scan.baseline,
             tree_root: scan.tree_root,
-            accepted,
+            accepted: accepted.map(Cow::Borrowed),
         }
     }
 }
@@ -93,7 +138,7 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
             let places = nodes.map(|(org, id, scans)| ((org.clone(), id), (org, id, scans)));
             let page = paging.rising(places, |(org, id, scans)| {
                 let accepted = view.folds.scans().in_use(org, id);
-                Some(Row::of(org, id, &scans.latest, accepted))
+                Some(ScanRow::of(org, id, &scans.latest, accepted))
             });
             view.answer(&page)
         })
@@ -102,22 +147,18 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
 
 /// `GET /api/nodes/{id}/scans`: the latest scan as a whole, and the counts of those before it, newest first.
 pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    #[derive(Serialize)]
-    struct Answer<'a> {
-        latest: Option<&'a Latest>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        accepted: Option<&'a Accepted>,
-        items: Vec<&'a Past>,
-        next_cursor: Option<String>,
-    }
     let id = id_of_path(&call, 3)?;
     let answer = reads
         .view(&call.parameters(&[AS_OF])?, |view| {
             let org = org_of(view, &call, None, id)?;
             let (scans, accepted) = (view.folds.scans().node(org, id), view.folds.scans().in_use(org, id));
-            let items = scans.into_iter().flat_map(|scans| scans.history.iter().rev()).collect();
-            let latest = scans.map(|scans| &scans.latest);
-            Some(view.answer(&Answer { latest, accepted, items, next_cursor: None }))
+            let items = scans.into_iter().flat_map(|scans| scans.history.iter().rev());
+            Some(view.answer(&NodeScansAnswer {
+                latest: scans.map(|scans| Cow::Borrowed(&scans.latest)),
+                accepted: accepted.map(Cow::Borrowed),
+                items: items.map(Cow::Borrowed).collect(),
+                next_cursor: None,
+            }))
         })
         .await?;
     answer.ok_or_else(|| unknown(id))
@@ -125,17 +166,6 @@ pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, 
 
 /// `GET /api/findings`: the open findings, the gravest first, then in the order of organisation and node.
 pub(crate) async fn findings(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    #[derive(Serialize)]
-    struct Open<'a> {
-        node_id: Uuid,
-        org: &'a Name,
-        /// Of the scan that has it.
-        seq: u64,
-        recorded_at: Timestamp,
-        simulated: bool,
-        #[serde(flatten)]
-        finding: &'a Finding,
-    }
     let parameters = call.parameters(&[AS_OF, CURSOR, LIMIT, "node_id", "org", "q", "severity"])?;
     let org = call.orgs(parameters.parse("org")?)?;
     let node: Option<Uuid> = parameters.parse("node_id")?;
@@ -155,14 +185,20 @@ pub(crate) async fn findings(reads: Reads, call: Call) -> Result<Response<Body>,
                     findings.filter(move |(_, finding)| finding.severity == severity).map(
                         move |(n, finding)| {
                             let Latest { seq, recorded_at, ref scan, .. } = scans.latest;
-                            let simulated = scan.simulated;
-                            let open = Open { node_id, org, seq, recorded_at, simulated, finding };
+                            let open = FindingRow {
+                                node_id,
+                                org: Cow::Borrowed(org),
+                                seq,
+                                recorded_at,
+                                simulated: scan.simulated,
+                                finding: Cow::Borrowed(finding),
+                            };
                             ((rank, org.clone(), node_id, n), open)
                         },
                     )
                 })
             });
-            view.answer(&paging.rising(open, |open| wanted(open.finding).then_some(open)))
+            view.answer(&paging.rising(open, |open| wanted(&open.finding).then_some(open)))
         })
         .await
 }

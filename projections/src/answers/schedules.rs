@@ -6,15 +6,31 @@ use crate::reads::{AS_OF, Call, Reads, Refusal};
 use crate::schedules::Standing;
 use axum::body::Body;
 use axum::http::Response;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spec::Name;
+use std::borrow::Cow;
 
 /// A schedule as it stands.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    org: &'a Name,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ScheduleRow<'a> {
+    /// Whose.
+    pub org: Cow<'a, Name>,
+    /// What is to be done, when, and what became of it lately.
     #[serde(flatten)]
-    standing: &'a Standing,
+    pub standing: Cow<'a, Standing>,
+}
+
+/// One schedule.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ScheduleAnswer<'a> {
+    /// It.
+    pub schedule: ScheduleRow<'a>,
+}
+
+impl<'a> ScheduleRow<'a> {
+    fn of(org: &'a Name, standing: &'a Standing) -> Self {
+        Self { org: Cow::Borrowed(org), standing: Cow::Borrowed(standing) }
+    }
 }
 
 /// A node sees its commands, and nothing of where they come from.
@@ -36,7 +52,7 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
             let all = view.folds.schedules().iter();
             let wanted = all.filter(|(name, _)| org.as_ref().is_none_or(|org| org == *name));
             let places = wanted.map(|(org, standing)| ((org.clone(), standing.plan.id), (org, standing)));
-            view.answer(&paging.rising(places, |(org, standing)| Some(Row { org, standing })))
+            view.answer(&paging.rising(places, |(org, standing)| Some(ScheduleRow::of(org, standing))))
         })
         .await
 }
@@ -51,7 +67,7 @@ pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Ref
             let all = view.folds.schedules().iter();
             let mut own = all.filter(|(org, _)| call.viewer.org.as_ref().is_none_or(|own| own == *org));
             let (org, standing) = own.find(|(_, standing)| standing.plan.id == id)?;
-            Some(view.answer(&serde_json::json!({"schedule": Row { org, standing }})))
+            Some(view.answer(&ScheduleAnswer { schedule: ScheduleRow::of(org, standing) }))
         })
         .await?;
     answer.ok_or_else(unknown)

@@ -6,9 +6,10 @@ use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal};
 use crate::slo::{Counter, DAY, HOUR, NodeOutcomes, Step, add};
 use axum::body::Body;
 use axum::http::Response;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spec::payload::Outcome;
 use spec::{Name, Timestamp};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What is wanted of the counts.
@@ -22,13 +23,18 @@ struct Wanted {
 
 const KNOWN: [&str; 8] = [AS_OF, "component", CURSOR, "from", LIMIT, "step", "tenant", "to"];
 
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    at: Timestamp,
-    secs: u64,
+/// How often operations of one kind ended in one way within a span of time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OutcomeRow<'a> {
+    /// When the span begins.
+    pub at: Timestamp,
+    /// Its length in seconds.
+    pub secs: u64,
+    /// What is counted.
     #[serde(flatten)]
-    counter: &'a Counter,
-    count: u64,
+    pub counter: Cow<'a, Counter>,
+    /// How often.
+    pub count: u64,
 }
 
 /// When the bucket begins, and what is counted.
@@ -89,8 +95,9 @@ impl Wanted {
         sums
     }
 
-    fn row<'a>(&self, place: &'a CounterPlace, count: u64) -> Row<'a> {
-        Row { at: Timestamp::from_millis(place.0), secs: self.step.secs, counter: &place.1, count }
+    fn row<'a>(&self, place: &'a CounterPlace, count: u64) -> OutcomeRow<'a> {
+        let (at, counter) = (Timestamp::from_millis(place.0), Cow::Borrowed(&place.1));
+        OutcomeRow { at, secs: self.step.secs, counter, count }
     }
 }
 

@@ -5,25 +5,33 @@ use crate::reads::{AS_OF, Call, Reads, Refusal, bad};
 use crate::usage::{Line, Total};
 use axum::body::Body;
 use axum::http::Response;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spec::payload::Metric;
 use spec::{Name, Timestamp};
+use std::borrow::Cow;
 
-#[derive(Debug, Serialize)]
-struct Answer<'a> {
-    items: Vec<Row<'a>>,
-    next_cursor: Option<String>,
+/// An organisation's usage.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UsageAnswer<'a> {
+    /// By month, tenant, product and metric.
+    pub items: Vec<UsageRow<'a>>,
+    /// With this the next page is asked for.
+    pub next_cursor: Option<String>,
     /// Reports of the months shown that found no room.
-    uncounted: u64,
+    pub uncounted: u64,
 }
 
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    month: &'a str,
+/// How much was used of one thing in a month.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UsageRow<'a> {
+    /// The month, such as `2026-11`.
+    pub month: Cow<'a, str>,
+    /// What was used, by whom.
     #[serde(flatten)]
-    line: &'a Line,
+    pub line: Cow<'a, Line>,
+    /// How much.
     #[serde(flatten)]
-    total: Total,
+    pub total: Total,
 }
 
 /// A line of a month.
@@ -71,10 +79,12 @@ pub(crate) async fn summary(reads: Reads, call: Call) -> Result<Response<Body>, 
             let lines = months.iter().flat_map(|(name, month)| month.lines.iter().map(|line| (*name, line)));
             let lines = lines.filter(|(_, (line, _))| tenant.is_none() || tenant == line.tenant);
             let places = lines.map(|(month, (line, total))| {
-                (LinePlace(month.to_owned(), line.clone()), Row { month, line, total: *total })
+                let place = LinePlace(month.to_owned(), line.clone());
+                let (month, line) = (Cow::Borrowed(month), Cow::Borrowed(line));
+                (place, UsageRow { month, line, total: *total })
             });
             let page = paging.rising(places, Some);
-            view.answer(&Answer { items: page.items, next_cursor: page.next_cursor, uncounted })
+            view.answer(&UsageAnswer { items: page.items, next_cursor: page.next_cursor, uncounted })
         })
         .await
 }

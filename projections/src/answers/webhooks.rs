@@ -4,29 +4,39 @@ use crate::incidents::{Standing, Webhook};
 use crate::reads::{AS_OF, Call, Reads, Refusal};
 use axum::body::Body;
 use axum::http::Response;
-use serde::Serialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use spec::{Name, Timestamp};
+use std::borrow::Cow;
 
 /// A webhook as it stands.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    org: &'a Name,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WebhookRow<'a> {
+    /// Whose.
+    pub org: Cow<'a, Name>,
+    /// What it is told, and what became of that.
     #[serde(flatten)]
-    standing: &'a Standing,
+    pub standing: Cow<'a, Standing>,
     /// Happenings that it is owed.
-    owed: usize,
+    pub owed: usize,
     /// Happenings that were not told because there were too many.
-    dropped: u64,
+    pub dropped: u64,
     /// When the next message is to be sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<Timestamp>,
 }
 
-impl<'a> Row<'a> {
+/// An organisation's webhooks, all of them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WebhooksAnswer<'a> {
+    /// By id.
+    pub items: Vec<WebhookRow<'a>>,
+}
+
+impl<'a> WebhookRow<'a> {
     fn of(org: &'a Name, webhook: &'a Webhook) -> Self {
         let next_at = webhook.messages().map(|message| message.due).min();
-        Row { org, standing: &webhook.standing, owed: webhook.owed(), dropped: webhook.dropped, next_at }
+        let (org, standing) = (Cow::Borrowed(org), Cow::Borrowed(&webhook.standing));
+        Self { org, standing, owed: webhook.owed(), dropped: webhook.dropped, next_at }
     }
 }
 
@@ -40,8 +50,8 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
     reads
         .view(&parameters, |view| {
             let webhooks = view.folds.incidents().of(&org).into_iter().flat_map(|all| all.webhooks().iter());
-            let items: Vec<Row<'_>> = webhooks.map(|webhook| Row::of(&org, webhook)).collect();
-            view.answer(&json!({"items": items}))
+            let items = webhooks.map(|webhook| WebhookRow::of(&org, webhook)).collect();
+            view.answer(&WebhooksAnswer { items })
         })
         .await
 }

@@ -19,12 +19,12 @@ use spec::{Hash, Name, PublicKey, Timestamp, Uuid};
 pub const MAX_LISTED: usize = 64;
 
 /// A reason that counts, with its place in the explanation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Active {
     /// The reason.
     pub reason: Reason,
     /// What it is about; absent for the node itself.
-    #[serde(skip_serializing_if = "Subject::is_empty")]
+    #[serde(default, skip_serializing_if = "Subject::is_empty")]
     pub subject: Subject,
     /// Where it stands.
     pub phase: Phase,
@@ -35,12 +35,12 @@ pub struct Active {
 }
 
 /// How a node stands: what operators see, and what digests are over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// Its band.
     pub band: Band,
     /// Whether it goes back and forth.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flapping: bool,
     /// Its silence.
     pub silence: Level,
@@ -49,7 +49,7 @@ pub struct Standing {
     /// Why, the heaviest first, at most [`MAX_LISTED`].
     pub reasons: Vec<Active>,
     /// Reasons beyond those.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub more_reasons: usize,
 }
 
