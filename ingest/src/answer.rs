@@ -2,7 +2,21 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+/// A list that is one page.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Items<T> {
+    /// Its items.
+    pub items: Vec<T>,
+}
+
+/// The place of something that was appended.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Seq of the entry.
+    pub seq: u64,
+}
 
 /// JSON that has been written already.
 pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {

@@ -18,7 +18,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::Receipt;
 use ledger::service::Draft;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use spec::canonical::write_string;
 use spec::payload::{Command, CommandOrder};
@@ -131,31 +131,59 @@ pub trait Listen: Debug + Send + Sync {
     fn more(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-#[derive(Deserialize)]
+/// What gives a node a command.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with node_id and command")]
-struct Request {
-    node_id: String,
-    command: String,
+pub struct CommandRequest {
+    /// The node.
+    pub node_id: String,
+    /// What it is to do.
+    pub command: String,
+    /// With which parameters, by name.
     #[serde(default)]
-    parameters: BTreeMap<String, String>,
-    #[serde(default, deserialize_with = "present")]
-    not_before: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    ttl_secs: Option<u64>,
+    pub parameters: BTreeMap<String, String>,
+    /// From when on it may be begun, in RFC 3339; from now on, if absent.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<String>,
+    /// For how many seconds from then on it may be begun.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub ttl_secs: Option<u64>,
+    /// How many other people must approve it first.
     #[serde(default)]
-    approvals: u64,
-    #[serde(default, deserialize_with = "present")]
-    text: Option<String>,
+    pub approvals: u64,
+    /// Why.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// What is said with an approval or a cancellation.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with or without text")]
-struct Remark {
-    #[serde(default, deserialize_with = "present")]
-    text: Option<String>,
+pub struct RemarkRequest {
+    /// The remark.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
-impl Request {
+/// A command that was given.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CommandIssued {
+    /// Its event hash, by which others name it.
+    pub command: Hash,
+    /// Seq of its entry.
+    pub seq: u64,
+}
+
+/// Something that was said of a command.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CommandAnswered {
+    /// The event's hash.
+    pub event: Hash,
+    /// Seq of its entry.
+    pub seq: u64,
+}
+
+impl CommandRequest {
     /// The order, without its signature.
     fn order(self, node: Uuid, now: Timestamp) -> Result<CommandOrder, Problem> {
         let not_before = match self.not_before.as_deref() {
@@ -193,7 +221,7 @@ pub(crate) fn parameters(asked: BTreeMap<String, String>) -> Result<BTreeMap<Nam
 /// `POST /api/commands`: gives a node a command, signed by the ledger's command key.
 pub(crate) async fn issue(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
-    let request: Request = call.json()?;
+    let request: CommandRequest = call.json()?;
     let node: Uuid = member("/node_id", &request.node_id)?;
     let known = call.app.ledger.directory(|directory| {
         let key = directory.authors.get(&Author::Node(node))?;
@@ -210,7 +238,7 @@ pub(crate) async fn issue(call: Call) -> Result<Response<Body>, Problem> {
     order.sig = call.app.ledger.sign_order(&order);
     let about = About { org, tenant, node };
     let (hash, receipt) = say(&call, about, &Command::Issue(order)).await?;
-    Ok(answer::value(StatusCode::CREATED, &json!({"command": hash, "seq": receipt.seq})))
+    Ok(answer::value(StatusCode::CREATED, &CommandIssued { command: hash, seq: receipt.seq }))
 }
 
 /// `POST /api/commands/{hash}/approve`: another person agrees.
@@ -241,7 +269,7 @@ async fn answered(call: &Call) -> Result<(Hash, Given, Option<String>), Problem>
     let text: String = call.param("hash")?;
     let unknown = || Problem::new(NOT_FOUND, format!("there is no command {text}, or no more"));
     let hash = Hash::from_hex(&text).map_err(|_| unknown())?;
-    let remark: Remark = call.json()?;
+    let remark: RemarkRequest = call.json()?;
     let size = call.app.ledger.head().borrow().size;
     let given = tokio::time::timeout(FOLDS_PATIENCE, desk(&call.app)?.given(hash, size)).await;
     let given = given.map_err(|_| Problem::new(UNAVAILABLE, "the folds do not keep up with the log"))?;
@@ -261,7 +289,7 @@ struct About {
 async fn said(call: &Call, given: Given, payload: &Command) -> Result<Response<Body>, Problem> {
     let about = About { org: given.org, tenant: given.tenant, node: given.node };
     let (event, receipt) = say(call, about, payload).await?;
-    Ok(answer::value(StatusCode::CREATED, &json!({"event": event, "seq": receipt.seq})))
+    Ok(answer::value(StatusCode::CREATED, &CommandAnswered { event, seq: receipt.seq }))
 }
 
 /// Appends an event about a command in the principal's name; its event hash with it.

@@ -13,7 +13,7 @@ use crate::problem::{INVALID, Problem, UNAUTHENTICATED, internal};
 use crate::strict::{StrictValue, present};
 use ledger::admission::Code;
 use ledger::service::{Draft, DraftError};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use spec::kind::Speaker;
 use spec::time::parse_rfc3339;
 use spec::{Author, Kind, Name, Via};
@@ -21,23 +21,31 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 /// A draft as it arrives.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with the members of a draft")]
-pub(crate) struct DraftBody {
-    kind: String,
-    pub(crate) payload: StrictValue,
-    #[serde(default, deserialize_with = "present")]
-    id: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    node_id: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    org: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    severity: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    tenant: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    pub(crate) ts: Option<String>,
+pub struct DraftBody {
+    /// What it says.
+    pub kind: String,
+    /// The payload of that kind.
+    pub payload: StrictValue,
+    /// Its id, a UUID of version 7.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The node it is about.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<String>,
+    /// The organisation; that of the caller, if absent.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    /// How grave it is.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+    /// The tenant.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// When it happened, in RFC 3339; now, if absent.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub ts: Option<String>,
 }
 
 impl DraftBody {

@@ -1,7 +1,7 @@
 //! `/api/orgs/{org}/nodes/enrollment-tokens`: what a node joins an organisation with.
 
 use crate::access::Action;
-use crate::answer;
+use crate::answer::{self, Items};
 use crate::dispatch::Call;
 use crate::draft::{invalid, member};
 use crate::limits::{DEFAULT_ENROLMENT_TTL_SECS, MAX_ENROLMENT_TTL_SECS, MAX_ENROLMENT_USES};
@@ -13,26 +13,68 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::service::Directory;
 use ledger::state::{EnrolmentState, LEDGER_ORG};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use spec::payload::{Enrolment, token_hash};
 use spec::{Hash, Kind, Name, Timestamp};
 
-#[derive(Deserialize)]
+/// What makes an enrolment token.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
-struct Request {
-    #[serde(default, deserialize_with = "present")]
-    tenant: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    ttl_secs: Option<u64>,
-    #[serde(default, deserialize_with = "present")]
-    uses: Option<u64>,
+pub struct EnrolmentRequest {
+    /// The tenant that nodes join.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// How many seconds it is good for.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub ttl_secs: Option<u64>,
+    /// How many nodes may use it.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub uses: Option<u64>,
+}
+
+/// An enrolment token that was made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EnrolmentCreated {
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// What nodes show to join; no other answer shows it.
+    pub token: String,
+    /// By this the log and operators name it.
+    pub token_id: Hash,
+}
+
+/// An enrolment token, without its secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EnrolmentRow {
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Whether it was ended before its time.
+    pub revoked: bool,
+    /// The tenant that nodes join.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Name>,
+    /// By this operators name it.
+    pub token_id: Hash,
+    /// How many nodes may still use it.
+    pub uses_left: u64,
+}
+
+impl EnrolmentRow {
+    fn of(token_id: Hash, state: &EnrolmentState) -> Self {
+        Self {
+            expires_at: state.expires_at,
+            revoked: state.revoked,
+            tenant: state.tenant.clone(),
+            token_id,
+            uses_left: state.uses_left,
+        }
+    }
 }
 
 /// `POST`: makes a token; the only answer that ever shows it.
 pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
     let org = own_org(&call)?;
-    let request: Request = call.json()?;
+    let request: EnrolmentRequest = call.json()?;
     let ttl_secs = within("/ttl_secs", request.ttl_secs, DEFAULT_ENROLMENT_TTL_SECS, MAX_ENROLMENT_TTL_SECS)?;
     let uses = within("/uses", request.uses, 1, MAX_ENROLMENT_USES)?;
     let tenant: Option<Name> = request.tenant.map(|tenant| member("/tenant", &tenant)).transpose()?;
@@ -45,29 +87,19 @@ pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
     let token = token_hash(&secret.0);
     let payload = Enrolment::Create { expires_at, org: org.clone(), tenant, token, uses };
     call.app.say(&call.principal, &org, Kind::Enrolment, &payload).await?;
-    let answer = json!({
-        "token": format!("vm1.{}.{secret}", call.app.ledger.id()), "token_id": token, "expires_at": expires_at,
-    });
+    let text = format!("vm1.{}.{secret}", call.app.ledger.id());
+    let answer = EnrolmentCreated { expires_at, token: text, token_id: token };
     Ok(answer::value(StatusCode::CREATED, &answer))
 }
 
 /// `GET`: the organisation's tokens, without secrets.
 pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
     let org = own_org(&call)?;
-    let items: Vec<serde_json::Value> = call.app.ledger.directory(|directory: &Directory| {
-        directory.enrolments.iter().filter(|(_, state)| state.org == org).map(|(id, s)| item(id, s)).collect()
+    let items: Vec<EnrolmentRow> = call.app.ledger.directory(|directory: &Directory| {
+        let tokens = directory.enrolments.iter().filter(|(_, state)| state.org == org);
+        tokens.map(|(id, state)| EnrolmentRow::of(*id, state)).collect()
     });
-    Ok(answer::value(StatusCode::OK, &json!({"items": items})))
-}
-
-fn item(id: &Hash, state: &EnrolmentState) -> serde_json::Value {
-    let mut item = json!({
-        "token_id": id, "expires_at": state.expires_at, "uses_left": state.uses_left, "revoked": state.revoked,
-    });
-    if let (Some(tenant), Some(members)) = (&state.tenant, item.as_object_mut()) {
-        members.insert("tenant".to_owned(), json!(tenant));
-    }
-    item
+    Ok(answer::value(StatusCode::OK, &Items { items }))
 }
 
 /// `DELETE …/{token_id}`: ends a token before its time; again, and nothing happens.

@@ -1,7 +1,7 @@
 //! The log as it lies on disk: record lines of one's organisation, proof bundles, whole segments.
 
 use crate::access::{Action, Principal, PrincipalKind};
-use crate::answer;
+use crate::answer::{self, Items};
 use crate::app::Inner;
 use crate::dispatch::Call;
 use crate::limits::{DEFAULT_PAGE_ITEMS, MAX_ENTRIES, SEGMENT_CHUNK_BYTES};
@@ -10,7 +10,7 @@ use crate::query_string::QueryString;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use ledger::bundle::BundleError;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use spec::Record;
 use std::future::Future;
 use std::pin::Pin;
@@ -104,13 +104,22 @@ async fn visible(call: &Call) -> Result<(u64, String), Problem> {
     if may_see(&call.principal, &record) { Ok((seq, line)) } else { Err(missing()) }
 }
 
+/// A file of the log.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct SegmentRow {
+    /// Its length.
+    pub bytes: u64,
+    /// Seq of its first entry.
+    pub first: u64,
+}
+
 /// `GET /api/ledger/segments`: first seq and length of each.
 pub(crate) async fn segments(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
     let segments =
         call.reading(|app| async move { app.ledger.reader().segments().await.map_err(internal) }).await?;
-    let items: Vec<_> = segments.iter().map(|s| json!({"first": s.first, "bytes": s.len})).collect();
-    Ok(answer::value(StatusCode::OK, &json!({"items": items})))
+    let items = segments.iter().map(|s| SegmentRow { bytes: s.len, first: s.first }).collect();
+    Ok(answer::value(StatusCode::OK, &Items { items }))
 }
 
 /// `GET /api/ledger/segments/{first}`: its bytes, as many as it has now.

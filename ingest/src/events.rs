@@ -16,13 +16,14 @@ use crate::dispatch::{Call, too_many};
 use crate::draft::DraftBody;
 use crate::incoming::{self, Incoming};
 use crate::limits::MAX_INLINE_PARSE_BYTES;
-use crate::problem::{BAD_JSON, Problem, internal};
+use crate::problem::{BAD_JSON, Problem, ProblemBody, internal};
 use crate::query_string::QueryString;
-use crate::receipt::{RECEIPT_BYTES, write_receipt};
+use crate::receipt::{RECEIPT_BYTES, ReceiptRow, write_receipt};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::admission::Code;
 use ledger::{AppendOptions, Appended, Outcome, Receipt};
+use serde::{Deserialize, Serialize};
 use spec::canonical::{write_string, write_u64};
 use spec::{Event, PublicKey};
 use std::collections::BTreeMap;
@@ -174,6 +175,28 @@ impl Batch {
         };
         Ok(answer_batch(app, call.address.as_ref(), self.slots, appended))
     }
+}
+
+/// What became of the events of a batch, as clients read it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BatchAnswer {
+    /// In the order of the request.
+    pub results: Vec<BatchResult>,
+}
+
+/// What became of one of them: a receipt or a problem.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BatchResult {
+    /// Which one, from 0.
+    pub index: u64,
+    /// 201 for a new one, 200 for one that was there before, else the problem's.
+    pub status: u16,
+    /// Its receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptRow>,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<ProblemBody>,
 }
 
 /// Writes the results in the order of the request.

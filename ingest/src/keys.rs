@@ -11,20 +11,77 @@ use crate::strict::present;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::state::KeyRecord;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use spec::payload::{KeyChange, KeyStatus};
-use spec::{Kind, Name, PublicKey};
+use spec::{Author, Hash, KeyUse, Kind, Name, PublicKey};
+use std::borrow::Cow;
 use std::ops::Bound;
 
-#[derive(Deserialize)]
+/// What ends a key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with status")]
-struct Request {
-    status: String,
-    #[serde(default, deserialize_with = "present")]
-    reason: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    suspect_from: Option<u64>,
+pub struct KeyStatusRequest {
+    /// `revoked` or `compromised`.
+    pub status: String,
+    /// Why.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The first entry signed with it that is in doubt; only with `compromised`.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub suspect_from: Option<u64>,
+}
+
+/// A key, and how far its author has come with it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeyRow {
+    /// Who signs with it; the ledger's own keys have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Author>,
+    /// Its author's chain.
+    pub chain: KeyChain,
+    /// Seq of its introduction.
+    pub introduced: u64,
+    /// Event hash of its introduction.
+    pub introduction: Hash,
+    /// The key.
+    pub key: PublicKey,
+    /// Whose it is.
+    pub org: Name,
+    /// `active`, `superseded`, `revoked` or `compromised`.
+    pub status: Cow<'static, str>,
+    /// The key that took its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<PublicKey>,
+    /// The first entry that is in doubt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspect_from: Option<u64>,
+    /// The tenant its author belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Name>,
+    /// Seq from which on it is valid no longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+    /// What it is for.
+    #[serde(rename = "use")]
+    pub key_use: KeyUse,
+}
+
+/// A page of keys.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeysAnswer {
+    /// In the order of the keys.
+    pub items: Vec<KeyRow>,
+    /// With this the next page is asked for.
+    pub next_cursor: Option<PublicKey>,
+}
+
+/// How far a chain has come.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct KeyChain {
+    /// How many epochs it has.
+    pub epochs: usize,
+    /// The number of its next event.
+    pub next: u64,
 }
 
 /// `GET /api/keys`: in the order of the keys; `cursor` is the last key of the page before.
@@ -42,7 +99,7 @@ pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
     let limit = query.limit(DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS)?;
     let own = own_key(&call);
     let after: Bound<PublicKey> = query.parse("cursor")?.map_or(Bound::Unbounded, Bound::Excluded);
-    let mut found: Vec<(PublicKey, Value)> = call.app.ledger.directory(|directory| {
+    let mut found: Vec<(PublicKey, KeyRow)> = call.app.ledger.directory(|directory| {
         let wanted = |key: &PublicKey, record: &KeyRecord| {
             own.is_none_or(|own| own == *key)
                 && org.as_ref().is_none_or(|org| record.org == *org)
@@ -51,21 +108,21 @@ pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
         let keys = directory.keys.range((after, Bound::Unbounded));
         keys.filter(|(key, record)| wanted(key, record))
             .take(limit + 1)
-            .map(|(k, r)| (*k, item(k, r)))
+            .map(|(k, r)| (*k, KeyRow::of(*k, r)))
             .collect()
     });
     let more = found.len() > limit;
     found.truncate(limit);
     let cursor = found.last().filter(|_| more).map(|(key, _)| *key);
-    let items: Vec<Value> = found.into_iter().map(|(_, item)| item).collect();
-    Ok(answer::value(StatusCode::OK, &json!({"items": items, "next_cursor": cursor})))
+    let items = found.into_iter().map(|(_, item)| item).collect();
+    Ok(answer::value(StatusCode::OK, &KeysAnswer { items, next_cursor: cursor }))
 }
 
 /// `GET /api/keys/{key}`.
 pub(crate) async fn get(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
     let (key, record) = visible(&call)?;
-    Ok(answer::value(StatusCode::OK, &item(&key, &record)))
+    Ok(answer::value(StatusCode::OK, &KeyRow::of(key, &record)))
 }
 
 /// `PATCH /api/keys/{key}/governance`: ends a key; again in the same way, and nothing happens.
@@ -73,7 +130,7 @@ pub(crate) async fn govern(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
     let (key, record) = visible(&call)?;
     call.principal.require_in(Action::GovernKeys, &record.org)?;
-    let request: Request = call.json()?;
+    let request: KeyStatusRequest = call.json()?;
     let status = match request.status.as_str() {
         "revoked" => KeyChange::Revoked,
         "compromised" => KeyChange::Compromised,
@@ -96,7 +153,7 @@ pub(crate) async fn govern(call: Call) -> Result<Response<Body>, Problem> {
         }
     }
     let (key, record) = visible(&call)?;
-    Ok(answer::value(StatusCode::OK, &item(&key, &record)))
+    Ok(answer::value(StatusCode::OK, &KeyRow::of(key, &record)))
 }
 
 fn visible(call: &Call) -> Result<(PublicKey, KeyRecord), Problem> {
@@ -128,21 +185,22 @@ fn status_of(record: &KeyRecord) -> &'static str {
     }
 }
 
-fn item(key: &PublicKey, record: &KeyRecord) -> Value {
-    let mut item = json!({
-        "key": key, "use": record.key_use, "org": record.org, "introduced": record.introduced,
-        "introduction": record.introduction, "status": status_of(record),
-        "chain": {"next": record.chain.next, "epochs": record.chain.closed.len() + usize::from(record.chain.epoch.is_some())},
-    });
-    if let Some(members) = item.as_object_mut() {
-        let optional = [
-            ("author", record.author.as_ref().map(|author| json!(author))),
-            ("tenant", record.tenant.as_ref().map(|tenant| json!(tenant))),
-            ("until", record.until.map(|until| json!(until))),
-            ("suspect_from", record.suspect_from.map(|seq| json!(seq))),
-            ("successor", record.successor.map(|key| json!(key))),
-        ];
-        members.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+impl KeyRow {
+    fn of(key: PublicKey, record: &KeyRecord) -> Self {
+        let epochs = record.chain.closed.len() + usize::from(record.chain.epoch.is_some());
+        Self {
+            author: record.author.clone(),
+            chain: KeyChain { epochs, next: record.chain.next },
+            introduced: record.introduced,
+            introduction: record.introduction,
+            key,
+            org: record.org.clone(),
+            status: Cow::Borrowed(status_of(record)),
+            successor: record.successor,
+            suspect_from: record.suspect_from,
+            tenant: record.tenant.clone(),
+            until: record.until,
+            key_use: record.key_use,
+        }
     }
-    item
 }

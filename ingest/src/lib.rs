@@ -45,6 +45,7 @@ mod server;
 mod strict;
 mod tokens;
 pub mod webhooks;
+pub mod wire;
 mod witnesses;
 
 pub use access::{Action, Principal, PrincipalKind};

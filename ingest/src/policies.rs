@@ -12,23 +12,37 @@ use crate::query_string::QueryString;
 use crate::strict::{StrictValue, present};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use spec::payload::{Policy, PolicyDocument};
 use spec::selector::Selector;
 use spec::{Author, Hash, Kind, Name, Uuid};
 
-#[derive(Deserialize)]
+/// What assigns a policy: to a node, or to those that a selector selects.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with document, and node or selector")]
-struct Request {
-    document: StrictValue,
-    #[serde(default, deserialize_with = "present")]
-    node: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    selector: Option<String>,
+pub struct PolicyRequest {
+    /// The policy.
+    pub document: StrictValue,
+    /// The node.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Which nodes, by their labels.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
 }
 
-impl Request {
+/// A policy that was assigned.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PolicyAssigned {
+    /// The assignment's event hash, by which it is withdrawn.
+    pub assignment: Hash,
+    /// The policy's hash.
+    pub policy: Hash,
+    /// Seq of the entry.
+    pub seq: u64,
+}
+
+impl PolicyRequest {
     /// What the event is to say, and the hash of its policy.
     fn assignment(self) -> Result<(Policy, Hash), Problem> {
         let document = PolicyDocument::parse(&self.document.0.to_string());
@@ -50,7 +64,7 @@ pub(crate) async fn assign(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
     let org: Name = call.param("org")?;
     call.principal.require_in(Action::ManageRules, &org)?;
-    let (payload, policy) = call.json::<Request>()?.assignment()?;
+    let (payload, policy) = call.json::<PolicyRequest>()?.assignment()?;
     let node = match &payload {
         Policy::Assign { node, .. } => *node,
         Policy::Withdraw { .. } => None,
@@ -65,7 +79,7 @@ pub(crate) async fn assign(call: Call) -> Result<Response<Body>, Problem> {
         }
     }
     let receipt = call.app.say_of(&call.principal, &org, node, Kind::Policy, &payload).await?;
-    let answer = json!({"assignment": receipt.event_hash, "policy": policy, "seq": receipt.seq});
+    let answer = PolicyAssigned { assignment: receipt.event_hash, policy, seq: receipt.seq };
     Ok(answer::value(StatusCode::CREATED, &answer))
 }
 

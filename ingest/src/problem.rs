@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use ledger::AppendError;
 use ledger::admission::{Code, Expected, Refused, Trace};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spec::{Epoch, EventError, Hash};
 
 /// A kind of problem: its stable code, its status, and what it means in general.
@@ -98,6 +98,25 @@ struct Document<'a> {
     expected: Option<Place>,
     #[serde(skip_serializing_if = "is_false")]
     recorded: bool,
+}
+
+/// A problem as clients read it (RFC 9457).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemBody {
+    /// Its stable code.
+    pub code: String,
+    /// What is wrong.
+    pub detail: String,
+    /// The status.
+    pub status: u16,
+    /// The same in general.
+    pub title: String,
+    /// Which member of the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// Which parameter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
 }
 
 #[derive(Serialize)]

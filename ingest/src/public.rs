@@ -9,9 +9,9 @@ use crate::query_string::{QueryString, bad};
 use crate::receipt::{write_hash, write_hashes};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
-use serde::Serialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use spec::Hash;
 use spec::canonical::write_u64;
 use std::sync::atomic::Ordering;
 
@@ -61,10 +61,33 @@ pub(crate) async fn ledger(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
     let ledger = &call.app.ledger;
     let size = ledger.head().borrow().size;
-    let value = json!({
-        "ledger": ledger.id(), "origin": ledger.origin(), "log_vkey": ledger.log_vkey(), "size": size,
-    });
-    Ok(answer::value(StatusCode::OK, &value))
+    let about = LedgerAnswer {
+        ledger: ledger.id(),
+        log_vkey: ledger.log_vkey(),
+        origin: ledger.origin().to_owned(),
+        size,
+    };
+    Ok(answer::value(StatusCode::OK, &about))
+}
+
+/// What became of a wish for a seal.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct SealAnswer {
+    /// Seq of the seal; absent: there was nothing to seal.
+    pub seq: Option<u64>,
+}
+
+/// Which ledger this is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LedgerAnswer {
+    /// Its id.
+    pub ledger: Hash,
+    /// The key of its checkpoints, as notes are verified with it.
+    pub log_vkey: String,
+    /// Its name in checkpoints.
+    pub origin: String,
+    /// How many entries it has.
+    pub size: u64,
 }
 
 #[derive(Serialize)]
@@ -148,7 +171,7 @@ fn size_of(app: &Inner, query: &QueryString<'_>, name: &str) -> Result<u64, Prob
 pub(crate) async fn seal(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
     let seq = call.app.ledger.seal().await?;
-    Ok(answer::value(StatusCode::OK, &json!({"seq": seq})))
+    Ok(answer::value(StatusCode::OK, &SealAnswer { seq }))
 }
 
 /// `GET /PROOFCHAIN.json`.

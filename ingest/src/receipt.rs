@@ -6,9 +6,25 @@
 //! ```
 
 use ledger::Receipt;
-use spec::Hash;
+use serde::{Deserialize, Serialize};
 use spec::canonical::{write_string, write_u64};
 use spec::hash::write_hex;
+use spec::{Hash, Timestamp};
+
+/// A receipt as clients read it, without what only proves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptRow {
+    /// Seq of the entry.
+    pub seq: u64,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// By this others name the event.
+    pub event_hash: Hash,
+    /// Its leaf of the tree.
+    pub leaf: Hash,
+    /// Whether it was in the ledger before.
+    pub duplicate: bool,
+}
 
 /// Bytes a receipt takes without its inclusion path and checkpoint.
 pub(crate) const RECEIPT_BYTES: usize = 512;

@@ -26,46 +26,66 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use spec::payload::{KeyIntroduction, node_possession_bytes, token_hash};
 use spec::{Author, Hash, KeyUse, Kind, Name, PublicKey, Signature, Uuid, Via};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-#[derive(Deserialize)]
+/// What introduces a key.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with author, key, pop and token")]
-struct Request {
-    author: String,
-    key: String,
-    pop: String,
-    token: String,
+pub struct RegisterRequest {
+    /// Who signs with it: `node:<uuid>` or `user:<uuid>`.
+    pub author: String,
+    /// The key.
+    pub key: String,
+    /// Its signature that it belongs to the author.
+    pub pop: String,
+    /// The enrolment token.
+    pub token: String,
     /// What the key is for: `node` (if absent) or `device`, with an author `user:<uuid>`.
-    #[serde(default, rename = "use", deserialize_with = "present")]
-    key_use: Option<String>,
+    #[serde(default, rename = "use", deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub key_use: Option<String>,
     /// What people call the node. Part of no event: heartbeats say it.
-    #[serde(default, deserialize_with = "present")]
-    hostname: Option<String>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
     /// Taken for the sake of callers that send them, and not kept.
-    #[serde(default, deserialize_with = "present")]
-    labels: Option<BTreeMap<String, String>>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub labels: Option<BTreeMap<String, String>>,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    node_id: Uuid,
-    org: &'a Name,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<&'a Name>,
-    ledger: Hash,
-    origin: &'a str,
-    log_vkey: String,
-    authority: &'a [Box<RawValue>],
-    checkpoint: &'a str,
-    introduction: Included,
-    heartbeat_secs: u64,
+/// A key that was introduced, and what its author needs to know of the ledger.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RegisterAnswer<'a> {
+    /// The node, or the person.
+    pub node_id: Uuid,
+    /// The organisation it belongs to from now on.
+    pub org: Cow<'a, Name>,
+    /// The tenant within it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Cow<'a, Name>>,
+    /// The ledger's id.
+    pub ledger: Hash,
+    /// Its name in checkpoints.
+    pub origin: Cow<'a, str>,
+    /// The key of its checkpoints.
+    pub log_vkey: String,
+    /// The records of genesis and of each change of the ledger's keys.
+    pub authority: Cow<'a, [Box<RawValue>]>,
+    /// The newest checkpoint.
+    pub checkpoint: Cow<'a, str>,
+    /// The introduction.
+    pub introduction: Included,
+    /// Seconds between heartbeats.
+    pub heartbeat_secs: u64,
 }
 
-#[derive(Serialize)]
-struct Included {
-    record: Box<RawValue>,
-    inclusion: Vec<Hash>,
+/// A record, and the path that proves it to be in the ledger.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Included {
+    /// The record, as the log has it.
+    pub record: Box<RawValue>,
+    /// The path from its leaf to the root.
+    pub inclusion: Vec<Hash>,
 }
 
 /// `POST /api/nodes/register` and `POST /api/nodes`.
@@ -93,7 +113,7 @@ pub(crate) async fn post(call: Call) -> Result<Response<Body>, Problem> {
 
 /// Reads the request and checks what needs no look at the ledger's state.
 fn read(call: &Call) -> Result<(KeyIntroduction, Uuid), Problem> {
-    let request: Request = call.json()?;
+    let request: RegisterRequest = call.json()?;
     let author: Author = member("/author", &request.author)?;
     let (key_use, node) = match (request.key_use.as_deref(), &author) {
         (None | Some("node"), Author::Node(id)) => (KeyUse::Node, *id),
@@ -184,15 +204,15 @@ async fn answer_introduction(
             let head = app.ledger.head().borrow().clone();
             let inclusion = app.ledger.inclusion(seq, head.size).map_err(internal)?;
             let header = &record.entry.header;
-            let answer = Answer {
+            let answer = RegisterAnswer {
                 node_id: node,
-                org: &header.org,
-                tenant: header.tenant.as_ref(),
+                org: Cow::Borrowed(&header.org),
+                tenant: header.tenant.as_ref().map(Cow::Borrowed),
                 ledger: app.ledger.id(),
-                origin: app.ledger.origin(),
+                origin: Cow::Borrowed(app.ledger.origin()),
                 log_vkey: app.ledger.log_vkey(),
-                authority: &authority,
-                checkpoint: &head.note,
+                authority: Cow::Borrowed(&authority),
+                checkpoint: Cow::Borrowed(&head.note),
                 introduction: Included { record: RawValue::from_string(line).map_err(internal)?, inclusion },
                 heartbeat_secs: app.config.heartbeat_secs,
             };

@@ -14,8 +14,7 @@ use crate::selection::Selection;
 use crate::strict::present;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use spec::limits::MAX_ROLLOUTS;
 use spec::payload::{MAX_ROLLOUT_NODES, RolloutAction, RolloutPlan, Share};
 use spec::{Kind, Name, Timestamp, Uuid};
@@ -29,33 +28,60 @@ const DEFAULT_APPROVAL_SECS: u64 = 86_400;
 /// How often it is looked whether the nodes are chosen.
 const CHOOSING: Duration = Duration::from_millis(50);
 
-#[derive(Deserialize)]
+/// What starts a roll-out.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with name, command and waves")]
-struct Request {
-    name: String,
-    command: String,
-    waves: Vec<Share>,
-    #[serde(default, deserialize_with = "present")]
-    may_fail: Option<Share>,
-    #[serde(default, deserialize_with = "present")]
-    org: Option<String>,
+pub struct RolloutRequest {
+    /// What people call it.
+    pub name: String,
+    /// What nodes are to do.
+    pub command: String,
+    /// How many have been told after each wave, the last all.
+    pub waves: Vec<Share>,
+    /// How many of a wave may fail; none, if absent.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub may_fail: Option<Share>,
+    /// The organisation; that of the caller, if absent.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    /// With which parameters, by name.
     #[serde(default)]
-    parameters: BTreeMap<String, String>,
+    pub parameters: BTreeMap<String, String>,
+    /// Which nodes, by their labels; all, if empty.
     #[serde(default)]
-    selector: String,
-    #[serde(default, deserialize_with = "present")]
-    os_profile: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    ttl_secs: Option<u64>,
+    pub selector: String,
+    /// Only nodes of this operating system profile.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub os_profile: Option<String>,
+    /// For how many seconds a command may be begun.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub ttl_secs: Option<u64>,
+    /// How many seconds are waited after each wave.
     #[serde(default)]
-    pause_secs: u64,
+    pub pause_secs: u64,
+    /// How many other people must approve it first.
     #[serde(default)]
-    approvals: u64,
-    #[serde(default, deserialize_with = "present")]
-    approval_secs: Option<u64>,
+    pub approvals: u64,
+    /// For how many seconds it waits for them.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub approval_secs: Option<u64>,
 }
 
-impl Request {
+/// A roll-out of which something was said.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RolloutChanged {
+    /// Until when it may be approved, if it was started just now and needs that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approve_by: Option<Timestamp>,
+    /// Its id.
+    pub id: Uuid,
+    /// Whose it is.
+    pub org: Name,
+    /// Seq of the entry.
+    pub seq: u64,
+}
+
+impl RolloutRequest {
     /// Until when it may be approved, if it needs that.
     fn approve_by(&self, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
         if self.approvals == 0 {
@@ -88,26 +114,31 @@ impl Request {
     }
 }
 
-#[derive(Deserialize)]
+/// What approves a roll-out.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with or without org and text")]
-struct Approval {
-    #[serde(default, deserialize_with = "present")]
-    org: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    text: Option<String>,
+pub struct RolloutApprovalRequest {
+    /// The organisation; that of the caller, if absent.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    /// A remark.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// Whose roll-out is held, let go on or ended.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with or without org")]
-struct Of {
-    #[serde(default, deserialize_with = "present")]
-    org: Option<String>,
+pub struct OrgRequest {
+    /// The organisation; that of the caller, if absent.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
 }
 
 /// `POST /api/rollouts`.
 pub(crate) async fn start(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
-    let request: Request = call.json()?;
+    let request: RolloutRequest = call.json()?;
     let org = org_of(&call, "/org", request.org.as_deref())?;
     let id = Uuid::v4(ledger::keyring::random().map_err(internal)?);
     let plan = request.plan(id, call.app.ledger.now())?;
@@ -128,18 +159,14 @@ pub(crate) async fn start(call: Call) -> Result<Response<Body>, Problem> {
     }
     let payload = RolloutAction::Start(Box::new(plan));
     let receipt = call.app.say(&call.principal, &org, Kind::Rollout, &payload).await?;
-    let mut started = json!({"id": id, "org": org, "seq": receipt.seq});
-    if let (Some(until), Some(members)) = (approve_by, started.as_object_mut()) {
-        members.insert("approve_by".to_owned(), json!(until));
-    }
-    Ok(answer::value(StatusCode::CREATED, &started))
+    Ok(answer::value(StatusCode::CREATED, &RolloutChanged { approve_by, id, org, seq: receipt.seq }))
 }
 
 /// `POST /api/rollouts/{id}/approve`: another person agrees.
 pub(crate) async fn approve(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
     let id: Uuid = call.param("id")?;
-    let Approval { org, text } = call.json()?;
+    let RolloutApprovalRequest { org, text } = call.json()?;
     let org = org_of(&call, "/org", org.as_deref())?;
     let rollout = chosen(&call, &org, id).await?;
     let (author, _) = speaker(&call.principal)?;
@@ -158,7 +185,7 @@ pub(crate) async fn approve(call: Call) -> Result<Response<Body>, Problem> {
     }
     let payload = RolloutAction::Approve { id, target: rollout.hash, text };
     let receipt = call.app.say(&call.principal, &org, Kind::Rollout, &payload).await?;
-    Ok(answer::value(StatusCode::CREATED, &json!({"id": id, "org": org, "seq": receipt.seq})))
+    Ok(answer::value(StatusCode::CREATED, &RolloutChanged { approve_by: None, id, org, seq: receipt.seq }))
 }
 
 /// `POST /api/rollouts/{id}/pause`.
@@ -179,11 +206,11 @@ pub(crate) async fn abort(call: Call) -> Result<Response<Body>, Problem> {
 async fn change(call: Call, action: fn(Uuid) -> RolloutAction) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
     let id: Uuid = call.param("id")?;
-    let of: Of = call.json()?;
+    let of: OrgRequest = call.json()?;
     let org = org_of(&call, "/org", of.org.as_deref())?;
     one(&call, &org, id).await?;
     let receipt = call.app.say(&call.principal, &org, Kind::Rollout, &action(id)).await?;
-    Ok(answer::value(StatusCode::CREATED, &json!({"id": id, "org": org, "seq": receipt.seq})))
+    Ok(answer::value(StatusCode::CREATED, &RolloutChanged { approve_by: None, id, org, seq: receipt.seq }))
 }
 
 /// The organisation's roll-out with this id, unless it is over.

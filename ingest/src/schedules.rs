@@ -13,8 +13,7 @@ use crate::selection::Selection;
 use crate::strict::present;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use spec::cron::Cron;
 use spec::limits::MAX_SCHEDULES;
 use spec::payload::{CatchUp, Outside, Plan, Schedule, When};
@@ -23,41 +22,72 @@ use spec::window::Window;
 use spec::{Kind, Name, Timestamp, Uuid};
 use std::collections::BTreeMap;
 
-#[derive(Deserialize)]
+/// What sets a schedule.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with name, command and when")]
-struct Request {
-    name: String,
-    command: String,
-    when: WhenRequest,
-    #[serde(default, deserialize_with = "present")]
-    org: Option<String>,
+pub struct ScheduleRequest {
+    /// What people call it.
+    pub name: String,
+    /// What nodes are to do.
+    pub command: String,
+    /// When it is due.
+    pub when: WhenRequest,
+    /// The organisation; that of the caller, if absent.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    /// With which parameters, by name.
     #[serde(default)]
-    parameters: BTreeMap<String, String>,
+    pub parameters: BTreeMap<String, String>,
+    /// Which nodes, by their labels; all, if empty.
     #[serde(default)]
-    selector: String,
-    #[serde(default, deserialize_with = "present")]
-    os_profile: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    ttl_secs: Option<u64>,
+    pub selector: String,
+    /// Only nodes of this operating system profile.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub os_profile: Option<String>,
+    /// For how many seconds a command may be begun.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub ttl_secs: Option<u64>,
+    /// Over how many seconds the nodes' beginnings are spread.
     #[serde(default)]
-    jitter_secs: u64,
+    pub jitter_secs: u64,
+    /// Outside of these nothing is begun.
     #[serde(default)]
-    windows: Vec<Window>,
-    #[serde(default, deserialize_with = "present")]
-    outside: Option<Outside>,
-    #[serde(default, deserialize_with = "present")]
-    catch_up: Option<CatchUp>,
+    pub windows: Vec<Window>,
+    /// What becomes of what is due outside of them.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub outside: Option<Outside>,
+    /// What becomes of what fell due while the service was away.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub catch_up: Option<CatchUp>,
 }
 
-#[derive(Deserialize)]
+/// When a schedule is due: `cron` or `every_secs`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with cron or every_secs")]
-struct WhenRequest {
-    #[serde(default, deserialize_with = "present")]
-    cron: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    every_secs: Option<u64>,
-    #[serde(default, deserialize_with = "present")]
-    start: Option<String>,
+pub struct WhenRequest {
+    /// At times of cron in UTC.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub cron: Option<String>,
+    /// Every so many seconds.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub every_secs: Option<u64>,
+    /// The first time of `every_secs`, in RFC 3339; now, if absent.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+}
+
+/// A schedule that was set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ScheduleSet {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose it is.
+    pub org: Name,
+    /// Seq of the entry.
+    pub seq: u64,
+    /// What is to be thought of, such as that it selects nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 impl WhenRequest {
@@ -74,7 +104,7 @@ impl WhenRequest {
     }
 }
 
-impl Request {
+impl ScheduleRequest {
     fn plan(self, id: Uuid, now: Timestamp) -> Result<Plan, Problem> {
         let outside = self.outside.or((!self.windows.is_empty()).then_some(Outside::Skip));
         Ok(Plan {
@@ -98,7 +128,7 @@ impl Request {
 pub(crate) async fn set(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
     let id: Uuid = call.param("id")?;
-    let request: Request = call.json()?;
+    let request: ScheduleRequest = call.json()?;
     let org = org_of(&call, "/org", request.org.as_deref())?;
     let selection = Selection::of(&request.selector, request.os_profile.as_deref())?;
     let payload = Schedule::Set(Box::new(request.plan(id, call.app.ledger.now())?));
@@ -110,12 +140,9 @@ pub(crate) async fn set(call: Call) -> Result<Response<Body>, Problem> {
     let selected = selection.count(&call, &org).await?;
     let receipt = call.app.say(&call.principal, &org, Kind::Schedule, &payload).await?;
     let status = if known.contains(&id) { StatusCode::OK } else { StatusCode::CREATED };
-    let mut set = json!({"id": id, "org": org, "seq": receipt.seq});
     // No refusal: nodes may be labelled, or enrol, until it is due.
-    if let (0, Some(members)) = (selected, set.as_object_mut()) {
-        members.insert("warning".to_owned(), json!(selection.nobody(&org)));
-    }
-    Ok(answer::value(status, &set))
+    let warning = (selected == 0).then(|| selection.nobody(&org));
+    Ok(answer::value(status, &ScheduleSet { id, org, seq: receipt.seq, warning }))
 }
 
 /// `DELETE /api/schedules/{id}`: nothing more is due, and commands that were not given yet are not given.

@@ -3,8 +3,8 @@
 //! Refused: duplicate keys at any level, numbers beyond 2^53 − 1, nesting over 64, lone surrogates.
 
 use crate::problem::{BAD_JSON, Problem};
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use spec::limits::{MAX_DEPTH, MAX_SAFE_INTEGER};
 use std::fmt;
@@ -26,8 +26,9 @@ pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 /// A JSON value with one meaning.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct StrictValue(pub(crate) Value);
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct StrictValue(pub Value);
 
 impl<'de> Deserialize<'de> for StrictValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

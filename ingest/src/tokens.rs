@@ -1,7 +1,7 @@
 //! `/api/tokens`: what people and bots show to be let in.
 
 use crate::access::{Action, Principal};
-use crate::answer;
+use crate::answer::{self, Items};
 use crate::dispatch::Call;
 use crate::draft::{invalid, member};
 use crate::enrolment::within;
@@ -14,28 +14,93 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::service::Directory;
 use ledger::state::TokenState;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use spec::payload::{Role, Token, token_hash};
-use spec::{Kind, Name, Timestamp, Uuid};
+use spec::{Hash, Kind, Name, Timestamp, Uuid};
+use std::borrow::Cow;
 
 /// Longest label, as its schema has it.
 const MAX_LABEL_BYTES: usize = 256;
 
-#[derive(Deserialize)]
+/// What makes an API token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with org, role and label")]
-struct Request {
-    org: String,
-    role: String,
-    label: String,
-    #[serde(default, deserialize_with = "present")]
-    ttl_secs: Option<u64>,
+pub struct TokenRequest {
+    /// The organisation it is good for.
+    pub org: String,
+    /// What it may do.
+    pub role: String,
+    /// What it is for.
+    pub label: String,
+    /// How many seconds it is good for; until revoked, if absent.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub ttl_secs: Option<u64>,
+}
+
+/// An API token that was made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TokenCreated {
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Its id.
+    pub id: Uuid,
+    /// What is shown to be let in; no other answer shows it.
+    pub token: String,
+}
+
+/// An API token, without its secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TokenRow {
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Its id.
+    pub id: Uuid,
+    /// What it is for.
+    pub label: String,
+    /// The organisation it is good for.
+    pub org: Name,
+    /// Whether it was ended before its time.
+    pub revoked: bool,
+    /// What it may do.
+    pub role: Role,
+}
+
+impl TokenRow {
+    fn of(id: Uuid, state: &TokenState) -> Self {
+        Self {
+            expires_at: state.expires_at,
+            id,
+            label: state.label.clone(),
+            org: state.org.clone(),
+            revoked: state.revoked,
+            role: state.role,
+        }
+    }
+}
+
+/// Who is asking.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Me {
+    /// What they may do somewhere.
+    pub actions: Vec<Cow<'static, str>>,
+    /// Their id: that of a token or a node.
+    pub id: String,
+    /// `anonymous`, `node`, `token` or `admin`.
+    pub kind: Cow<'static, str>,
+    /// The ledger's id.
+    pub ledger: Hash,
+    /// The organisation they are bound to; all of them without.
+    pub org: Option<Name>,
+    /// Their roles.
+    pub roles: Vec<Role>,
 }
 
 /// `POST /api/tokens`: makes a token; the only answer that ever shows it.
 pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
-    let request: Request = call.json()?;
+    let request: TokenRequest = call.json()?;
     let (org, role): (Name, Role) = (member("/org", &request.org)?, member("/role", &request.role)?);
     may_deal_with(&call.principal, &org, role)?;
     if request.label.len() > MAX_LABEL_BYTES {
@@ -58,8 +123,7 @@ pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
         secret: token_hash(&secret.0),
     };
     call.app.say(&call.principal, &org, Kind::Token, &payload).await?;
-    let mut answer = json!({"token": format!("vmt1.{id}.{secret}"), "id": id});
-    add_end(&mut answer, expires_at);
+    let answer = TokenCreated { expires_at, id, token: format!("vmt1.{id}.{secret}") };
     Ok(answer::value(StatusCode::CREATED, &answer))
 }
 
@@ -67,24 +131,11 @@ pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
 pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
     let mine = |state: &TokenState| call.principal.bound_to().is_none_or(|org| state.org == *org);
-    let items: Vec<serde_json::Value> = call.app.ledger.directory(|directory: &Directory| {
-        directory.tokens.iter().filter(|(_, state)| mine(state)).map(|(id, state)| item(id, state)).collect()
+    let items: Vec<TokenRow> = call.app.ledger.directory(|directory: &Directory| {
+        let tokens = directory.tokens.iter().filter(|(_, state)| mine(state));
+        tokens.map(|(id, state)| TokenRow::of(*id, state)).collect()
     });
-    Ok(answer::value(StatusCode::OK, &json!({"items": items})))
-}
-
-fn item(id: &Uuid, state: &TokenState) -> serde_json::Value {
-    let mut item = json!({
-        "id": id, "org": state.org, "role": state.role, "label": state.label, "revoked": state.revoked,
-    });
-    add_end(&mut item, state.expires_at);
-    item
-}
-
-fn add_end(answer: &mut serde_json::Value, expires_at: Option<Timestamp>) {
-    if let (Some(end), Some(members)) = (expires_at, answer.as_object_mut()) {
-        members.insert("expires_at".to_owned(), json!(end));
-    }
+    Ok(answer::value(StatusCode::OK, &Items { items }))
 }
 
 /// `DELETE /api/tokens/{id}`: ends a token; again, and nothing happens.
@@ -123,14 +174,14 @@ pub(crate) async fn me(call: Call) -> Result<Response<Body>, Problem> {
         PrincipalKind::Token(_) => "token",
         PrincipalKind::Admin => "admin",
     };
-    let actions: Vec<&str> = Action::ALL
-        .into_iter()
-        .filter(|action| principal.may_somewhere(*action))
-        .map(Action::as_str)
-        .collect();
-    let answer = json!({
-        "kind": kind, "id": principal.id(), "org": principal.org, "roles": principal.roles, "actions": actions,
-        "ledger": call.app.ledger.id(),
-    });
+    let actions = Action::ALL.into_iter().filter(|action| principal.may_somewhere(*action));
+    let answer = Me {
+        actions: actions.map(Action::as_str).map(Cow::Borrowed).collect(),
+        id: principal.id(),
+        kind: Cow::Borrowed(kind),
+        ledger: call.app.ledger.id(),
+        org: principal.org.clone(),
+        roles: principal.roles.clone(),
+    };
     Ok(answer::value(StatusCode::OK, &answer))
 }

@@ -15,7 +15,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledger::durable::write_secret;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use spec::limits::MAX_WEBHOOKS;
 use spec::payload::{WEBHOOK_TYPES, Webhook, token_hash};
 use spec::{Hash, Kind, Name, Uuid};
@@ -105,15 +104,33 @@ impl WebhookSecrets {
     }
 }
 
-#[derive(Deserialize)]
+/// What makes a webhook.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with url and types")]
-struct Request {
-    url: String,
-    #[serde(default, deserialize_with = "present")]
-    types: Option<Vec<String>>,
+pub struct WebhookRequest {
+    /// Where messages go.
+    pub url: String,
+    /// What it is told; that incidents begin and end, if absent.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub types: Option<Vec<String>>,
 }
 
-impl Request {
+/// A webhook that was made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WebhookCreated {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose it is.
+    pub org: Name,
+    /// What its messages are signed with; no other answer shows it.
+    pub secret: String,
+    /// What it is told, sorted.
+    pub types: Vec<Name>,
+    /// Where messages go.
+    pub url: String,
+}
+
+impl WebhookRequest {
     /// The types it wants, sorted, each once.
     fn types(&self) -> Result<Vec<Name>, Problem> {
         let asked: Vec<&str> = match &self.types {
@@ -157,7 +174,7 @@ pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
     let org: Name = call.param("org")?;
     call.principal.require_in(Action::ManageRules, &org)?;
-    let request: Request = call.json()?;
+    let request: WebhookRequest = call.json()?;
     let (url, types) = (request.url()?, request.types()?);
     let secrets = secrets(&call)?;
     let (id, secret) = (Uuid::v4(ledger::keyring::random().map_err(internal)?), secret()?);
@@ -174,7 +191,7 @@ pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
         }
         return Err(problem);
     }
-    let answer = json!({"id": id, "org": org, "secret": text, "types": types, "url": url});
+    let answer = WebhookCreated { id, org, secret: text, types, url };
     Ok(answer::value(StatusCode::CREATED, &answer))
 }
 

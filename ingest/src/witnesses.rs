@@ -1,7 +1,7 @@
 //! Witnesses: who they are, what they are asked to sign, what they sign, and what they caught the ledger at.
 
 use crate::access::PrincipalKind;
-use crate::answer;
+use crate::answer::{self, Recorded};
 use crate::app::Inner;
 use crate::dispatch::Call;
 use crate::draft::{invalid, name};
@@ -18,10 +18,10 @@ use ledger::witnessing::{CosignError, LastSigned, Offer};
 use proofs::Checkpoint;
 use proofs::checkpoint::{Verified, witness_key};
 use proofs::equivocation::{Equivocation, Leaves};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use spec::payload::{Contradiction, DifferingLeaves, Witness, WitnessSetChange};
-use spec::{Author, KeyUse, Kind, PublicKey, Severity, Timestamp, Uuid, Via};
+use spec::{Author, Hash, KeyUse, Kind, Name, PublicKey, Severity, Signature, Timestamp, Uuid, Via};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -46,6 +46,61 @@ fn set_of(app: &Inner, size: u64) -> Option<PlacedSet> {
     app.ledger.directory(|directory| set_at(&directory.witness_sets, size).cloned())
 }
 
+/// A witness of the set in force.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WitnessRow {
+    /// Its key.
+    pub key: PublicKey,
+    /// The name it signs under.
+    pub name: Name,
+    /// Whether it is outside of the operator's control.
+    pub outside: bool,
+    /// Its signature that the key is its own.
+    pub pop: Signature,
+    /// When it signed last, by the time in its signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_at: Option<Timestamp>,
+    /// The size of the checkpoint that it signed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_size: Option<u64>,
+    /// Its key, as notes are verified with it.
+    pub vkey: String,
+}
+
+impl WitnessRow {
+    fn of(witness: &Witness, last: Option<LastSigned>) -> Self {
+        let Witness { key, name, outside, pop } = witness.clone();
+        Self {
+            key,
+            vkey: witness_key(name.as_str(), key).to_string(),
+            name,
+            outside,
+            pop,
+            signed_at: last.as_ref().map(|last| Timestamp::from_millis(last.time.saturating_mul(1000))),
+            signed_size: last.as_ref().map(|last| last.size),
+        }
+    }
+}
+
+/// The witness set in force, and how far it has come.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WitnessesAnswer {
+    /// The size of the newest checkpoint that has its quorum.
+    pub cosigned: Option<u64>,
+    /// Seq from which on this set is in force.
+    pub from: Option<u64>,
+    /// The size of the newest checkpoint that was offered.
+    pub offered: Option<u64>,
+    /// What the next change of the authority names as the one before.
+    pub prev_change: Hash,
+    /// How many must cosign.
+    pub quorum: u64,
+    /// How many entries the ledger has.
+    pub size: u64,
+    /// By name.
+    pub witnesses: Vec<WitnessRow>,
+}
+
 /// `GET /api/ledger/witnesses`: the set in force, and how far each of its witnesses has come.
 pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
     QueryString::read(call.query(), &[])?;
@@ -53,27 +108,19 @@ pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
     let size = ledger.head().borrow().size;
     let witnessing = ledger.witnessing();
     let set = set_of(&call.app, size);
-    let item = |witness: &Witness| {
-        let mut item = json!({
-            "name": witness.name, "key": witness.key, "outside": witness.outside, "pop": witness.pop,
-            "vkey": witness_key(witness.name.as_str(), witness.key).to_string(),
-        });
-        if let (Some(LastSigned { size, time }), Some(members)) =
-            (witnessing.last_signed(&witness.key), item.as_object_mut())
-        {
-            members.insert("signed_size".to_owned(), size.into());
-            members.insert("signed_at".to_owned(), json!(Timestamp::from_millis(time.saturating_mul(1000))));
-        }
-        item
-    };
-    let witnesses: Vec<Value> = set.iter().flat_map(|set| &set.set.witnesses).map(item).collect();
+    let row = |witness: &Witness| WitnessRow::of(witness, witnessing.last_signed(&witness.key));
+    let witnesses = set.iter().flat_map(|set| &set.set.witnesses).map(row).collect();
     let offered = witnessing.offers().borrow().as_ref().map(|offer| offer.checkpoint.size);
     let cosigned = witnessing.cosigned().borrow().as_ref().map(|cosigned| cosigned.size);
-    let answer = json!({
-        "quorum": set.as_ref().map_or(0, |set| set.set.quorum), "from": set.as_ref().map(|set| set.from),
-        "witnesses": witnesses, "size": size, "offered": offered, "cosigned": cosigned,
-        "prev_change": ledger.directory(|directory| directory.last_change),
-    });
+    let answer = WitnessesAnswer {
+        cosigned,
+        from: set.as_ref().map(|set| set.from),
+        offered,
+        prev_change: ledger.directory(|directory| directory.last_change),
+        quorum: set.as_ref().map_or(0, |set| set.set.quorum),
+        size,
+        witnesses,
+    };
     Ok(answer::value(StatusCode::OK, &answer))
 }
 
@@ -89,7 +136,7 @@ pub(crate) async fn change(call: Call) -> Result<Response<Body>, Problem> {
     let seq = call.app.ledger.append_statement(Kind::WitnessSet, payload).await?;
     // Whoever waits for commands waits for the new quorum from now on.
     call.app.ledger.witnessing().ask();
-    Ok(answer::value(StatusCode::CREATED, &json!({"seq": seq})))
+    Ok(answer::value(StatusCode::CREATED, &Recorded { seq }))
 }
 
 /// `GET /COSIGNED.txt`: the newest checkpoint with its quorum.
@@ -207,7 +254,7 @@ pub(crate) async fn contradict(call: Call) -> Result<Response<Body>, Problem> {
     })?;
     let (receipt, _) = append_own(&call.app, event).await?;
     tracing::error!(seq = receipt.seq, ?node, "somebody was shown a checkpoint that is not of this history");
-    Ok(answer::value(status_of(&receipt), &json!({"seq": receipt.seq})))
+    Ok(answer::value(status_of(&receipt), &Recorded { seq: receipt.seq }))
 }
 
 /// Every key that ever signed this ledger's checkpoints.

@@ -1,0 +1,56 @@
+//! What the routes take and answer with in JSON: a type for each body, read or written by the handlers on the one side
+//! and by clients on the other, so that a member that changes its name changes it on both.
+
+pub use crate::answer::{Items, Recorded};
+pub use crate::commands::{CommandAnswered, CommandIssued, CommandRequest, RemarkRequest};
+pub use crate::draft::DraftBody;
+pub use crate::enrolment::{EnrolmentCreated, EnrolmentRequest, EnrolmentRow};
+pub use crate::entries::SegmentRow;
+pub use crate::events::{BatchAnswer, BatchResult};
+pub use crate::keys::{KeyChain, KeyRow, KeyStatusRequest, KeysAnswer};
+pub use crate::policies::{PolicyAssigned, PolicyRequest};
+pub use crate::problem::ProblemBody;
+pub use crate::public::{LedgerAnswer, SealAnswer};
+pub use crate::receipt::ReceiptRow;
+pub use crate::register::{Included, RegisterAnswer, RegisterRequest};
+pub use crate::rollouts::{OrgRequest, RolloutApprovalRequest, RolloutChanged, RolloutRequest};
+pub use crate::schedules::{ScheduleRequest, ScheduleSet, WhenRequest};
+pub use crate::strict::StrictValue;
+pub use crate::tokens::{Me, TokenCreated, TokenRequest, TokenRow};
+pub use crate::webhooks::{WebhookCreated, WebhookRequest};
+pub use crate::witnesses::{WitnessRow, WitnessesAnswer};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::{CONFLICT, Problem};
+    use crate::receipt::write_receipt;
+    use ledger::Receipt;
+    use spec::{Hash, Lane, Timestamp};
+
+    /// Receipts and problems are written by hand, so here is what keeps their types true.
+    #[test]
+    fn what_is_written_by_hand_is_read_as_its_type() {
+        let receipt = Receipt {
+            seq: 42,
+            prev: Hash([1; 32]),
+            lane: Lane { n: 7, prev: Hash([2; 32]) },
+            recorded_at: Timestamp::from_millis(1_796_000_000_000),
+            event_hash: Hash([3; 32]),
+            leaf: Hash([4; 32]),
+            duplicate: true,
+            inclusion: vec![Hash([5; 32])],
+        };
+        let mut out = Vec::new();
+        write_receipt(&receipt, Some("note"), &mut out);
+        let Receipt { seq, recorded_at, event_hash, leaf, duplicate, .. } = receipt;
+        let row = ReceiptRow { seq, recorded_at, event_hash, leaf, duplicate };
+        assert_eq!(serde_json::from_slice::<ReceiptRow>(&out).unwrap(), row);
+
+        out.clear();
+        Problem::new(CONFLICT, "it is over").pointer("/seq").write(&mut out);
+        let body: ProblemBody = serde_json::from_slice(&out).unwrap();
+        assert_eq!((&*body.code, &*body.detail, body.status), ("conflict", "it is over", 409));
+        assert_eq!((body.pointer.as_deref(), body.field), (Some("/seq"), None));
+    }
+}
