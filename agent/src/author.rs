@@ -38,6 +38,8 @@ pub struct Draft {
     pub kind: Kind,
     /// The payload in canonical JSON, with its salt.
     pub payload: Payload,
+    /// Version of the payload's schema.
+    pub payload_version: u64,
     /// How grave it is.
     pub severity: Option<Severity>,
     /// When it happened.
@@ -61,7 +63,8 @@ pub enum DraftError {
 }
 
 impl Draft {
-    /// An event of `kind` that says `payload` at `ts`.
+    /// An event of `kind` that says `payload` at `ts`, in the oldest version of the kind's schema that can say it:
+    /// the one that most readers know.
     pub fn new<P: Serialize>(
         kind: Kind,
         payload: &P,
@@ -70,9 +73,9 @@ impl Draft {
     ) -> Result<Self, DraftError> {
         let json = canonical::to_vec(payload)?;
         let json = String::from_utf8_lossy(&json).into_owned().into_boxed_str();
-        kind.check_payload(1, &json)?;
+        let payload_version = kind.payload_version(&json)?;
         let payload = Payload { json, salt: entropy.salt()? };
-        Ok(Self { kind, payload, severity: None, ts, id: entropy.event_id(ts)? })
+        Ok(Self { kind, payload, payload_version, severity: None, ts, id: entropy.event_id(ts)? })
     }
 }
 
@@ -129,7 +132,7 @@ impl ChainAuthor {
             node_id: None,
             org: self.who.org.clone(),
             payload_hash: draft.payload.hash(),
-            payload_version: 1,
+            payload_version: draft.payload_version,
             severity: draft.severity,
             tenant: self.who.tenant.clone(),
             ts: draft.ts,

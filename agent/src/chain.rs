@@ -141,6 +141,13 @@ pub(crate) fn sign_again(
         return Ok(None);
     }
     let id = entropy.event_id(now.wall)?;
-    let draft = Draft { kind: header.kind, payload, severity: header.severity, ts: header.ts, id };
+    let draft = Draft {
+        kind: header.kind,
+        payload,
+        payload_version: header.payload_version,
+        severity: header.severity,
+        ts: header.ts,
+        id,
+    };
     Ok(Some(author.next_event(draft)))
 }

@@ -38,6 +38,37 @@ fn an_hour_of_heartbeats() {
 }
 
 #[test]
+fn an_event_has_the_oldest_version_that_can_say_it_and_keeps_it_in_another_epoch() {
+    let world = World::new();
+    world.clones.set(true);
+    let mut node = Node::enrolled(&world, 9);
+    assert_eq!(node.live(MINUTE), None);
+    let copy = node.disk.copy();
+    let target = Hash::ZERO;
+    let first = json!({ "target": target });
+    let second = json!({ "target": target, "expires_at": "2026-11-22T20:42:00.000Z" });
+    let mut agent = node.open().unwrap();
+    world.script(|_, _| Fault::Lost);
+    for payload in [&first, &second] {
+        agent.enqueue(world.now(), Kind::Ack, payload).unwrap();
+    }
+    assert!(agent.enqueue(world.now(), Kind::Ack, &json!({"target": target, "forever": true})).is_err());
+    // Another copy of the node takes the places meanwhile: both are signed again.
+    world.script(|_, _| Fault::None);
+    assert_eq!(Node { disk: copy, ..Node::enrolled(&world, 10) }.live(MINUTE), None);
+    assert_eq!(node.run(&mut agent, 10 * MINUTE), None);
+    let ledger = world.ledger.borrow();
+    let acks = ledger.log.iter().filter(|event| event.header.kind == Kind::Ack);
+    let versions: Vec<u64> = acks.clone().map(|event| event.header.payload_version).collect();
+    assert_eq!(versions, [1, 2]);
+    for event in acks {
+        assert!(event.header.kind.check_payload(event.header.payload_version, &event.payload.json).is_ok());
+        assert_eq!(event.header.chain.unwrap().epoch, ledger.log.last().unwrap().header.chain.unwrap().epoch);
+    }
+    assert_eq!(ledger.log.iter().filter(|event| event.header.kind == Kind::ChainOpen).count(), 1);
+}
+
+#[test]
 fn three_days_without_a_service() {
     let world = World::new();
     world.ledger.borrow_mut().heartbeat_secs = 60;
