@@ -6,8 +6,8 @@ use proofs::SigningKey;
 use spec::payload::{CommandOrder, command_bytes};
 use spec::{Hash, Timestamp, Uuid};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use vaultmesh_agent::commander::{Commander, Worker};
 use vaultmesh_agent::policy::Policy;
@@ -40,15 +40,19 @@ pub(crate) fn obeying(node: &mut Node, worker: Worker) -> Agent {
     agent
 }
 
+/// Looks at what a thread does until it is far enough. A worker has a thread of its own, in real time, which may not
+/// get a processor for seconds on a machine that has more to do: the pauses grow, to half a minute in all.
+pub(crate) fn looks() -> impl Iterator<Item = ()> {
+    (0..100).map(|n| std::thread::sleep(Duration::from_millis(6 * n)))
+}
+
 /// Lets an agent live until a command's receipts are as wanted.
 pub(crate) fn until(node: &Node, agent: &mut Agent, command: &Hash, wanted: &[&str]) {
-    for _ in 0..100 {
+    for () in looks() {
         assert_eq!(node.run(agent, A_WHILE), None);
         if node.world.ledger.borrow().receipts(command) == wanted {
             return;
         }
-        // The worker has a thread of its own, in real time.
-        std::thread::sleep(Duration::from_millis(5));
     }
     panic!("{:?} in place of {wanted:?}", node.world.ledger.borrow().receipts(command));
 }
@@ -127,8 +131,10 @@ fn what_a_kill_cuts_off_has_failed_and_is_not_begun_again() {
     let mut node = Node::enrolled(&world, 1);
     let count = Arc::new(AtomicUsize::new(0));
     let counts = Arc::clone(&count);
+    let (begins, begun) = mpsc::channel();
     let endless: Worker = Arc::new(move |_| {
         counts.fetch_add(1, Ordering::SeqCst);
+        begins.send(()).unwrap();
         loop {
             std::thread::park();
         }
@@ -136,6 +142,8 @@ fn what_a_kill_cuts_off_has_failed_and_is_not_begun_again() {
     let mut agent = obeying(&mut node, endless);
     let command = world.ledger.borrow_mut().order(id(1), |_| {}, |_| {});
     until(&node, &mut agent, &command, &["running"]);
+    // "Running" is said before the thread has a processor.
+    begun.recv().unwrap();
     drop(agent);
     let mut agent = obeying(&mut node, counting(&count));
     until(&node, &mut agent, &command, &["running", "failed"]);
@@ -184,12 +192,11 @@ fn a_power_cut_at_any_moment_does_not_carry_out_twice() {
             let receipts = world.ledger.borrow().receipts(&command);
             receipts.iter().any(|word| word == "succeeded" || word == "failed")
         };
-        for _ in 0..100 {
+        for () in looks() {
             assert_eq!(node.run(&mut agent, A_WHILE), None);
             if ended(&world) {
                 break;
             }
-            std::thread::sleep(Duration::from_millis(2));
         }
         assert!(ended(&world), "operation {operation}");
         assert!(count.load(Ordering::SeqCst) <= 1, "operation {operation}: carried out twice");

@@ -95,10 +95,9 @@ impl Running {
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
-    fn signal(mut self, signal: Signal) -> (ExitStatus, Duration) {
-        let begun = Instant::now();
+    fn signal(mut self, signal: Signal) -> ExitStatus {
         kill_process(Pid::from_child(&self.0), signal).unwrap();
-        (self.0.wait().unwrap(), begun.elapsed())
+        self.0.wait().unwrap()
     }
 }
 
@@ -151,9 +150,8 @@ fn a_life_from_enrolment_to_a_signal() {
         assert_code(&run(dir, &["run", "--once"]), 1, "another agent works in");
         assert_code(&enroll(), 1, "another agent works in");
         json(&run(dir, &["status", "-o", "json"]));
-        let (ended, after) = running.signal(signal);
-        assert_eq!(ended.code(), Some(0));
-        assert!(after < Duration::from_secs(1), "{after:?}");
+        // It ends by itself, whatever it is doing; how soon depends on what else the machine has to do.
+        assert_eq!(running.signal(signal).code(), Some(0));
     }
     // And by the rudest signal: nothing is lost, nothing is sent twice.
     let running = Running::start(dir);

@@ -1,5 +1,6 @@
 //! Policies in a simulated world: applied as the ledger's command says, kept through every power cut, and narrowing.
 
+use crate::commands::looks;
 use crate::node::{Agent, MINUTE, Node};
 use crate::world::{Chance, World};
 use serde_json::{Value, json};
@@ -55,14 +56,12 @@ fn status(world: &World, node: u64, unit: &str) -> Hash {
 
 /// Lets the agent live until a command is over; its receipts.
 fn receipts(node: &Node, agent: &mut Agent, command: &Hash) -> Vec<String> {
-    for _ in 0..50 {
+    for () in looks() {
         assert_eq!(node.run(agent, MINUTE), None);
         let receipts = node.world.ledger.borrow().receipts(command);
         if receipts.last().is_some_and(|last| last != "running") {
             return receipts;
         }
-        // The worker has a thread of its own, in real time.
-        std::thread::sleep(std::time::Duration::from_millis(5));
     }
     panic!("no end of it")
 }
