@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! run ── source   files below a root, resolved as after chroot, counted and slowed down
-//!     ├─ check    the table; a file for each theme
+//!     ├─ registry the table of checks; a file for each theme
 //!     ├─ cx       what a check is given and where its findings go
 //!     ├─ packages which package a file is of           ├─ baseline  what a person said is right
 //!     ├─ tree     leaves and the root over them        ├─ state     what one scan leaves for the next
@@ -38,6 +38,7 @@ mod preload;
 mod processes;
 mod reboot;
 mod records;
+pub mod registry;
 mod report;
 mod schedules;
 pub mod source;
@@ -50,7 +51,8 @@ mod unread;
 pub mod watch;
 
 pub use attributes::Attribute;
-pub use cx::{Seen, evidence};
+pub use baseline::Seen;
+pub use cx::evidence;
 pub use pace::{Pace, Progress, Tell};
 pub use report::{MAX_CHANGED_FILES, MAX_FINDINGS_OF_CHECK};
 pub use unread::Unread;
@@ -178,7 +180,7 @@ pub fn run(
         seen: BTreeMap::new(),
         tree_root: None,
     };
-    for step in check::STEPS {
+    for step in registry::STEPS {
         take(&mut cx, step, &mut writer);
     }
     let Cx { found, unknown, seen, tree_root, .. } = cx;
@@ -198,7 +200,7 @@ pub fn run(
     Ok(Outcome { scan, bytes: source.bytes_read(), full, written: written.map_err(ScanError::Write)? })
 }
 
-fn take(cx: &mut Cx<'_>, step: &check::Step, writer: &mut Option<Writer<'_>>) {
+fn take(cx: &mut Cx<'_>, step: &registry::Step, writer: &mut Option<Writer<'_>>) {
     if let Some(first) = step.checks.first() {
         cx.source.at(first.id);
     }

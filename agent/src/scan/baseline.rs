@@ -10,7 +10,6 @@
 //! Lines of canonical JSON, in this order. Its id is the hash of its bytes. Nothing of it is held in memory
 //! but the things seen, which are few; files are read again, in step with the walk that compares them.
 
-use super::cx::Seen;
 use super::tree::{self, Leaf};
 use super::unread::Unread;
 use serde::{Deserialize, Serialize};
@@ -29,6 +28,9 @@ const MAX_LINE_BYTES: u64 = 64 * 1024;
 
 /// Most things seen; a node has some thousands.
 const MAX_SEEN: usize = 100_000;
+
+/// What was seen for a check that compares: subject to digest.
+pub type Seen = BTreeMap<String, Hash>;
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

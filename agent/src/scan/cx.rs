@@ -1,6 +1,6 @@
 //! What a check is given, and where it puts what it finds.
 
-use super::baseline::Baseline;
+use super::baseline::{Baseline, Seen};
 use super::check::Check;
 use super::packages::Packages;
 use super::source::Source;
@@ -12,9 +12,6 @@ use std::collections::BTreeMap;
 
 /// Reasons that are named for one check; the rest is counted.
 const MAX_REASONS: usize = 4;
-
-/// What was seen for a check that compares: subject to digest.
-pub type Seen = BTreeMap<String, Hash>;
 
 /// A finding in the making.
 #[derive(Debug)]

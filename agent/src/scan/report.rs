@@ -64,7 +64,7 @@ pub(super) fn assemble(
         fits
     });
     findings.sort_by(|a, b| (&a.id, &a.subject).cmp(&(&b.id, &b.subject)));
-    for check in super::check::checks() {
+    for check in super::registry::checks() {
         let number = check.id.parse::<Name>().ok().and_then(|id| cut.get(&id).copied());
         if let Some(number) = number {
             unknown

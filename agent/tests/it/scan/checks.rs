@@ -6,7 +6,7 @@ use super::healthy::assert_valid;
 use super::healthy::{KEY, SOON};
 use spec::payload::{Finding, Scan};
 use std::collections::BTreeSet;
-use vaultmesh_agent::scan::check::checks;
+use vaultmesh_agent::scan::registry::checks;
 
 type Change = fn(&Machine);
 

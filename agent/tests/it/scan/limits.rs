@@ -30,7 +30,7 @@ fn a_report_stays_within_its_limits_and_says_what_was_cut() {
 
 #[test]
 fn every_check_at_its_limit_fits_into_one_event() {
-    let others = vaultmesh_agent::scan::check::checks().count() - 1;
+    let others = vaultmesh_agent::scan::registry::checks().count() - 1;
     assert!(others * MAX_FINDINGS_OF_CHECK + MAX_CHANGED_FILES <= 4096);
 }
 
