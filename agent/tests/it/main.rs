@@ -14,6 +14,7 @@ mod crash;
 mod damage;
 mod enrolment;
 mod executable;
+mod fixtures;
 mod hostile;
 mod ledger;
 mod limits;

@@ -14,6 +14,7 @@ mod admission;
 mod concurrency;
 mod durable;
 mod faults;
+mod fixtures;
 mod forged;
 mod forged_admission;
 mod forged_alone;

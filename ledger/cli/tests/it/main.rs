@@ -14,6 +14,7 @@ mod commanding;
 mod commands;
 mod connections;
 mod dependencies;
+mod fixtures;
 mod fleet;
 mod flips;
 mod kill;

@@ -97,7 +97,8 @@ fn starts_a_path(before: &str) -> bool {
 
 #[test]
 fn lines_end_where_they_end() {
-    for file in texts() {
+    // What a release wrote stays as it wrote it.
+    for file in texts().iter().filter(|file| !file.path.contains("/tests/fixtures/")) {
         assert!(file.text.ends_with('\n') || file.text.is_empty(), "{}: no LF at the end", file.path);
         assert!(!file.text.ends_with("\n\n"), "{}: an empty line at the end", file.path);
         assert!(!file.text.contains('\r'), "{}: CR", file.path);
