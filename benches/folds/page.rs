@@ -7,10 +7,10 @@ use axum::body::Body;
 use axum::http::Response;
 use axum::http::request::Parts;
 use ledger::AppendOptions;
-use projections::history::History;
-use projections::http::{Door, Reads, Refusal, Viewer, routes};
-use projections::ladder::{Ladder, Spacing};
-use projections::live::Live;
+use serving::history::History;
+use serving::http::{Door, Reads, Refusal, Viewer, routes};
+use serving::ladder::{Ladder, Spacing};
+use serving::live::Live;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ const ANSWERS: usize = 100;
 struct Open;
 
 impl Door for Open {
-    fn seat(&self, _: &Parts) -> Result<projections::http::Seat, Box<Response<Body>>> {
+    fn seat(&self, _: &Parts) -> Result<serving::http::Seat, Box<Response<Body>>> {
         Ok(Box::new(()))
     }
 

@@ -4,7 +4,7 @@ use crate::state::State;
 use crate::storage::{Storage, StorageError};
 use proofs::proofchain::{self, MAX_ROWS, Part, ProofChain, ProofChainError, Row};
 use spec::payload::{Digest, Seal};
-use spec::{Hash, Record, canonical};
+use spec::{Hash, canonical};
 use std::collections::BTreeMap;
 
 /// Name of the document.
@@ -17,17 +17,6 @@ const PART_ROWS: usize = MAX_ROWS / 2;
 pub trait Digests: Send + Sync + std::fmt::Debug {
     /// Name, digest, covered size and version of each projection that has covered `size` entries or fewer.
     fn digests(&self, size: u64) -> BTreeMap<String, Digest>;
-}
-
-/// Folds that an auditor makes again, to compare them with what seals say of them. Handed the entries in
-/// their order; may do no I/O.
-pub trait Refold {
-    /// Takes the next entry in.
-    fn apply(&mut self, record: &Record);
-    /// Digest, size and version of each fold over the entries so far.
-    fn digests(&self) -> BTreeMap<String, Digest>;
-    /// The same, right before the last seal.
-    fn sealed(&self) -> BTreeMap<String, Digest>;
 }
 
 /// How what a seal says of a fold compares with what an auditor makes of the same entries.

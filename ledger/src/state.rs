@@ -16,11 +16,10 @@ use spec::payload::{
 use spec::{Author, Domain, Epoch, Hash, Header, KeyUse, Kind, Name, PublicKey, Timestamp, Uuid, canonical};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use spec::LEDGER_ORG;
+
 /// Version of the admission rules.
 pub const ADMISSION_VERSION: u64 = 1;
-
-/// Organisation of the ledger's own events; nobody else may write there.
-pub const LEDGER_ORG: &str = "ledger";
 
 /// What is known of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

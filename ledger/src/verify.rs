@@ -8,11 +8,11 @@ mod files;
 mod report;
 mod trust;
 
-pub use crate::seal::Refold;
 pub use bundle::verify_bundle;
 pub use files::{verify_equivocation, verify_note, verify_proofchain};
 use report::Standing;
 pub use report::{Check, CheckStatus, CosignedBy, Report, TargetKind, TrustStatus, Verdict, Witnessed};
+pub use spec::Refold;
 pub use trust::{AuthorityKeys, Trust, TrustError};
 
 use crate::audit::{Audit, SegmentBytes, audit};

@@ -38,12 +38,11 @@ use crate::assignments::Assignments;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
 use crate::listening::{Listening, Moment, Now};
-use ledger::state::LEDGER_ORG;
 use node::{Cx, NodeAttention};
 use serde::{Deserialize, Serialize};
 use site::{Presence, Site};
 use spec::payload::{self, AttentionChange, Command, CommandReceipt, CommandState, Onset, ReasonState};
-use spec::{Author, Hash, Name, PublicKey, Timestamp, Uuid};
+use spec::{Author, Hash, LEDGER_ORG, Name, PublicKey, Timestamp, Uuid};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How long a change is owed an announcement, in milliseconds of listening time. A service that announces does so

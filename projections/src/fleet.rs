@@ -18,7 +18,8 @@ use spec::payload::{Heartbeat, KeyIntroduction};
 use spec::{Author, KeyUse, Kind, Name, PublicKey, Timestamp, Uuid};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+// A length of time, which is no clock.
+use core::time::Duration;
 
 /// The interval of a node that did not say its own: the agent's default.
 pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);

@@ -3,13 +3,12 @@
 //! Adding one is a file with an implementation of [`Projection`], and its line at the end of this one.
 
 use crate::fact::Fact;
-use ledger::verify::Refold;
 use proofs::SparseMap;
 use proofs::map::path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use spec::payload::Digest;
-use spec::{Domain, Hash, Kind, Name, Record, Timestamp, canonical};
+use spec::{Domain, Hash, Kind, Name, Record, Refold, Timestamp, canonical};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 

@@ -99,7 +99,7 @@ impl Step {
 }
 
 /// A sum that JSON can still say.
-pub(crate) fn add(a: u64, b: u64) -> u64 {
+pub fn add(a: u64, b: u64) -> u64 {
     a.saturating_add(b).min(MAX_SAFE_INTEGER)
 }
 

@@ -47,6 +47,9 @@ macro_rules! json_as_text {
     };
 }
 
+/// Organisation of the ledger's own events; nobody else may write there, and its members belong to all of them.
+pub const LEDGER_ORG: &str = "ledger";
+
 /// An organisation, tenant, service or kind: `[a-z0-9._:-]{1,128}`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);

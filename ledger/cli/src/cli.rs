@@ -393,7 +393,7 @@ pub(crate) struct Replay {
     pub(crate) projection: String,
     /// The seq of an entry, or a time of RFC 3339; the end of the log, if absent.
     #[arg(long, value_name = "SEQ|TIME")]
-    pub(crate) at: Option<projections::history::Point>,
+    pub(crate) at: Option<serving::history::Point>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,11 +8,11 @@ use crate::session::Sessions;
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use ledger::Ledger;
-use projections::history::History;
-use projections::http::Reads;
-use projections::ladder::{Ladder, Spacing};
-use projections::live::Live;
 use serde_json::Value;
+use serving::history::History;
+use serving::http::Reads;
+use serving::ladder::{Ladder, Spacing};
+use serving::live::Live;
 use std::path::Path;
 use std::sync::Arc;
 use tower::ServiceExt as _;
@@ -74,7 +74,7 @@ impl Client {
                 .map_err(Failure::io)?;
                 let door = Arc::new(ServiceDoor { app: app.clone(), sessions: Sessions::default() });
                 let reads = Reads { live, history, ledger: ledger.clone(), door, stopping };
-                let router = app.complete(app.routes().merge(projections::http::routes(&reads)));
+                let router = app.complete(app.routes().merge(serving::http::routes(&reads)));
                 Ok(Self::Local { ledger, router })
             }
             http @ Self::Http { .. } => Ok(http),

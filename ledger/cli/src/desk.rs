@@ -2,7 +2,7 @@
 
 use ingest::commands::{Assignment, Given, Later, Listen, Open, Rollout};
 use projections::commands::Given as Folded;
-use projections::desk::{Desk, Word};
+use serving::desk::{Desk, Word};
 use spec::selector::Selector;
 use spec::{Hash, Name, Timestamp, Uuid};
 

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use ingest::access::Action;
 use ingest::problem::{BAD_QUERY, FORBIDDEN, INTERNAL, NOT_FOUND, Problem, UNAVAILABLE};
 use ingest::{App, Peer, PrincipalKind};
-use projections::http::{Door, Refusal, Seat, Viewer};
+use serving::http::{Door, Refusal, Seat, Viewer};
 
 /// Lets in whoever the service knows and who may read.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::{MethodRouter, get};
 use ingest::{App, Peer, Problem};
-use projections::page;
 use serde_json::Value;
+use serving::page;
 use spec::openapi::{Access, HTML, JSON, Operation};
 
 const DOCUMENT: &str = "/api/openapi.json";
@@ -37,9 +37,8 @@ fn own() -> Vec<Operation> {
 
 /// The document.
 pub(crate) fn document() -> Value {
-    let operations = [ingest::openapi::operations(), projections::openapi::operations(), own()].concat();
-    let schemas =
-        [spec::openapi::forms(), ingest::openapi::schemas(), projections::openapi::schemas()].concat();
+    let operations = [ingest::openapi::operations(), serving::openapi::operations(), own()].concat();
+    let schemas = [spec::openapi::forms(), ingest::openapi::schemas(), serving::openapi::schemas()].concat();
     spec::openapi::document(env!("CARGO_PKG_VERSION"), &operations, &schemas, &ingest::openapi::responses())
 }
 
@@ -51,7 +50,7 @@ pub(crate) fn text() -> String {
 /// The document and the page, for everyone.
 pub(crate) fn routes(app: &App) -> Router {
     let document = document();
-    let page = projections::docs::page(&document);
+    let page = serving::docs::page(&document);
     let text = Bytes::from(document.to_string());
     let json = move || {
         let mut answer = Response::new(Body::from(text.clone()));

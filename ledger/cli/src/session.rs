@@ -12,7 +12,7 @@ use ingest::access::Action;
 use ingest::problem::{FORBIDDEN, Problem, UNAUTHENTICATED};
 use ingest::{App, Peer};
 use ledger::keyring::random;
-use projections::page;
+use serving::page;
 use spec::Hash;
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -3,11 +3,11 @@
 //! Whether something was announced is a question about the log alone, and the id of an announcement follows from
 //! what it says. So it is made exactly once, whatever stops, restarts or repeats in between.
 
-use crate::attention::Notice;
 use crate::live::Live;
 use ledger::admission::Code;
 use ledger::service::Draft;
 use ledger::{AppendError, AppendOptions, Ledger, Outcome};
+use projections::attention::Notice;
 use spec::payload::{AttentionChange, Band, Onset, ReasonState, Service, ServiceAction};
 use spec::{Author, Kind, Name, Severity, Via};
 use std::sync::Arc;

@@ -1,11 +1,11 @@
 //! What nodes are to carry out, as the folds have it, and word of more.
 
-use crate::assignments::{Assignment, To};
-use crate::commands::Given;
 use crate::followers::{Filter, Following};
 use crate::live::Live;
-use crate::rollouts::Rollout;
-use crate::selection::selected;
+use projections::assignments::{Assignment, To};
+use projections::commands::Given;
+use projections::rollouts::Rollout;
+use projections::selection::selected;
 use spec::selector::Selector;
 use spec::{Hash, Kind, Name, Timestamp, Uuid};
 use std::sync::Arc;

@@ -3,9 +3,9 @@
 //! What is asked for is climbed to from the nearest rung of the [ladder](crate::ladder) below it, or from
 //! the last answer, if that is nearer.
 
-use crate::fold::{OutOfOrder, Projections};
 use crate::ladder::Ladder;
 use ledger::reader::{ReadError, Reader};
+use projections::fold::{OutOfOrder, Projections};
 use spec::Timestamp;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};

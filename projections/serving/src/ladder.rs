@@ -4,10 +4,10 @@
 //! doubles, and the rungs between go; the newest always stays, for the next start. So the ladder's size is
 //! bounded whatever the log's, and a climb is never longer than a step.
 
-use crate::fold::Projections;
 use ledger::index::RowError;
 use ledger::reader::{ReadError, Reader};
 use ledger::shelf::Shelf;
+use projections::fold::Projections;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 

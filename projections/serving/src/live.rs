@@ -3,10 +3,10 @@
 use crate::followers::Followers;
 use crate::ladder::Ladder;
 use crate::recent::{Recent, Told};
-use crate::{OutOfOrder, Projections};
 use ledger::open::Digests;
 use ledger::reader::{ReadError, Reader, Run};
 use ledger::service::Head;
+use projections::{OutOfOrder, Projections};
 use spec::Record;
 use spec::payload::Digest;
 use std::collections::BTreeMap;

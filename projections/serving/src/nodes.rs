@@ -1,11 +1,11 @@
 //! The fleet over HTTP: a list with filters, and one node.
 
-use crate::attention::{Band, Level, Standing};
-use crate::fleet::Node;
 use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
 use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal, View};
 use axum::body::Body;
 use axum::http::Response;
+use projections::attention::{Band, Level, Standing};
+use projections::fleet::Node;
 use serde::{Deserialize, Serialize};
 use spec::selector::Selector;
 use spec::{Name, Uuid};

@@ -2,7 +2,6 @@
 //!
 //! Who asks, and what a refusal looks like, is the service's affair: it hands in a [`Door`].
 
-use crate::Projections;
 use crate::history::{History, PastError, Point};
 use crate::live::Live;
 use axum::body::Body;
@@ -12,6 +11,7 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::{MethodRouter, get};
 use ledger::Ledger;
 use ledger::reader::{Query, ReadError, Reader};
+use projections::Projections;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use serde::{Deserialize, Serialize};

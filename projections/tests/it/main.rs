@@ -1,4 +1,4 @@
-//! The folds from outside: over made-up entries, and following a ledger.
+//! The folds from outside, over made-up entries.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -26,11 +26,8 @@ mod day;
 mod entries;
 mod facts;
 mod fleet;
-mod history;
-mod http;
 mod incidents;
 mod keys;
-mod live;
 mod metrics;
 mod notices;
 mod outage;
@@ -40,6 +37,7 @@ mod rules;
 mod scans;
 mod schedules;
 mod slo;
+mod snapshots;
 mod storms;
 mod usage;
 mod webhooks;

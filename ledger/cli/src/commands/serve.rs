@@ -17,13 +17,13 @@ use ledger::Ledger;
 use ledger::open::{Anchor, Digests};
 use ledger::reader::Reader;
 use ledger::service::Head;
-use projections::announce::announce;
-use projections::desk::Desk;
-use projections::history::History;
-use projections::http::Reads;
-use projections::ladder::{Ladder, Spacing};
-use projections::live::Live;
 use serde_json::json;
+use serving::announce::announce;
+use serving::desk::Desk;
+use serving::history::History;
+use serving::http::Reads;
+use serving::ladder::{Ladder, Spacing};
+use serving::live::Live;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -167,7 +167,7 @@ pub(crate) async fn start(
         door: Arc::new(ServiceDoor { app: app.clone(), sessions: sessions.clone() }),
         stopping: stopped.clone(),
     };
-    let reading = projections::http::routes(&reads).merge(session::routes(&app, &sessions));
+    let reading = serving::http::routes(&reads).merge(session::routes(&app, &sessions));
     let router = app.complete(app.routes().merge(reading).merge(openapi::routes(&app)));
     let server = tokio::spawn(ingest::serve_router(app, router, vec![listener], Some(admin), async move {
         // A sender that is gone means stop as well.

@@ -1,10 +1,10 @@
 //! Commands over HTTP: a list, the newest first, and one.
 
-use crate::commands::{Given, State};
 use crate::paging::{CURSOR, LIMIT, Paging};
 use crate::reads::{AS_OF, Call, Reads, Refusal};
 use axum::body::Body;
 use axum::http::Response;
+use projections::commands::{Given, State};
 use serde::{Deserialize, Serialize};
 use spec::{Hash, Name, Timestamp, Uuid};
 use std::borrow::Cow;

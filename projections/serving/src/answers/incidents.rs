@@ -1,10 +1,10 @@
 //! Incidents and silences over HTTP: lists, and one incident.
 
-use crate::incidents::{Incident, OrgIncidents, Silence, State};
 use crate::paging::{CURSOR, LIMIT, Paging};
 use crate::reads::{AS_OF, Call, Reads, Refusal, View};
 use axum::body::Body;
 use axum::http::Response;
+use projections::incidents::{Incident, OrgIncidents, Silence, State};
 use serde::{Deserialize, Serialize};
 use spec::payload::Band;
 use spec::{Hash, Name, Timestamp, Uuid};

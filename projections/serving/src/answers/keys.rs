@@ -1,10 +1,10 @@
 //! An organisation's keys over HTTP: a list in the order of their introduction, and a summary.
 
-use crate::keys::{Key, Status};
 use crate::paging::{CURSOR, LIMIT, Paging};
 use crate::reads::{AS_OF, Call, Reads, Refusal, View};
 use axum::body::Body;
 use axum::http::Response;
+use projections::keys::{Key, Status};
 use serde::{Deserialize, Serialize};
 use spec::{Author, KeyUse, Name};
 use std::borrow::Cow;

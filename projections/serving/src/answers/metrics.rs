@@ -1,10 +1,10 @@
 //! A node's charts over HTTP.
 
-use crate::metrics::{COARSE, FINE, Metric, Summary, Tier};
 use crate::nodes::{id_of_path, org_of, unknown};
 use crate::reads::{AS_OF, Call, Reads, Refusal, bad};
 use axum::body::Body;
 use axum::http::Response;
+use projections::metrics::{COARSE, FINE, Metric, Summary, Tier};
 use serde::{Deserialize, Serialize};
 use spec::Timestamp;
 use std::borrow::Cow;

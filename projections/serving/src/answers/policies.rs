@@ -1,12 +1,12 @@
 //! Policies over HTTP: what is assigned, the documents, and which of them a node is to follow.
 
-use crate::assignments::Assignment;
 use crate::nodes::{id_of_path, org_of, unknown};
 use crate::paging::{CURSOR, LIMIT, Paging};
-use crate::policies::{Assigned, Given};
 use crate::reads::{AS_OF, Call, Reads, Refusal};
 use axum::body::Body;
 use axum::http::Response;
+use projections::assignments::Assignment;
+use projections::policies::{Assigned, Given};
 use serde::{Deserialize, Serialize};
 use spec::payload::PolicyDocument;
 use spec::{Hash, Name, Uuid};

@@ -1,13 +1,13 @@
 //! Roll-outs over HTTP: a list, by organisation and id, and one.
 
 use super::schedules::unless_node;
-use crate::commands::Word;
 use crate::nodes::id_of_path;
 use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
 use crate::reads::{AS_OF, Call, Reads, Refusal, View};
-use crate::rollouts::{End, Rollout, State, Tally};
 use axum::body::Body;
 use axum::http::Response;
+use projections::commands::Word;
+use projections::rollouts::{End, Rollout, State, Tally};
 use serde::{Deserialize, Serialize};
 use spec::payload::RolloutPlan;
 use spec::{Author, Hash, Name, Timestamp};

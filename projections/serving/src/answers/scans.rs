@@ -3,9 +3,9 @@
 use crate::nodes::{id_of_path, org_of, unknown};
 use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
 use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal};
-use crate::scans::{Accepted, Latest, NodeScans, Past, Scans};
 use axum::body::Body;
 use axum::http::Response;
+use projections::scans::{Accepted, Latest, NodeScans, Past, Scans};
 use serde::{Deserialize, Serialize};
 use spec::payload::{Finding, FindingCounts};
 use spec::{Hash, Name, Severity, Timestamp, Uuid};

@@ -3,9 +3,9 @@
 use crate::nodes::id_of_path;
 use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
 use crate::reads::{AS_OF, Call, Reads, Refusal};
-use crate::schedules::Standing;
 use axum::body::Body;
 use axum::http::Response;
+use projections::schedules::Standing;
 use serde::{Deserialize, Serialize};
 use spec::Name;
 use std::borrow::Cow;

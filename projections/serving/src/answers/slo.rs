@@ -3,9 +3,9 @@
 use crate::nodes::{id_of_path, org_of, unknown};
 use crate::paging::{CURSOR, LIMIT, Paging, Place};
 use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal};
-use crate::slo::{Counter, DAY, HOUR, NodeOutcomes, Step, add};
 use axum::body::Body;
 use axum::http::Response;
+use projections::slo::{Counter, DAY, HOUR, NodeOutcomes, Step, add};
 use serde::{Deserialize, Serialize};
 use spec::payload::Outcome;
 use spec::{Name, Timestamp};

@@ -2,9 +2,9 @@
 
 use crate::paging::{CURSOR, LIMIT, Paging, Place};
 use crate::reads::{AS_OF, Call, Reads, Refusal, bad};
-use crate::usage::{Line, Total};
 use axum::body::Body;
 use axum::http::Response;
+use projections::usage::{Line, Total};
 use serde::{Deserialize, Serialize};
 use spec::payload::Metric;
 use spec::{Name, Timestamp};

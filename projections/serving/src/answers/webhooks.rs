@@ -1,9 +1,9 @@
 //! Webhooks over HTTP: what there is, and how it fares.
 
-use crate::incidents::{Standing, Webhook};
 use crate::reads::{AS_OF, Call, Reads, Refusal};
 use axum::body::Body;
 use axum::http::Response;
+use projections::incidents::{Standing, Webhook};
 use serde::{Deserialize, Serialize};
 use spec::{Name, Timestamp};
 use std::borrow::Cow;

@@ -1,11 +1,11 @@
 //! The page's policies: whom each is for, and which nodes do not follow it.
 
 use super::state;
-use crate::Projections;
-use crate::assignments::To;
-use crate::policies::Assigned;
 use crate::reads::Viewer;
 use maud::{Markup, html};
+use projections::Projections;
+use projections::assignments::To;
+use projections::policies::Assigned;
 use spec::payload::PolicyMode;
 use spec::{Hash, Name, Uuid};
 use std::collections::BTreeMap;

@@ -1,11 +1,11 @@
 //! The page's roll-outs: how far each has come, wave by wave.
 
 use super::{ago, ahead, state};
-use crate::Projections;
-use crate::commands;
 use crate::reads::Viewer;
-use crate::rollouts::{Rollout, State};
 use maud::{Markup, html};
+use projections::Projections;
+use projections::commands;
+use projections::rollouts::{Rollout, State};
 use spec::{Name, Timestamp};
 use std::cmp::Reverse;
 

@@ -1,10 +1,10 @@
 //! The page's schedules: when each is due next, and what became of it last.
 
 use super::{ago, ahead, state};
-use crate::Projections;
 use crate::reads::Viewer;
-use crate::schedules::{Run, Standing};
 use maud::{Markup, html};
+use projections::Projections;
+use projections::schedules::{Run, Standing};
 use spec::payload::{RunOutcome, RunReason, When};
 use spec::{Name, Timestamp};
 

@@ -1,0 +1,14 @@
+//! The folds of a real ledger: followed, looked back at, and read over HTTP.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "a helper of a test may stop the test"
+)]
+
+#[path = "../../../tests/it/entries.rs"]
+#[expect(dead_code, reason = "made-up entries of the folds' tests, of which only a part is used here")]
+mod entries;
+mod history;
+mod http;
+mod live;
