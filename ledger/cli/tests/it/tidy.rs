@@ -28,8 +28,11 @@ fn code() -> Vec<TextFile> {
 fn texts() -> Vec<TextFile> {
     let mut texts = files(".", &TEXT);
     let others = [
+        ".ci/flakes",
         ".ci/mutants",
+        ".ci/packages",
         ".ci/run",
+        ".ci/test",
         ".gitignore",
         "LICENSE",
         "agent/tests/lynis/compare.py",
