@@ -1,0 +1,13 @@
+// Checks what a VaultMesh ledger says, from its specification alone (spec/ of the repository): no code is shared with the
+// program that wrote it.
+
+export { readBundle, BadBundle, type Bundle } from "./bundle.js";
+export { NotCanonical, parse, write, type Json } from "./canonical.js";
+export { openCheckpoint, readCheckpoint, type Checkpoint, type Witnessed } from "./checkpoint.js";
+export { readEquivocation, NoEquivocation, type Equivocation } from "./equivocation.js";
+export { BadForm } from "./form.js";
+export { readLog, LogFault, type Files, type LogReport } from "./log.js";
+export { BadNote, readNote, readVkey, type Verifier } from "./note.js";
+export { readProofChain, BadProofChain, type ProofChain } from "./proofchain.js";
+export { isExtended, isIncluded, leafHash, NATIVE, STANDARD, Tree } from "./tree.js";
+export { verify, refused, type Verdict } from "./verify.js";
