@@ -19,41 +19,41 @@ module example.org/finding
 go 1.26
 
 require (
-	github.com/transparency-dev/formats v0.1.1
-	golang.org/x/mod v0.43.0
+    github.com/transparency-dev/formats v0.1.1
+    golang.org/x/mod v0.43.0
 )
 MOD
 cat >main.go <<'GO'
 package main
 
 import (
-	"crypto/rand"
-	"fmt"
-	"log"
-	"strings"
+    "crypto/rand"
+    "fmt"
+    "log"
+    "strings"
 
-	cosignature "github.com/transparency-dev/formats/note"
-	"golang.org/x/mod/sumdb/note"
+    cosignature "github.com/transparency-dev/formats/note"
+    "golang.org/x/mod/sumdb/note"
 )
 
 func main() {
-	_, public, err := note.GenerateKey(rand.Reader, "log.example.org")
-	if err != nil {
-		log.Fatal(err)
-	}
-	verifier, err := cosignature.NewVerifierForCosignatureV1(public)
-	if err != nil {
-		log.Fatal(err)
-	}
-	id := strings.Split(public, "+")[1]
-	same := fmt.Sprintf("%08x", verifier.KeyHash()) == id
-	fmt.Printf("cosignature verifier of a log key: %v, same id: %v\n", err, same)
-	text, err := cosignature.VKeyToCosignatureV1(public)
-	if err != nil {
-		log.Fatal(err)
-	}
-	_, err = note.NewVerifier(text)
-	fmt.Printf("the same as a 0x04 text in sumdb/note: %v\n", err)
+    _, public, err := note.GenerateKey(rand.Reader, "log.example.org")
+    if err != nil {
+        log.Fatal(err)
+    }
+    verifier, err := cosignature.NewVerifierForCosignatureV1(public)
+    if err != nil {
+        log.Fatal(err)
+    }
+    id := strings.Split(public, "+")[1]
+    same := fmt.Sprintf("%08x", verifier.KeyHash()) == id
+    fmt.Printf("cosignature verifier of a log key: %v, same id: %v\n", err, same)
+    text, err := cosignature.VKeyToCosignatureV1(public)
+    if err != nil {
+        log.Fatal(err)
+    }
+    _, err = note.NewVerifier(text)
+    fmt.Printf("the same as a 0x04 text in sumdb/note: %v\n", err)
 }
 GO
 GOFLAGS=-mod=mod go run . | tee seen

@@ -22,33 +22,33 @@ cat >main.go <<'GO'
 package main
 
 import (
-	"crypto/rand"
-	"fmt"
-	"log"
+    "crypto/rand"
+    "fmt"
+    "log"
 
-	"golang.org/x/mod/sumdb/note"
+    "golang.org/x/mod/sumdb/note"
 )
 
 func main() {
-	private, public, err := note.GenerateKey(rand.Reader, "log.example.org")
-	must(err)
-	signer, err := note.NewSigner(private)
-	must(err)
-	verifier, err := note.NewVerifier(public)
-	must(err)
-	signed, err := note.Sign(&note.Note{Text: "a text\n"}, signer)
-	must(err)
-	opened, err := note.Open(signed, note.VerifierList(verifier))
-	must(err)
-	fmt.Printf("once: %d signature, %v\n", len(opened.Sigs), err)
-	_, err = note.Open(signed, note.VerifierList(verifier, verifier))
-	fmt.Printf("twice: %v\n", err)
+    private, public, err := note.GenerateKey(rand.Reader, "log.example.org")
+    must(err)
+    signer, err := note.NewSigner(private)
+    must(err)
+    verifier, err := note.NewVerifier(public)
+    must(err)
+    signed, err := note.Sign(&note.Note{Text: "a text\n"}, signer)
+    must(err)
+    opened, err := note.Open(signed, note.VerifierList(verifier))
+    must(err)
+    fmt.Printf("once: %d signature, %v\n", len(opened.Sigs), err)
+    _, err = note.Open(signed, note.VerifierList(verifier, verifier))
+    fmt.Printf("twice: %v\n", err)
 }
 
 func must(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
+    if err != nil {
+        log.Fatal(err)
+    }
 }
 GO
 GOFLAGS=-mod=mod go run . | tee seen
