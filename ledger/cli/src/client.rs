@@ -1,12 +1,13 @@
 //! Talking to a ledger: over HTTP, over `admin.sock`, or, when nothing runs, by opening it here.
 
-use crate::cli::Global;
 use crate::data::{self, DataDir, Manner};
 use crate::door::ServiceDoor;
 use crate::failure::Failure;
+use crate::options::Global;
 use crate::session::Sessions;
 use axum::body::Body;
 use axum::http::{Method, Request, header};
+use ingest::wire::ProblemBody;
 use ledger::Ledger;
 use serde_json::Value;
 use serving::history::History;
@@ -81,28 +82,6 @@ impl Client {
         }
     }
 
-    /// All pages of a list, with the filters that are given.
-    pub(crate) async fn all(&self, path: &str, filters: &[(&str, Option<String>)]) -> Result<Value, Failure> {
-        let (mut all, mut cursor) = (Vec::new(), None::<String>);
-        loop {
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            query.append_pair("limit", "500");
-            for (name, value) in filters {
-                value.as_ref().map(|value| query.append_pair(name, value));
-            }
-            cursor.as_ref().map(|cursor| query.append_pair("cursor", cursor));
-            let mut page = self.json(Method::GET, &format!("{path}?{}", query.finish()), None).await?;
-            if let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) {
-                all.extend(items);
-            }
-            cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
-            if let (None, Some(members)) = (&cursor, page.as_object_mut()) {
-                members.insert("items".to_owned(), Value::Array(all));
-                return Ok(page);
-            }
-        }
-    }
-
     /// The service behind an `admin.sock`.
     pub(crate) fn socket(path: &Path) -> Result<Self, Failure> {
         let client = builder().tls_certs_only([]).unix_socket(path).build().map_err(Failure::io)?;
@@ -162,17 +141,6 @@ impl Client {
         }
     }
 
-    /// Sends JSON, if any, and reads JSON; an error status is a failure in the problem's own words.
-    pub(crate) async fn json(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, Failure> {
-        let body = body.map(|value| ("application/json", value.to_string().into_bytes()));
-        self.send(method, path, body).await?.json()
-    }
-
     /// Closes a ledger that was opened here.
     pub(crate) async fn close(self) {
         if let Self::Local { ledger, .. } = self {
@@ -187,11 +155,9 @@ impl Answer {
         if (200..300).contains(&self.status) {
             return Ok(self.body);
         }
-        let problem: Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        let word = |field: &str| problem.get(field).and_then(Value::as_str).unwrap_or_default();
-        let text = match (word("code"), word("detail")) {
-            ("", _) => format!("status {}", self.status),
-            (code, detail) => format!("{code}: {detail}"),
+        let text = match serde_json::from_slice::<ProblemBody>(&self.body) {
+            Ok(problem) => format!("{}: {}", problem.code, problem.detail),
+            Err(_) => format!("status {}", self.status),
         };
         let next = match self.status {
             401 => "; give a token with --token or VAULTMESH_TOKEN",
@@ -210,7 +176,6 @@ impl Answer {
     }
 }
 
-/// A client that speaks TLS by way of ring.
 /// How a ledger behaves that is opened here.
 fn config(dir: &DataDir) -> ingest::Config {
     ingest::Config { data_dir: Some(dir.path().to_owned()), ..ingest::Config::default() }
@@ -236,17 +201,4 @@ pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::io)?;
     runtime.block_on(future)
-}
-
-/// Connects, runs one exchange, and closes.
-pub(crate) fn with_client<T>(
-    global: &Global,
-    exchange: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    block_on(async {
-        let client = Client::connect(global).await?;
-        let result = exchange(&client).await;
-        client.close().await;
-        result
-    })
 }

@@ -1,4 +1,4 @@
-//! One file for each command.
+//! One file for each command: its arguments, its help, how its answer looks, and what it does.
 
 pub(crate) mod agent;
 pub(crate) mod attention;
@@ -27,3 +27,22 @@ pub(crate) mod tokens;
 pub(crate) mod verify;
 pub(crate) mod webhooks;
 pub(crate) mod witness;
+
+use spec::{Hash, Name};
+use std::collections::BTreeMap;
+
+/// 64 hex digits.
+fn hash(text: &str) -> Result<Hash, String> {
+    Hash::from_hex(text).map_err(|e| e.to_string())
+}
+
+/// A parameter of a command to a node: `name=value`.
+fn parameter(text: &str) -> Result<(Name, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.parse().map_err(|e| format!("{e}"))?, value.to_owned()))
+}
+
+/// The parameters of a command as the service takes them; of one that is given twice, the last.
+fn parameters(given: &[(Name, String)]) -> BTreeMap<String, String> {
+    given.iter().map(|(name, value)| (name.to_string(), value.clone())).collect()
+}

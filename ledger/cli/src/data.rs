@@ -27,11 +27,11 @@ pub(crate) struct DataDir(PathBuf);
 /// What `init` has to say.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Made {
-    origin: String,
-    ledger_id: Hash,
-    log_vkey: String,
-    owner_token_file: PathBuf,
-    recovery_key_file: PathBuf,
+    pub(crate) origin: String,
+    pub(crate) ledger_id: Hash,
+    pub(crate) log_vkey: String,
+    pub(crate) owner_token_file: PathBuf,
+    pub(crate) recovery_key_file: PathBuf,
 }
 
 /// How a ledger is opened.

@@ -1,5 +1,6 @@
 //! Why a command failed, and with which exit code.
 
+use crate::safe::safe_lines;
 use std::fmt::{self, Display};
 use std::process::ExitCode;
 
@@ -29,7 +30,7 @@ impl Failure {
     /// Says why on standard error and gives the exit code.
     #[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
     pub(crate) fn report(self) -> ExitCode {
-        eprintln!("ledger: {self}");
+        eprintln!("ledger: {}", safe_lines(&self.text));
         ExitCode::from(self.code)
     }
 }

@@ -1,8 +1,8 @@
 //! Folding a log from its first entry, wherever its files are.
 
-use crate::cli::Global;
 use crate::data::DataDir;
 use crate::failure::Failure;
+use crate::options::Global;
 use crate::output::{advance, bytes_bar};
 use crate::remote::Remote;
 use ledger::durable::RealDisk;

@@ -1,5 +1,6 @@
 //! The executable `ledger`.
 
+mod api;
 mod cli;
 mod client;
 mod commands;
@@ -9,15 +10,20 @@ mod door;
 mod failure;
 mod folding;
 mod openapi;
+mod options;
 mod output;
 mod predicate;
 mod remote;
+mod safe;
 mod scheduler;
 mod session;
+#[cfg(test)]
+mod shown;
+mod times;
 mod webhooks;
 mod witnessing;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use cli::{Cli, Command};
 use std::process::ExitCode;
 
@@ -49,26 +55,26 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Import(args) => commands::import::run(&global, &args),
         Command::Seal => commands::seal::run(&global),
         Command::Checkpoint => commands::checkpoint::run(&global),
-        Command::Enroll { command } => commands::enroll::run(&global, &command),
-        Command::Tokens { command } => commands::tokens::run(&global, &command),
-        Command::Nodes { command } => commands::nodes::run(&global, &command),
-        Command::Attention { command } => commands::attention::run(&global, &command),
-        Command::Incidents { command } => commands::incidents::run(&global, &command),
-        Command::Commands { command } => commands::orders::run(&global, &command),
-        Command::Policies { command } => commands::policies::run(&global, &command),
-        Command::Rollouts { command } => commands::rollouts::run(&global, &command),
-        Command::Schedules { command } => commands::schedules::run(&global, &command),
-        Command::Webhooks { command } => commands::webhooks::run(&global, &command),
-        Command::Witness { command } => commands::witness::run(&global, &command),
+        Command::Enroll(command) => commands::enroll::run(&global, &command),
+        Command::Tokens(command) => commands::tokens::run(&global, &command),
+        Command::Nodes(command) => commands::nodes::run(&global, &command),
+        Command::Attention(command) => commands::attention::run(&global, &command),
+        Command::Incidents(command) => commands::incidents::run(&global, &command),
+        Command::Commands(command) => commands::orders::run(&global, &command),
+        Command::Policies(command) => commands::policies::run(&global, &command),
+        Command::Rollouts(command) => commands::rollouts::run(&global, &command),
+        Command::Schedules(command) => commands::schedules::run(&global, &command),
+        Command::Webhooks(command) => commands::webhooks::run(&global, &command),
+        Command::Witness(command) => commands::witness::run(&global, &command),
         Command::Bisect(args) => commands::bisect::run(&global, &args),
-        Command::Keys { command } => commands::keys::run(&global, &command),
-        Command::Events(filter) => commands::logs::run(&global, &cli::Logs::View(filter)),
-        Command::Logs { command } => commands::logs::run(&global, &command),
+        Command::Keys(command) => commands::keys::run(&global, &command),
+        Command::Events(filter) => commands::logs::run(&global, &commands::logs::Logs::View(filter)),
+        Command::Logs(command) => commands::logs::run(&global, &command),
         Command::Replay(args) => commands::replay::run(&global, &args),
         Command::Reindex => commands::reindex::run(&global),
-        Command::Agent { arguments } => Ok(commands::agent::run(arguments)),
-        Command::Completions { shell } => commands::reference::completions(shell),
+        Command::Agent(args) => Ok(commands::agent::run(args)),
+        Command::Completions(args) => commands::reference::completions(Cli::command(), &args),
         Command::Openapi => commands::reference::openapi(),
-        Command::Man { out } => commands::reference::man(out.as_deref()),
+        Command::Man(args) => commands::reference::man(Cli::command(), &args),
     }
 }

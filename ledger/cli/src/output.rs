@@ -1,7 +1,19 @@
 //! Standard output, standard error and the progress bar: the only place that prints.
+//!
+//! The rule for every command: in a terminal and in a pipe alike an answer is for people, a table for a list, a card
+//! for one thing, a line for something done. With `-o json`, `jsonl` or `yaml` it is what the service said. What is
+//! meant for a file (`completions`, `man`, `openapi`, `replay`, `witness key`, `policy` and `sign`) is a document in
+//! any case. Remarks for people go to standard error.
 
-use crate::cli::Output;
+mod cell;
+mod table;
+
+pub(crate) use crate::safe::{safe, safe_lines};
+pub(crate) use cell::{Cell, Look, clock, short, word};
+pub(crate) use table::{Card, Table, column, wide};
+
 use crate::failure::Failure;
+use crate::options::{Global, Output};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use std::io::{IsTerminal as _, Write as _};
@@ -21,33 +33,21 @@ pub(crate) fn say_json(value: &Value) -> Result<(), Failure> {
     say(&format!("{value}\n"))
 }
 
-/// Writes an answer in the form asked for; as JSON if none was.
-///
-/// As a table an object is a field a line; as JSON lines a list is an item a line.
-pub(crate) fn say_answer(form: Option<Output>, answer: &Value) -> Result<(), Failure> {
-    match (form, answer, answer.get("items")) {
-        (Some(Output::Table | Output::Wide), Value::Object(fields), _) => {
-            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let rows: Vec<_> = fields.iter().map(|(name, value)| vec![name.clone(), text(value)]).collect();
-            say(&table(&["field", "value"], &rows))
-        }
-        (Some(Output::Jsonl), _, Some(Value::Array(items))) => items.iter().try_for_each(say_json),
-        (Some(Output::Yaml), _, _) => say_yaml(answer),
-        _ => say_json(answer),
-    }
+/// Writes an answer: to people in the words of `people`, to machines as it was said.
+pub(crate) fn answer(
+    global: &Global,
+    said: &Value,
+    people: impl FnOnce() -> Result<String, Failure>,
+) -> Result<(), Failure> {
+    if global.for_people() { say(&people()?) } else { document(global, said) }
 }
 
-/// The items of a list.
-pub(crate) fn items(answer: &Value) -> &[Value] {
-    answer.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// The value at a JSON pointer as text for people; empty where there is none.
-pub(crate) fn text(value: &Value, pointer: &str) -> String {
-    match value.pointer(pointer) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
+/// Writes a document: as one of JSON unless lines of JSON or YAML were asked for. Of a list the lines are its items.
+pub(crate) fn document(global: &Global, said: &Value) -> Result<(), Failure> {
+    match (global.output, said.get("items")) {
+        (Some(Output::Jsonl), Some(Value::Array(items))) => items.iter().try_for_each(say_json),
+        (Some(Output::Yaml), _) => say_yaml(said),
+        _ => say_json(said),
     }
 }
 
@@ -59,31 +59,7 @@ pub(crate) fn say_yaml(value: &Value) -> Result<(), Failure> {
 /// Writes a line for people to standard error.
 #[expect(clippy::print_stderr, reason = "words for people stand beside the answer, never in it")]
 pub(crate) fn tell(text: &str) {
-    eprintln!("{text}");
-}
-
-/// A table with aligned columns; the last column takes what is left.
-pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let width = |i: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(i)).map(|cell| cell.chars().count());
-        cells.chain(head.get(i).map(|h| h.len())).max().unwrap_or(0)
-    };
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let mut text = String::new();
-        for (i, cell) in cells.enumerate() {
-            let pad = if i + 1 == head.len() { 0 } else { width(i) + 2 - cell.chars().count().min(width(i)) };
-            text.push_str(cell);
-            text.push_str(&" ".repeat(pad));
-        }
-        text.truncate(text.trim_end().len());
-        text.push('\n');
-        text
-    };
-    let mut out = line(&mut head.iter().copied());
-    for row in rows {
-        out.push_str(&line(&mut row.iter().map(String::as_str)));
-    }
-    out
+    eprintln!("{}", safe_lines(text));
 }
 
 /// A bar over bytes that shows itself only after a second, and only on a terminal.

@@ -2,11 +2,10 @@
 
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::output::items;
-use axum::http::Method;
+use ingest::wire::SegmentRow;
 use ledger::fault::Fault;
+use ledger::storage::segment_name;
 use ledger::verify::Source;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A service's files: side files fetched at once, segments one after another as they are checked.
@@ -24,11 +23,10 @@ impl Source for Remote {
     }
 
     fn segment(&self, first: u64) -> Result<Vec<u8>, Fault> {
-        let path = format!("/api/ledger/segments/{first}");
         let mut bytes = self
             .runtime
-            .block_on(get(&self.client, &path))
-            .map_err(|e| Fault::new("unreadable", e.to_string()).in_file(path))?;
+            .block_on(self.client.segment(first))
+            .map_err(|e| Fault::new("unreadable", e.to_string()).in_file(segment_name(first)))?;
         // What came since the side files were fetched is not theirs to account for.
         let listed = self.segments.iter().flatten().find(|(other, _)| *other == first);
         bytes.truncate(listed.map_or(0, |(_, len)| usize::try_from(*len).unwrap_or(usize::MAX)));
@@ -52,47 +50,29 @@ impl Remote {
         let (documents, segments) = runtime.block_on(async {
             // Side files first: the service only ever makes the log longer than they say.
             let documents = documents(&client).await?;
-            Ok::<_, Failure>((documents, segments(&client, anonymous).await?))
+            let segments = client.segments(anonymous).await?;
+            let place = |segment: SegmentRow| (segment.first, segment.bytes);
+            Ok::<_, Failure>((documents, segments.map(|all| all.into_iter().map(place).collect())))
         })?;
         Ok(Self { runtime, client, documents, segments })
     }
 }
 
-async fn get(client: &Client, path: &str) -> Result<Vec<u8>, Failure> {
-    client.send(Method::GET, path, None).await?.good()
-}
-
 async fn documents(client: &Client) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let mut documents = BTreeMap::new();
     for name in ["ROOT.txt", "COSIGNED.txt", "PROOFCHAIN.json"] {
-        let answer = client.send(Method::GET, &format!("/{name}"), None).await?;
-        if answer.status != 404 {
-            documents.insert(name.to_owned(), answer.good()?);
+        if let Some(bytes) = client.document(name).await? {
+            documents.insert(name.to_owned(), bytes);
         }
     }
     if let Some(chain) =
         documents.get("PROOFCHAIN.json").and_then(|b| proofs::proofchain::ProofChain::parse(b).ok())
     {
         for part in chain.parts {
-            let bytes = get(client, &format!("/{}", part.file)).await?;
-            documents.insert(part.file, bytes);
+            let bytes = client.document(&part.file).await?;
+            let missing = || Failure::refused(format!("the service has no {}", part.file));
+            documents.insert(part.file.clone(), bytes.ok_or_else(missing)?);
         }
     }
     Ok(documents)
-}
-
-/// First seq and length of each segment; `None` if a caller without a token may not read them.
-async fn segments(client: &Client, anonymous: bool) -> Result<Option<Vec<(u64, u64)>>, Failure> {
-    let answer = client.send(Method::GET, "/api/ledger/segments", None).await?;
-    if anonymous && matches!(answer.status, 401 | 403) {
-        return Ok(None);
-    }
-    let answer = answer.json()?;
-    let number = |item: &Value, field| item.get(field).and_then(Value::as_u64);
-    Ok(Some(
-        items(&answer)
-            .iter()
-            .filter_map(|item| Some((number(item, "first")?, number(item, "bytes")?)))
-            .collect(),
-    ))
 }

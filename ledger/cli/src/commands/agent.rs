@@ -1,10 +1,18 @@
 //! `ledger agent`: the node agent from this executable, so that one file runs a whole demo.
 
 use super::demo::LEASH;
+use clap::Args;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
+#[derive(Debug, Args)]
+pub(crate) struct Agent {
+    /// Arguments for the agent.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+pub(crate) fn run(args: Agent) -> ExitCode {
     if std::env::var_os(LEASH).is_some() {
         std::thread::spawn(|| {
             // Whatever ends the other side closes the pipe; then this agent has nobody left to run for.
@@ -12,5 +20,5 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
             std::process::exit(0);
         });
     }
-    vaultmesh_agent::cli::main(std::iter::once(OsString::from("vaultmesh-agent")).chain(arguments))
+    vaultmesh_agent::cli::main(std::iter::once(OsString::from("vaultmesh-agent")).chain(args.arguments))
 }

@@ -1,75 +1,98 @@
 //! `ledger attention`: who needs a look, why, and what other rules would have said.
 
-use crate::cli::{Attention, Global};
-use crate::commands::{logs, nodes};
+use super::nodes::{self, NODES, Past, REASONS};
+use crate::api::{Ref, with_reads};
 use crate::failure::Failure;
 use crate::folding::Files;
-use crate::output::{say, say_answer, table, text};
-use projections::rehearsal::Rehearsal;
-use serde_json::{Value, json};
-use spec::payload::Ruleset;
-use spec::{Kind, Timestamp, Uuid};
+use crate::options::Global;
+use crate::output::{Cell, Look, Table, answer, column, word};
+use crate::times::Ago;
+use clap::Subcommand;
+use projections::rehearsal::{About, Difference, Rehearsal};
+use serde_json::json;
+use serving::answers::NodeRow;
+use spec::payload::{Band, Ruleset};
+use spec::{Kind, Name, Timestamp};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-pub(crate) fn run(global: &Global, command: &Attention) -> Result<ExitCode, Failure> {
-    match command {
-        Attention::List { org } => list(global, org.as_ref())?,
-        Attention::Explain { id } => explain(global, *id)?,
-        Attention::Rehearse { rules, since } => rehearse(global, rules, since.as_deref())?,
-    }
-    Ok(ExitCode::SUCCESS)
+#[derive(Debug, Subcommand)]
+pub(crate) enum Attention {
+    /// List the nodes that are not well, the worst first.
+    List {
+        /// Of this organisation.
+        #[arg(long)]
+        org: Option<Name>,
+        #[command(flatten)]
+        past: Past,
+    },
+    /// Show what a node's score is made of.
+    Explain {
+        /// Its id, the beginning of it, or its host name.
+        #[arg(value_name = "NODE")]
+        id: Ref,
+        #[command(flatten)]
+        past: Past,
+    },
+    /// Show which pages other rules would have sent, dropped or moved.
+    Rehearse {
+        /// A file with a ruleset in JSON.
+        rules: PathBuf,
+        /// Pages from an RFC 3339 time or a duration back (90s, 15m, 2h, 7d) on.
+        #[arg(long, value_name = "TIME|SPAN")]
+        since: Option<Ago>,
+    },
 }
 
 /// The nodes that are not well.
-fn list(global: &Global, org: Option<&spec::Name>) -> Result<(), Failure> {
-    let mut answer = nodes::all(global, &[("org", org.map(ToString::to_string))])?;
-    if let Some(items) = answer.get_mut("items").and_then(Value::as_array_mut) {
-        items.retain(|node| {
-            node.get("band").and_then(Value::as_str) != Some("OK")
-                || node.get("score").and_then(Value::as_u64) > Some(0)
-        });
-    }
-    nodes::say_list(global, &answer)
+pub(crate) const UNWELL: Table<NodeRow<'static>> = Table { nothing: "all nodes are well", ..NODES };
+
+/// What becomes of one page.
+pub(crate) struct Page {
+    what: &'static str,
+    at: String,
+    about: About,
+}
+
+/// Pages that other rules would have sent otherwise.
+pub(crate) const PAGES: Table<Page> = Table {
+    columns: &[
+        column("page", |page| Cell::from(page.what)),
+        column("at", |page| Cell::from(&page.at)),
+        column("org", |page| Cell::from(&page.about.org)),
+        column("node", |page| Cell::from(page.about.node_id)),
+        column("reason", |page| Cell::of(&format_args!("{} {}", page.about.reason, page.about.subject))),
+    ],
+    nothing: "every page would be sent as it was",
+};
+
+pub(crate) fn run(global: &Global, command: &Attention) -> Result<ExitCode, Failure> {
+    match command {
+        Attention::List { org, past } => with_reads(global, async |client| {
+            let mut unwell = nodes::all(client, past.query().with("org", org.as_ref())).await?;
+            unwell.retain(|node| node.standing.band != Band::Ok || node.standing.score > 0);
+            unwell.show(global, &UNWELL)
+        }),
+        Attention::Explain { id, past } => with_reads(global, async |client| {
+            let node = client.node_of(id).await?;
+            client.node(node, past.query()).await?.show(global, |answer, look| explained(&answer.node, look))
+        }),
+        Attention::Rehearse { rules, since } => rehearse(global, rules, *since),
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// One node's score, term by term.
-fn explain(global: &Global, id: Uuid) -> Result<(), Failure> {
-    let answer = nodes::one(global, id)?;
-    if !global.for_people() {
-        return say_answer(global.output, &answer);
-    }
-    let node = answer.get("node").cloned().unwrap_or_default();
-    let reasons = node.get("reasons").and_then(Value::as_array).cloned().unwrap_or_default();
-    let rows: Vec<Vec<String>> = reasons
-        .iter()
-        .enumerate()
-        .map(|(k, reason)| {
-            let weight = reason.get("weight").and_then(Value::as_u64).unwrap_or_default();
-            // The first counts whole, each further one half as much as the one before; seven count.
-            let adds = if k < 7 { weight >> k } else { 0 };
-            vec![
-                text(reason, "/reason"),
-                text(reason, "/subject"),
-                text(reason, "/phase"),
-                text(reason, "/since"),
-                weight.to_string(),
-                adds.to_string(),
-            ]
-        })
-        .collect();
-    let head =
-        format!("{}  score {}  {}\n", text(&node, "/band"), text(&node, "/score"), text(&node, "/silence"));
-    say(&head)?;
-    if rows.is_empty() {
-        return say("nothing counts against it\n");
-    }
-    say(&table(&["reason", "subject", "phase", "since", "weight", "adds"], &rows))
+pub(crate) fn explained(node: &NodeRow<'_>, look: &Look) -> String {
+    let standing = &node.standing;
+    let reasons: Vec<_> = standing.reasons.iter().cloned().enumerate().collect();
+    let (band, silence) = (word(&standing.band), word(&standing.silence));
+    format!("{band}  score {}  {silence}\n{}", standing.score, REASONS.text(&reasons, look))
 }
 
 /// Which pages other rules would have sent, dropped or moved.
-fn rehearse(global: &Global, rules: &Path, since: Option<&str>) -> Result<(), Failure> {
+fn rehearse(global: &Global, rules: &Path, since: Option<Ago>) -> Result<(), Failure> {
     let named = |e: &dyn std::fmt::Display| Failure::usage(format!("{}: {e}", rules.display()));
     let text = std::fs::read_to_string(rules).map_err(|e| named(&e))?;
     let ruleset: Ruleset = serde_json::from_str(&text).map_err(|e| named(&e))?;
@@ -87,38 +110,37 @@ fn rehearse(global: &Global, rules: &Path, since: Option<&str>) -> Result<(), Fa
     if !unknown.is_empty() {
         return Err(named(&format!("no reason is called {}", unknown.join(", "))));
     }
-    let since = since.map(logs::since_time).transpose()?.unwrap_or(Timestamp::from_millis(0));
+    let since = since.map_or(Timestamp::from_millis(0), |Ago(time)| time);
     let mut rehearsal = Rehearsal::new(&ruleset, since);
     Files::open(global)?.each(&mut |record| {
         rehearsal.apply(record);
         Ok(ControlFlow::Continue(()))
     })?;
     let difference = rehearsal.difference();
-    if !global.for_people() {
-        return say_answer(global.output, &json!(difference));
+    let look = Look::here(global);
+    answer(global, &json!(difference), || Ok(rehearsed(&difference, &look)))
+}
+
+/// The difference that other rules make, and under it each page they change.
+pub(crate) fn rehearsed(difference: &Difference, look: &Look) -> String {
+    let mut pages = Vec::new();
+    for (what, changed) in [("dropped", &difference.dropped), ("added", &difference.added)] {
+        let changed = changed.iter();
+        pages.extend(changed.map(|one| Page { what, at: one.at.to_string(), about: one.about.clone() }));
     }
-    let who = |about: &projections::rehearsal::About| {
-        let node = about.node_id.map_or_else(String::new, |node| node.to_string());
-        vec![about.org.to_string(), node, format!("{} {}", about.reason, about.subject)]
-    };
-    let mut rows = Vec::new();
-    for (word, pages) in [("dropped", &difference.dropped), ("added", &difference.added)] {
-        rows.extend(
-            pages.iter().map(|page| [vec![word.to_owned(), page.at.to_string()], who(&page.about)].concat()),
-        );
-    }
-    let moved = |moved: &projections::rehearsal::Moved| {
-        [vec!["moved".to_owned(), format!("{} → {}", moved.from, moved.to)], who(&moved.about)].concat()
-    };
-    rows.extend(difference.moved.iter().map(moved));
-    say(&format!(
-        "{} pages would be {}: {} kept, {} moved, {} dropped, {} added\n",
+    let moved = difference.moved.iter();
+    pages.extend(moved.map(|one| {
+        let at = format!("{} → {}", one.from, one.to);
+        Page { what: "moved", at, about: one.about.clone() }
+    }));
+    format!(
+        "{} pages would be {}: {} kept, {} moved, {} dropped, {} added\n{}",
         difference.before,
         difference.after,
         difference.kept,
         difference.moved.len(),
         difference.dropped.len(),
-        difference.added.len()
-    ))?;
-    if rows.is_empty() { Ok(()) } else { say(&table(&["page", "at", "org", "node_id", "reason"], &rows)) }
+        difference.added.len(),
+        PAGES.text(&pages, look)
+    )
 }

@@ -1,15 +1,61 @@
 //! `ledger bisect`: the entry at which a predicate over a projection turned.
 
-use crate::cli::{Bisect, Global};
 use crate::failure::Failure;
 use crate::folding::Files;
-use crate::output::say_answer;
+use crate::options::Global;
+use crate::output::{Card, Cell, Look, answer, column};
 use crate::predicate::Predicate;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
 use projections::Projections;
+use serde::Serialize;
 use serde_json::{Value, json};
-use spec::Record;
+use spec::{Author, Kind, Name, Record, Timestamp, Uuid};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(crate) struct Bisect {
+    /// A jq filter over what the projection knows: an object with a member for each organisation.
+    predicate: String,
+    /// Which projection.
+    #[arg(long, default_value = "attention", value_parser = PossibleValuesParser::new(Projections::NAMES))]
+    projection: String,
+    /// The entry after which to begin; the first, if absent.
+    #[arg(long, value_name = "SEQ")]
+    from: Option<u64>,
+    /// The entry after which to end; the last, if absent.
+    #[arg(long, value_name = "SEQ")]
+    to: Option<u64>,
+}
+
+/// The entry at which a predicate turned.
+#[derive(Debug, Serialize)]
+pub(crate) struct Turn {
+    pub(crate) projection: String,
+    pub(crate) seq: u64,
+    pub(crate) time: Timestamp,
+    pub(crate) was: bool,
+    pub(crate) is: bool,
+    pub(crate) kind: Kind,
+    pub(crate) org: Name,
+    pub(crate) author: Author,
+    pub(crate) node_id: Option<Uuid>,
+    pub(crate) payload: Option<Value>,
+}
+
+/// It, for people.
+pub(crate) const TURN: Card<Turn> = Card(&[
+    column("entry", |turn| Cell::from(turn.seq)),
+    column("recorded", |turn| Cell::from(turn.time)),
+    column("predicate", |turn| Cell::Text(format!("{} before, {} after", turn.was, turn.is))),
+    column("projection", |turn| Cell::from(&turn.projection)),
+    column("kind", |turn| Cell::of(&turn.kind)),
+    column("org", |turn| Cell::from(&turn.org)),
+    column("author", |turn| Cell::from(&turn.author)),
+    column("node", |turn| Cell::from(turn.node_id)),
+    column("payload", |turn| turn.payload.as_ref().map_or(Cell::Nothing, Cell::of)),
+]);
 
 /// Points looked at in each round; the next is between two of them.
 const POINTS: u64 = 16;
@@ -31,12 +77,13 @@ pub(crate) fn run(global: &Global, args: &Bisect) -> Result<ExitCode, Failure> {
             to - 1
         )));
     };
-    say_answer(global.output, &turn)?;
+    let look = Look::here(global);
+    answer(global, &json!(turn), || Ok(TURN.text(&turn, &look)))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// What is done at each size.
-type Look<'a> = &'a mut dyn FnMut(&Projections, &Record) -> Result<ControlFlow<()>, Failure>;
+type Visit<'a> = &'a mut dyn FnMut(&Projections, &Record) -> Result<ControlFlow<()>, Failure>;
 
 struct Search<'a> {
     files: &'a Files,
@@ -52,7 +99,7 @@ impl Search<'_> {
 
     /// The entry after which the predicate is no longer what it was after `from` entries; `None` if it is the same
     /// after `to`.
-    fn turn(&self, from: u64, to: u64) -> Result<Option<Value>, Failure> {
+    fn turn(&self, from: u64, to: u64) -> Result<Option<Turn>, Failure> {
         let mut low = Projections::default();
         self.fold(&mut low, from, &mut |_, _| Ok(ControlFlow::Continue(())))?;
         let was = self.holds(&low)?;
@@ -85,7 +132,7 @@ impl Search<'_> {
     }
 
     /// Folds on to `to` entries; `look` sees each size.
-    fn fold(&self, folds: &mut Projections, to: u64, look: Look<'_>) -> Result<(), Failure> {
+    fn fold(&self, folds: &mut Projections, to: u64, look: Visit<'_>) -> Result<(), Failure> {
         self.files.each_from(folds.size(), &mut |record| {
             if folds.size() == to {
                 return Ok(ControlFlow::Break(()));
@@ -95,19 +142,19 @@ impl Search<'_> {
         })
     }
 
-    fn describe(&self, record: &Record, was: bool) -> Value {
+    fn describe(&self, record: &Record, was: bool) -> Turn {
         let (header, position) = (&record.entry.header, &record.entry.position);
-        json!({
-            "projection": self.projection,
-            "seq": position.seq,
-            "time": position.recorded_at,
-            "was": was,
-            "is": !was,
-            "kind": header.kind,
-            "org": header.org,
-            "author": header.author,
-            "node_id": header.subject_node(),
-            "payload": record.payload.as_ref().and_then(|p| serde_json::from_str::<Value>(&p.json).ok()),
-        })
+        Turn {
+            projection: self.projection.to_owned(),
+            seq: position.seq,
+            time: position.recorded_at,
+            was,
+            is: !was,
+            kind: header.kind.clone(),
+            org: header.org.clone(),
+            author: header.author.clone(),
+            node_id: header.subject_node(),
+            payload: record.payload.as_ref().and_then(|p| serde_json::from_str(&p.json).ok()),
+        }
     }
 }

@@ -6,10 +6,12 @@ mod screen;
 mod story;
 
 use super::serve::{self, Serving, stop_signal};
-use crate::cli::{Demo, Global};
 use crate::client::{Client, block_on};
 use crate::data::{DataDir, Manner};
 use crate::failure::Failure;
+use crate::options::Global;
+use crate::times::secs_or_number;
+use clap::Args;
 use fleet::Fleet;
 pub(crate) use fleet::LEASH;
 use screen::Screen;
@@ -19,6 +21,19 @@ use std::process::ExitCode;
 use std::time::Duration;
 use story::Story;
 use tokio::net::TcpListener;
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// How many agents to start.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=64))]
+    nodes: u64,
+    /// Address to listen on; a busy port moves to the next.
+    #[arg(long, default_value = "127.0.0.1:8088")]
+    listen: SocketAddr,
+    /// How long until the demo ends by itself: 90s, 15m, or a number of seconds.
+    #[arg(long, value_name = "SPAN", value_parser = secs_or_number)]
+    duration: Option<u64>,
+}
 
 /// Seconds between heartbeats: a demo should move.
 const HEARTBEAT_SECS: u64 = 2;

@@ -1,31 +1,83 @@
-//! `ledger enroll`.
+//! `ledger enroll`: what nodes join with.
 
-use crate::cli::{Enroll, Global};
-use crate::client::with_client;
+use crate::api::{Ref, with_client};
 use crate::failure::Failure;
-use crate::output::say_answer;
-use axum::http::Method;
-use serde_json::{Value, json};
+use crate::options::Global;
+use crate::output::{Card, Cell, Table, answer, column, short};
+use crate::times::secs_or_number;
+use clap::Subcommand;
+use ingest::wire::{EnrolmentCreated, EnrolmentRequest, EnrolmentRow};
+use serde_json::json;
+use spec::Name;
 use std::process::ExitCode;
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Enroll {
+    /// Make an enrolment token.
+    Token {
+        /// Organisation the nodes join.
+        #[arg(long, default_value = "default")]
+        org: Name,
+        /// Tenant within it.
+        #[arg(long)]
+        tenant: Option<Name>,
+        /// How long the token is good for: 90s, 15m, 2h, 7d.
+        #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = secs_or_number)]
+        ttl: u64,
+        /// How many nodes may use it.
+        #[arg(long, default_value_t = 1)]
+        uses: u64,
+    },
+    /// List enrolment tokens of an organisation.
+    List {
+        /// The organisation.
+        #[arg(long, default_value = "default")]
+        org: Name,
+    },
+    /// End a token before its time.
+    Revoke {
+        /// The token's id, or the beginning of it.
+        #[arg(value_name = "TOKEN")]
+        token_id: Ref,
+        /// The organisation.
+        #[arg(long, default_value = "default")]
+        org: Name,
+    },
+}
+
+/// What a new token is.
+pub(crate) const CREATED: Card<EnrolmentCreated> = Card(&[
+    column("token", |made| Cell::from(&made.token)),
+    column("id", |made| Cell::from(made.token_id)),
+    column("good until", |made| Cell::from(made.expires_at)),
+]);
+
+/// The tokens of an organisation.
+pub(crate) const TOKENS: Table<EnrolmentRow> = Table {
+    columns: &[
+        column("id", |token| Cell::from(token.token_id)),
+        column("tenant", |token| Cell::from(token.tenant.as_ref())),
+        column("uses left", |token| Cell::from(token.uses_left)),
+        column("ends", |token| Cell::from(token.expires_at)),
+        column("revoked", |token| Cell::yes(token.revoked)),
+    ],
+    nothing: "no enrolment tokens; `ledger enroll token` makes one",
+};
+
 pub(crate) fn run(global: &Global, command: &Enroll) -> Result<ExitCode, Failure> {
-    let answer = with_client(global, async |client| match command {
+    with_client(global, async |client| match command {
         Enroll::Token { org, tenant, ttl, uses } => {
-            let mut body = json!({"ttl_secs": ttl, "uses": uses});
-            if let (Some(tenant), Some(object)) = (tenant, body.as_object_mut()) {
-                object.insert("tenant".to_owned(), Value::String(tenant.to_string()));
-            }
-            client.json(Method::POST, &format!("/api/orgs/{org}/nodes/enrollment-tokens"), Some(&body)).await
+            let tenant = tenant.as_ref().map(ToString::to_string);
+            let request = EnrolmentRequest { tenant, ttl_secs: Some(*ttl), uses: Some(*uses) };
+            let made = client.create_enrolment(org, &request).await?;
+            made.show(global, |made, look| CREATED.text(made, look))
         }
-        Enroll::List { org } => {
-            client.json(Method::GET, &format!("/api/orgs/{org}/nodes/enrollment-tokens"), None).await
-        }
+        Enroll::List { org } => client.enrolments(org).await?.show(global, &TOKENS),
         Enroll::Revoke { token_id, org } => {
-            let path = format!("/api/orgs/{org}/nodes/enrollment-tokens/{token_id}");
-            client.send(Method::DELETE, &path, None).await?.good()?;
-            Ok(json!({"revoked": token_id}))
+            let id = client.enrolment_of(org, token_id).await?;
+            client.revoke_enrolment(org, &id).await?;
+            answer(global, &json!({"revoked": id}), || Ok(format!("ended enrolment token {}\n", short(&id))))
         }
     })?;
-    say_answer(global.output, &answer)?;
     Ok(ExitCode::SUCCESS)
 }

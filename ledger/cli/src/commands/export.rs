@@ -1,17 +1,25 @@
 //! `ledger export`: everything an auditor needs, copied beside a running service.
 
 use super::prove::write_new;
-use crate::cli::{Export, Global};
 use crate::data::DataDir;
 use crate::failure::Failure;
-use crate::output::{advance, bytes_bar, say_answer, tell};
+use crate::options::Global;
+use crate::output::{advance, answer, bytes_bar, safe};
+use clap::Args;
 use ledger::durable::Disk;
 use ledger::segment::{Next, next_group};
 use ledger::storage::{segment_first, segment_name};
 use ledger::verify::{DiskSource, Source as _};
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Directory to write; must not exist or be empty.
+    #[arg(long)]
+    out: PathBuf,
+}
 
 /// The specification travels with every export, so that it can be checked in a hundred years.
 const SPECIFICATION: [(&str, &str); 7] = [
@@ -26,15 +34,11 @@ const SPECIFICATION: [(&str, &str); 7] = [
 
 pub(crate) fn run(global: &Global, args: &Export) -> Result<ExitCode, Failure> {
     let entries = copy(&DataDir::new(&global.data), &args.out)?;
-    if global.for_people() {
-        tell(&format!(
-            "exported {entries} bytes of log to {}; check it with `ledger verify {}`",
-            args.out.display(),
-            args.out.display()
-        ));
-    } else {
-        say_answer(global.output, &json!({"out": args.out, "bytes": entries}))?;
-    }
+    answer(global, &json!({"out": args.out, "bytes": entries}), || {
+        let out = args.out.display().to_string();
+        let out = safe(&out);
+        Ok(format!("exported {entries} bytes of log to {out}; check it with `ledger verify {out}`\n"))
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

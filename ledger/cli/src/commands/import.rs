@@ -1,15 +1,26 @@
 //! `ledger import`.
 
-use crate::cli::{Global, Import};
-use crate::client::with_client;
+use crate::api::with_client;
 use crate::failure::Failure;
-use crate::output::{advance, bytes_bar, say_answer, tell};
-use axum::http::Method;
-use serde_json::{Value, json};
+use crate::options::Global;
+use crate::output::{advance, answer, bytes_bar, tell};
+use clap::Args;
+use ingest::wire::BatchAnswer;
+use serde_json::json;
 use spec::Name;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Files of JSON lines `{"kind","org","ts","payload",…}`; `-` for standard input.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Name the events' author gets: `import:<name>`. The file's name, if absent.
+    #[arg(long)]
+    source: Option<Name>,
+}
 
 /// Lines sent at once: small enough for one request, large enough to be quick.
 const BATCH_LINES: usize = 1000;
@@ -25,7 +36,6 @@ pub(crate) fn run(global: &Global, args: &Import) -> Result<ExitCode, Failure> {
                 Some(name) => name.clone(),
                 None => name_of(file)?,
             };
-            let path = format!("/api/import?source={source}");
             let size = std::fs::metadata(file).map_or(0, |m| m.len());
             let bar = bytes_bar(size, "importing");
             let mut reader = open(file)?;
@@ -36,8 +46,7 @@ pub(crate) fn run(global: &Global, args: &Import) -> Result<ExitCode, Failure> {
                     break;
                 }
                 let sent = batch.len() as u64;
-                let answer = client.send(Method::POST, &path, Some(("application/x-ndjson", batch))).await?;
-                counts.add(&answer.json()?, file, first_line);
+                counts.add(&client.import(&source, batch).await?.read()?, file, first_line);
                 first_line += lines;
                 advance(&bar, sent);
             }
@@ -45,11 +54,10 @@ pub(crate) fn run(global: &Global, args: &Import) -> Result<ExitCode, Failure> {
         }
         Ok(())
     })?;
-    say_answer(
-        global.output,
-        &json!({"imported": counts.new, "duplicates": counts.duplicates, "refused": counts.refused}),
-    )?;
-    Ok(if counts.refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    let Counts { new, duplicates, refused } = counts;
+    let said = json!({"imported": new, "duplicates": duplicates, "refused": refused});
+    answer(global, &said, || Ok(format!("imported {new}, there before {duplicates}, refused {refused}\n")))?;
+    Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 #[derive(Default)]
@@ -60,18 +68,16 @@ struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, answer: &Value, file: &Path, first_line: u64) {
-        for result in answer.get("results").and_then(Value::as_array).into_iter().flatten() {
-            match result.get("status").and_then(Value::as_u64) {
-                Some(201) => self.new += 1,
-                Some(200) => self.duplicates += 1,
+    fn add(&mut self, answer: &BatchAnswer, file: &Path, first_line: u64) {
+        for result in &answer.results {
+            match result.status {
+                201 => self.new += 1,
+                200 => self.duplicates += 1,
                 _ => {
                     self.refused += 1;
-                    let index = result.get("index").and_then(Value::as_u64).unwrap_or(0);
-                    let word =
-                        |field: &str| result.pointer(field).and_then(Value::as_str).unwrap_or_default();
-                    let (code, detail) = (word("/problem/code"), word("/problem/detail"));
-                    tell(&format!("{}:{}: {code}: {detail}", file.display(), first_line + index));
+                    let problem = result.problem.clone().unwrap_or_default();
+                    let line = first_line + result.index;
+                    tell(&format!("{}:{line}: {}: {}", file.display(), problem.code, problem.detail));
                 }
             }
         }

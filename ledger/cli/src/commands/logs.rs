@@ -1,24 +1,150 @@
 //! `ledger logs`: entries for people, read from the files beside a running service, or over HTTP.
 
-use crate::cli::{Filter, Global, Logs, Output};
+use crate::api::{Listed, Query, Ref, look, read};
 use crate::client::{Client, block_on};
 use crate::data::DataDir;
 use crate::failure::Failure;
-use crate::output::{say, say_yaml, table};
-use axum::http::Method;
+use crate::options::{Global, Output};
+use crate::output::{Cell, Look, Table, column, say, say_json, say_yaml, wide};
+use crate::times::Point;
+use clap::{Args, Subcommand};
 use ledger::durable::{Disk, RealDisk};
 use ledger::segment::{Next, next_group};
 use ledger::storage::segment_name;
 use ledger::verify::{DiskSource, Source as _};
-use serde_json::{Value, json};
-use spec::time::parse_rfc3339;
-use spec::{Record, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use serving::answers::EntryRow;
+use spec::{Author, Kind, Name, Record, Severity, Timestamp, Uuid};
 use std::collections::{BTreeMap, VecDeque};
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// How often `tail` looks for more.
 const TAIL_EVERY: Duration = Duration::from_millis(500);
+
+/// Entries that `tail` begins with.
+const TAIL_FIRST: usize = 10;
+
+/// Characters of a payload that a table has room for.
+const PAYLOAD_CHARS: usize = 100;
+
+/// Which entries.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Filter {
+    /// Kinds, divided by commas.
+    #[arg(long, value_delimiter = ',')]
+    kind: Vec<Kind>,
+    /// Entries about this node: its id; with --url also the beginning of it, or its host name.
+    #[arg(long)]
+    node: Option<Ref>,
+    /// From an RFC 3339 time, a duration back (90s, 15m, 2h, 7d) or the entry `seq:N` on.
+    #[arg(long, value_name = "TIME|SPAN|seq:N")]
+    since: Option<Point>,
+    /// At least this severity.
+    #[arg(long)]
+    min_severity: Option<Severity>,
+    /// At most this many.
+    #[arg(long, default_value_t = 50)]
+    limit: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Logs {
+    /// Show entries.
+    View(Filter),
+    /// Show new entries as they come.
+    Tail(Filter),
+    /// Count entries by node and kind.
+    Stats(Filter),
+}
+
+/// An entry as it is shown: what its event says beside the payload is read.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) row: EntryRow<'static>,
+    pub(crate) event: EventHead,
+}
+
+/// What of an event is shown or counted.
+#[derive(Debug, Deserialize)]
+pub(crate) struct EventHead {
+    pub(crate) author: Author,
+    pub(crate) kind: Kind,
+    #[serde(default)]
+    pub(crate) node_id: Option<Uuid>,
+    pub(crate) org: Name,
+}
+
+/// Entries.
+pub(crate) const ENTRIES: Table<Line> = Table {
+    columns: &[
+        column("seq", |line| Cell::from(line.row.seq)),
+        column("recorded", |line| Cell::from(line.row.recorded_at)),
+        column("org", |line| Cell::from(&line.event.org)),
+        column("kind", |line| Cell::of(&line.event.kind)),
+        column("author", |line| Cell::from(&line.event.author)),
+        wide("event hash", |line| Cell::from(line.row.event_hash)),
+        column("payload", payload),
+    ],
+    nothing: "no entries that fit",
+};
+
+/// Entries, counted.
+pub(crate) const TALLIES: Table<Tally> = Table {
+    columns: &[
+        column("node", |tally| tally.node.map_or(Cell::from("-"), Cell::from)),
+        column("entries", |tally| Cell::from(tally.entries)),
+        column("last", |tally| Cell::from(tally.last)),
+        column("kinds", |tally| Cell::list(tally.kinds.iter().map(|(kind, n)| format!("{kind} {n}")))),
+    ],
+    nothing: "no entries that fit",
+};
+
+/// How many entries there are about a node, or about none.
+#[derive(Debug, Serialize)]
+pub(crate) struct Tally {
+    #[serde(serialize_with = "or_dash")]
+    pub(crate) node: Option<Uuid>,
+    pub(crate) entries: u64,
+    pub(crate) last: Timestamp,
+    pub(crate) kinds: BTreeMap<String, u64>,
+}
+
+#[expect(clippy::ref_option, reason = "serde asks for a reference")]
+fn or_dash<S: serde::Serializer>(node: &Option<Uuid>, serializer: S) -> Result<S::Ok, S::Error> {
+    match node {
+        Some(node) => serializer.collect_str(node),
+        None => serializer.serialize_str("-"),
+    }
+}
+
+fn payload(line: &Line) -> Cell {
+    let Some(payload) = &line.row.payload else { return Cell::Nothing };
+    let text = payload.get();
+    match text.char_indices().nth(PAYLOAD_CHARS) {
+        Some((end, _)) => Cell::Text(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cell::from(text),
+    }
+}
+
+impl<'de> Deserialize<'de> for Line {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let row = EntryRow::deserialize(deserializer)?;
+        let event = serde_json::from_str(row.event.get()).map_err(serde::de::Error::custom)?;
+        Ok(Self { row, event })
+    }
+}
+
+impl EventHead {
+    /// The node that the event is about: the one it names, or its author.
+    fn subject(&self) -> Option<Uuid> {
+        match self.author {
+            Author::Node(node) => self.node_id.or(Some(node)),
+            _ => self.node_id,
+        }
+    }
+}
 
 pub(crate) fn run(global: &Global, command: &Logs) -> Result<ExitCode, Failure> {
     match (command, &global.url) {
@@ -30,55 +156,6 @@ pub(crate) fn run(global: &Global, command: &Logs) -> Result<ExitCode, Failure> 
         (Logs::Stats(filter), Some(url)) => block_on(stats_url(global, url, filter)),
     }?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Where to start, as asked for.
-enum Since {
-    Seq(u64),
-    Time(Timestamp),
-}
-
-fn since(text: &str) -> Result<Since, Failure> {
-    let bad = || {
-        Failure::usage(format!("--since {text}: expected an RFC 3339 time, a duration such as 15m, or seq:N"))
-    };
-    if let Some(seq) = text.strip_prefix("seq:") {
-        return seq.parse().map(Since::Seq).map_err(|_| bad());
-    }
-    if let Some(time) = parse_rfc3339(text) {
-        return Ok(Since::Time(time));
-    }
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(bad)?;
-    let secs = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return Err(bad()),
-    };
-    let back = number.parse::<u64>().ok().and_then(|n| n.checked_mul(secs * 1000)).ok_or_else(bad)?;
-    let now = ledger::clock::Clock::now(&ledger::clock::SystemClock::default());
-    Ok(Since::Time(Timestamp::from_millis(now.millis().saturating_sub(back))))
-}
-
-/// The time that a `--since` names.
-pub(crate) fn since_time(text: &str) -> Result<Timestamp, Failure> {
-    match since(text)? {
-        Since::Time(time) => Ok(time),
-        Since::Seq(_) => Err(Failure::usage(format!("--since {text}: expected a time or a duration"))),
-    }
-}
-
-/// The time that an `--until` names: an RFC 3339 time, or so long from now.
-pub(crate) fn until_time(text: &str) -> Result<Timestamp, Failure> {
-    if let Some(time) = parse_rfc3339(text) {
-        return Ok(time);
-    }
-    let now = ledger::clock::Clock::now(&ledger::clock::SystemClock::default());
-    let back = since_time(text).map_err(|_| {
-        Failure::usage(format!("--until {text}: expected an RFC 3339 time or a duration such as 15m"))
-    })?;
-    Ok(Timestamp::from_millis(now.millis() + now.millis().saturating_sub(back.millis())))
 }
 
 /// Reads committed records from the files, remembering where it stopped.
@@ -128,80 +205,67 @@ impl Files {
     }
 }
 
-fn wants(filter: &Filter, start: Option<&Since>, record: &Record) -> bool {
-    let (header, position) = (&record.entry.header, &record.entry.position);
-    (filter.kind.is_empty() || filter.kind.contains(&header.kind))
-        && filter.node.is_none_or(|node| header.subject_node() == Some(node))
-        && filter.min_severity.is_none_or(|least| header.severity.is_some_and(|s| s >= least))
-        && match start {
-            None => true,
-            Some(Since::Seq(seq)) => position.seq >= *seq,
-            Some(Since::Time(time)) => position.recorded_at >= *time,
-        }
+/// What a filter wants of the files.
+struct Wants<'a> {
+    filter: &'a Filter,
+    node: Option<Uuid>,
+}
+
+impl<'a> Wants<'a> {
+    fn of(filter: &'a Filter) -> Result<Self, Failure> {
+        let whole = |node: &Ref| {
+            let id: Result<Uuid, _> = node.to_string().parse();
+            id.map_err(|e| {
+                Failure::usage(format!("--node {node}: {e}; without --url a node has its whole id"))
+            })
+        };
+        Ok(Self { filter, node: filter.node.as_ref().map(whole).transpose()? })
+    }
+
+    fn wants(&self, record: &Record) -> bool {
+        let (header, position) = (&record.entry.header, &record.entry.position);
+        let filter = self.filter;
+        (filter.kind.is_empty() || filter.kind.contains(&header.kind))
+            && self.node.is_none_or(|node| header.subject_node() == Some(node))
+            && filter.min_severity.is_none_or(|least| header.severity.is_some_and(|s| s >= least))
+            && match filter.since {
+                None => true,
+                Some(Point::Seq(seq)) => position.seq >= seq,
+                Some(Point::Time(time)) => position.recorded_at >= time,
+            }
+    }
 }
 
 /// One entry in the form that `GET /api/events` gives.
-fn item(record: &Record) -> Value {
-    let mut event = Vec::new();
-    record.entry.header.write(Some(&record.entry.sig), &mut event);
-    let mut item = json!({
-        "seq": record.entry.position.seq,
-        "recorded_at": record.entry.position.recorded_at,
-        "leaf": record.leaf,
-        "event_hash": record.entry.header.event_hash(&record.entry.sig),
-        "event": serde_json::from_slice::<Value>(&event).unwrap_or_default(),
-    });
-    if let (Some(payload), Some(object)) = (&record.payload, item.as_object_mut()) {
-        object.insert("payload".to_owned(), serde_json::from_str(&payload.json).unwrap_or_default());
-    }
-    item
-}
-
-fn row(item: &Value) -> Vec<String> {
-    let word = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let payload = item.get("payload").map(Value::to_string).unwrap_or_default();
-    let mut short: String = payload.chars().take(100).collect();
-    if short.len() < payload.len() {
-        short.push('…');
-    }
-    vec![
-        item.get("seq").map(Value::to_string).unwrap_or_default(),
-        word("/recorded_at"),
-        word("/event/org"),
-        word("/event/kind"),
-        word("/event/author"),
-        short,
-    ]
-}
-
-const HEAD: [&str; 6] = ["seq", "recorded_at", "org", "kind", "author", "payload"];
-
-fn show(global: &Global, items: &[Value]) -> Result<(), Failure> {
-    match global.output {
-        None | Some(Output::Table | Output::Wide) => {
-            say(&table(&HEAD, &items.iter().map(row).collect::<Vec<_>>()))
-        }
-        Some(Output::Json) => say(&format!("{}\n", Value::Array(items.to_vec()))),
-        Some(Output::Jsonl) => items.iter().try_for_each(|item| say(&format!("{item}\n"))),
-        Some(Output::Yaml) => items.iter().try_for_each(say_yaml),
-    }
+fn item(record: &Record) -> Result<Value, Failure> {
+    let row =
+        EntryRow::of(record).ok_or_else(|| Failure::refused("an entry is no JSON; run `ledger verify`"))?;
+    serde_json::to_value(row).map_err(Failure::io)
 }
 
 /// A line of `tail`: a table cannot know the widths to come.
 fn show_one(global: &Global, item: &Value) -> Result<(), Failure> {
     match global.output {
-        None | Some(Output::Table | Output::Wide) => say(&format!("{}\n", row(item).join("  "))),
+        None | Some(Output::Table | Output::Wide) => {
+            // What was recorded just now is not told by how long ago.
+            let look = Look { wide: true, ..look(global, item) };
+            say(&ENTRIES.lines(&[read(item)?], &look))
+        }
         Some(Output::Yaml) => say_yaml(item),
-        Some(Output::Json | Output::Jsonl) => say(&format!("{item}\n")),
+        Some(Output::Json | Output::Jsonl) => say_json(item),
     }
 }
 
+fn show(global: &Global, items: Vec<Value>) -> Result<(), Failure> {
+    Listed::of(Map::new(), items).show(global, &ENTRIES)
+}
+
 fn view(global: &Global, filter: &Filter) -> Result<(), Failure> {
-    let start = filter.since.as_deref().map(since).transpose()?;
+    let wanted = Wants::of(filter)?;
     let mut newest = VecDeque::new();
     let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
     Files::open(global)?.read(&mut |record| {
-        if wants(filter, start.as_ref(), &record) {
+        if wanted.wants(&record) {
             newest.push_back(record);
             if newest.len() > limit {
                 newest.pop_front();
@@ -209,171 +273,131 @@ fn view(global: &Global, filter: &Filter) -> Result<(), Failure> {
         }
         Ok(())
     })?;
-    show(global, &newest.iter().map(item).collect::<Vec<_>>())
+    show(global, newest.iter().map(item).collect::<Result<_, _>>()?)
 }
 
 fn tail(global: &Global, filter: &Filter) -> Result<(), Failure> {
-    let start = filter.since.as_deref().map(since).transpose()?;
+    let wanted = Wants::of(filter)?;
     let mut files = Files::open(global)?;
     let mut recent = VecDeque::new();
     files.read(&mut |record| {
-        if wants(filter, start.as_ref(), &record) {
+        if wanted.wants(&record) {
             recent.push_back(record);
-            if recent.len() > 10 && start.is_none() {
+            if recent.len() > TAIL_FIRST && filter.since.is_none() {
                 recent.pop_front();
             }
         }
         Ok(())
     })?;
-    recent.iter().try_for_each(|record| show_one(global, &item(record)))?;
+    recent.iter().try_for_each(|record| show_one(global, &item(record)?))?;
     loop {
         std::thread::sleep(TAIL_EVERY);
         files.read(&mut |record| {
-            if wants(filter, None, &record) { show_one(global, &item(&record)) } else { Ok(()) }
+            if wanted.wants(&record) { show_one(global, &item(&record)?) } else { Ok(()) }
         })?;
     }
 }
 
+/// Entries by the node that they are about.
 #[derive(Default)]
-struct Tally {
-    entries: u64,
-    last: String,
-    kinds: BTreeMap<String, u64>,
-}
+struct Tallies(BTreeMap<Option<Uuid>, Tally>);
 
-fn tally(nodes: &mut BTreeMap<String, Tally>, node: String, kind: String, at: String) {
-    let entry = nodes.entry(node).or_default();
-    entry.entries += 1;
-    entry.last = entry.last.clone().max(at);
-    *entry.kinds.entry(kind).or_default() += 1;
+impl Tallies {
+    fn add(&mut self, node: Option<Uuid>, kind: &Kind, at: Timestamp) {
+        let tally = Tally { node, entries: 0, last: at, kinds: BTreeMap::new() };
+        let tally = self.0.entry(node).or_insert(tally);
+        tally.entries += 1;
+        tally.last = tally.last.max(at);
+        *tally.kinds.entry(kind.to_string()).or_default() += 1;
+    }
+
+    fn show(self, global: &Global) -> Result<(), Failure> {
+        let tallies: Vec<Tally> = self.0.into_values().collect();
+        let said = serde_json::json!({"items": tallies});
+        crate::output::answer(global, &said, || Ok(TALLIES.text(&tallies, &look(global, &said))))
+    }
 }
 
 fn stats(global: &Global, filter: &Filter) -> Result<(), Failure> {
-    let start = filter.since.as_deref().map(since).transpose()?;
-    let mut nodes = BTreeMap::new();
+    let wanted = Wants::of(filter)?;
+    let mut tallies = Tallies::default();
     Files::open(global)?.read(&mut |record| {
-        if wants(filter, start.as_ref(), &record) {
+        if wanted.wants(&record) {
             let header = &record.entry.header;
-            let node = header.subject_node().map_or_else(|| "-".to_owned(), |id| id.to_string());
-            tally(&mut nodes, node, header.kind.to_string(), record.entry.position.recorded_at.to_string());
+            tallies.add(header.subject_node(), &header.kind, record.entry.position.recorded_at);
         }
         Ok(())
     })?;
-    show_stats(global, &nodes)
+    tallies.show(global)
 }
 
-fn show_stats(global: &Global, nodes: &BTreeMap<String, Tally>) -> Result<(), Failure> {
-    if !global.for_people() {
-        let items: Vec<Value> = nodes
-            .iter()
-            .map(|(node, t)| json!({"node": node, "entries": t.entries, "last": t.last, "kinds": t.kinds}))
-            .collect();
-        return show(global, &items);
-    }
-    let rows: Vec<Vec<String>> = nodes
-        .iter()
-        .map(|(node, t)| {
-            let kinds: Vec<String> = t.kinds.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
-            vec![node.clone(), t.entries.to_string(), t.last.clone(), kinds.join(", ")]
-        })
-        .collect();
-    say(&table(&["node", "entries", "last", "kinds"], &rows))
-}
-
-/// The query string of a filter, without cursor.
-fn query(filter: &Filter, limit: u64) -> String {
-    use std::fmt::Write as _;
-    let mut text = format!("limit={limit}");
-    if !filter.kind.is_empty() {
-        let kinds: Vec<&str> = filter.kind.iter().map(spec::Kind::as_str).collect();
-        let _ = write!(text, "&kind={}", kinds.join(","));
-    }
-    if let Some(node) = filter.node {
-        let _ = write!(text, "&node_id={node}");
-    }
-    if let Some(since) = &filter.since {
-        let _ = write!(text, "&since={}", since.replace('+', "%2B"));
-    }
-    if let Some(severity) = filter.min_severity {
-        let _ = write!(text, "&min_severity={}", severity.as_str());
-    }
-    text
-}
-
-/// Pages through a query and hands each item to `take` until it has enough.
-async fn pages(
-    client: &Client,
-    query: &str,
-    take: &mut dyn FnMut(Value) -> Result<bool, Failure>,
-) -> Result<(), Failure> {
-    let mut cursor = String::new();
-    loop {
-        let page = client.json(Method::GET, &format!("/api/events?{query}{cursor}"), None).await?;
-        for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
-            if !take(item.clone())? {
-                return Ok(());
-            }
-        }
-        match page.get("next_cursor").and_then(Value::as_str) {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return Ok(()),
-        }
-    }
+/// The parameters of a filter.
+async fn query(client: &Client, filter: &Filter, limit: u64) -> Result<Query, Failure> {
+    let kinds: Vec<&str> = filter.kind.iter().map(Kind::as_str).collect();
+    let kinds = if kinds.is_empty() { None } else { Some(kinds.join(",")) };
+    let since = filter.since.map(|since| match since {
+        Point::Seq(seq) => format!("seq:{seq}"),
+        Point::Time(time) => time.to_string(),
+    });
+    Ok(Query::default()
+        .with("limit", Some(limit))
+        .with("kind", kinds)
+        .with("node_id", client.maybe_node_of(filter.node.as_ref()).await?)
+        .with("since", since)
+        .with("min_severity", filter.min_severity.map(Severity::as_str)))
 }
 
 async fn view_url(global: &Global, url: &str, filter: &Filter) -> Result<(), Failure> {
     let client = Client::http(url, global.token.clone())?;
     let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
     let mut items = Vec::new();
-    pages(&client, &query(filter, filter.limit.clamp(1, 500)), &mut |item| {
-        items.push(item);
-        Ok(items.len() < limit)
-    })
-    .await?;
+    client
+        .entries(query(&client, filter, filter.limit.clamp(1, 500)).await?, &mut |item| {
+            items.push(item);
+            Ok(items.len() < limit)
+        })
+        .await?;
     items.reverse();
-    show(global, &items)
+    show(global, items)
 }
 
 async fn stats_url(global: &Global, url: &str, filter: &Filter) -> Result<(), Failure> {
     let client = Client::http(url, global.token.clone())?;
-    let mut nodes = BTreeMap::new();
-    pages(&client, &query(filter, 500), &mut |item| {
-        let word =
-            |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let author = word("/event/author");
-        let node = match (word("/event/node_id"), author.strip_prefix("node:")) {
-            (id, _) if !id.is_empty() => id,
-            (_, Some(id)) => id.to_owned(),
-            _ => "-".to_owned(),
-        };
-        tally(&mut nodes, node, word("/event/kind"), word("/recorded_at"));
-        Ok(true)
-    })
-    .await?;
-    show_stats(global, &nodes)
+    let mut tallies = Tallies::default();
+    client
+        .entries(query(&client, filter, 500).await?, &mut |item| {
+            let Line { row, event } = read(&item)?;
+            tallies.add(event.subject(), &event.kind, row.recorded_at);
+            Ok(true)
+        })
+        .await?;
+    tallies.show(global)
 }
 
 async fn tail_url(global: &Global, url: &str, filter: &Filter) -> Result<(), Failure> {
     let client = Client::http(url, global.token.clone())?;
     let mut recent = Vec::new();
-    pages(&client, &query(filter, 10), &mut |item| {
-        recent.push(item);
-        Ok(recent.len() < 10)
-    })
-    .await?;
+    client
+        .entries(query(&client, filter, TAIL_FIRST as u64).await?, &mut |item| {
+            recent.push(item);
+            Ok(recent.len() < TAIL_FIRST)
+        })
+        .await?;
     recent.reverse();
     let seq = |item: &Value| item.get("seq").and_then(Value::as_u64);
     let mut next = recent.last().and_then(seq).map_or(0, |seq| seq + 1);
     recent.iter().try_for_each(|item| show_one(global, item))?;
     loop {
         tokio::time::sleep(TAIL_EVERY).await;
-        let filter = Filter { since: Some(format!("seq:{next}")), ..filter.clone() };
+        let filter = Filter { since: Some(Point::Seq(next)), ..filter.clone() };
+        let rising = query(&client, &filter, 500).await?.with("order", Some("asc"));
         let mut newest = next;
-        pages(&client, &format!("{}&order=asc", query(&filter, 500)), &mut |item| {
-            newest = seq(&item).map_or(newest, |seq| seq + 1);
-            show_one(global, &item).map(|()| true)
-        })
-        .await?;
+        client
+            .entries(rising, &mut |item| {
+                newest = seq(&item).map_or(newest, |seq| seq + 1);
+                show_one(global, &item).map(|()| true)
+            })
+            .await?;
         next = newest;
     }
 }

@@ -1,125 +1,205 @@
-//! `ledger nodes`.
+//! `ledger nodes`: the fleet.
 
-use crate::cli::{Global, Nodes, Output};
-use crate::client::{Client, block_on};
+use crate::api::{About, Listed, Query, Ref, Reply, with_reads};
+use crate::client::Client;
 use crate::failure::Failure;
-use crate::output::{items, say, say_answer, table, text};
-use axum::http::Method;
-use serde_json::{Value, json};
-use spec::{Hash, Uuid};
+use crate::options::Global;
+use crate::output::{Card, Cell, Look, Table, column, short, wide};
+use crate::times::Point;
+use clap::{Args, Subcommand};
+use ingest::wire::ReceiptRow;
+use projections::attention::Active;
+use serving::answers::NodeRow;
+use spec::payload::{Band, Baseline, Heartbeat};
+use spec::{Hash, Kind, Name, Uuid};
 use std::cmp::Reverse;
 use std::process::ExitCode;
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Nodes {
+    /// List nodes, those that need attention first.
+    List {
+        /// Of this organisation.
+        #[arg(long)]
+        org: Option<Name>,
+        /// Only those in this band.
+        #[arg(long, value_parser = ["OK", "ATTN", "CRIT"], ignore_case = true)]
+        band: Option<String>,
+        /// In the id, the host name or the profile.
+        #[arg(long, short)]
+        query: Option<String>,
+        #[command(flatten)]
+        past: Past,
+    },
+    /// Show one node, and what its attention rests on.
+    Show {
+        /// Its id, the beginning of it, or its host name.
+        #[arg(value_name = "NODE")]
+        id: Ref,
+        #[command(flatten)]
+        past: Past,
+    },
+    /// Say that what a node's latest scan was compared with is right.
+    AcceptBaseline {
+        /// The node's id, the beginning of it, or its host name.
+        #[arg(value_name = "NODE")]
+        id: Ref,
+        /// The baseline's id; refused if the scan was compared with another.
+        #[arg(value_parser = super::hash)]
+        baseline: Option<Hash>,
+    },
+}
+
+/// Which moment is looked at.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Past {
+    /// As it was after the entry with this number, at a time of RFC 3339, or so long ago (15m, 2h, 7d).
+    #[arg(long, value_name = "SEQ|TIME|SPAN")]
+    as_of: Option<Point>,
+}
+
+impl Past {
+    pub(crate) fn query(&self) -> Query {
+        Query::default().with("as_of", self.as_of)
+    }
+}
+
+/// The fleet.
+pub(crate) const NODES: Table<NodeRow<'static>> = Table {
+    columns: &[
+        column("node", |node| Cell::from(node.node_id)),
+        column("host", |node| said(node, |said| Cell::from(&said.hostname))),
+        column("org", |node| Cell::from(&*node.org)),
+        column("band", |node| Cell::word(&node.standing.band)),
+        column("score", |node| Cell::from(node.standing.score)),
+        column("silence", |node| Cell::word(&node.standing.silence)),
+        column("heard", |node| Cell::from(node.node.heard.map(|heard| heard.recorded_at))),
+        wide("tenant", |node| Cell::from(node.node.tenant.as_ref())),
+        wide("labels", |node| labels(node)),
+        wide("profile", |node| said(node, |said| Cell::from(&said.os_profile))),
+        wide("agent", |node| said(node, |said| Cell::from(said.agent_version.as_ref()))),
+        wide("kernel", |node| said(node, |said| Cell::from(said.kernel_version.as_ref()))),
+        column("why", |node| Cell::list(node.standing.reasons.iter().map(why))),
+    ],
+    nothing: "no nodes; `ledger enroll token` makes what one joins with",
+};
+
+/// One node.
+pub(crate) const NODE: Card<NodeRow<'static>> = Card(&[
+    column("node", |node| Cell::from(node.node_id)),
+    column("host", |node| said(node, |said| Cell::from(&said.hostname))),
+    column("org", |node| Cell::from(&*node.org)),
+    column("tenant", |node| Cell::from(node.node.tenant.as_ref())),
+    column("labels", |node| labels(node)),
+    column("band", |node| Cell::word(&node.standing.band)),
+    column("score", |node| Cell::from(node.standing.score)),
+    column("flapping", |node| Cell::yes(node.standing.flapping)),
+    column("silence", |node| Cell::word(&node.standing.silence)),
+    column("heard", |node| Cell::from(node.node.heard.map(|heard| heard.recorded_at))),
+    column("profile", |node| said(node, |said| Cell::from(&said.os_profile))),
+    column("agent", |node| said(node, |said| Cell::from(said.agent_version.as_ref()))),
+    column("kernel", |node| said(node, |said| Cell::from(said.kernel_version.as_ref()))),
+    column("policy", |node| said(node, |said| Cell::from(said.policy_hash))),
+    column("key", |node| Cell::from(node.node.key.map(|key| key.key))),
+    column("key ended", |node| {
+        Cell::from(node.node.key.and_then(|key| key.ended).map(|seq| format!("at entry {seq}")))
+    }),
+    wide("root", |node| said(node, |said| Cell::from(&said.vaultmesh_root))),
+    wide("boot", |node| said(node, |said| Cell::from(said.boot_id.as_ref()))),
+]);
+
+/// What counts against a node, the heaviest first, and what each adds to its score.
+pub(crate) const REASONS: Table<(usize, Active)> = Table {
+    columns: &[
+        column("reason", |(_, active)| Cell::word(&active.reason)),
+        column("subject", |(_, active)| Cell::word(&active.subject)),
+        column("phase", |(_, active)| Cell::word(&active.phase)),
+        column("since", |(_, active)| Cell::from(active.since)),
+        column("weight", |(_, active)| Cell::from(active.weight)),
+        // The first counts whole, each further one half as much as the one before; seven count.
+        column("adds", |(k, active)| Cell::from(if *k < 7 { active.weight >> k } else { 0 })),
+    ],
+    nothing: "nothing counts against it",
+};
+
+fn said(node: &NodeRow<'_>, part: fn(&Heartbeat) -> Cell) -> Cell {
+    node.node.heartbeat.as_deref().map_or(Cell::Nothing, part)
+}
+
+fn labels(node: &NodeRow<'_>) -> Cell {
+    Cell::list(
+        node.node
+            .labels
+            .iter()
+            .map(|(name, value)| if value.is_empty() { name.to_string() } else { format!("{name}={value}") }),
+    )
+}
+
+fn why(active: &Active) -> String {
+    let (reason, subject) = (crate::output::word(&active.reason), crate::output::word(&active.subject));
+    if subject.is_empty() { reason } else { format!("{reason} {subject}") }
+}
+
 pub(crate) fn run(global: &Global, command: &Nodes) -> Result<ExitCode, Failure> {
-    match command {
-        Nodes::List { org, band, query } => {
-            let org = org.as_ref().map(ToString::to_string);
+    with_reads(global, async |client| match command {
+        Nodes::List { org, band, query, past } => {
             let band = band.as_ref().map(|band| band.to_uppercase());
-            say_list(global, &all(global, &[("org", org), ("band", band), ("q", query.clone())])?)?;
+            let query = past.query().with("org", org.as_ref()).with("band", band).with("q", query.as_ref());
+            all(client, query).await?.show(global, &NODES)
         }
-        Nodes::Show { id } => {
-            say_answer(global.output, &one(global, *id)?)?;
+        Nodes::Show { id, past } => {
+            let node = client.node_of(id).await?;
+            client.node(node, past.query()).await?.show(global, |answer, look| shown(&answer.node, look))
         }
         Nodes::AcceptBaseline { id, baseline } => {
-            let receipt = block_on(async {
-                let client = Client::connect_to_read(global).await?;
-                let answer = accept(&client, *id, *baseline).await;
-                client.close().await;
-                answer
-            })?;
-            say_answer(global.output, &receipt)?;
+            let node = client.node_of(id).await?;
+            let (accepted, receipt) = accept(client, node, *baseline).await?;
+            receipt.show(global, |_, _| {
+                format!("baseline {} of node {} is accepted\n", short(&accepted), short(&node))
+            })
         }
-    }
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Accepts the baseline that a node's latest scan names.
-async fn accept(client: &Client, id: Uuid, expected: Option<Hash>) -> Result<Value, Failure> {
-    let node = client.json(Method::GET, &format!("/api/nodes/{id}"), None).await?;
-    let scans = client.json(Method::GET, &format!("/api/nodes/{id}/scans"), None).await?;
-    let scan = scans.pointer("/latest/scan").filter(|scan| scan.is_object());
-    let scan = scan.ok_or_else(|| Failure::refused("the node has not been scanned yet"))?;
-    let baseline = text(scan, "/baseline");
-    if baseline.is_empty() {
-        return Err(Failure::refused("the node's latest scan was compared with no baseline"));
-    }
-    if expected.is_some_and(|expected| expected.to_hex() != baseline) {
-        return Err(Failure::refused(format!("the node's latest scan was compared with {baseline}")));
-    }
-    let mut payload = json!({"baseline": baseline, "node": id});
-    if let (Some(root), Some(members)) = (scan.get("tree_root"), payload.as_object_mut()) {
-        members.insert("tree_root".to_owned(), root.clone());
-    }
-    let org = text(&node, "/node/org");
-    let draft = json!({"kind": "baseline", "node_id": id, "org": org, "payload": payload});
-    client.json(Method::POST, "/api/events", Some(&draft)).await
+/// One node, and under it what counts against it.
+pub(crate) fn shown(node: &NodeRow<'static>, look: &Look) -> String {
+    let reasons: Vec<(usize, Active)> = node.standing.reasons.iter().cloned().enumerate().collect();
+    format!("{}\n{}", NODE.text(node, look), REASONS.text(&reasons, look))
 }
 
-/// One node.
-pub(crate) fn one(global: &Global, id: Uuid) -> Result<Value, Failure> {
-    block_on(async {
-        let client = Client::connect_to_read(global).await?;
-        let answer = client.json(Method::GET, &format!("/api/nodes/{id}"), None).await;
-        client.close().await;
-        answer
-    })
-}
-
-/// All nodes that fit the filters, those that need attention first.
-pub(crate) fn all(global: &Global, filters: &[(&str, Option<String>)]) -> Result<Value, Failure> {
-    block_on(async {
-        let client = Client::connect_to_read(global).await?;
-        let answer = client.all("/api/nodes", filters).await;
-        client.close().await;
-        let mut answer = answer?;
-        if let Some(nodes) = answer.get_mut("items").and_then(Value::as_array_mut) {
-            nodes.sort_by_key(|node| Reverse((rank(node), node.get("score").and_then(Value::as_u64))));
-        }
-        Ok(answer)
-    })
+/// All nodes that fit, those that need attention first.
+pub(crate) async fn all(client: &Client, query: Query) -> Result<Listed<NodeRow<'static>>, Failure> {
+    let mut nodes = client.nodes(query).await?;
+    nodes.sort_by_key(|node| Reverse((rank(node.standing.band), node.standing.score)));
+    Ok(nodes)
 }
 
 /// How badly a node needs a look.
-fn rank(node: &Value) -> u8 {
-    match node.get("band").and_then(Value::as_str) {
-        Some("CRIT") => 2,
-        Some("ATTN") => 1,
-        _ => 0,
+fn rank(band: Band) -> u8 {
+    match band {
+        Band::Crit => 2,
+        Band::Attn => 1,
+        Band::Ok => 0,
     }
 }
 
-/// Writes a list of nodes in the form asked for.
-pub(crate) fn say_list(global: &Global, answer: &Value) -> Result<(), Failure> {
-    match global.output {
-        None | Some(Output::Table) => say(&listing(answer, false)),
-        Some(Output::Wide) => say(&listing(answer, true)),
-        form => say_answer(form, answer),
+/// Accepts the baseline that a node's latest scan names.
+async fn accept(
+    client: &Client,
+    id: Uuid,
+    expected: Option<Hash>,
+) -> Result<(Hash, Reply<ReceiptRow>), Failure> {
+    let node = client.node(id, Query::default()).await?.read()?.node;
+    let latest = client.scans_of(id).await?.read()?.latest;
+    let latest = latest.ok_or_else(|| Failure::refused("the node has not been scanned yet"))?;
+    let baseline = latest.scan.baseline;
+    let baseline =
+        baseline.ok_or_else(|| Failure::refused("the node's latest scan was compared with no baseline"))?;
+    if expected.is_some_and(|expected| expected != baseline) {
+        return Err(Failure::refused(format!("the node's latest scan was compared with {baseline}")));
     }
-}
-
-fn listing(answer: &Value, wide: bool) -> String {
-    let why = |node: &Value| {
-        let reasons = node.get("reasons").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let words = reasons.iter().map(|reason| {
-            let words = [text(reason, "/reason"), text(reason, "/subject")];
-            words.join(" ").trim_end().to_owned()
-        });
-        words.collect::<Vec<_>>().join(", ")
-    };
-    let row = |node: &Value| {
-        let mut row: Vec<String> =
-            ["/node_id", "/heartbeat/hostname", "/org", "/band", "/score", "/silence", "/heard/recorded_at"]
-                .map(|pointer| text(node, pointer))
-                .to_vec();
-        let more =
-            ["/tenant", "/heartbeat/os_profile", "/heartbeat/agent_version", "/heartbeat/kernel_version"];
-        row.extend(more.iter().filter(|_| wide).map(|pointer| text(node, pointer)));
-        row.push(why(node));
-        row
-    };
-    let rows: Vec<Vec<String>> = items(answer).iter().map(row).collect();
-    let mut head = vec!["node_id", "host", "org", "band", "score", "silence", "heard"];
-    head.extend(["tenant", "profile", "agent", "kernel"].iter().filter(|_| wide));
-    head.push("why");
-    table(&head, &rows)
+    let payload = Baseline { baseline, node: id, tree_root: latest.scan.tree_root };
+    let about = About { node: Some(id), severity: None };
+    Ok((baseline, client.say(&Kind::Baseline, &node.org, &about, &payload).await?))
 }

@@ -1,10 +1,10 @@
 //! `ledger reindex`.
 
-use crate::cli::Global;
 use crate::client::block_on;
 use crate::data::{DataDir, Manner, close};
 use crate::failure::Failure;
-use crate::output::{say_answer, tell};
+use crate::options::Global;
+use crate::output::{answer, tell};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -26,6 +26,8 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
         close(ledger, false).await;
         Ok(report.size)
     })?;
-    say_answer(global.output, &json!({"entries": size}))?;
+    answer(global, &json!({"entries": size}), || {
+        Ok(format!("the index is built anew from {size} entries\n"))
+    })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,15 +1,27 @@
 //! `ledger replay`: a projection as it was at any point, folded here from the entries alone.
 
-use crate::cli::{Global, Output, Replay};
 use crate::failure::Failure;
 use crate::folding::Files;
-use crate::output::say_answer;
+use crate::options::Global;
+use crate::output::document;
+use crate::times::Point;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
 use projections::Projections;
 use serde_json::{Map, Value, json};
-use serving::history::Point;
 use spec::Timestamp;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// Which projection.
+    #[arg(long, default_value = "fleet", value_parser = PossibleValuesParser::new(Projections::NAMES))]
+    projection: String,
+    /// After the entry with this number, at a time of RFC 3339, or so long ago; the end of the log, if absent.
+    #[arg(long, value_name = "SEQ|TIME|SPAN")]
+    at: Option<Point>,
+}
 
 pub(crate) fn run(global: &Global, args: &Replay) -> Result<ExitCode, Failure> {
     let files = Files::open(global)?;
@@ -26,7 +38,7 @@ pub(crate) fn run(global: &Global, args: &Replay) -> Result<ExitCode, Failure> {
         "digest": digest.map(|digest| digest.digest),
         "state": state,
     });
-    say_answer(global.output.or(Some(Output::Json)), &answer)?;
+    document(global, &answer)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,15 +1,15 @@
 //! `ledger seal`.
 
-use crate::cli::Global;
-use crate::client::with_client;
+use crate::api::with_client;
 use crate::failure::Failure;
-use crate::output::say_answer;
-use axum::http::Method;
+use crate::options::Global;
 use std::process::ExitCode;
 
 pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
-    let answer =
-        with_client(global, async |client| client.json(Method::POST, "/api/ledger/seal", None).await)?;
-    say_answer(global.output, &answer)?;
+    let sealed = with_client(global, async |client| client.seal().await)?;
+    sealed.show(global, |sealed, _| match sealed.seq {
+        Some(seq) => format!("sealed: entry {seq}\n"),
+        None => "nothing to seal: nothing was said since the last one\n".to_owned(),
+    })?;
     Ok(ExitCode::SUCCESS)
 }

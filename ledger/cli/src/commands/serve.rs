@@ -1,17 +1,19 @@
 //! `ledger serve`: the ledger and its HTTP service, until told to stop.
 
-use crate::cli::{Global, Serve};
 use crate::client::block_on;
 use crate::data::{self, DataDir, Manner};
 use crate::desk::ServiceDesk;
 use crate::door::ServiceDoor;
 use crate::failure::Failure;
 use crate::openapi;
+use crate::options::Global;
 use crate::output::{say_json, tell};
 use crate::scheduler::Scheduler;
 use crate::session::{self, Sessions};
+use crate::times::secs_or_number;
 use crate::webhooks::Teller;
 use axum::http::HeaderName;
+use clap::Args;
 use ingest::webhooks::WebhookSecrets;
 use ledger::Ledger;
 use ledger::open::{Anchor, Digests};
@@ -24,14 +26,47 @@ use serving::history::History;
 use serving::http::Reads;
 use serving::ladder::{Ladder, Spacing};
 use serving::live::Live;
+use spec::Name;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address to listen on.
+    #[arg(long, env = "VAULTMESH_LISTEN", default_value = "127.0.0.1:8088")]
+    listen: SocketAddr,
+    /// Make a ledger if there is none.
+    #[arg(long)]
+    init: bool,
+    /// First part of the origin of a ledger made by --init.
+    #[arg(long, default_value = "vaultmesh.local")]
+    origin: Name,
+    /// Time between seals: 15m, 2h, or a number of seconds; 0 for none.
+    #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = secs_or_number)]
+    seal_every: u64,
+    /// Seconds between a node's heartbeats.
+    #[arg(long, env = "VAULTMESH_HEARTBEAT_SECS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    heartbeat_secs: u64,
+    /// The header in which a tunnel or proxy on this machine names the client, such as CF-Connecting-IP; believed from
+    /// loopback alone.
+    #[arg(long, env = "VAULTMESH_CLIENT_ADDRESS_HEADER", value_name = "NAME")]
+    client_address_header: Option<HeaderName>,
+    /// Write a missing or unreadable ROOT.txt anew; the log records it.
+    #[arg(long)]
+    rebuild_root: bool,
+    /// A copy of ROOT.txt kept on another machine: refuse to start if the log is shorter or differs.
+    #[arg(long, value_name = "FILE")]
+    anchor: Vec<PathBuf>,
+    /// Let webhooks reach addresses that are not public, such as another service of this machine.
+    #[arg(long)]
+    allow_private_webhooks: bool,
+}
 
 pub(crate) fn run(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
     block_on(serve(global, args))
@@ -100,7 +135,7 @@ pub(crate) struct Running {
     /// Becomes true when the ledger is closed: until then the folds follow it, for its last seal.
     closed: watch::Sender<bool>,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
-    socket: std::path::PathBuf,
+    socket: PathBuf,
 }
 
 /// What an operator may choose of the service.

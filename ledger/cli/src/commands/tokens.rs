@@ -1,45 +1,78 @@
-//! `ledger tokens`.
+//! `ledger tokens`: what people and programs are let in with.
 
-use crate::cli::{Global, Tokens};
-use crate::client::with_client;
+use crate::api::{Ref, with_client};
 use crate::failure::Failure;
-use crate::output::{say, say_answer, table};
-use axum::http::Method;
-use serde_json::{Value, json};
+use crate::options::Global;
+use crate::output::{Card, Cell, Table, answer, column, short};
+use crate::times::secs_or_number;
+use clap::Subcommand;
+use ingest::wire::{TokenCreated, TokenRequest, TokenRow};
+use serde_json::json;
+use spec::Name;
+use spec::payload::Role;
 use std::process::ExitCode;
 
-pub(crate) fn run(global: &Global, command: &Tokens) -> Result<ExitCode, Failure> {
-    let answer = with_client(global, async |client| match command {
-        Tokens::Create { org, role, label, ttl } => {
-            let mut body = json!({"org": org, "role": role, "label": label});
-            if let (Some(ttl), Some(object)) = (ttl, body.as_object_mut()) {
-                object.insert("ttl_secs".to_owned(), json!(ttl));
-            }
-            client.json(Method::POST, "/api/tokens", Some(&body)).await
-        }
-        Tokens::List => client.json(Method::GET, "/api/tokens", None).await,
-        Tokens::Revoke { id } => {
-            client.send(Method::DELETE, &format!("/api/tokens/{id}"), None).await?.good()?;
-            Ok(json!({"revoked": id}))
-        }
-    })?;
-    if matches!(command, Tokens::List) && global.for_people() {
-        say(&items_table(&answer, &["id", "org", "role", "label", "expires_at", "revoked"]))?;
-    } else {
-        say_answer(global.output, &answer)?;
-    }
-    Ok(ExitCode::SUCCESS)
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tokens {
+    /// Make an API token.
+    Create {
+        /// Organisation it is good for; `ledger` for all.
+        #[arg(long, default_value = "default")]
+        org: Name,
+        /// org_owner, org_admin, node_admin, viewer, support or auditor.
+        #[arg(long)]
+        role: Role,
+        /// What it is for.
+        #[arg(long, default_value = "")]
+        label: String,
+        /// How long it is good for: 90s, 15m, 2h, 7d; until revoked, if absent.
+        #[arg(long, value_name = "SPAN", value_parser = secs_or_number)]
+        ttl: Option<u64>,
+    },
+    /// List API tokens.
+    List,
+    /// End a token.
+    Revoke {
+        /// The token's id, the beginning of it, or its label.
+        #[arg(value_name = "TOKEN")]
+        id: Ref,
+    },
 }
 
-/// A list answer as a table of the named fields.
-pub(crate) fn items_table(answer: &Value, fields: &[&str]) -> String {
-    let items = answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-    let cell = |item: &Value, field: &&str| match item.get(*field) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
-    let rows: Vec<Vec<String>> =
-        items.iter().map(|item| fields.iter().map(|f| cell(item, f)).collect()).collect();
-    table(fields, &rows)
+/// What a new token is.
+pub(crate) const CREATED: Card<TokenCreated> = Card(&[
+    column("token", |made| Cell::from(&made.token)),
+    column("id", |made| Cell::from(made.id)),
+    column("good until", |made| Cell::from(made.expires_at)),
+]);
+
+/// The tokens there are.
+pub(crate) const TOKENS: Table<TokenRow> = Table {
+    columns: &[
+        column("id", |token| Cell::from(token.id)),
+        column("org", |token| Cell::from(&token.org)),
+        column("role", |token| Cell::word(&token.role)),
+        column("label", |token| Cell::from(&token.label)),
+        column("ends", |token| Cell::from(token.expires_at)),
+        column("revoked", |token| Cell::yes(token.revoked)),
+    ],
+    nothing: "no API tokens; `ledger tokens create --role viewer` makes one",
+};
+
+pub(crate) fn run(global: &Global, command: &Tokens) -> Result<ExitCode, Failure> {
+    with_client(global, async |client| match command {
+        Tokens::Create { org, role, label, ttl } => {
+            let role = role.as_str().to_owned();
+            let request = TokenRequest { org: org.to_string(), role, label: label.clone(), ttl_secs: *ttl };
+            let made = client.create_token(&request).await?;
+            made.show(global, |made, look| CREATED.text(made, look))
+        }
+        Tokens::List => client.tokens().await?.show(global, &TOKENS),
+        Tokens::Revoke { id } => {
+            let id = client.token_of(id).await?;
+            client.revoke_token(id).await?;
+            answer(global, &json!({"revoked": id}), || Ok(format!("ended token {}\n", short(&id))))
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
 }

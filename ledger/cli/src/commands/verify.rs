@@ -1,19 +1,52 @@
 //! `ledger verify`.
 
-use crate::cli::{Global, Verify};
 use crate::failure::Failure;
-use crate::output::{advance, bytes_bar, say, say_answer, table, tell};
+use crate::options::Global;
+use crate::output::{Cell, Look, Table, advance, answer, bytes_bar, column, safe, say_json, tell, word};
 use crate::remote::Remote;
+use clap::Args;
 use ledger::durable::RealDisk;
 use ledger::verify::{
-    CheckStatus, DiskSource, Options, Report, Source, Trust, Verdict, verify_bundle, verify_equivocation,
-    verify_log, verify_note, verify_proofchain,
+    Check, CheckStatus, DiskSource, Options, Report, Source, Trust, Verdict, verify_bundle,
+    verify_equivocation, verify_log, verify_note, verify_proofchain,
 };
 use projections::Projections;
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Data directory, export, bundle, PROOFCHAIN.json, equivocation file, or http(s) address.
+    target: String,
+    /// An older PROOFCHAIN.json or ROOT.txt that the target must extend.
+    #[arg(long)]
+    old: Option<PathBuf>,
+    /// Ledger id, or a file with one or with a trust policy.
+    #[arg(long)]
+    trust: Option<String>,
+    /// Count findings about authors as failures.
+    #[arg(long)]
+    strict: bool,
+    /// The same as -o json.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was checked.
+pub(crate) const CHECKS: Table<Check> = Table {
+    columns: &[
+        column("check", |check| Cell::from(&check.code)),
+        column("count", |check| Cell::from(check.count)),
+        column("status", |check| match check.status {
+            CheckStatus::Passed => Cell::from("ok"),
+            CheckStatus::Failed => Cell::from("FAILED"),
+            CheckStatus::NotChecked => Cell::from("not checked"),
+        }),
+    ],
+    nothing: "nothing was checked",
+};
 
 pub(crate) fn run(global: &Global, args: &Verify) -> Result<ExitCode, Failure> {
     let started = Instant::now();
@@ -28,10 +61,12 @@ pub(crate) fn run(global: &Global, args: &Verify) -> Result<ExitCode, Failure> {
         verify_path(Path::new(&args.target), &options)?
     };
     report.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if args.json || !global.for_people() {
-        say_answer(global.output, &serde_json::to_value(&report).map_err(Failure::io)?)?;
+    let said = serde_json::to_value(&report).map_err(Failure::io)?;
+    if args.json {
+        say_json(&said)?;
     } else {
-        say(&describe(&report, &args.target))?;
+        let look = Look::here(global);
+        answer(global, &said, || Ok(describe(&report, &args.target, &look)))?;
     }
     // What could not be read proves nothing either way.
     let unreadable = report.failures.iter().any(|fault| fault.code == "unreadable");
@@ -119,14 +154,14 @@ fn verify_service(remote: &Remote, options: &Options) -> Result<Report, Failure>
 }
 
 /// The report for people: the verdict first, then what it rests on, then what is wrong.
-fn describe(report: &Report, target: &str) -> String {
+pub(crate) fn describe(report: &Report, target: &str, look: &Look) -> String {
     use std::fmt::Write as _;
     let mut out = String::new();
     let verdict = match report.verdict {
         Verdict::Verified => "VERIFIED",
         Verdict::Failed => "DOES NOT VERIFY",
     };
-    let _ = writeln!(out, "{verdict}  {target}\n");
+    let _ = writeln!(out, "{verdict}  {}\n", safe(target));
     let rows = [
         ("kind", word(&report.kind)),
         ("trust", word(&report.trust)),
@@ -135,7 +170,7 @@ fn describe(report: &Report, target: &str) -> String {
         ("root", report.root.to_hex()),
     ];
     for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
-        let _ = writeln!(out, "{name:<8}{value}");
+        let _ = writeln!(out, "{name:<8}{}", safe(value));
     }
     if report.uncommitted_bytes > 0 {
         let _ = writeln!(
@@ -144,21 +179,9 @@ fn describe(report: &Report, target: &str) -> String {
             report.uncommitted_bytes
         );
     }
-    let rows: Vec<Vec<String>> = report
-        .checks
-        .iter()
-        .map(|check| {
-            let status = match check.status {
-                CheckStatus::Passed => "ok",
-                CheckStatus::Failed => "FAILED",
-                CheckStatus::NotChecked => "not checked",
-            };
-            vec![check.code.clone(), check.count.to_string(), status.to_owned()]
-        })
-        .collect();
-    let _ = write!(out, "\n{}", table(&["check", "count", "status"], &rows));
+    let _ = write!(out, "\n{}", CHECKS.text(&report.checks, look));
     for failure in &report.failures {
-        let _ = writeln!(out, "\nFAILURE {failure}");
+        let _ = writeln!(out, "\nFAILURE {}", safe(&failure.to_string()));
     }
     if report.failure_count > report.failures.len() as u64 {
         let _ = writeln!(out, "… and {} more", report.failure_count - report.failures.len() as u64);
@@ -166,7 +189,7 @@ fn describe(report: &Report, target: &str) -> String {
     if report.finding_count > 0 {
         let _ = writeln!(out, "\n{} findings about authors:", report.finding_count);
         for finding in report.findings.iter().take(10) {
-            let _ = writeln!(out, "  {} at seq {}: {}", finding.code, finding.seq, finding.detail);
+            let _ = writeln!(out, "  {} at seq {}: {}", finding.code, finding.seq, safe(&finding.detail));
         }
     }
     if matches!(report.trust, ledger::verify::TrustStatus::Unpinned) {
@@ -177,9 +200,4 @@ fn describe(report: &Report, target: &str) -> String {
     }
     let _ = writeln!(out, "\n{} ms", report.elapsed_ms);
     out
-}
-
-/// The JSON word of an enum, for people too.
-fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }

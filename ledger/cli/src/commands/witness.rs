@@ -1,18 +1,21 @@
 //! `ledger witness`: who witnesses, and witnessing from outside.
 
-use super::tokens::items_table;
-use crate::cli::{Change, Global, Witness as Args};
-use crate::client::{block_on, with_client};
+use crate::api::{Ref, with_client, with_reads};
+use crate::client::{Client, block_on};
 use crate::commands::serve::stop_signal;
 use crate::failure::Failure;
-use crate::output::{items, say, say_answer, table, tell, text};
-use axum::http::Method;
+use crate::options::Global;
+use crate::output::{Cell, Look, Table, answer, column, document, say, tell, wide};
+use clap::{Args as ClapArgs, Subcommand};
+use ingest::wire::{WitnessRow, WitnessesAnswer};
 use ledger::keyring;
-use serde_json::{Value, json};
-use spec::payload::{KeySignature, Witness, WitnessKey, WitnessSet, WitnessSetChange, witness_set_bytes};
-use spec::{Hash, Name, Uuid};
+use serde_json::json;
+use spec::payload::{
+    KeySignature, Witness as SetWitness, WitnessKey, WitnessSet, WitnessSetChange, witness_set_bytes,
+};
+use spec::{Hash, Kind, Name};
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use vaultmesh_agent::client::HttpClient;
 use vaultmesh_agent::clock::{Clock as _, SystemClock};
@@ -23,18 +26,124 @@ use vaultmesh_agent::memory::EQUIVOCATION_FILE;
 use vaultmesh_agent::report;
 use vaultmesh_agent::witness::{Caught, Round, Witness as AtWork, WitnessIdentity};
 
-const ROUTE: &str = "/api/ledger/witnesses";
+#[derive(Debug, Subcommand)]
+pub(crate) enum Witness {
+    /// Follow a ledger from outside: cosign its checkpoints, and keep the proof if it contradicts itself.
+    Run {
+        /// Where the key and the memory of this witness are.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+        /// The ledger's id, known from elsewhere.
+        #[arg(long, value_parser = super::hash)]
+        ledger: Hash,
+        /// Look once and end.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Make a witness's key, or show the one that is there: what the operator adds with `witness add --outside`.
+    Key {
+        /// Where the key and the memory of this witness are.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+        /// The name it signs under, such as auditor.example.org.
+        #[arg(long)]
+        name: Name,
+        /// The ledger's id, known from elsewhere.
+        #[arg(long, value_parser = super::hash)]
+        ledger: Hash,
+    },
+    /// Add witnesses to the set: nodes, or what `witness key` said elsewhere.
+    Add {
+        /// Nodes that have sent a heartbeat since they can cosign.
+        nodes: Vec<Ref>,
+        /// A file with what `witness key` said, of a witness outside your control; - reads standard input.
+        #[arg(long, value_name = "FILE")]
+        outside: Vec<PathBuf>,
+        /// The same of one within your control.
+        #[arg(long, value_name = "FILE")]
+        inside: Vec<PathBuf>,
+        #[command(flatten)]
+        change: Change,
+    },
+    /// Take witnesses out of the set.
+    Remove {
+        /// Their names.
+        #[arg(required = true)]
+        names: Vec<Name>,
+        #[command(flatten)]
+        change: Change,
+    },
+    /// List the set and how far each witness has come.
+    List,
+    /// Write the trust policy for `ledger verify --trust`.
+    Policy,
+    /// Sign a change of the set with a witness's key, beside those who signed it before.
+    Sign {
+        /// The change, as `witness add -o json` or `witness remove -o json` wrote it.
+        change: PathBuf,
+        /// Where the key of this witness is.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+        /// The ledger's id, known from elsewhere.
+        #[arg(long, value_parser = super::hash)]
+        ledger: Hash,
+    },
+    /// Send a change of the set that is signed.
+    Submit {
+        /// The change.
+        change: PathBuf,
+    },
+}
 
-pub(crate) fn run(global: &Global, command: &Args) -> Result<ExitCode, Failure> {
+/// How a set is changed.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Change {
+    /// How many must cosign; more than two thirds, which is also what is taken if this is left out.
+    #[arg(long)]
+    quorum: Option<u64>,
+    /// A recovery key. Without one nothing changes: with -o json the change is written out, for the quorum of the present
+    /// set to sign.
+    #[arg(long, value_name = "FILE")]
+    recovery_key: Vec<PathBuf>,
+}
+
+/// The witnesses, and how far each has come.
+pub(crate) const WITNESSES: Table<WitnessRow> = Table {
+    columns: &[
+        column("name", |row| Cell::from(&row.name)),
+        column("where", |row| place(row.outside)),
+        column("signed", |row| Cell::from(row.signed_size)),
+        column("at", |row| Cell::from(row.signed_at)),
+        column("key", |row| Cell::from(row.key)),
+        wide("verifier key", |row| Cell::from(&row.vkey)),
+    ],
+    nothing: "the ledger names no witnesses yet; see `ledger witness add --help`",
+};
+
+/// The witnesses that a change names.
+pub(crate) const NAMED: Table<SetWitness> = Table {
+    columns: &[
+        column("name", |witness| Cell::from(&witness.name)),
+        column("where", |witness| place(witness.outside)),
+        column("key", |witness| Cell::of(&witness.key)),
+    ],
+    nothing: "nobody",
+};
+
+fn place(outside: bool) -> Cell {
+    Cell::from(if outside { "outside" } else { "inside" })
+}
+
+pub(crate) fn run(global: &Global, command: &Witness) -> Result<ExitCode, Failure> {
     match command {
-        Args::Run { state, ledger, once } => return witness(global, state, ledger, *once),
-        Args::Key { state, name, ledger } => key(global, state, name, ledger),
-        Args::Add { nodes, outside, inside, change } => add(global, nodes, outside, inside, change),
-        Args::Remove { names, change } => remove(global, names, change),
-        Args::List => list(global),
-        Args::Policy => policy(global),
-        Args::Sign { change, state, ledger } => sign(change, state, ledger),
-        Args::Submit { change } => submit(global, &read_change(change)?),
+        Witness::Run { state, ledger, once } => return witness(global, state, ledger, *once),
+        Witness::Key { state, name, ledger } => key(global, state, name, ledger),
+        Witness::Add { nodes, outside, inside, change } => add(global, nodes, outside, inside, change),
+        Witness::Remove { names, change } => remove(global, names, change),
+        Witness::List => list(global),
+        Witness::Policy => policy(global),
+        Witness::Sign { change, state, ledger } => sign(global, change, state, ledger),
+        Witness::Submit { change } => submit(global, &read_change(change)?),
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -47,33 +156,32 @@ fn key(global: &Global, state: &Path, name: &Name, ledger: &Hash) -> Result<(), 
     if identity.name != *name {
         return Err(Failure::usage(format!("the key there signs as {}", identity.name)));
     }
-    say_answer(global.output, &json!(identity.introduction(ledger)))
+    document(global, &json!(identity.introduction(ledger)))
 }
 
 fn add(
     global: &Global,
-    nodes: &[Uuid],
-    outside: &[std::path::PathBuf],
-    inside: &[std::path::PathBuf],
+    nodes: &[Ref],
+    outside: &[PathBuf],
+    inside: &[PathBuf],
     change: &Change,
 ) -> Result<(), Failure> {
     let mut new = Vec::new();
     for (files, is_outside) in [(outside, true), (inside, false)] {
         for file in files {
             let WitnessKey { key, name, pop } = read_introduction(file)?;
-            new.push(Witness { key, name, outside: is_outside, pop });
+            new.push(SetWitness { key, name, outside: is_outside, pop });
         }
     }
-    let standing = with_client(global, async |client| {
+    let standing = with_reads(global, async |client| {
         for node in nodes {
-            let path = format!("/api/events?kind=witness-key&node_id={node}&order=desc&limit=1");
-            let answer = client.json(Method::GET, &path, None).await?;
-            let said = items(&answer).first().and_then(|item| item.get("payload").cloned());
+            let node = client.node_of(node).await?;
+            let said = client.newest(&Kind::WitnessKey, node).await?.and_then(|entry| entry.payload);
             let said = said.ok_or_else(|| {
                 Failure::refused(format!("node {node} has not said with which key it would cosign"))
             })?;
-            let WitnessKey { key, name, pop } = serde_json::from_value(said).map_err(Failure::io)?;
-            new.push(Witness { key, name, outside: false, pop });
+            let WitnessKey { key, name, pop } = serde_json::from_str(said.get()).map_err(Failure::io)?;
+            new.push(SetWitness { key, name, outside: false, pop });
         }
         standing(client).await
     })?;
@@ -102,41 +210,22 @@ fn remove(global: &Global, names: &[Name], change: &Change) -> Result<(), Failur
 struct Standing {
     ledger: Hash,
     prev_change: Hash,
-    witnesses: Vec<Witness>,
+    witnesses: Vec<SetWitness>,
 }
 
-async fn standing(client: &crate::client::Client) -> Result<Standing, Failure> {
-    let about = client.json(Method::GET, "/api/ledger", None).await?;
-    let answer = client.json(Method::GET, ROUTE, None).await?;
-    let witness = |item: &Value| {
-        let part = |name: &str| item.get(name).cloned().unwrap_or_default();
-        let only = json!({
-            "key": part("key"), "name": part("name"), "outside": part("outside"), "pop": part("pop"),
-        });
-        serde_json::from_value(only).map_err(Failure::io)
-    };
-    Ok(Standing {
-        ledger: hash(&about, "/ledger")?,
-        prev_change: hash(&answer, "/prev_change")?,
-        witnesses: answer
-            .get("witnesses")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .map(witness)
-            .collect::<Result<_, _>>()?,
-    })
-}
-
-fn hash(answer: &Value, pointer: &str) -> Result<Hash, Failure> {
-    Hash::from_hex(&text(answer, pointer)).map_err(Failure::io)
+async fn standing(client: &Client) -> Result<Standing, Failure> {
+    let ledger = client.ledger().await?.read()?.ledger;
+    let WitnessesAnswer { prev_change, witnesses, .. } = client.witnesses().await?.read()?;
+    let witness =
+        |row: WitnessRow| SetWitness { key: row.key, name: row.name, outside: row.outside, pop: row.pop };
+    Ok(Standing { ledger, prev_change, witnesses: witnesses.into_iter().map(witness).collect() })
 }
 
 /// Signs the change with the recovery keys and sends it; without them it is written out.
 fn propose(
     global: &Global,
     standing: &Standing,
-    mut witnesses: Vec<Witness>,
+    mut witnesses: Vec<SetWitness>,
     how: &Change,
 ) -> Result<(), Failure> {
     witnesses.sort_by(|a, b| a.name.cmp(&b.name));
@@ -157,11 +246,9 @@ fn propose(
     signatures.sort_by_key(|signature| signature.key);
     let change = WitnessSetChange { prev_change: standing.prev_change, set, signatures };
     if change.signatures.is_empty() {
-        if global.for_people() {
-            say(&witnesses_of(&change.set, "The set would be:"))?;
-        } else {
-            say(&format!("{}\n", serde_json::to_string(&change).map_err(Failure::io)?))?;
-        }
+        answer(global, &json!(change), || {
+            Ok(witnesses_of(&change.set, "The set would be:", &Look::here(global)))
+        })?;
         tell(
             "Nothing was changed yet. Write the change to a file with -o json, let the present witnesses sign it with \
              `ledger witness sign`, then send it with `ledger witness submit`; or give --recovery-key.",
@@ -174,28 +261,21 @@ fn propose(
 }
 
 fn submit(global: &Global, change: &WitnessSetChange) -> Result<(), Failure> {
-    let body = serde_json::to_value(change).map_err(Failure::io)?;
-    let answer = with_client(global, async |client| client.json(Method::POST, ROUTE, Some(&body)).await)?;
-    if !global.for_people() {
-        return say_answer(global.output, &answer);
-    }
-    let from = text(&answer, "/seq");
-    say(&witnesses_of(&change.set, &format!("Since entry {from} the ledger names these witnesses:")))
+    let done = with_client(global, async |client| client.change_witnesses(change).await)?;
+    done.show(global, |recorded, look| {
+        let what = format!("Since entry {} the ledger names these witnesses:", recorded.seq);
+        witnesses_of(&change.set, &what, look)
+    })
 }
 
 /// A set under a line that says what it is.
-fn witnesses_of(set: &WitnessSet, what: &str) -> String {
-    let row = |witness: &Witness| {
-        let whose = if witness.outside { "outside" } else { "inside" };
-        vec![witness.name.to_string(), whose.to_owned(), witness.key.to_string()]
-    };
-    let rows: Vec<Vec<String>> = set.witnesses.iter().map(row).collect();
+pub(crate) fn witnesses_of(set: &WitnessSet, what: &str, look: &Look) -> String {
     let of = set.witnesses.len();
-    format!("{what}\n{}quorum {} of {of}\n", table(&["name", "where", "key"], &rows), set.quorum)
+    format!("{what}\n{}quorum {} of {of}\n", NAMED.text(&set.witnesses, look), set.quorum)
 }
 
 /// Adds a witness's signature to a change and writes it out.
-fn sign(change: &Path, state: &Path, ledger: &Hash) -> Result<(), Failure> {
+fn sign(global: &Global, change: &Path, state: &Path, ledger: &Hash) -> Result<(), Failure> {
     let mut change = read_change(change)?;
     let identity = WitnessIdentity::load(&FileDisk::new(state)).map_err(Failure::io)?;
     let identity =
@@ -205,42 +285,34 @@ fn sign(change: &Path, state: &Path, ledger: &Hash) -> Result<(), Failure> {
     change.signatures.retain(|signature| signature.key != key);
     change.signatures.push(KeySignature { key, sig: identity.key.sign(&message) });
     change.signatures.sort_by_key(|signature| signature.key);
-    say(&format!("{}\n", serde_json::to_string(&change).map_err(Failure::io)?))
+    document(global, &json!(change))
 }
 
 fn list(global: &Global) -> Result<(), Failure> {
-    let answer = with_client(global, async |client| client.json(Method::GET, ROUTE, None).await)?;
-    if !global.for_people() {
-        return say_answer(global.output, &answer);
-    }
-    let mut told = json!({"items": answer.get("witnesses")});
-    let number = |name: &str| answer.get(name).and_then(Value::as_u64);
-    if items(&told).is_empty() {
-        tell("The ledger names no witnesses yet; see `ledger witness add --help`.");
-    } else {
-        say(&items_table(&told.take(), &["name", "outside", "signed_size", "signed_at", "vkey"]))?;
-    }
-    say(&format!(
-        "quorum {} · {} entries, cosigned up to {}\n",
-        number("quorum").unwrap_or_default(),
-        number("size").unwrap_or_default(),
-        number("cosigned").map_or_else(|| "none".to_owned(), |size| size.to_string()),
-    ))
+    with_client(global, async |client| client.witnesses().await)?.show(global, listed)
+}
+
+/// The witnesses, and under them how far they have come together.
+pub(crate) fn listed(said: &WitnessesAnswer, look: &Look) -> String {
+    let cosigned = said.cosigned.map_or_else(|| "none".to_owned(), |size| size.to_string());
+    format!(
+        "{}quorum {} · {} entries, cosigned up to {cosigned}\n",
+        WITNESSES.text(&said.witnesses, look),
+        said.quorum,
+        said.size,
+    )
 }
 
 /// What an auditor pins: the ledger id, the witnesses, and how many of them must have signed.
 fn policy(global: &Global) -> Result<(), Failure> {
-    let (about, answer) = with_client(global, async |client| {
-        let about = client.json(Method::GET, "/api/ledger", None).await?;
-        Ok((about, client.json(Method::GET, ROUTE, None).await?))
+    let (about, said) = with_client(global, async |client| {
+        Ok((client.ledger().await?.read()?, client.witnesses().await?.read()?))
     })?;
-    let witnesses = answer.get("witnesses").and_then(Value::as_array).cloned().unwrap_or_default();
-    let vkeys: Vec<Value> = witnesses.iter().filter_map(|witness| witness.get("vkey").cloned()).collect();
+    let vkeys: Vec<&String> = said.witnesses.iter().map(|witness| &witness.vkey).collect();
     let policy = json!({
-        "format": "vaultmesh-trust-v1", "ledger": about.get("ledger"), "quorum": answer.get("quorum"),
-        "witnesses": vkeys,
+        "format": "vaultmesh-trust-v1", "ledger": about.ledger, "quorum": said.quorum, "witnesses": vkeys,
     });
-    say_answer(Some(global.output.unwrap_or(crate::cli::Output::Json)), &policy)
+    document(global, &policy)
 }
 
 fn read_text(file: &Path) -> Result<String, Failure> {
@@ -324,5 +396,5 @@ fn say_round(global: &Global, round: &Round) -> Result<(), Failure> {
             return Ok(());
         }
     };
-    if global.for_people() { say(&words) } else { say_answer(global.output, &facts) }
+    if global.for_people() { say(&words) } else { document(global, &facts) }
 }

@@ -41,7 +41,8 @@ fn a_ledger_from_init_to_proof() {
     let bundle = dir.path().join("bundle.json");
     let proved = ledger(&["prove", "--seq", "1", "--out", text(&bundle), "--data", text(&data)]);
     assert_eq!(proved.status.code(), Some(0), "{}", String::from_utf8_lossy(&proved.stderr));
-    assert!(proved.stdout.is_empty());
+    let said = String::from_utf8(proved.stdout).unwrap();
+    assert!(said.starts_with("proved entry 1 in ") && said.contains("ledger verify"), "{said}");
     assert_eq!(verify(&bundle, &["--trust", &id])["verdict"], "verified");
 
     let copy = dir.path().join("copy");
@@ -99,12 +100,13 @@ fn a_service_with_a_node_over_http() {
     let owner = owner.trim();
     let viewed = json(&["logs", "view", "--url", &url, "--token", owner, "--kind", "note", "-o", "json"], 0);
     let texts: Vec<&str> =
-        viewed.as_array().unwrap().iter().map(|i| i["payload"]["text"].as_str().unwrap()).collect();
+        viewed["items"].as_array().unwrap().iter().map(|i| i["payload"]["text"].as_str().unwrap()).collect();
     assert_eq!(texts, ["note 0", "note 1", "note 2", "note 3", "note 4"]);
     let files = json(&["logs", "view", "--data", text(&data), "--kind", "note", "-o", "json"], 0);
     assert_eq!(files, viewed, "files and service tell the same");
     let stats = json(&["logs", "stats", "--data", text(&data), "-o", "json"], 0);
-    let of_node = stats.as_array().unwrap().iter().find(|s| s["node"] == node.id.to_string()).unwrap();
+    let of_node =
+        stats["items"].as_array().unwrap().iter().find(|s| s["node"] == node.id.to_string()).unwrap();
     assert_eq!(of_node["kinds"]["note"], 5);
 
     let report = verify(&data, &["--trust", &id]);
@@ -210,7 +212,7 @@ fn an_answer_comes_in_the_form_asked_for() {
         String::from_utf8(output.stdout).unwrap()
     };
     let made = text(&["init"], "table");
-    assert!(made.starts_with("field") && made.contains("\nledger_id"), "{made}");
+    assert!(made.starts_with("origin ") && made.contains("\nledger id "), "{made}");
     for label in ["one", "two"] {
         text(&["tokens", "create", "--role", "viewer", "--label", label], "json");
     }

@@ -21,6 +21,7 @@ mod kill;
 mod openapi;
 mod outage;
 mod page;
+mod people;
 mod policies;
 mod reading;
 mod rolling;

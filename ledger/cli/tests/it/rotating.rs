@@ -22,7 +22,7 @@ fn known(data: &str, key: &str) -> Value {
 
 fn entries(data: &str, kind: &str) -> Vec<Value> {
     let all = json(&["logs", "view", "--data", data, "--kind", kind, "--limit", "500", "-o", "json"], 0);
-    all.as_array().unwrap().clone()
+    all["items"].as_array().unwrap().clone()
 }
 
 #[test]

@@ -27,9 +27,10 @@ pub(crate) fn ledger(args: &[&str]) -> Output {
     command(args).output().unwrap()
 }
 
-/// Runs the executable, expects an exit code, and reads its JSON answer.
+/// Runs the executable, expects an exit code, and reads its answer, for which JSON is asked.
 pub(crate) fn json(args: &[&str], code: i32) -> Value {
-    let output = ledger(args);
+    let asked = args.contains(&"-o") || args.contains(&"--json") || args.first() == Some(&"agent");
+    let output = ledger(&[args, if asked { &[] } else { &["-o", "json"] }].concat());
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{args:?}\nstdout {out}\nstderr {err}");
     serde_json::from_str(&out).unwrap_or_else(|e| panic!("{args:?}: {e}\nstdout {out}\nstderr {err}"))

@@ -53,8 +53,7 @@ fn titles(answer: &Value) -> Vec<&str> {
 fn announced(data: &str) -> Vec<String> {
     let events = json(&["events", "--data", data, "--kind", "attention", "--limit", "500", "-o", "json"], 0);
     let change = |event: &Value| event["payload"]["change"].to_string();
-    let events = events.as_array().unwrap_or_else(|| items(&events));
-    events.iter().map(|event| change(event.get("record").unwrap_or(event))).collect()
+    items(&events).iter().map(|event| change(event.get("record").unwrap_or(event))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -165,7 +165,7 @@ async fn a_ledger_that_is_put_back_is_noticed_and_told() {
     assert_eq!(agent.child.wait().unwrap().code(), Some(1));
     assert!(Path::new(&agent.state).join("equivocation.json").exists());
     let all = json(&["logs", "view", "--data", path, "--kind", "contradiction", "-o", "json"], 0);
-    assert_eq!(all[0]["event"]["node_id"], node, "{all}");
+    assert_eq!(all["items"][0]["event"]["node_id"], node, "{all}");
     let standing = json(&["attention", "explain", &node, "--data", path, "-o", "json"], 0);
     assert!(standing.to_string().contains("ledger-contradiction"), "{standing}");
 
@@ -178,7 +178,7 @@ async fn a_ledger_that_is_put_back_is_noticed_and_told() {
     assert_eq!(service.terminate(), Some(0));
     // What the service was told twice: by the node and from outside.
     let told: Value = json(&["logs", "view", "--data", path, "--kind", "contradiction", "-o", "json"], 0);
-    let told = told.as_array().unwrap();
+    let told = told["items"].as_array().unwrap();
     assert_eq!(told.len(), 2);
     assert!(told.iter().any(|one| one["event"]["org"] == "ledger"));
     verify(&data, &[]);

@@ -3,9 +3,9 @@
 use crate::client::Client;
 use crate::data::DataDir;
 use crate::failure::Failure;
-use axum::http::Method;
+use ingest::wire::EnrolmentRequest;
 use ledger::Ledger;
-use serde_json::{Value, json};
+use serde_json::Value;
 use spec::{Kind, Timestamp, Uuid};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -47,9 +47,9 @@ impl Fleet {
         count: u64,
         client: &Client,
     ) -> Result<Self, Failure> {
-        let body = json!({"uses": count, "ttl_secs": 600});
-        let token = client.json(Method::POST, "/api/orgs/demo/nodes/enrollment-tokens", Some(&body)).await?;
-        let token = token.get("token").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let org = "demo".parse().map_err(Failure::io)?;
+        let request = EnrolmentRequest { tenant: None, ttl_secs: Some(600), uses: Some(count) };
+        let token = client.create_enrolment(&org, &request).await?.read()?.token;
         let mut fleet = Self { agents: Vec::new(), url: url.to_owned(), next_seq: 0 };
         for n in 1..=count {
             let name = format!("node-{n}");

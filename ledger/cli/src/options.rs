@@ -1,0 +1,54 @@
+//! Flags that every command takes.
+
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Flags every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Data directory of the ledger.
+    #[arg(long, global = true, env = "VAULTMESH_DATA", default_value = "./vaultmesh-data", help_heading = EVERYWHERE)]
+    pub(crate) data: PathBuf,
+    /// Address of a running service, in place of the data directory.
+    #[arg(long, global = true, env = "VAULTMESH_CC_URL", help_heading = EVERYWHERE)]
+    pub(crate) url: Option<String>,
+    /// API token for --url.
+    #[arg(long, global = true, env = "VAULTMESH_TOKEN", hide_env_values = true, help_heading = EVERYWHERE)]
+    pub(crate) token: Option<String>,
+    /// How answers are written to standard output; for people, if absent.
+    #[arg(short = 'o', long = "output", global = true, value_enum, help_heading = EVERYWHERE)]
+    pub(crate) output: Option<Output>,
+    /// How much is said on standard error.
+    #[arg(long, global = true, env = "VAULTMESH_LOG", default_value = "warn", help_heading = EVERYWHERE)]
+    pub(crate) log: tracing::Level,
+}
+
+/// Where help shows what every command takes.
+const EVERYWHERE: &str = "Options of every command";
+
+/// Forms of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// For people with room: more columns, whole ids and times.
+    Wide,
+    /// One JSON document, as the service says it.
+    Json,
+    /// One JSON document a line: of a list its items.
+    Jsonl,
+    /// YAML.
+    Yaml,
+}
+
+impl Global {
+    /// Whether an answer is for people; it is unless another form was asked for.
+    pub(crate) fn for_people(&self) -> bool {
+        matches!(self.output, None | Some(Output::Table | Output::Wide))
+    }
+
+    /// Whether people have room.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.output == Some(Output::Wide)
+    }
+}
