@@ -8,6 +8,7 @@
 mod cell;
 mod table;
 
+use crate::safe::safe_json;
 pub(crate) use crate::safe::{safe, safe_lines};
 pub(crate) use cell::{Cell, Look, clock, short, word};
 pub(crate) use table::{Card, Table, column, wide};
@@ -30,7 +31,7 @@ pub(crate) fn say(text: &str) -> Result<(), Failure> {
 
 /// Writes a JSON value as one line.
 pub(crate) fn say_json(value: &Value) -> Result<(), Failure> {
-    say(&format!("{value}\n"))
+    say(&format!("{}\n", safe_json(&value.to_string())))
 }
 
 /// Writes an answer: to people in the words of `people`, to machines as it was said.
@@ -53,7 +54,13 @@ pub(crate) fn document(global: &Global, said: &Value) -> Result<(), Failure> {
 
 /// Writes a value as a YAML document.
 pub(crate) fn say_yaml(value: &Value) -> Result<(), Failure> {
-    say(&format!("---\n{}", serde_norway::to_string(value).map_err(Failure::io)?))
+    let yaml = serde_norway::to_string(value).map_err(Failure::io)?;
+    if safe_lines(&yaml) == yaml {
+        return say(&format!("---\n{yaml}"));
+    }
+    // Every JSON text is YAML, and one that can spell such characters out.
+    say("---\n")?;
+    say_json(value)
 }
 
 /// Writes a line for people to standard error.

@@ -5,6 +5,7 @@
 //! section 2.10). So whatever shows nothing of itself is shown by its number: `\u{1b}`.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// Characters that Rust takes for printable and that show nothing: fillers, joiners, selectors.
 const BLANK: [(char, char); 9] = [
@@ -45,6 +46,25 @@ pub(crate) fn safe(text: &str) -> Cow<'_, str> {
 pub(crate) fn safe_lines(text: &str) -> String {
     let lines: Vec<Cow<'_, str>> = text.split('\n').map(safe).collect();
     lines.join("\n")
+}
+
+/// A JSON text with the same characters written as JSON's own escapes: it means the same.
+pub(crate) fn safe_json(json: &str) -> Cow<'_, str> {
+    if json.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return Cow::Borrowed(json);
+    }
+    // What is no visible character stands in a string here: a text of one line has no other place for it.
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_visible(c) {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    Cow::Owned(out)
 }
 
 fn is_visible(c: char) -> bool {
@@ -107,6 +127,20 @@ mod tests {
             assert!(!shown.contains(c), "{:04x} passes", u32::from(c));
             assert!(shown.starts_with("a\\") && shown.ends_with('b'), "{shown}");
         }
+    }
+
+    #[test]
+    fn json_means_the_same() {
+        let said =
+            serde_json::json!({"a\u{202e}": ["\u{1b}[2J\u{7f}\u{9b}", "東京 e\u{301}", "\u{e0041}\n\""]});
+        let json = said.to_string();
+        let shown = safe_json(&json);
+        assert!(
+            shown.contains("\\u202e") && shown.contains("東京") && shown.contains("\\udb40\\udc41"),
+            "{shown}"
+        );
+        assert!(shown.chars().all(is_visible), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), said);
     }
 
     #[test]
