@@ -172,6 +172,19 @@ impl Client {
         reference.pick(all.collect(), "schedule", "ledger schedules list")
     }
 
+    /// The schedule of an organisation that has this very name, if one has.
+    pub(crate) async fn schedule_named(&self, org: &Name, name: &str) -> Result<Option<Uuid>, Failure> {
+        let all = self.schedules(Query::default().with("org", Some(org))).await?.rows()?;
+        let named = all.into_iter().filter(|row| row.standing.plan.name == name);
+        let named: Vec<_> = named
+            .map(|row| Candidate { id: row.standing.plan.id, name: row.standing.plan.name.clone() })
+            .collect();
+        if named.is_empty() {
+            return Ok(None);
+        }
+        Ref(name.to_owned()).pick(named, "schedule", "ledger schedules list").map(Some)
+    }
+
     /// The webhook of an organisation that is meant: by its id, the beginning of it, or its address.
     pub(crate) async fn webhook_of(&self, org: &Name, reference: &Ref) -> Result<Uuid, Failure> {
         if let Some(id) = uuid(reference) {

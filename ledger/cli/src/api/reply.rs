@@ -70,8 +70,10 @@ impl<T: DeserializeOwned> Listed<T> {
 
     /// Writes the list; to people as a table.
     pub(crate) fn show(&self, global: &Global, table: &Table<T>) -> Result<(), Failure> {
-        let said = self.said();
-        output::answer(global, &said, || Ok(table.text(&self.rows()?, &look(global, &said))))
+        if !global.for_people() {
+            return output::document(global, &self.said());
+        }
+        output::say(&table.text(&self.rows()?, &at(global, self.beside.get("as_of"))))
     }
 
     /// Leaves items out; one that this version does not know stays.
@@ -97,7 +99,11 @@ pub(crate) fn read<T: DeserializeOwned>(said: &Value) -> Result<T, Failure> {
 
 /// How an answer is looked at: from the moment that it is about.
 pub(crate) fn look(global: &Global, said: &Value) -> Look {
-    let time = said.pointer("/as_of/time").and_then(Value::as_str);
+    at(global, said.get("as_of"))
+}
+
+fn at(global: &Global, as_of: Option<&Value>) -> Look {
+    let time = as_of.and_then(|as_of| as_of.get("time")).and_then(Value::as_str);
     let time = time.and_then(|text| Timestamp::parse(text).ok());
     Look { now: time.unwrap_or_else(crate::times::now), wide: global.is_wide() }
 }

@@ -5,7 +5,7 @@ use crate::api::{Query, Ref, with_reads};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::options::Global;
-use crate::output::{Card, Cell, Look, Table, answer, column, safe, short};
+use crate::output::{Card, Cell, Look, Table, answer, column, safe, short, tell};
 use clap::{Args, Subcommand};
 use ingest::wire::{CommandRequest, PolicyRequest, StrictValue};
 use projections::assignments::To;
@@ -180,14 +180,14 @@ async fn act(global: &Global, client: &Client, command: &Policies) -> Result<(),
             };
             let assigned = client.assign_policy(org, &request).await?;
             let assignment = assigned.read()?.assignment;
-            let told = match (apply, node) {
-                (false, _) => None,
-                (true, Some(node)) => Some(apply_to(client, &[node], Some(assignment)).await?),
-                (true, None) => {
-                    let nodes = selected(client, org, selector.as_deref().unwrap_or_default()).await?;
-                    Some(apply_to(client, &nodes, Some(assignment)).await?)
-                }
+            let nodes = match node {
+                Some(node) => vec![node],
+                None => selected(client, org, selector.as_deref().unwrap_or_default()).await?,
             };
+            if nodes.is_empty() {
+                tell(&format!("warning: no node of {org} is selected now"));
+            }
+            let told = if *apply { Some(apply_to(client, &nodes, Some(assignment)).await?) } else { None };
             let line = format!("assigned policy {}: {}", short(&assigned.read()?.policy), short(&assignment));
             answer(global, &with_told(assigned.said().clone(), told.as_deref()), || {
                 Ok(lines(&line, told.as_deref()))

@@ -38,7 +38,7 @@ pub(crate) enum Schedules {
         #[command(flatten)]
         past: Past,
     },
-    /// Make a schedule, or change the one with --id.
+    /// Make a schedule, or change the one of the organisation that has this name already.
     Set(Box<SetSchedule>),
     /// End a schedule; commands that were given stay given.
     Remove {
@@ -91,7 +91,7 @@ pub(crate) struct SetSchedule {
     /// Of what fell due while the service was away: skip all, or do the last of it once.
     #[arg(long, value_parser = catch_up, default_value = "skip")]
     catch_up: CatchUp,
-    /// The id of the schedule to change; a new one, if absent.
+    /// The id of the schedule to change, whatever its name is; without, the one of this name, or a new one.
     #[arg(long)]
     id: Option<Uuid>,
     /// The organisation.
@@ -219,15 +219,18 @@ async fn act(global: &Global, client: &Client, command: &Schedules) -> Result<()
                 .show(global, |answer, look| shown(&answer.schedule, look))
         }
         Schedules::Set(set) => {
-            let id = match set.id {
+            let named =
+                if set.id.is_some() { set.id } else { client.schedule_named(&set.org, &set.name).await? };
+            let id = match named {
                 Some(id) => id,
                 None => Uuid::v4(ledger::keyring::random().map_err(Failure::io)?),
             };
             let done = client.set_schedule(id, &set.request()).await?;
+            let what = if named.is_some() { "changed" } else { "made" };
             if let Some(warning) = &done.read()?.warning {
                 tell(&format!("warning: {warning}"));
             }
-            done.show(global, |_, _| format!("set schedule {} ({})\n", short(&id), safe(&set.name)))
+            done.show(global, |_, _| format!("{what} schedule {} ({})\n", short(&id), safe(&set.name)))
         }
         Schedules::Remove { id, org } => {
             let id = client.schedule_of(id).await?;

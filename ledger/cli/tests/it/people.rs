@@ -61,6 +61,13 @@ async fn names_lines_and_nothing_raw() {
     let before: Value = json(&["incidents", "list", "--data", data, "--as-of", "1h", "--state", "all"], 0);
     assert_eq!(before["items"], Value::Array(Vec::new()), "an hour ago there was nothing");
 
+    let set = ["schedules", "set", "nightly", "scan", "--org", "acme", "--data", data, "--every"];
+    let made = text(&[&set[..], &["1d"]].concat());
+    let changed = text(&[&set[..], &["2d"]].concat());
+    assert_eq!(made.strip_prefix("made "), changed.strip_prefix("changed "), "one name, one schedule");
+    assert!(text(&["schedules", "show", "nightly", "--data", data]).contains("every 2d"));
+    assert_eq!(json(&["schedules", "list", "--data", data], 0)["items"].as_array().unwrap().len(), 1);
+
     for _ in 0..2 {
         text(&["tokens", "create", "--role", "viewer", "--label", "ci", "--ttl", "2h", "--data", data]);
     }
