@@ -14,7 +14,7 @@ use spec::payload::{Heartbeat, Reading, node_possession_bytes, token_hash};
 use spec::{Author, Event, Kind, Name, Timestamp, Uuid, Via};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use vaultmesh_agent::author::{ChainAuthor, Credentials, Draft};
+use vaultmesh_agent::chain::author::{ChainAuthor, Credentials, Draft};
 use vaultmesh_agent::entropy::{Entropy as _, SystemEntropy};
 
 /// Nodes of a world that nobody asked more of.

@@ -1,16 +1,16 @@
 //! Telling the ledger's service what it was caught at. Whoever runs it may not know: a copy may answer in its place, or
 //! a backup may have been put back.
 
-use crate::authority::Authority;
 use crate::disk::Disk;
 use crate::durable;
-use crate::identity::Identity;
-use crate::jwt::{self, Claims};
-use crate::memory::EQUIVOCATION_FILE;
+use crate::identity::jwt::{self, Claims};
+use crate::identity::key::Identity;
+use crate::identity::standing::Standing;
 use crate::network::{Network, Request};
 use crate::problem::Problem;
 use crate::session::OpenError;
-use crate::standing::Standing;
+use crate::trust::authority::Authority;
+use crate::trust::memory::EQUIVOCATION_FILE;
 use proofs::equivocation::Equivocation;
 use spec::Timestamp;
 

@@ -3,7 +3,7 @@
 //! What a scan found becomes an event at the next turn of the agent's loop, a second later at most. A command to
 //! scan is over with the next scan that begins after it.
 
-use crate::chain::Enqueued;
+use crate::chain::outbox::Enqueued;
 use crate::clock::Now;
 use crate::disk::Disk;
 use crate::entropy::Entropy;

@@ -3,27 +3,27 @@
 //! The loop is a function of its clock, network, disk and random numbers; none of them is the system's
 //! unless `main` says so. `delivery` holds the sending half, `trust` the checking one.
 
-use crate::applied::Applied;
-use crate::author::{ChainAuthor, DraftError};
-use crate::authority::Authority;
 use crate::backoff::Backoff;
-use crate::chain::Enqueued;
+use crate::chain::author::{ChainAuthor, DraftError};
+use crate::chain::delivery::Delivery;
+use crate::chain::drops::Drops;
+use crate::chain::outbox::Enqueued;
+use crate::chain::spool::{Doubt, Limits, Spool, SpoolError};
 use crate::clock::{Clock, Now};
-use crate::commander::Commander;
-use crate::delivery::Delivery;
+use crate::control::applied::Applied;
+use crate::control::commander::Commander;
+use crate::control::work::Done;
 use crate::disk::Disk;
-use crate::drops::Drops;
-use crate::enrol::{Enrolment, EnrolmentError};
 use crate::entropy::Entropy;
 use crate::heartbeat::{OwnState, Sampler};
-use crate::identity::{Identity, IdentityError};
-use crate::memory::{CHECKPOINT_FILE, EQUIVOCATION_FILE, Memory, MemoryError};
+use crate::identity::enrol::{Enrolment, EnrolmentError};
+use crate::identity::key::{Identity, IdentityError};
+use crate::identity::rotation::{Rotation, RotationError};
+use crate::identity::standing::Standing;
 use crate::network::{Network, NetworkError, Response};
-use crate::rotation::{Rotation, RotationError};
 use crate::scan_schedule::ScanSchedule;
-use crate::spool::{Doubt, Limits, Spool, SpoolError};
-use crate::standing::Standing;
-use crate::work::Done;
+use crate::trust::authority::Authority;
+use crate::trust::memory::{CHECKPOINT_FILE, EQUIVOCATION_FILE, Memory, MemoryError};
 use spec::{ChainLink, Hash, Kind, PublicKey};
 use std::io;
 use std::pin::Pin;
@@ -177,8 +177,8 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             backoff: Backoff::default(),
             reopenings: Backoff::default(),
             reopened_at: None,
-            batch_events: crate::delivery::MAX_BATCH_EVENTS,
-            batch_limit: crate::delivery::MAX_BATCH_EVENTS,
+            batch_events: crate::chain::delivery::MAX_BATCH_EVENTS,
+            batch_limit: crate::chain::delivery::MAX_BATCH_EVENTS,
             clock_offset_ms: None,
             applied,
             commander: None,

@@ -1,12 +1,12 @@
 //! What an agent's state directory says, read beside a running agent.
 
+use crate::chain::drops::Drops;
+use crate::chain::spool::scan::{Scan, Tail};
 use crate::disk::Disk;
-use crate::drops::Drops;
-use crate::memory::{CHECKPOINT_FILE, EQUIVOCATION_FILE, Memory};
-use crate::rotation::Rotation;
+use crate::identity::rotation::Rotation;
+use crate::identity::standing::Standing;
 use crate::session::{OpenError, SessionError};
-use crate::spool_scan::{Scan, Tail};
-use crate::standing::Standing;
+use crate::trust::memory::{CHECKPOINT_FILE, EQUIVOCATION_FILE, Memory};
 use serde::Serialize;
 use spec::{Hash, PublicKey, Uuid};
 

@@ -2,14 +2,14 @@
 
 use super::run::policy_file;
 use super::{Failure, answer, state_dir};
-use crate::applied::Applied;
 use crate::cli::Check;
 use crate::client::HttpClient;
 use crate::config::Environment;
+use crate::control::applied::Applied;
+use crate::control::policy::Policy;
 use crate::disk::FileDisk;
-use crate::enrol::Enrolment;
-use crate::identity::{Identity, check_permissions};
-use crate::policy::Policy;
+use crate::identity::enrol::Enrolment;
+use crate::identity::key::{Identity, check_permissions};
 use crate::procfs::Root;
 use spec::Name;
 use spec::payload::PolicyMode;

@@ -4,13 +4,13 @@
 use crate::client::HttpClient;
 use crate::clock::{Clock as _, Now, SystemClock};
 use crate::disk::{Disk as _, FileDisk};
-use crate::enrol::Enrolment;
 use crate::entropy::SystemEntropy;
 use crate::heartbeat::SystemSampler;
-use crate::memory::EQUIVOCATION_FILE;
+use crate::identity::enrol::Enrolment;
 use crate::report;
 use crate::session::Session;
-use crate::witness::{Caught, Round, Witness, WitnessError, WitnessIdentity};
+use crate::trust::memory::EQUIVOCATION_FILE;
+use crate::trust::witness::{Caught, Round, Witness, WitnessError, WitnessIdentity};
 use spec::{Author, Name, Uuid};
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! `vaultmesh-agent goodbye`: the node says that it leaves, signed like everything else.
 
 use super::{Errand, Failure, run};
-use crate::chain::Enqueued;
+use crate::chain::outbox::Enqueued;
 use crate::cli;
 use crate::clock::Clock as _;
 use crate::config::Environment;

@@ -1,16 +1,16 @@
 //! `vaultmesh-agent run`: heartbeats until told to stop.
 
 use super::{Failure, Place, cosigning, runtime};
+use crate::chain::delivery::{Delivery, Why};
 use crate::cli::Run;
 use crate::client::HttpClient;
 use crate::clock::{Clock as _, SystemClock};
-use crate::commander::Commander;
 use crate::config::Environment;
-use crate::delivery::{Delivery, Why};
+use crate::control::commander::Commander;
+use crate::control::policy::{DEFAULT_POLICY, Policy};
 use crate::disk::FileDisk;
 use crate::entropy::SystemEntropy;
 use crate::heartbeat::SystemSampler;
-use crate::policy::{DEFAULT_POLICY, Policy};
 use crate::procfs::Root;
 use crate::scan;
 use crate::scan_schedule::{DEFAULT_SCAN_SECS, ScanSchedule};

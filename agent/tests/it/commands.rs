@@ -9,11 +9,11 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
-use vaultmesh_agent::commander::{Commander, Worker};
-use vaultmesh_agent::policy::Policy;
+use vaultmesh_agent::control::commander::{Commander, Worker};
+use vaultmesh_agent::control::policy::Policy;
+use vaultmesh_agent::control::work::Done;
 use vaultmesh_agent::scan;
 use vaultmesh_agent::scan_schedule::ScanSchedule;
-use vaultmesh_agent::work::Done;
 
 /// What becomes of an order before or after it is signed.
 type Change = fn(&mut CommandOrder);

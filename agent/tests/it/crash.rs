@@ -6,10 +6,10 @@ use spec::payload::ChainGap;
 use spec::{Event, Hash, Kind, Uuid};
 use std::rc::Rc;
 use std::time::Duration;
-use vaultmesh_agent::enrol::{self, Enrolment};
-use vaultmesh_agent::identity::Identity;
+use vaultmesh_agent::chain::spool::Limits;
+use vaultmesh_agent::identity::enrol::{self, Enrolment};
+use vaultmesh_agent::identity::key::Identity;
 use vaultmesh_agent::session::{Options, Session};
-use vaultmesh_agent::spool::Limits;
 
 /// Small enough that a few minutes see a full spool, drops and compaction.
 fn small() -> Options {

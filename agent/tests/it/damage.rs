@@ -4,13 +4,13 @@ use crate::node::{MINUTE, Node};
 use crate::world::{Chance, Fault, World};
 use spec::Kind;
 use std::rc::Rc;
-use vaultmesh_agent::drops::DROPS_FILE;
-use vaultmesh_agent::enrol::ENROLMENT_FILE;
-use vaultmesh_agent::identity::KEY_FILE;
-use vaultmesh_agent::memory::CHECKPOINT_FILE;
+use vaultmesh_agent::chain::drops::DROPS_FILE;
+use vaultmesh_agent::chain::spool::{DAMAGED_FILE, SPOOL_FILE};
+use vaultmesh_agent::identity::enrol::ENROLMENT_FILE;
+use vaultmesh_agent::identity::key::KEY_FILE;
 use vaultmesh_agent::session::OpenError;
-use vaultmesh_agent::spool::{DAMAGED_FILE, SPOOL_FILE};
 use vaultmesh_agent::status::Status;
+use vaultmesh_agent::trust::memory::CHECKPOINT_FILE;
 
 /// A node with some events delivered and some waiting.
 fn used() -> (Rc<World>, Node) {

@@ -5,9 +5,9 @@ use crate::world::start;
 use proofs::SigningKey;
 use serde_json::{Value, json};
 use spec::{PublicKey, Uuid};
-use vaultmesh_agent::enrol::{self, Enrolment, EnrolmentError};
-use vaultmesh_agent::identity::Identity;
-use vaultmesh_agent::token::EnrolmentToken;
+use vaultmesh_agent::identity::enrol::{self, Enrolment, EnrolmentError};
+use vaultmesh_agent::identity::key::Identity;
+use vaultmesh_agent::identity::token::EnrolmentToken;
 
 fn identity(seed: u8) -> Identity {
     Identity { node_id: Uuid::v4([seed; 16]), key: SigningKey::from_seed(&[seed; 32]) }

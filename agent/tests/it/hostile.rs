@@ -20,14 +20,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use vaultmesh_agent::authority::Authority;
-use vaultmesh_agent::enrol;
 use vaultmesh_agent::entropy::Entropy as _;
-use vaultmesh_agent::identity::Identity;
-use vaultmesh_agent::memory::EQUIVOCATION_FILE;
+use vaultmesh_agent::identity::enrol;
+use vaultmesh_agent::identity::key::Identity;
+use vaultmesh_agent::identity::token::EnrolmentToken;
 use vaultmesh_agent::network::{MAX_ANSWER_BYTES, Network, NetworkError, Request, Response};
-use vaultmesh_agent::token::EnrolmentToken;
-use vaultmesh_agent::witness::{Round, Witness, WitnessIdentity};
+use vaultmesh_agent::trust::authority::Authority;
+use vaultmesh_agent::trust::memory::EQUIVOCATION_FILE;
+use vaultmesh_agent::trust::witness::{Round, Witness, WitnessIdentity};
 
 /// When the answers are spoilt.
 const BAD: Range<Duration> = Duration::from_mins(4)..Duration::from_mins(16);

@@ -8,10 +8,10 @@ use spec::payload::{ChainGap, Heartbeat};
 use spec::{Event, Kind};
 use std::time::Duration;
 use vaultmesh_agent::backoff::{BASE, Backoff, CAP, MAX_RETRY_AFTER};
-use vaultmesh_agent::chain::Enqueued;
-use vaultmesh_agent::delivery::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
+use vaultmesh_agent::chain::delivery::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
+use vaultmesh_agent::chain::outbox::Enqueued;
+use vaultmesh_agent::chain::spool::Limits;
 use vaultmesh_agent::session::Stop;
-use vaultmesh_agent::spool::Limits;
 
 fn kinds(world: &World) -> Vec<Kind> {
     world.ledger.borrow().log.iter().map(|e| e.header.kind.clone()).collect()

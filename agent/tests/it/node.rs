@@ -5,10 +5,10 @@ use proofs::SigningKey;
 use spec::Uuid;
 use std::rc::Rc;
 use std::time::Duration;
-use vaultmesh_agent::enrol;
-use vaultmesh_agent::identity::Identity;
+use vaultmesh_agent::chain::spool::Limits;
+use vaultmesh_agent::identity::enrol;
+use vaultmesh_agent::identity::key::Identity;
 use vaultmesh_agent::session::{OpenError, Options, Session, Stop};
-use vaultmesh_agent::spool::Limits;
 
 pub(crate) type Agent = Session<SimDisk, Chance, Still>;
 

@@ -8,9 +8,9 @@ use spec::payload::{CommandOrder, Heartbeat, PolicyDocument};
 use spec::{Hash, Kind, Uuid};
 use std::rc::Rc;
 use std::sync::Arc;
-use vaultmesh_agent::commander::Commander;
-use vaultmesh_agent::policy::Policy;
-use vaultmesh_agent::work::Done;
+use vaultmesh_agent::control::commander::Commander;
+use vaultmesh_agent::control::policy::Policy;
+use vaultmesh_agent::control::work::Done;
 
 const OWN: &str = r#"
     [allow.apply-policy]

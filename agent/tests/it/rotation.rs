@@ -9,10 +9,10 @@ use spec::{Hash, Kind, PublicKey, Timestamp, Uuid};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
-use vaultmesh_agent::commander::Commander;
-use vaultmesh_agent::identity::Identity;
-use vaultmesh_agent::policy::Policy;
-use vaultmesh_agent::rotation::ROTATION_FILE;
+use vaultmesh_agent::control::commander::Commander;
+use vaultmesh_agent::control::policy::Policy;
+use vaultmesh_agent::identity::key::Identity;
+use vaultmesh_agent::identity::rotation::ROTATION_FILE;
 use vaultmesh_agent::session::OpenError;
 
 const DONE: [&str; 2] = ["running", "succeeded"];

@@ -5,12 +5,12 @@ use crate::world::{Fault, World};
 use proofs::equivocation::Equivocation;
 use serde_json::Value;
 use spec::Kind;
-use vaultmesh_agent::authority::Authority;
-use vaultmesh_agent::enrol::Enrolment;
-use vaultmesh_agent::memory::EQUIVOCATION_FILE;
+use vaultmesh_agent::identity::enrol::Enrolment;
 use vaultmesh_agent::network::Request;
 use vaultmesh_agent::session::{OpenError, Stop};
 use vaultmesh_agent::status::Status;
+use vaultmesh_agent::trust::authority::Authority;
+use vaultmesh_agent::trust::memory::EQUIVOCATION_FILE;
 
 /// The node has stopped, and the file it left proves why to anyone who knows the ledger's id.
 fn assert_caught(node: &mut Node, stop: Option<&Stop>) {

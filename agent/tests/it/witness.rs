@@ -14,11 +14,11 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use vaultmesh_agent::authority::Authority;
 use vaultmesh_agent::disk::Disk as _;
-use vaultmesh_agent::memory::EQUIVOCATION_FILE;
 use vaultmesh_agent::network::{Network, NetworkError, Request, Response};
-use vaultmesh_agent::witness::{
+use vaultmesh_agent::trust::authority::Authority;
+use vaultmesh_agent::trust::memory::EQUIVOCATION_FILE;
+use vaultmesh_agent::trust::witness::{
     Caught, Round, WITNESS_FILE, WITNESS_KEY_FILE, Witness, WitnessError, WitnessIdentity,
 };
 

@@ -22,9 +22,9 @@ use vaultmesh_agent::clock::{Clock as _, SystemClock};
 use vaultmesh_agent::disk::FileDisk;
 use vaultmesh_agent::entropy::SystemEntropy;
 use vaultmesh_agent::lock::{StateLock, create_private_dir};
-use vaultmesh_agent::memory::EQUIVOCATION_FILE;
 use vaultmesh_agent::report;
-use vaultmesh_agent::witness::{Caught, Round, Witness as AtWork, WitnessIdentity};
+use vaultmesh_agent::trust::memory::EQUIVOCATION_FILE;
+use vaultmesh_agent::trust::witness::{Caught, Round, Witness as AtWork, WitnessIdentity};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Witness {

@@ -9,7 +9,7 @@ use spec::payload::{Command, RolloutWave};
 use spec::{Hash, Kind, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use vaultmesh_agent::author::Draft;
+use vaultmesh_agent::chain::author::Draft;
 use vaultmesh_agent::entropy::SystemEntropy;
 
 /// Nodes that say of each of their commands that it is over.

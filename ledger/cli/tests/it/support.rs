@@ -6,7 +6,7 @@ use spec::{Author, Epoch, Event, Hash, Kind, PublicKey, Timestamp, Uuid};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use vaultmesh_agent::author::{ChainAuthor, Credentials, Draft};
+use vaultmesh_agent::chain::author::{ChainAuthor, Credentials, Draft};
 use vaultmesh_agent::entropy::SystemEntropy;
 
 /// The executable under test.

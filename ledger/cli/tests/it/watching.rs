@@ -5,7 +5,7 @@ use crate::support::{Node, Service, http, json, now, verify};
 use serde_json::{Value, json};
 use spec::{Event, Kind};
 use std::time::{Duration, Instant};
-use vaultmesh_agent::author::Draft;
+use vaultmesh_agent::chain::author::Draft;
 use vaultmesh_agent::entropy::SystemEntropy;
 
 /// A heartbeat of a node that beats once a second.

@@ -1,8 +1,8 @@
 //! The service's answers to events, in one form for both routes, and what each refusal means.
 
+use crate::chain::receipt::Receipt;
 use crate::network::Response;
 use crate::problem::{Expected, Problem};
-use crate::receipt::Receipt;
 use serde::Deserialize;
 use spec::Timestamp;
 
@@ -24,7 +24,7 @@ pub(crate) struct Reply {
     pub(crate) checkpoint: Option<String>,
     pub(crate) server_time: Option<Timestamp>,
     pub(crate) next_heartbeat_secs: Option<u64>,
-    /// As they came; see [`crate::commander::read`].
+    /// As they came; see [`crate::control::commander::read`].
     pub(crate) commands: Vec<serde_json::Value>,
     /// The checkpoint that proves the commands.
     pub(crate) witness_checkpoint: Option<String>,

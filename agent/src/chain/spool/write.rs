@@ -1,8 +1,8 @@
 //! Writing a spool file: the form of its lines, and a whole file that takes another's place.
 
+use crate::chain::spool::{Limits, SPOOL_FILE, Spool};
 use crate::disk::Disk;
 use crate::durable::Replacement;
-use crate::spool::{Limits, SPOOL_FILE, Spool};
 use serde::{Deserialize, Serialize};
 use spec::{ChainLink, Epoch, Event, Hash, canonical};
 use std::io;

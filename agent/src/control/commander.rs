@@ -6,19 +6,19 @@
 //! anything else → receipt "refused" with its reason
 //! ```
 
-use crate::applied::Allowed;
 use crate::clock::Now;
+use crate::control::applied::Allowed;
+use crate::control::order::{Delivered, Order, Refusal, Target};
+use crate::control::orders::Orders;
+use crate::control::policy::{Policy, Task};
+use crate::control::work::{self, Done};
 use crate::disk::Disk;
 use crate::entropy::Entropy;
 use crate::heartbeat::Sampler;
 use crate::network::{Network, NetworkError, Request, Response};
-use crate::order::{Delivered, Order, Refusal, Target};
-use crate::orders::Orders;
-use crate::policy::{Policy, Task};
 use crate::problem::Problem;
 use crate::session::{Session, SessionError, Stop};
-use crate::trust::Checked;
-use crate::work::{self, Done};
+use crate::trust::follower::Checked;
 use proofs::Checkpoint;
 use serde::Deserialize;
 use serde_json::Value;
@@ -265,7 +265,7 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
         let checkpoint = verified.checkpoint;
         let own = commands.iter().find_map(|command| command.place(&checkpoint));
         if let Some((index, leaf, path)) = own {
-            let own = crate::memory::OwnEntry { index, leaf, path };
+            let own = crate::trust::memory::OwnEntry { index, leaf, path };
             match self.check_consistency(network, note, checkpoint.clone(), own).await {
                 Ok(Checked::Consistent) => {}
                 Ok(later) => return Ok(later),

@@ -6,10 +6,10 @@
 //!
 //! `apply-policy` is the node's own policy's alone to allow: no policy that was applied can keep the next away.
 
+use crate::control::order::Refusal;
+use crate::control::policy::{Policy, Task};
 use crate::disk::Disk;
 use crate::durable;
-use crate::order::Refusal;
-use crate::policy::{Policy, Task};
 use serde::{Deserialize, Serialize};
 use spec::limits::MAX_POLICY_BYTES;
 use spec::payload::{PolicyDocument, PolicyMode};

@@ -1,9 +1,9 @@
 //! What the node remembers of commands, on the disk before anything is done: none is carried out twice, and one
 //! that was cut off by a crash is said to have failed.
 
+use crate::control::order::Refusal;
 use crate::disk::Disk;
 use crate::durable;
-use crate::order::Refusal;
 use serde::{Deserialize, Serialize};
 use spec::{Hash, Timestamp, canonical};
 use std::collections::{BTreeMap, BTreeSet};

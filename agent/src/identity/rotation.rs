@@ -17,20 +17,20 @@
 //! something that the old one signed afterwards is proved to be in the ledger; if the ledger calls the old key ended
 //! instead, the rotation is sent once more.
 
-use crate::author::{Credentials, Draft};
-use crate::chain::sign_again;
+use crate::chain::author::{Credentials, Draft};
+use crate::chain::outbox::sign_again;
+use crate::chain::spool::Spool;
+use crate::chain::spool::write::Writer;
 use crate::clock::Now;
-use crate::commander::Commander;
+use crate::control::commander::Commander;
+use crate::control::work::Done;
 use crate::disk::Disk;
 use crate::durable;
-use crate::enrol::Enrolment;
 use crate::entropy::Entropy;
 use crate::heartbeat::Sampler;
-use crate::identity::Identity;
+use crate::identity::enrol::Enrolment;
+use crate::identity::key::Identity;
 use crate::session::{Session, SessionError};
-use crate::spool::Spool;
-use crate::spool_write::Writer;
-use crate::work::Done;
 use proofs::SigningKey;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -57,7 +57,7 @@ pub enum RotationError {
     )]
     Damaged(String),
     /// The file is of another enrolment.
-    #[error("{ROTATION_FILE} is of another enrolment than {file}; remove it", file = crate::enrol::ENROLMENT_FILE)]
+    #[error("{ROTATION_FILE} is of another enrolment than {file}; remove it", file = crate::identity::enrol::ENROLMENT_FILE)]
     Foreign,
 }
 

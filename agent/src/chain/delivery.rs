@@ -1,17 +1,17 @@
 //! Sending: one request at a time, in the order of the chain, and what follows from each answer.
 
+use crate::chain::reply::{Outcome, Reply, Verdict};
 use crate::clock::{Clock, Now};
-use crate::commander;
+use crate::control::commander;
+use crate::control::order::Refusal;
 use crate::disk::Disk;
 use crate::entropy::Entropy;
 use crate::heartbeat::Sampler;
-use crate::memory::OwnEntry;
 use crate::network::{Network, Request, Response};
-use crate::order::Refusal;
 use crate::problem::{Expected, Problem};
-use crate::reply::{Outcome, Reply, Verdict};
 use crate::session::{Session, SessionError, Stop};
-use crate::trust::Checked;
+use crate::trust::follower::Checked;
+use crate::trust::memory::OwnEntry;
 use spec::{ChainLink, Event, Kind};
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Reading a spool file: what is whole in it, and what kind of end it has.
 
+use crate::chain::spool::write::{Base, PREFIX_BYTES, check};
+use crate::chain::spool::{SPOOL_FILE, after};
 use crate::disk::Disk;
-use crate::spool::{SPOOL_FILE, after};
-use crate::spool_write::{Base, PREFIX_BYTES, check};
 use spec::limits::MAX_EVENT_BYTES;
 use spec::{ChainLink, Event, Kind};
 use std::io;

@@ -1,12 +1,12 @@
 //! Holding the ledger to its word: every checkpoint must be consistent with the last one that was verified. Two that
 //! cannot both be true become an equivocation file.
 
-use crate::authority::Authority;
 use crate::disk::Disk;
 use crate::durable;
-use crate::memory::{EQUIVOCATION_FILE, Memory, OwnEntry, equivocation};
 use crate::network::{Network, Request, Response};
 use crate::problem::Problem;
+use crate::trust::authority::Authority;
+use crate::trust::memory::{EQUIVOCATION_FILE, Memory, OwnEntry, equivocation};
 use proofs::equivocation::{Equivocation, Leaves};
 use proofs::tree::{Blake3, verify_consistency, verify_inclusion};
 use proofs::{Checkpoint, CheckpointError, Verified};

@@ -21,8 +21,8 @@
 //! path = ["/", "/var"]
 //! ```
 
-use crate::applied::APPLY_POLICY;
-use crate::order::Refusal;
+use crate::control::applied::APPLY_POLICY;
+use crate::control::order::Refusal;
 use serde::Deserialize;
 use spec::payload::{Narrowing, PolicyDocument};
 use spec::{Hash, Name};

@@ -8,18 +8,18 @@
 //! What is about to be signed is on the disk before the signature exists, so that no crash lets it sign two histories.
 //! The key is of no use without that memory: a witness that has lost it makes a new key.
 
-use crate::authority::Authority;
 use crate::backoff::Backoff;
 use crate::clock::{Clock, Now};
 use crate::disk::Disk;
 use crate::durable;
 use crate::entropy::{Entropy, SystemEntropy};
-use crate::following::{self, Followed, follow, read, shown};
 use crate::heartbeat::Sampler;
-use crate::memory::{Memory, MemoryError, OwnEntry};
 use crate::network::{Network, Request};
 use crate::problem::Problem;
 use crate::session::{Session, SessionError};
+use crate::trust::authority::Authority;
+use crate::trust::following::{self, Followed, follow, read, shown};
+use crate::trust::memory::{Memory, MemoryError, OwnEntry};
 use proofs::checkpoint::cosign;
 use proofs::note::Note;
 use proofs::{Checkpoint, SigningKey};

@@ -11,10 +11,13 @@
 //! place it has used. Acknowledgements are not synced: losing one means a resend, which the ledger
 //! recognises. What the chain needs to go on lies in this one file, replaced as a whole.
 
+pub(crate) mod scan;
+pub(crate) mod write;
+
+use crate::chain::spool::scan::{Scan, Slot, Tail};
+use crate::chain::spool::write::{PREFIX_BYTES, Writer, line};
 use crate::disk::Disk;
 use crate::durable::Replacement;
-use crate::spool_scan::{Scan, Slot, Tail};
-use crate::spool_write::{PREFIX_BYTES, Writer, line};
 use spec::{ChainLink, Event, EventError};
 use std::collections::VecDeque;
 use std::io;

@@ -8,9 +8,9 @@
 //! ones are kept as well, each twice as old as the one before: when a history branched off a while ago and is the
 //! shorter one, the newest has nothing to compare with at a place that both have.
 
-use crate::authority::Authority;
 use crate::disk::Disk;
 use crate::durable;
+use crate::trust::authority::Authority;
 use proofs::Checkpoint;
 use proofs::equivocation::{self, Equivocation, Leaves};
 use proofs::note::{MAX_NOTE_BYTES, Note};

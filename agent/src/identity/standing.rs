@@ -1,12 +1,12 @@
 //! Who this node is to its ledger, as its state directory has it.
 
-use crate::author::Credentials;
-use crate::authority::Authority;
+use crate::chain::author::Credentials;
 use crate::disk::Disk;
-use crate::enrol::Enrolment;
-use crate::identity::Identity;
-use crate::rotation::Rotation;
+use crate::identity::enrol::Enrolment;
+use crate::identity::key::Identity;
+use crate::identity::rotation::Rotation;
 use crate::session::OpenError;
+use crate::trust::authority::Authority;
 
 /// What the files about key and enrolment say together.
 pub(crate) struct Standing {

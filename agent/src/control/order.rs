@@ -4,7 +4,7 @@
 //! remembered: nothing is done in secret. Then come its signatures, its target, its time, its approvals; the
 //! node's own policy has the last word.
 
-use crate::authority::{self, Authority};
+use crate::trust::authority::{self, Authority};
 use proofs::tree::{Blake3, verify_inclusion};
 use proofs::{Checkpoint, signature};
 use serde::Deserialize;
@@ -210,7 +210,7 @@ mod tests {
     /// Every reason has its row in the specification, and the other way round.
     #[test]
     fn the_codes_are_those_of_the_specification() {
-        let text = include_str!("../../spec/api.md");
+        let text = include_str!("../../../spec/api.md");
         let table =
             text.split("A node MUST refuse a command").nth(1).and_then(|rest| rest.split("\n\n").nth(1));
         let cells = table.unwrap().lines().skip(2).filter_map(|row| row.split('|').nth(1));

@@ -1,16 +1,16 @@
 //! Applying a policy: the node was told its hash by a command that is in the ledger, and fetches the document.
 
-use crate::applied::Applied;
 use crate::clock::{Clock, Now};
-use crate::commander::Commander;
+use crate::control::applied::Applied;
+use crate::control::commander::Commander;
+use crate::control::work::Done;
 use crate::disk::Disk;
 use crate::entropy::Entropy;
 use crate::heartbeat::Sampler;
-use crate::jwt::{self, Claims};
+use crate::identity::jwt::{self, Claims};
 use crate::network::{Network, Request};
 use crate::problem::Problem;
 use crate::session::Session;
-use crate::work::Done;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use spec::{Hash, Timestamp};

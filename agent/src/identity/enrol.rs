@@ -4,15 +4,15 @@
 //! the checkpoint that contains the node's introduction, and the introduction says which organisation the
 //! node has joined. The event hash of the introduction is where the node's chain starts.
 
-use crate::author::Credentials;
-use crate::authority::{self, Authority, AuthorityError};
+use crate::chain::author::Credentials;
+use crate::chain::spool::{Limits, Spool};
 use crate::disk::Disk;
 use crate::durable;
 use crate::entropy::Entropy;
-use crate::identity::Identity;
+use crate::identity::key::Identity;
+use crate::identity::token::EnrolmentToken;
 use crate::network::Request;
-use crate::spool::{Limits, Spool};
-use crate::token::EnrolmentToken;
+use crate::trust::authority::{self, Authority, AuthorityError};
 use proofs::tree::{Blake3, ProofError, verify_inclusion};
 use proofs::{CheckpointError, signature};
 use serde::{Deserialize, Serialize};

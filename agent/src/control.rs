@@ -1,0 +1,9 @@
+//! What the node is told: commands, whether they hold and are allowed, and what becomes of them.
+
+pub mod applied;
+pub(crate) mod applying;
+pub mod commander;
+pub mod order;
+pub(crate) mod orders;
+pub mod policy;
+pub mod work;
