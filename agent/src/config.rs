@@ -41,6 +41,30 @@ pub struct Environment {
     pub policy: Option<PathBuf>,
     /// `VAULTMESH_LOG`: `error`, `warn`, `info`, `debug` or `trace`.
     pub log: Option<tracing::Level>,
+    /// `VAULTMESH_LOG_FORMAT`: `text` or `json`.
+    pub log_format: LogFormat,
+}
+
+/// The form of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object each.
+    Json,
+}
+
+impl std::str::FromStr for LogFormat {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(()),
+        }
+    }
 }
 
 /// A variable that does not have the form it should.
@@ -74,6 +98,8 @@ impl Environment {
             cloudflare_unit: text(&["VAULTMESH_CLOUDFLARE_UNIT"]),
             policy: text(&["VAULTMESH_POLICY"]).map(PathBuf::from),
             log: parsed("VAULTMESH_LOG", "a log level", text(&["VAULTMESH_LOG"]))?,
+            log_format: parsed("VAULTMESH_LOG_FORMAT", "text or json", text(&["VAULTMESH_LOG_FORMAT"]))?
+                .unwrap_or_default(),
         })
     }
 

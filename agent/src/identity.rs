@@ -3,6 +3,7 @@
 pub mod enrol;
 pub mod jwt;
 pub mod key;
+pub mod node;
+pub mod permissions;
 pub mod rotation;
-pub(crate) mod standing;
 pub mod token;

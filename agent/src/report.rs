@@ -5,44 +5,62 @@ use crate::disk::Disk;
 use crate::durable;
 use crate::identity::jwt::{self, Claims};
 use crate::identity::key::Identity;
-use crate::identity::standing::Standing;
+use crate::identity::node::{Node, NodeError};
 use crate::network::{Network, Request};
-use crate::problem::Problem;
-use crate::session::OpenError;
 use crate::trust::authority::Authority;
 use crate::trust::memory::EQUIVOCATION_FILE;
-use proofs::equivocation::Equivocation;
+use crate::trust::unproven::Unproven;
+use proofs::equivocation::{Equivocation, EquivocationError};
 use spec::Timestamp;
+use std::io;
 
 /// Room for two notes, the authority and two paths.
 const MAX_FILE_BYTES: usize = 8 * 1024 * 1024;
+
+/// The service was not told.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// There is nothing to tell.
+    #[error("there is no {EQUIVOCATION_FILE}")]
+    Nothing,
+    /// The file cannot be read.
+    #[error("{EQUIVOCATION_FILE}: {0}")]
+    Io(#[from] io::Error),
+    /// The file is not one of two checkpoints.
+    #[error("{EQUIVOCATION_FILE}: {0}")]
+    File(#[from] EquivocationError),
+    /// The node that would tell it cannot speak.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The service did not take it.
+    #[error(transparent)]
+    Service(#[from] Unproven),
+}
 
 /// Sends what the equivocation file says: in this node's name, or in nobody's where there is no node. The two checkpoints
 /// speak for themselves.
 ///
 /// # Errors
-/// In words: there is no such file, or the service did not take it.
-pub async fn contradiction(disk: &impl Disk, network: &impl Network, now: Timestamp) -> Result<(), String> {
-    let bytes = durable::read(disk, EQUIVOCATION_FILE, MAX_FILE_BYTES).map_err(|e| e.to_string())?;
-    let bytes = bytes.ok_or_else(|| format!("there is no {EQUIVOCATION_FILE}"))?;
-    let file = Equivocation::parse(&bytes).map_err(|e| e.to_string())?;
-    let body = body(&file);
-    let bearer = match Standing::load(disk) {
-        Ok(standing) => Some(bearer(&standing.identity, &standing.authority, now, &body)),
-        Err(OpenError::NotEnrolled) => None,
-        Err(error) => return Err(error.to_string()),
+/// There is no such file, or the service did not take it.
+pub async fn contradiction(
+    disk: &impl Disk,
+    network: &impl Network,
+    now: Timestamp,
+) -> Result<(), ReportError> {
+    let bytes = durable::read(disk, EQUIVOCATION_FILE, MAX_FILE_BYTES)?.ok_or(ReportError::Nothing)?;
+    let body = body(&Equivocation::parse(&bytes)?);
+    let bearer = match Node::load(disk) {
+        Ok((node, authority)) => Some(bearer(node.identity(), &authority, now, &body)),
+        Err(NodeError::NotEnrolled) => None,
+        Err(error) => return Err(error.into()),
     };
     let request = Request::post(PATH, "application/json", body);
     let request = match bearer {
         Some(bearer) => request.with_bearer(bearer),
         None => request,
     };
-    let response = network.send(request).await.map_err(|e| e.to_string())?;
-    if matches!(response.status, 200 | 201) {
-        Ok(())
-    } else {
-        Err(format!("status {}, {}", response.status, Problem::read(&response.body).describe()))
-    }
+    let response = network.send(request).await.map_err(Unproven::from)?;
+    if matches!(response.status, 200 | 201) { Ok(()) } else { Err(Unproven::refused(&response).into()) }
 }
 
 const PATH: &str = "/api/ledger/contradictions";

@@ -3,15 +3,8 @@
 //! What a scan found becomes an event at the next turn of the agent's loop, a second later at most. A command to
 //! scan is over with the next scan that begins after it.
 
-use crate::chain::outbox::Enqueued;
 use crate::clock::Now;
-use crate::disk::Disk;
-use crate::entropy::Entropy;
-use crate::heartbeat::Sampler;
 use crate::scan::{self, BASELINE_FILE, Options, Outcome, ScanError, WATCH_FILE};
-use crate::session::{Session, SessionError};
-use spec::Kind;
-use spec::payload::Scan;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::Duration;
@@ -25,6 +18,15 @@ const SETTLE: Duration = Duration::from_mins(2);
 
 /// Stack of the scanning thread, in bytes: as deep as directories are nested.
 const STACK_BYTES: usize = 2 * 1024 * 1024;
+
+/// What a turn at scanning came to.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    /// Whether a scan has begun.
+    pub(crate) begins: bool,
+    /// What a scan came to that is over.
+    pub(crate) outcome: Option<Result<Outcome, ScanError>>,
+}
 
 /// When to scan, and the scan that is under way.
 #[derive(Debug)]
@@ -51,6 +53,13 @@ impl ScanSchedule {
     /// Whether a scan is under way.
     pub fn is_running(&self) -> bool {
         self.running.is_some()
+    }
+
+    /// Begins a scan that is due, and takes up one that has ended.
+    pub(crate) fn turn(&mut self, now: Now) -> Turn {
+        let was_running = self.is_running();
+        let outcome = self.poll(now);
+        Turn { begins: !was_running && (self.is_running() || outcome.is_some()), outcome }
     }
 
     /// Begins a scan that is due. What one found that has come to its end.
@@ -80,6 +89,16 @@ impl ScanSchedule {
     }
 }
 
+/// What a scan found, in a line.
+pub(crate) fn summary(outcome: &Outcome) -> String {
+    let counts = outcome.scan.counts;
+    tracing::info!(counts.critical, counts.high, counts.unknown, outcome.bytes, "scanned");
+    format!(
+        "{} critical, {} high, {} medium, {} low, {} unknown; {} bytes read\n",
+        counts.critical, counts.high, counts.medium, counts.low, counts.unknown, outcome.bytes
+    )
+}
+
 /// Starts a scan with what the state directory holds at this moment.
 fn begin(options: &Options, now: Now) -> Result<Receiver<Result<Outcome, ScanError>>, ScanError> {
     let mut options = options.clone();
@@ -102,40 +121,4 @@ fn refresh(options: &mut Options, dir: &Path) -> Result<(), String> {
     options.baseline = Some(dir.join(BASELINE_FILE)).filter(|file| file.exists());
     options.watched = scan::watch::Watched::read(&dir.join(WATCH_FILE))?;
     Ok(())
-}
-
-impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
-    /// Makes what a scan found an event of this node.
-    pub fn enqueue_scan(&mut self, now: Now, scan: &Scan) -> Result<Enqueued, SessionError> {
-        self.enqueue(now, Kind::Scan, scan)
-    }
-
-    /// Begins a scan that is due, and takes up one that has ended.
-    pub(crate) fn take_turn_at_scanning(&mut self, now: Now) {
-        let Some(scans) = &mut self.scans else { return };
-        let was_running = scans.is_running();
-        let outcome = scans.poll(now);
-        let begun = scans.is_running() || outcome.is_some();
-        if begun && !was_running {
-            self.scan_begins();
-        }
-        let Some(outcome) = outcome else { return };
-        let outcome = outcome.map_err(|error| error.to_string());
-        let said = outcome.and_then(|outcome| match self.enqueue_scan(now, &outcome.scan) {
-            Ok(Enqueued::Dropped) => Err("the spool is full; a scan was dropped".to_owned()),
-            Ok(Enqueued::Spooled) => {
-                let counts = outcome.scan.counts;
-                tracing::info!(counts.critical, counts.high, counts.unknown, outcome.bytes, "scanned");
-                Ok(format!(
-                    "{} critical, {} high, {} medium, {} low, {} unknown; {} bytes read\n",
-                    counts.critical, counts.high, counts.medium, counts.low, counts.unknown, outcome.bytes
-                ))
-            }
-            Err(error) => Err(format!("a scan could not be made durable and was not sent: {error}")),
-        });
-        if let Err(error) = &said {
-            tracing::error!(error, "no scan");
-        }
-        self.scan_ends(now, &said);
-    }
 }

@@ -3,12 +3,22 @@
 use crate::chain::drops::Drops;
 use crate::chain::spool::scan::{Scan, Tail};
 use crate::disk::Disk;
-use crate::identity::rotation::Rotation;
-use crate::identity::standing::Standing;
-use crate::session::{OpenError, SessionError};
+use crate::identity::node::{Node, NodeError};
 use crate::trust::memory::{CHECKPOINT_FILE, EQUIVOCATION_FILE, Memory};
 use serde::Serialize;
 use spec::{Hash, PublicKey, Uuid};
+use std::io;
+
+/// The state directory says nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    /// There is no node.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
 
 /// The state of one agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,21 +58,21 @@ pub struct LastCheckpoint {
 
 impl Status {
     /// Reads the state; takes no lock and changes nothing.
-    pub fn read(disk: &impl Disk) -> Result<Self, OpenError> {
-        let Standing { identity, enrolment, authority, rotation } = Standing::load(disk)?;
-        let scan = settled_scan(disk).map_err(SessionError::Io)?;
+    pub fn read(disk: &impl Disk) -> Result<Self, StatusError> {
+        let (node, authority) = Node::load(disk)?;
+        let scan = settled_scan(disk)?;
         let memory = Memory::load(disk, CHECKPOINT_FILE, &authority)
             .ok()
             .flatten()
-            .or_else(|| Memory::new(enrolment.checkpoint.clone(), None, &authority).ok());
-        let stopped = disk.len(EQUIVOCATION_FILE).map_err(SessionError::Io)?.is_some();
+            .or_else(|| Memory::new(node.enrolment().checkpoint.clone(), None, &authority).ok());
+        let stopped = disk.len(EQUIVOCATION_FILE)?.is_some();
         Ok(Self {
-            node_id: identity.node_id,
-            key: identity.public(),
-            next_key: rotation.filter(Rotation::is_told).map(|rotation| rotation.public()),
+            node_id: node.identity().node_id,
+            key: node.identity().public(),
+            next_key: node.next_key(),
             last_seq: scan.next.and_then(|next| next.seq.checked_sub(1)),
             spool_depth: scan.slots.len() - scan.acknowledged,
-            dropped: Drops::load(disk, None).map_err(SessionError::Io)?.total,
+            dropped: Drops::load(disk, None)?.total,
             last_checkpoint: memory.map(|memory| LastCheckpoint {
                 size: memory.checkpoint.size,
                 root: memory.checkpoint.root,
@@ -75,7 +85,7 @@ impl Status {
 
 /// The spool as it stands. A running agent may replace the file while it is read; what looks damaged is
 /// therefore looked at again.
-fn settled_scan(disk: &impl Disk) -> std::io::Result<Scan> {
+fn settled_scan(disk: &impl Disk) -> io::Result<Scan> {
     let mut scan = Scan::read(disk)?;
     for _ in 0..3 {
         if matches!(scan.tail, Tail::Clean | Tail::Torn) {

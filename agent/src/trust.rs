@@ -4,4 +4,5 @@ pub mod authority;
 pub(crate) mod follower;
 pub(crate) mod following;
 pub mod memory;
+pub mod unproven;
 pub mod witness;

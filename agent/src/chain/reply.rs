@@ -1,10 +1,12 @@
 //! The service's answers to events, in one form for both routes, and what each refusal means.
 
-use crate::chain::receipt::Receipt;
+use super::receipt::{Receipt, ReceiptError};
 use crate::network::Response;
 use crate::problem::{Expected, Problem};
+use crate::trust::memory::OwnEntry;
+use proofs::Checkpoint;
 use serde::Deserialize;
-use spec::Timestamp;
+use spec::{Event, Kind, Timestamp};
 
 /// What the service says of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub(crate) struct Reply {
     pub(crate) checkpoint: Option<String>,
     pub(crate) server_time: Option<Timestamp>,
     pub(crate) next_heartbeat_secs: Option<u64>,
-    /// As they came; see [`crate::control::commander::read`].
+    /// As they came; see [`crate::control::order::read`].
     pub(crate) commands: Vec<serde_json::Value>,
     /// The checkpoint that proves the commands.
     pub(crate) witness_checkpoint: Option<String>,
@@ -91,7 +93,92 @@ struct BatchResult {
     problem: Option<Problem>,
 }
 
+/// What became of the events of one answer, in order.
+pub(crate) struct Settled {
+    /// How many need no more attention.
+    pub(crate) count: usize,
+    /// The last own entry that the checkpoint contains, if any receipt was checked.
+    pub(crate) own: Option<OwnEntry>,
+    /// What stopped the count before the end.
+    pub(crate) end: Option<End>,
+}
+
+/// What is to be looked at before the events behind it.
+pub(crate) enum End {
+    /// The event is refused.
+    Refused(Verdict, Refused),
+    /// Its receipt proves nothing.
+    Unproven(Unreceived),
+}
+
+/// A refusal as it stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("status {status}, {}", problem.describe())]
+pub(crate) struct Refused {
+    pub(crate) status: u16,
+    pub(crate) problem: Box<Problem>,
+}
+
+/// An event has no receipt that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unreceived {
+    /// The receipt proves nothing.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    /// There is no checkpoint to check it with.
+    #[error("a receipt without a checkpoint")]
+    NoCheckpoint,
+    /// There is none.
+    #[error("the answer says nothing of the first event")]
+    Nothing,
+}
+
 impl Reply {
+    /// The checkpoint of all receipts: the answer's, or that of the first receipt that has one.
+    pub(crate) fn take_checkpoint(&mut self) -> Option<String> {
+        let own = |outcome: &Outcome| match outcome {
+            Outcome::Receipt(receipt) => receipt.checkpoint.clone(),
+            Outcome::Problem(..) => None,
+        };
+        self.checkpoint.take().or_else(|| self.outcomes.iter().find_map(own))
+    }
+
+    /// Goes through what is said of events up to the first of which it is not final.
+    pub(crate) fn settled(&self, events: &[Event], checkpoint: Option<&Checkpoint>) -> Settled {
+        let mut settled = Settled { count: 0, own: None, end: None };
+        for (event, outcome) in events.iter().zip(&self.outcomes) {
+            match outcome {
+                Outcome::Receipt(receipt) => match checkpoint.map(|c| receipt.verify(event, c)) {
+                    Some(Ok(leaf)) => {
+                        let path = receipt.inclusion.clone();
+                        settled.own = Some(OwnEntry { index: receipt.seq, leaf, path });
+                    }
+                    Some(Err(error)) => settled.end = Some(End::Unproven(error.into())),
+                    None => settled.end = Some(End::Unproven(Unreceived::NoCheckpoint)),
+                },
+                Outcome::Problem(status, problem) => match Verdict::of(*status, problem) {
+                    // Of a rotation there is more to do than to go on behind it.
+                    Verdict::Recorded if event.header.kind != Kind::KeyRotation => {
+                        let event = event.hash();
+                        tracing::error!(%event, refusal = problem.describe(), "an event was refused for good");
+                    }
+                    verdict => {
+                        let refused = Refused { status: *status, problem: problem.clone() };
+                        settled.end = Some(End::Refused(verdict, refused));
+                    }
+                },
+            }
+            if settled.end.is_some() {
+                return settled;
+            }
+            settled.count += 1;
+        }
+        if settled.count == 0 {
+            settled.end = Some(End::Unproven(Unreceived::Nothing));
+        }
+        settled
+    }
+
     /// Reads the answer to a heartbeat that was sent alone.
     pub(crate) fn heartbeat(response: &Response) -> Result<Self, serde_json::Error> {
         let answer: HeartbeatAnswer = serde_json::from_slice(&response.body)?;

@@ -11,19 +11,22 @@
 //! place it has used. Acknowledgements are not synced: losing one means a resend, which the ledger
 //! recognises. What the chain needs to go on lies in this one file, replaced as a whole.
 
+mod index;
+mod line;
 pub(crate) mod scan;
 pub(crate) mod write;
 
-use crate::chain::spool::scan::{Scan, Slot, Tail};
-use crate::chain::spool::write::{PREFIX_BYTES, Writer, line};
+pub use line::SPOOL_FILE;
+pub use scan::Damage;
+
 use crate::disk::Disk;
 use crate::durable::Replacement;
+use index::{Index, Slot};
+use line::line;
+use scan::{Scan, Tail};
 use spec::{ChainLink, Event, EventError};
-use std::collections::VecDeque;
 use std::io;
-
-/// The spool's file.
-pub const SPOOL_FILE: &str = "spool.log";
+use write::Writer;
 
 /// Where a damaged spool is kept.
 pub const DAMAGED_FILE: &str = "spool.damaged";
@@ -69,13 +72,7 @@ pub enum SpoolError {
 #[derive(Debug)]
 pub struct Spool {
     limits: Limits,
-    slots: VecDeque<Slot>,
-    /// How many of `slots` are acknowledged.
-    acknowledged: usize,
-    pending_bytes: u64,
-    acknowledged_bytes: u64,
-    pub(crate) len: u64,
-    next: ChainLink,
+    index: Index,
     /// Set when a write failed: what the file holds is known only after it was read again.
     unsure: bool,
 }
@@ -93,7 +90,7 @@ pub struct Opened {
 #[derive(Debug)]
 pub struct Doubt {
     /// What was found.
-    pub reason: String,
+    pub damage: Damage,
     /// Events behind the damage: whole, but without a chain that leads to them.
     pub salvage: Vec<Event>,
 }
@@ -101,7 +98,7 @@ pub struct Doubt {
 impl Spool {
     /// Starts a chain at `next` with nothing waiting; on return it is on the disk.
     pub fn create(disk: &impl Disk, next: ChainLink, limits: Limits) -> io::Result<Self> {
-        Writer::begin(disk, next, limits)?.commit(disk)
+        Writer::begin(disk, next)?.commit(disk).map(|index| Self { limits, index, unsure: false })
     }
 
     /// Reads the spool and cuts a line that a crash left unfinished.
@@ -119,42 +116,35 @@ impl Spool {
                 disk.sync(SPOOL_FILE)?;
                 None
             }
-            Tail::Damaged { reason, salvage } => {
+            Tail::Damaged { damage, salvage } => {
                 let salvage = salvage
                     .iter()
                     .map(|slot| read_event(disk, slot))
                     .collect::<Result<Vec<Event>, SpoolError>>()?;
-                Some(Doubt { reason: reason.clone(), salvage })
+                Some(Doubt { damage: *damage, salvage })
             }
         };
-        let mut spool = Self::empty(scan.next.unwrap_or(fresh), limits);
-        spool.len = scan.good_len;
-        for (i, slot) in scan.slots.iter().enumerate() {
-            spool.add(*slot);
-            if i < scan.acknowledged {
-                spool.count_acknowledged(*slot);
-            }
-        }
         if doubt.is_some() {
             keep_damaged(disk)?;
         }
-        Ok(Opened { spool, doubt })
+        let index = scan.index(fresh);
+        Ok(Opened { spool: Self { limits, index, unsure: false }, doubt })
     }
 
     /// The place of the next event.
     pub fn next(&self) -> ChainLink {
-        self.next
+        self.index.next()
     }
 
     /// Number of events that wait.
     pub fn pending(&self) -> usize {
-        self.slots.len() - self.acknowledged
+        self.index.pending()
     }
 
     /// Whether `events` of `bytes` together may still be added.
     pub fn has_room(&self, events: usize, bytes: usize) -> bool {
         self.pending() + events <= self.limits.max_events
-            && self.pending_bytes + bytes as u64 <= self.limits.max_bytes
+            && self.index.waiting_bytes() + bytes as u64 <= self.limits.max_bytes
     }
 
     /// Adds a signed event; on return it is on the disk. After an error it may be there or not: ask
@@ -166,7 +156,7 @@ impl Spool {
         disk.append(SPOOL_FILE, &line(b'e', &json))?;
         disk.sync(SPOOL_FILE)?;
         self.unsure = false;
-        self.note_event(&json, event);
+        self.index.note_event(&json, event);
         Ok(())
     }
 
@@ -179,7 +169,7 @@ impl Spool {
     ) -> Result<Vec<Event>, SpoolError> {
         let mut events = Vec::new();
         let mut bytes = 0;
-        for slot in self.slots.iter().skip(self.acknowledged).take(max_events) {
+        for slot in self.index.waiting().take(max_events) {
             bytes += slot.len as usize + 1;
             if !events.is_empty() && bytes > max_bytes {
                 break;
@@ -191,37 +181,30 @@ impl Spool {
 
     /// The newest event in the file, waiting or not.
     pub fn newest(&self, disk: &impl Disk) -> Result<Option<Event>, SpoolError> {
-        self.slots.back().map(|slot| read_event(disk, slot)).transpose()
+        self.index.newest().map(|slot| read_event(disk, slot)).transpose()
     }
 
     /// The `i`th waiting event.
     pub fn waiting(&self, disk: &impl Disk, i: usize) -> Result<Option<Event>, SpoolError> {
-        self.slots.get(self.acknowledged + i).map(|slot| read_event(disk, slot)).transpose()
+        self.index.waiting().nth(i).map(|slot| read_event(disk, slot)).transpose()
     }
 
     /// The oldest `count` waiting events have their receipts and are forgotten.
     pub fn acknowledge(&mut self, disk: &impl Disk, count: usize) -> Result<(), SpoolError> {
-        for _ in 0..count.min(self.pending()) {
-            if let Some(slot) = self.slots.get(self.acknowledged).copied() {
-                self.count_acknowledged(slot);
-            }
-        }
+        self.index.acknowledge(count);
         self.note_acknowledged(disk);
-        if self.acknowledged_bytes > self.limits.compact_bytes
-            && self.acknowledged_bytes >= self.pending_bytes
-        {
-            self.compact(disk)?;
+        let acknowledged = self.index.acknowledged_bytes();
+        if acknowledged > self.limits.compact_bytes && acknowledged >= self.index.waiting_bytes() {
+            self.unsure = true;
+            self.index = rewritten(&self.index, disk)?;
+            self.unsure = false;
         }
         Ok(())
     }
 
     /// Makes the events from `place` on wait again, if the file still has them.
     pub fn rewind(&mut self, disk: &impl Disk, place: &ChainLink) -> Result<bool, SpoolError> {
-        for i in (0..self.acknowledged).rev() {
-            let Some(slot) = self.slots.get(i).copied() else { break };
-            self.acknowledged -= 1;
-            self.acknowledged_bytes -= u64::from(slot.len);
-            self.pending_bytes += u64::from(slot.len);
+        while let Some(slot) = self.index.take_back() {
             if read_event(disk, &slot)?.header.chain.as_ref() == Some(place) {
                 self.note_acknowledged(disk);
                 return Ok(true);
@@ -234,66 +217,24 @@ impl Spool {
     /// Starts anew at `next` with nothing waiting; what was there is given up.
     pub(crate) fn restart(&mut self, disk: &impl Disk, next: ChainLink) -> Result<(), SpoolError> {
         self.unsure = true;
-        *self = Self::create(disk, next, self.limits)?;
-        Ok(())
-    }
-
-    /// Starts a file that will take this one's place.
-    pub(crate) fn writer(&self, disk: &impl Disk, base: ChainLink) -> io::Result<Writer> {
-        Writer::begin(disk, base, self.limits)
+        self.become_written(disk, Writer::begin(disk, next)?)
     }
 
     /// Takes over what a writer has put in this spool's place.
     pub(crate) fn become_written(&mut self, disk: &impl Disk, writer: Writer) -> Result<(), SpoolError> {
         self.unsure = true;
-        *self = writer.commit(disk)?;
+        self.index = writer.commit(disk)?;
+        self.unsure = false;
         Ok(())
-    }
-
-    pub(crate) fn empty(next: ChainLink, limits: Limits) -> Self {
-        Self {
-            limits,
-            slots: VecDeque::new(),
-            acknowledged: 0,
-            pending_bytes: 0,
-            acknowledged_bytes: 0,
-            len: 0,
-            next,
-            unsure: false,
-        }
-    }
-
-    fn add(&mut self, slot: Slot) {
-        self.pending_bytes += u64::from(slot.len);
-        self.slots.push_back(slot);
-    }
-
-    fn count_acknowledged(&mut self, slot: Slot) {
-        self.acknowledged += 1;
-        self.pending_bytes -= u64::from(slot.len);
-        self.acknowledged_bytes += u64::from(slot.len);
-    }
-
-    pub(crate) fn note_event(&mut self, json: &[u8], event: &Event) {
-        let len = u32::try_from(json.len()).unwrap_or(u32::MAX);
-        self.add(Slot { offset: self.len + PREFIX_BYTES, len });
-        self.len += PREFIX_BYTES + json.len() as u64 + 1;
-        self.next = after(event, self.next);
     }
 
     /// Writes the number of acknowledged events; a failure only means that some are sent again.
     fn note_acknowledged(&mut self, disk: &impl Disk) {
-        let line = line(b'a', self.acknowledged.to_string().as_bytes());
+        let line = line(b'a', self.index.acknowledged().to_string().as_bytes());
         match disk.append(SPOOL_FILE, &line) {
-            Ok(()) => self.len += line.len() as u64,
+            Ok(()) => self.index.note_line(line.len()),
             Err(_) => self.unsure = true,
         }
-    }
-
-    fn compact(&mut self, disk: &impl Disk) -> Result<(), SpoolError> {
-        self.unsure = true;
-        *self = self.rewritten(disk)?;
-        Ok(())
     }
 
     /// After a failed write: reads what the disk has and writes it anew, so that all of it is synced.
@@ -302,36 +243,21 @@ impl Spool {
         if !self.unsure {
             return Ok(false);
         }
-        let scan = Scan::read(disk)?;
-        let mut found = Self::empty(scan.next.unwrap_or(self.next), self.limits);
-        for slot in &scan.slots {
-            found.add(*slot);
-        }
-        for slot in scan.slots.iter().take(scan.acknowledged) {
-            found.count_acknowledged(*slot);
-        }
-        *self = found.rewritten(disk)?;
+        self.index = rewritten(&Scan::read(disk)?.index(self.next()), disk)?;
+        self.unsure = false;
         Ok(true)
-    }
-
-    /// Writes the waiting events into a new file.
-    fn rewritten(&self, disk: &impl Disk) -> Result<Self, SpoolError> {
-        let base = self.waiting(disk, 0)?.and_then(|event| event.header.chain).unwrap_or(self.next);
-        let mut writer = self.writer(disk, base)?;
-        for slot in self.slots.iter().skip(self.acknowledged) {
-            writer.push(disk, &read_event(disk, slot)?)?;
-        }
-        Ok(writer.commit(disk)?)
     }
 }
 
-/// The place after `event`.
-pub(crate) fn after(event: &Event, otherwise: ChainLink) -> ChainLink {
-    event.header.chain.map_or(otherwise, |link| ChainLink {
-        epoch: link.epoch,
-        prev: event.hash(),
-        seq: link.seq + 1,
-    })
+/// Writes the events of a file that wait into a new one.
+fn rewritten(index: &Index, disk: &impl Disk) -> Result<Index, SpoolError> {
+    let first = index.waiting().next().map(|slot| read_event(disk, slot)).transpose()?;
+    let base = first.and_then(|event| event.header.chain).unwrap_or(index.next());
+    let mut writer = Writer::begin(disk, base)?;
+    for slot in index.waiting() {
+        writer.push(disk, &read_event(disk, slot)?)?;
+    }
+    Ok(writer.commit(disk)?)
 }
 
 fn read_event(disk: &impl Disk, slot: &Slot) -> Result<Event, SpoolError> {

@@ -2,14 +2,15 @@
 
 use super::run::policy_file;
 use super::{Failure, answer, state_dir};
-use crate::cli::Check;
+use crate::args::Check;
 use crate::client::HttpClient;
 use crate::config::Environment;
 use crate::control::applied::Applied;
 use crate::control::policy::Policy;
 use crate::disk::FileDisk;
 use crate::identity::enrol::Enrolment;
-use crate::identity::key::{Identity, check_permissions};
+use crate::identity::key::Identity;
+use crate::identity::permissions::check_permissions;
 use crate::procfs::Root;
 use spec::Name;
 use spec::payload::PolicyMode;
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &Check, environment: &Environment) -> Result<(), Failure
     report.line("service", address.and_then(|url| text(HttpClient::new(&url)).map(|_| url)));
     let profile = environment.os_profile.clone().or_else(|| Root::new("/").os_profile());
     let policy = policy_file(args.policy.as_ref(), environment);
-    let allowed = Policy::load(&policy).map(|policy| policy.summary(profile.as_deref()));
+    let allowed = text(Policy::load(&policy)).map(|policy| policy.summary(profile.as_deref()));
     report.line("profile", profile.clone().ok_or("unknown; see VAULTMESH_OS_PROFILE".to_owned()));
     report.line("policy", allowed.map(|allowed| format!("{}: {allowed}", policy.display())));
     report.line("applied", applied(&disk));

@@ -88,7 +88,7 @@ pub(super) async fn tell_of_contradiction(disk: &FileDisk, clock: &SystemClock, 
     for attempt in 1..=ATTEMPTS {
         match report::contradiction(disk, client, clock.now().wall).await {
             Ok(()) => return tracing::info!("the service was told of the contradiction"),
-            Err(why) => tracing::warn!(why, attempt, "the service could not be told of the contradiction"),
+            Err(why) => tracing::warn!(%why, attempt, "the service could not be told of the contradiction"),
         }
         if attempt < ATTEMPTS {
             clock.sleep_until(clock.now().steady + Duration::from_secs(1)).await;

@@ -1,13 +1,14 @@
 //! `vaultmesh-agent enroll`: make a key, have it introduced, check the answer, keep it.
 
 use super::{Failure, answer, runtime, state_dir};
-use crate::cli::Enroll;
+use crate::args::Enroll;
 use crate::client::HttpClient;
 use crate::config::Environment;
 use crate::disk::FileDisk;
 use crate::entropy::SystemEntropy;
 use crate::identity::enrol::{self, Enrolment};
-use crate::identity::key::{Identity, check_permissions};
+use crate::identity::key::Identity;
+use crate::identity::permissions::check_permissions;
 use crate::identity::token::EnrolmentToken;
 use crate::lock::{StateLock, create_private_dir};
 use crate::network::Network as _;

@@ -1,14 +1,14 @@
 //! `vaultmesh-agent goodbye`: the node says that it leaves, signed like everything else.
 
 use super::{Errand, Failure, run};
+use crate::args;
 use crate::chain::outbox::Enqueued;
-use crate::cli;
 use crate::clock::Clock as _;
 use crate::config::Environment;
 use spec::payload::Goodbye;
 use spec::{Kind, Timestamp};
 
-pub(crate) fn run(args: &cli::Goodbye, environment: &Environment) -> Result<(), Failure> {
+pub(crate) fn run(args: &args::Goodbye, environment: &Environment) -> Result<(), Failure> {
     let mut errand = Errand::begin(&args.state, environment)?;
     let now = errand.place.clock.now();
     let back_at = |secs: u64| Timestamp::from_millis(now.wall.millis().saturating_add(secs * 1000));

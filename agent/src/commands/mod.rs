@@ -11,8 +11,8 @@ pub(crate) mod scan;
 pub(crate) mod simulate;
 pub(crate) mod status;
 
+use crate::args::StateDir;
 use crate::chain::delivery::Delivery;
-use crate::cli::StateDir;
 use crate::client::{ClientError, HttpClient};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{DEFAULT_STATE_DIR, Environment};
@@ -20,11 +20,14 @@ use crate::disk::FileDisk;
 use crate::entropy::SystemEntropy;
 use crate::heartbeat::SystemSampler;
 use crate::identity::enrol::{Enrolment, EnrolmentError};
-use crate::identity::key::{IdentityError, check_permissions};
+use crate::identity::key::IdentityError;
+use crate::identity::node::NodeError;
+use crate::identity::permissions::check_permissions;
 use crate::identity::rotation::RotationError;
 use crate::lock::{LockError, StateLock};
 use crate::procfs::Root;
 use crate::session::{OpenError, Options, Session, SessionError, Stop};
+use crate::status::StatusError;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -104,7 +107,16 @@ impl From<OpenError> for Failure {
             }
             OpenError::Identity(error) => error.into(),
             OpenError::Enrolment(error) => error.into(),
-            OpenError::NotEnrolled | OpenError::Rotation(_) | OpenError::Session(_) => Self::io(&error),
+            OpenError::NotEnrolled(_) | OpenError::Rotation(_) | OpenError::Session(_) => Self::io(&error),
+        }
+    }
+}
+
+impl From<StatusError> for Failure {
+    fn from(error: StatusError) -> Self {
+        match error {
+            StatusError::Node(error) => OpenError::from(error).into(),
+            StatusError::Io(error) => Self::io(&error),
         }
     }
 }
@@ -146,7 +158,7 @@ impl Place {
         check_permissions(&dir)?;
         let lock = StateLock::take(&dir)?;
         let disk = FileDisk::new(&dir);
-        let (enrolment, _) = Enrolment::load(&disk)?.ok_or(OpenError::NotEnrolled)?;
+        let (enrolment, _) = Enrolment::load(&disk)?.ok_or(OpenError::from(NodeError::NotEnrolled))?;
         let client = HttpClient::new(environment.url.as_ref().unwrap_or(&enrolment.url))?;
         Ok(Self { dir, disk, enrolment, client, clock: SystemClock::start(), _lock: lock })
     }

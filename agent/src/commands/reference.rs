@@ -1,7 +1,7 @@
 //! `vaultmesh-agent completions` and `man`, from the definitions of the command line.
 
 use super::{Failure, answer};
-use crate::cli::Cli;
+use crate::args::Cli;
 use clap::CommandFactory as _;
 
 pub(crate) fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {

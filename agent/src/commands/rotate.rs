@@ -1,7 +1,7 @@
 //! `vaultmesh-agent rotate-key`: a new key in place of the node's, while the agent does not run.
 
 use super::{Errand, Failure, answer, run};
-use crate::cli::RotateKey;
+use crate::args::RotateKey;
 use crate::clock::Clock as _;
 use crate::config::Environment;
 

@@ -1,8 +1,8 @@
 //! `vaultmesh-agent run`: heartbeats until told to stop.
 
 use super::{Failure, Place, cosigning, runtime};
+use crate::args::Run;
 use crate::chain::delivery::{Delivery, Why};
-use crate::cli::Run;
 use crate::client::HttpClient;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Environment;
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Run, environment: &Environment) -> Result<(), Failure> 
         let done = tokio::select! {
             done = work(session, &clock, &client, args.once) => done,
             caught = cosigning::cosign(witness, &disk, &clock, &client) => {
-                Err(Stop::Contradiction(caught.text).into())
+                Err(Stop::Contradiction(caught.how).into())
             }
             _ = stopped => {
                 tracing::info!("agent stopped");
@@ -84,7 +84,7 @@ pub(super) fn policy_file(flag: Option<&PathBuf>, environment: &Environment) -> 
 /// The policy; one that cannot be read allows nothing, and the node goes on reporting.
 fn policy(file: &Path) -> Policy {
     Policy::load(file).unwrap_or_else(|error| {
-        tracing::error!(error, "the policy does not hold; every command is refused");
+        tracing::error!(%error, "the policy does not hold; every command is refused");
         Policy::nothing()
     })
 }

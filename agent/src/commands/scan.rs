@@ -1,7 +1,7 @@
 //! `vaultmesh-agent scan`: look through a machine, or a directory that holds one, and say what was found.
 
 use super::{Failure, answer};
-use crate::cli::{Scan as Args, ScanOutput};
+use crate::args::{Scan as Args, ScanOutput};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{DEFAULT_STATE_DIR, Environment};
 use crate::disk::FileDisk;

@@ -2,7 +2,7 @@
 //! spool on the disk and a check of every receipt for each. What is made up is only that they are on one machine.
 
 use super::{Failure, answer, runtime};
-use crate::cli::Simulate;
+use crate::args::Simulate;
 use crate::client::HttpClient;
 use crate::clock::{Clock as _, SystemClock};
 use crate::commands::enroll::{ask, credentials, identity};

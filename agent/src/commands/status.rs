@@ -1,7 +1,7 @@
 //! `vaultmesh-agent status`: what the state directory holds, also beside a running agent.
 
 use super::{Failure, answer, state_dir};
-use crate::cli::{Output, Status as Args};
+use crate::args::{Output, Status as Args};
 use crate::config::Environment;
 use crate::disk::FileDisk;
 use crate::status::Status;

@@ -6,8 +6,9 @@
 //!
 //! `apply-policy` is the node's own policy's alone to allow: no policy that was applied can keep the next away.
 
-use crate::control::order::Refusal;
-use crate::control::policy::{Policy, Task};
+use super::order::Refusal;
+use super::policy::{APPLY_POLICY, Policy, Task};
+use crate::damage::Damage;
 use crate::disk::Disk;
 use crate::durable;
 use serde::{Deserialize, Serialize};
@@ -24,9 +25,6 @@ const FORMAT: &str = "vaultmesh-applied-policy-v1";
 
 /// Room for the largest policy and what stands around it.
 const MAX_FILE_BYTES: usize = MAX_POLICY_BYTES + 1024;
-
-/// The command by which policies are applied.
-pub(crate) const APPLY_POLICY: &str = "apply-policy";
 
 /// What the node was told to follow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,10 +65,10 @@ impl Applied {
     ///
     /// # Errors
     /// It has another, or is none.
-    pub fn read(json: &str, hash: Hash) -> Result<Self, String> {
-        let document = PolicyDocument::parse(json).map_err(|e| e.to_string())?;
-        let (_, own) = document.bytes_and_hash().map_err(|e| e.to_string())?;
-        if own == hash { Ok(Self::Policy { hash, document }) } else { Err(format!("its hash is {own}")) }
+    pub fn read(json: &str, hash: Hash) -> Result<Self, Damage> {
+        let document = PolicyDocument::parse(json)?;
+        let (_, own) = document.bytes_and_hash()?;
+        if own == hash { Ok(Self::Policy { hash, document }) } else { Err(Damage::Hash(own)) }
     }
 
     /// Reads what was stored. What cannot be read allows nothing, and keeps nobody from reporting.
@@ -81,15 +79,14 @@ impl Applied {
         }
     }
 
-    fn stored(disk: &impl Disk) -> Result<Self, String> {
-        let bytes = durable::read(disk, APPLIED_FILE, MAX_FILE_BYTES).map_err(|e| e.to_string())?;
+    fn stored(disk: &impl Disk) -> Result<Self, Damage> {
+        let bytes = durable::read(disk, APPLIED_FILE, MAX_FILE_BYTES)?;
         let Some(bytes) = bytes else { return Ok(Self::Nothing) };
-        let file: AppliedFile = serde_json::from_slice(&bytes).map_err(|e| e.to_string())?;
+        let file: AppliedFile = serde_json::from_slice(&bytes)?;
         if file.format != FORMAT {
-            return Err(format!("its format is not {FORMAT}"));
+            return Err(Damage::Format(FORMAT));
         }
-        let json = serde_json::to_string(&file.document).map_err(|e| e.to_string())?;
-        Self::read(&json, file.hash)
+        Self::read(&serde_json::to_string(&file.document)?, file.hash)
     }
 
     /// Stores it; on return it is what a restart finds.
@@ -340,7 +337,7 @@ mod tests {
         let text = r#"{"format":"vaultmesh-policy-v1", "mode":"enforce", "allow":{}}"#;
         let hash = PolicyDocument::parse(text).unwrap().bytes_and_hash().unwrap().1;
         assert_eq!(Applied::read(text, hash).unwrap().hash(), Some(hash));
-        assert!(Applied::read(text, Hash::ZERO).unwrap_err().contains(&hash.to_hex()));
+        assert!(Applied::read(text, Hash::ZERO).unwrap_err().to_string().contains(&hash.to_hex()));
         for other in ["", "{}", "[]", &text.replace("v1", "v2"), &text.replace("{}", r#"{"scan":null}"#)] {
             assert!(Applied::read(other, hash).is_err(), "{other}");
         }

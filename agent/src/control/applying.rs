@@ -1,19 +1,14 @@
-//! Applying a policy: the node was told its hash by a command that is in the ledger, and fetches the document.
+//! Applying a policy: the node was told its hash by a command that is in the ledger, and fetches the document, which
+//! needs nobody's word.
 
-use crate::clock::{Clock, Now};
-use crate::control::applied::Applied;
-use crate::control::commander::Commander;
-use crate::control::work::Done;
-use crate::disk::Disk;
-use crate::entropy::Entropy;
-use crate::heartbeat::Sampler;
-use crate::identity::jwt::{self, Claims};
-use crate::network::{Network, Request};
-use crate::problem::Problem;
-use crate::session::Session;
+use super::applied::Applied;
+use crate::damage::Damage;
+use crate::network::Response;
+use crate::trust::unproven::{Unproven, read};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use spec::{Hash, Timestamp};
+use spec::Hash;
+use std::io;
 
 #[derive(Deserialize)]
 struct Answer<'a> {
@@ -21,62 +16,35 @@ struct Answer<'a> {
     document: &'a RawValue,
 }
 
-impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
-    /// A question that is proved by the node's key.
-    pub(crate) fn question(&self, now: Now, path: String) -> Request {
-        let credentials = self.author.credentials();
-        // The service allows for half a minute between the clocks.
-        let offset = self.clock_offset_ms.unwrap_or_default();
-        let issued_at = Timestamp::from_millis(now.wall.millis().saturating_add_signed(offset));
-        let claims = Claims {
-            issuer: &credentials.author,
-            ledger: &credentials.ledger,
-            issued_at,
-            lifetime_secs: jwt::MAX_LIFETIME_SECS,
-            body: b"",
-        };
-        // The ledger knows the node by this key, also while another is about to take its place.
-        Request::get(path).with_bearer(jwt::sign(&self.identity.key, &claims))
-    }
+/// Why a policy is not applied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApplyError {
+    /// The service does not show it.
+    #[error("the policy cannot be fetched: {0}")]
+    Fetch(#[from] Unproven),
+    /// What it shows is something else.
+    #[error("not the policy {policy}: {source}")]
+    Other { policy: Hash, source: Damage },
+    /// It could not be stored.
+    #[error("the policy could not be stored: {0}")]
+    Store(#[from] io::Error),
+}
 
-    /// Applies the policies that commands ask for, one after the other.
-    pub(crate) async fn apply_policies(&mut self, clock: &impl Clock, network: &impl Network) {
-        while let Some((command, policy)) = self.commander.as_mut().and_then(Commander::next_policy) {
-            let fetched = self.fetch_policy(clock.now(), network, policy).await;
-            let done = match fetched.and_then(|applied| self.follow(applied)) {
-                Ok(said) => Done::saying(true, &said),
-                Err(why) => Done::saying(false, &why),
-            };
-            self.close(clock.now(), command, &done);
-        }
-    }
+/// Where the policy of a hash is.
+pub(crate) fn path(policy: &Hash) -> String {
+    format!("/api/policies/{policy}")
+}
 
-    /// The policy with a hash; with 64 zeros, none.
-    async fn fetch_policy(&self, now: Now, network: &impl Network, policy: Hash) -> Result<Applied, String> {
-        if policy == Hash::ZERO {
-            return Ok(Applied::Nothing);
-        }
-        let request = self.question(now, format!("/api/policies/{policy}"));
-        let response =
-            network.send(request).await.map_err(|e| format!("the policy cannot be fetched: {e}"))?;
-        if response.status != 200 {
-            let problem = Problem::read(&response.body).describe();
-            return Err(format!("the policy cannot be fetched: status {}, {problem}", response.status));
-        }
-        let answer: Answer<'_> = serde_json::from_slice(&response.body)
-            .map_err(|e| format!("not an answer to a question for a policy: {e}"))?;
-        Applied::read(answer.document.get(), policy).map_err(|why| format!("not the policy {policy}: {why}"))
-    }
+/// Reads the service's answer to a question for a policy.
+pub(crate) fn fetched(response: &Response, policy: Hash) -> Result<Applied, ApplyError> {
+    let answer: Answer<'_> = read(response)?;
+    Applied::read(answer.document.get(), policy).map_err(|source| ApplyError::Other { policy, source })
+}
 
-    /// Follows a policy from now on, also after a restart.
-    fn follow(&mut self, applied: Applied) -> Result<String, String> {
-        applied.store(&self.disk).map_err(|e| format!("the policy could not be stored: {e}"))?;
-        let said = match applied.hash() {
-            Some(hash) => format!("follows {hash}\n"),
-            None => "follows no policy\n".to_owned(),
-        };
-        tracing::info!(policy = ?applied.hash(), "a policy is applied");
-        self.applied = applied;
-        Ok(said)
+/// What the command's receipt says of a policy that is followed now.
+pub(crate) fn said(applied: &Applied) -> String {
+    match applied.hash() {
+        Some(hash) => format!("follows {hash}\n"),
+        None => "follows no policy\n".to_owned(),
     }
 }

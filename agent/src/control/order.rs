@@ -12,6 +12,9 @@ use serde_json::Value;
 use spec::payload::{Command, CommandOrder, command_bytes};
 use spec::{Author, Hash, Kind, Name, Record, Timestamp, Uuid};
 
+/// Commands that are taken in from one answer.
+const MAX_DELIVERED: usize = 64;
+
 /// An entry with its path to the checkpoint it was delivered with.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Proved {
@@ -181,6 +184,18 @@ impl Delivered {
         }
         approvers.len() as u64
     }
+}
+
+/// Delivered commands, as far as they have the form of such.
+pub(crate) fn read(values: Vec<Value>) -> Vec<Delivered> {
+    let delivered = |value| match serde_json::from_value(value) {
+        Ok(delivered) => Some(delivered),
+        Err(error) => {
+            tracing::error!(%error, "something was delivered that is no command");
+            None
+        }
+    };
+    values.into_iter().take(MAX_DELIVERED).filter_map(delivered).collect()
 }
 
 fn included(record: &Record, path: &[Hash], checkpoint: &Checkpoint) -> bool {

@@ -1,7 +1,8 @@
 //! What the node remembers of commands, on the disk before anything is done: none is carried out twice, and one
 //! that was cut off by a crash is said to have failed.
 
-use crate::control::order::Refusal;
+use super::order::Refusal;
+use crate::damage::Damage;
 use crate::disk::Disk;
 use crate::durable;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,17 @@ pub(crate) struct Orders {
     refused: BTreeSet<Hash>,
 }
 
+/// What is remembered cannot be read: no command is carried out then, for any might have been already.
+#[derive(Debug, thiserror::Error)]
+pub enum OrdersError {
+    /// The file cannot be read.
+    #[error("{ORDERS_FILE}: {0}")]
+    Io(#[from] io::Error),
+    /// The file is not what was written.
+    #[error("{ORDERS_FILE} is damaged: {0}")]
+    Damaged(#[from] Damage),
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OrdersFile {
@@ -56,19 +68,15 @@ struct OrdersFile {
 
 impl Orders {
     /// Reads what is remembered.
-    ///
-    /// # Errors
-    /// The file is unreadable or damaged: no command is carried out then, for any might have been already.
-    pub(crate) fn load(disk: &impl Disk) -> io::Result<Self> {
-        let damaged = |why: String| io::Error::other(format!("{ORDERS_FILE} is damaged: {why}"));
+    pub(crate) fn load(disk: &impl Disk) -> Result<Self, OrdersError> {
         let mut orders = Self::default();
         let Some(bytes) = durable::read(disk, ORDERS_FILE, MAX_FILE_BYTES)? else { return Ok(orders) };
-        let file: OrdersFile = serde_json::from_slice(&bytes).map_err(|e| damaged(e.to_string()))?;
+        let file: OrdersFile = serde_json::from_slice(&bytes).map_err(Damage::from)?;
         if file.format != FORMAT {
-            return Err(damaged(format!("its format is not {FORMAT}")));
+            return Err(Damage::Format(FORMAT).into());
         }
         for (nonce, known) in file.orders {
-            let nonce = Hash::from_hex(&nonce).map_err(|e| damaged(e.to_string()))?;
+            let nonce = Hash::from_hex(&nonce).map_err(|_| Damage::Part("a nonce is no hash"))?;
             orders.known.insert(nonce, known);
         }
         Ok(orders)

@@ -21,17 +21,20 @@
 //! path = ["/", "/var"]
 //! ```
 
-use crate::control::applied::APPLY_POLICY;
-use crate::control::order::Refusal;
+use super::order::Refusal;
 use serde::Deserialize;
 use spec::payload::{Narrowing, PolicyDocument};
 use spec::{Hash, Name};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where the policy is unless told otherwise.
 pub const DEFAULT_POLICY: &str = "/etc/vaultmesh/policy.toml";
+
+/// The command by which policies are applied.
+pub(crate) const APPLY_POLICY: &str = "apply-policy";
 
 /// The command that gives a node a new key.
 const ROTATE_KEY: &str = "rotate-key";
@@ -107,6 +110,67 @@ pub struct Policy {
     profile: BTreeMap<String, Profile>,
     #[serde(default)]
     template: BTreeMap<String, Template>,
+}
+
+/// Why a file is no policy that holds.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", path.display())]
+pub struct PolicyFileError {
+    path: PathBuf,
+    source: PolicyError,
+}
+
+/// Why a policy does not hold: nothing of it does then.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is too large.
+    #[error("larger than {MAX_FILE_BYTES} bytes")]
+    TooLarge,
+    /// It is not its owner's alone to write.
+    #[error("group or others may write it; chmod go-w")]
+    Writable,
+    /// It is somebody else's.
+    #[error("it belongs to somebody else than root and the agent's user")]
+    Owner,
+    /// It is no TOML of the form of a policy.
+    #[error(transparent)]
+    Toml(#[from] toml::de::Error),
+    /// It names a command that this agent does not know.
+    #[error("allow.{0}: none of {known}", known = KNOWN.join(", "))]
+    UnknownCommand(String),
+    /// It allows a template that it lacks.
+    #[error("allow.{command}: there is no template.{template}")]
+    NoTemplate {
+        /// The command.
+        command: String,
+        /// The template.
+        template: String,
+    },
+    /// A template cannot be run.
+    #[error("template.{name}: {source}")]
+    Template {
+        /// The template.
+        name: String,
+        /// Why not.
+        source: TemplateError,
+    },
+}
+
+/// Why a template cannot be run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// Its program is looked for nowhere.
+    #[error("program must be an absolute path")]
+    Program,
+    /// Its time is out of range.
+    #[error("timeout_secs must be 1 to {MAX_TIMEOUT_SECS}")]
+    Timeout,
+    /// It has no such parameter.
+    #[error("arguments name {{{0}}}, which is none of its parameters")]
+    Parameter(String),
 }
 
 /// What a command comes to on this node.
@@ -186,40 +250,34 @@ impl Policy {
     }
 
     /// Reads a policy; the default if there is no such file.
-    ///
-    /// # Errors
-    /// The file cannot be read, is too large, or says something that is not understood: nothing of it holds then.
-    pub fn load(path: &Path) -> Result<Self, String> {
-        let named = |why: String| format!("{}: {why}", path.display());
+    pub fn load(path: &Path) -> Result<Self, PolicyFileError> {
+        Self::read(path).map_err(|source| PolicyFileError { path: path.to_owned(), source })
+    }
+
+    fn read(path: &Path) -> Result<Self, PolicyError> {
         match std::fs::metadata(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(named(error.to_string())),
-            Ok(metadata) if metadata.len() > MAX_FILE_BYTES => {
-                return Err(named(format!("larger than {MAX_FILE_BYTES} bytes")));
-            }
-            Ok(metadata) => check_owner(&metadata).map_err(named)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(error.into()),
+            Ok(metadata) if metadata.len() > MAX_FILE_BYTES => return Err(PolicyError::TooLarge),
+            Ok(metadata) => check_owner(&metadata)?,
         }
-        let text = std::fs::read_to_string(path).map_err(|e| named(e.to_string()))?;
-        Self::parse(&text).map_err(named)
+        Self::parse(&std::fs::read_to_string(path)?)
     }
 
     /// Reads a policy from its text.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let policy: Self = toml::from_str(text).map_err(|e| e.to_string())?;
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let policy: Self = toml::from_str(text)?;
         let grants = policy.profile.values().map(|profile| &profile.allow).chain([&policy.allow]);
         for (command, grant) in grants.flatten() {
             if !KNOWN.contains(&command.as_str()) {
-                return Err(format!("allow.{command}: none of {}", KNOWN.join(", ")));
+                return Err(PolicyError::UnknownCommand(command.clone()));
             }
             if let Some(missing) = grant.templates.iter().find(|name| !policy.template.contains_key(*name)) {
-                return Err(format!("allow.{command}: there is no template.{missing}"));
+                return Err(PolicyError::NoTemplate { command: command.clone(), template: missing.clone() });
             }
         }
         for (name, template) in &policy.template {
-            template.check().map_err(|why| format!("template.{name}: {why}"))?;
+            template.check().map_err(|source| PolicyError::Template { name: name.clone(), source })?;
         }
         Ok(policy)
     }
@@ -291,14 +349,14 @@ impl Policy {
 }
 
 /// A policy that others may write is nobody's.
-fn check_owner(metadata: &std::fs::Metadata) -> Result<(), String> {
+fn check_owner(metadata: &std::fs::Metadata) -> Result<(), PolicyError> {
     use std::os::unix::fs::MetadataExt as _;
     let own = rustix::process::geteuid().as_raw();
     if metadata.mode() & 0o022 != 0 {
-        return Err("group or others may write it; chmod go-w".to_owned());
+        return Err(PolicyError::Writable);
     }
     if metadata.uid() != 0 && metadata.uid() != own {
-        return Err("it belongs to somebody else than root and the agent's user".to_owned());
+        return Err(PolicyError::Owner);
     }
     Ok(())
 }
@@ -312,16 +370,16 @@ fn program(program: &str, arguments: &[&str]) -> Task {
 }
 
 impl Template {
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), TemplateError> {
         if !self.program.starts_with('/') {
-            return Err("program must be an absolute path".to_owned());
+            return Err(TemplateError::Program);
         }
         if self.timeout_secs.is_some_and(|secs| !(1..=MAX_TIMEOUT_SECS).contains(&secs)) {
-            return Err(format!("timeout_secs must be 1 to {MAX_TIMEOUT_SECS}"));
+            return Err(TemplateError::Timeout);
         }
         let unknown = self.arguments.iter().filter_map(|argument| placeholder(argument));
         match unknown.into_iter().find(|name| !self.parameters.contains_key(*name)) {
-            Some(name) => Err(format!("arguments name {{{name}}}, which is none of its parameters")),
+            Some(name) => Err(TemplateError::Parameter(name.to_owned())),
             None => Ok(()),
         }
     }
@@ -464,7 +522,7 @@ mod tests {
             ("[template.x]\nprogram = \"/df\"\ntimeout_secs = 0", "timeout_secs"),
             ("allow = 3", "allow"),
         ] {
-            let error = Policy::parse(text).unwrap_err();
+            let error = Policy::parse(text).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");
         }
     }

@@ -1,6 +1,6 @@
 //! Carrying commands out: typed tasks, programs without a shell, bounded in time and output.
 
-use crate::control::policy::Task;
+use super::policy::Task;
 use spec::Hash;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt as _;

@@ -4,13 +4,14 @@
 //! the checkpoint that contains the node's introduction, and the introduction says which organisation the
 //! node has joined. The event hash of the introduction is where the node's chain starts.
 
+use super::key::Identity;
+use super::token::EnrolmentToken;
 use crate::chain::author::Credentials;
 use crate::chain::spool::{Limits, Spool};
+use crate::damage::Damage;
 use crate::disk::Disk;
 use crate::durable;
 use crate::entropy::Entropy;
-use crate::identity::key::Identity;
-use crate::identity::token::EnrolmentToken;
 use crate::network::Request;
 use crate::trust::authority::{self, Authority, AuthorityError};
 use proofs::tree::{Blake3, ProofError, verify_inclusion};
@@ -62,7 +63,10 @@ pub struct Enrolment {
 pub enum EnrolmentError {
     /// The answer is no enrolment.
     #[error("the answer is not an enrolment: {0}")]
-    Shape(String),
+    Shape(#[source] serde_json::Error),
+    /// The enrolment has no canonical form.
+    #[error(transparent)]
+    Canonical(#[from] canonical::WriteError),
     /// The ledger's authority does not hold.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
@@ -83,7 +87,7 @@ pub enum EnrolmentError {
     Io(#[from] io::Error),
     /// The file is not what was written.
     #[error("{ENROLMENT_FILE} is damaged: {0}; restore it, or remove it and enrol again with a new token")]
-    Damaged(String),
+    Damaged(Damage),
 }
 
 #[derive(Deserialize)]
@@ -117,7 +121,7 @@ pub fn verify(
     token: &EnrolmentToken,
     url: &str,
 ) -> Result<Enrolment, EnrolmentError> {
-    let answer: Answer = serde_json::from_slice(body).map_err(|e| EnrolmentError::Shape(e.to_string()))?;
+    let answer: Answer = serde_json::from_slice(body).map_err(EnrolmentError::Shape)?;
     let authority = Authority::verify(&token.ledger, &answer.authority)?;
     let checkpoint = authority.open_checkpoint(&answer.checkpoint)?.checkpoint;
     let record = authority::read_record(&answer.introduction.record)?;
@@ -162,18 +166,18 @@ impl Enrolment {
     pub fn load(disk: &impl Disk) -> Result<Option<(Self, Authority)>, EnrolmentError> {
         let Some(bytes) = durable::read(disk, ENROLMENT_FILE, MAX_FILE_BYTES)? else { return Ok(None) };
         let enrolment: Self =
-            serde_json::from_slice(&bytes).map_err(|e| EnrolmentError::Damaged(e.to_string()))?;
+            serde_json::from_slice(&bytes).map_err(|e| EnrolmentError::Damaged(e.into()))?;
         if enrolment.format != FORMAT {
-            return Err(EnrolmentError::Damaged(format!("its format is not {FORMAT}")));
+            return Err(EnrolmentError::Damaged(Damage::Format(FORMAT)));
         }
         let authority = Authority::verify(&enrolment.ledger, &enrolment.authority)
-            .map_err(|e| EnrolmentError::Damaged(e.to_string()))?;
+            .map_err(|e| EnrolmentError::Damaged(e.into()))?;
         Ok(Some((enrolment, authority)))
     }
 
     /// Stores the enrolment; on return it is on the disk.
     pub fn store(&self, disk: &impl Disk) -> Result<(), EnrolmentError> {
-        let mut bytes = canonical::to_vec(self).map_err(|e| EnrolmentError::Shape(e.to_string()))?;
+        let mut bytes = canonical::to_vec(self)?;
         bytes.push(b'\n');
         Ok(durable::replace(disk, ENROLMENT_FILE, &bytes)?)
     }

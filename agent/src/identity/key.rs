@@ -4,16 +4,14 @@
 //! node.key    {"format":"vaultmesh-node-key-v1","node_id":"<uuid>","seed":"<64 hex>"}      mode 0600
 //! ```
 
+use crate::damage::Damage;
 use crate::disk::Disk;
 use crate::durable;
 use crate::entropy::Entropy;
-use crate::identity::rotation::ROTATION_FILE;
 use proofs::SigningKey;
 use serde::{Deserialize, Serialize};
 use spec::{Author, Hash, PublicKey, Uuid, canonical};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 
 /// The key file.
 pub const KEY_FILE: &str = "node.key";
@@ -38,7 +36,7 @@ pub enum IdentityError {
     Io(#[from] io::Error),
     /// The key file is not what was written.
     #[error("{KEY_FILE} is damaged: {0}; restore it, or remove the state directory and enrol anew")]
-    Damaged(String),
+    Damaged(Damage),
     /// Others may read or replace the key.
     #[error("{path} has mode {mode:04o}; nobody but its owner may have access (chmod {wanted} {path})")]
     Exposed {
@@ -72,7 +70,7 @@ impl Identity {
     pub fn load(disk: &impl Disk) -> Result<Option<Self>, IdentityError> {
         let Some(bytes) = durable::read(disk, KEY_FILE, MAX_FILE_BYTES)? else { return Ok(None) };
         // What is wrong is said without quoting a byte of the file.
-        let damaged = |problem: &str| IdentityError::Damaged(problem.to_owned());
+        let damaged = |problem| IdentityError::Damaged(Damage::Part(problem));
         let file: KeyFile =
             serde_json::from_slice(&bytes).map_err(|_| damaged("it is not the JSON object it should be"))?;
         if file.format != FORMAT {
@@ -93,7 +91,7 @@ impl Identity {
 
     fn file(&self) -> Result<Vec<u8>, IdentityError> {
         let file = KeyFile { format: FORMAT.to_owned(), node_id: self.node_id, seed: Hash(*self.key.seed()) };
-        let mut bytes = canonical::to_vec(&file).map_err(|e| IdentityError::Damaged(e.to_string()))?;
+        let mut bytes = canonical::to_vec(&file).map_err(|e| IdentityError::Damaged(e.into()))?;
         bytes.push(b'\n');
         Ok(bytes)
     }
@@ -107,20 +105,4 @@ impl Identity {
     pub fn public(&self) -> PublicKey {
         self.key.public()
     }
-}
-
-/// Refuses a state directory that others can write to, or a key file that others can read.
-pub fn check_permissions(dir: &Path) -> Result<(), IdentityError> {
-    let key = |name| (dir.join(name), 0o077, "0600");
-    for (path, forbidden, wanted) in [(dir.to_owned(), 0o022, "0700"), key(KEY_FILE), key(ROTATION_FILE)] {
-        let mode = match std::fs::metadata(&path) {
-            Ok(metadata) => metadata.permissions().mode() & 0o7777,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(e.into()),
-        };
-        if mode & forbidden != 0 {
-            return Err(IdentityError::Exposed { path: path.display().to_string(), mode, wanted });
-        }
-    }
-    Ok(())
 }

@@ -1,12 +1,13 @@
 //! Holding the ledger to its word: every checkpoint must be consistent with the last one that was verified. Two that
 //! cannot both be true become an equivocation file.
 
+use super::authority::Authority;
+use super::memory::{EQUIVOCATION_FILE, Memory, OwnEntry, equivocation};
+use super::unproven::{Disagreement, Unproven, read};
 use crate::disk::Disk;
 use crate::durable;
 use crate::network::{Network, Request, Response};
 use crate::problem::Problem;
-use crate::trust::authority::Authority;
-use crate::trust::memory::{EQUIVOCATION_FILE, Memory, OwnEntry, equivocation};
 use proofs::equivocation::{Equivocation, Leaves};
 use proofs::tree::{Blake3, verify_consistency, verify_inclusion};
 use proofs::{Checkpoint, CheckpointError, Verified};
@@ -22,7 +23,7 @@ pub(crate) enum Followed {
     /// It extends it: what is to be remembered from now on.
     Newer(Box<Memory>),
     /// That cannot be told now.
-    NotYet(String),
+    NotYet(Unproven),
     /// The two cannot both be true.
     Contradiction(Box<Contradicted>),
 }
@@ -31,7 +32,7 @@ pub(crate) enum Followed {
 #[derive(Debug)]
 pub(crate) struct Contradicted {
     /// In what way.
-    pub(crate) text: String,
+    pub(crate) how: Disagreement,
     /// Both, with a place where they differ if one could be had.
     pub(crate) file: Equivocation,
 }
@@ -69,16 +70,16 @@ pub(crate) async fn follow(
         if known == found {
             return Followed::Known;
         }
-        return contradiction(network, authority, memory, &new, "two roots for one size").await;
+        return contradiction(network, authority, memory, &new, Disagreement::Roots).await;
     }
     // An answer may be older than what is remembered; it must then be a part of it.
     let (old, young) = if known.size < found.size { (known, found) } else { (found, known) };
     let path = format!("/api/ledger/proof/consistency?old={}&new={}", old.size, young.size);
     let response = match network.send(Request::get(path)).await {
         Ok(response) => response,
-        Err(error) => return Followed::NotYet(error.to_string()),
+        Err(error) => return Followed::NotYet(error.into()),
     };
-    let text = format!("checkpoints of {} and {} entries do not agree", old.size, young.size);
+    let how = Disagreement::Histories { old: old.size, new: young.size };
     match read::<ConsistencyAnswer>(&response) {
         Ok(answer) if shows(&answer, old, young) => {
             if found.size > known.size {
@@ -88,23 +89,23 @@ pub(crate) async fn follow(
             }
         }
         // What does not prove that they agree does not prove that they do not: somebody in between may have spoilt it.
-        Ok(_) => match contradiction(network, authority, memory, &new, &text).await {
+        Ok(_) => match contradiction(network, authority, memory, &new, how).await {
             Followed::Contradiction(found) if !found.proves(authority) => {
                 let Equivocation { a, b, .. } = &found.file;
                 tracing::error!(
                     a,
                     b,
-                    "{text}, as far as the service shows; no place where they differ is shown"
+                    "{how}, as far as the service shows; no place where they differ is shown"
                 );
-                Followed::NotYet(text)
+                Followed::NotYet(Unproven::Unshown(how))
             }
             followed => followed,
         },
         // A ledger that says it has no such size, having signed it.
         Err(_) if found.size < known.size && denies(&response) => {
-            contradiction(network, authority, memory, &new, &text).await
+            contradiction(network, authority, memory, &new, how).await
         }
-        Err(error) => Followed::NotYet(format!("no consistency proof: {error}")),
+        Err(error) => Followed::NotYet(Unproven::NoConsistency(Box::new(error))),
     }
 }
 
@@ -120,7 +121,7 @@ async fn contradiction(
     authority: &Authority,
     memory: &Memory,
     new: &Memory,
-    text: &str,
+    how: Disagreement,
 ) -> Followed {
     let (known, leaves) = if memory.checkpoint.size == new.checkpoint.size {
         (memory.note.clone(), None)
@@ -131,7 +132,7 @@ async fn contradiction(
         }
     };
     let file = equivocation(authority, &known, &new.note, leaves);
-    Followed::Contradiction(Box::new(Contradicted { text: text.to_owned(), file }))
+    Followed::Contradiction(Box::new(Contradicted { how, file }))
 }
 
 impl Contradicted {
@@ -142,12 +143,12 @@ impl Contradicted {
 
     /// Writes the file down.
     pub(crate) fn keep(&self, disk: &impl Disk, authority: &Authority) {
-        let Self { text, file } = self;
+        let Self { how, file } = self;
         let proves = self.proves(authority);
         if let Err(error) = durable::replace(disk, EQUIVOCATION_FILE, &file.to_canonical()) {
             tracing::error!(%error, a = file.a, b = file.b, "the contradiction could not be written down");
         }
-        tracing::error!(reason = text, proves, file = EQUIVOCATION_FILE, "ledger contradicts itself");
+        tracing::error!(reason = %how, proves, file = EQUIVOCATION_FILE, "ledger contradicts itself");
     }
 }
 
@@ -227,36 +228,36 @@ pub(crate) async fn open_checkpoint(
     network: &impl Network,
     authority: &Authority,
     note: &str,
-) -> Result<(Verified, Option<Authority>), String> {
+) -> Result<(Verified, Option<Authority>), Unproven> {
     match authority.open_checkpoint(note) {
         Ok(verified) => Ok((verified, None)),
         Err(CheckpointError::Unknown(_)) => {
             let newer = newer_authority(network, authority).await?;
-            let verified = newer.open_checkpoint(note).map_err(|e| e.to_string())?;
+            let verified = newer.open_checkpoint(note)?;
             Ok((verified, Some(newer)))
         }
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// The ledger's authority, from its id alone.
+pub(crate) async fn authority_of(ledger: &Hash, network: &impl Network) -> Result<Authority, Unproven> {
+    let response = network.send(Request::get("/api/ledger/authority")).await?;
+    let answer: AuthorityAnswer = read(&response)?;
+    Ok(Authority::verify(ledger, &answer.authority)?)
 }
 
 /// The ledger's newest authority, which must extend the one that is known.
-pub(crate) async fn newer_authority(network: &impl Network, known: &Authority) -> Result<Authority, String> {
-    let response = network.send(Request::get("/api/ledger/authority")).await.map_err(|e| e.to_string())?;
-    let answer: AuthorityAnswer =
-        read(&response).map_err(|e| format!("the ledger's keys cannot be had: {e}"))?;
+pub(crate) async fn newer_authority(
+    network: &impl Network,
+    known: &Authority,
+) -> Result<Authority, Unproven> {
+    let response = network.send(Request::get("/api/ledger/authority")).await?;
+    let answer: AuthorityAnswer = read(&response).map_err(|error| Unproven::NoAuthority(Box::new(error)))?;
     if !answer.authority.starts_with(known.records()) {
-        return Err("the ledger's keys do not extend those known so far".to_owned());
+        return Err(Unproven::OtherAuthority);
     }
-    Authority::verify(known.ledger(), &answer.authority).map_err(|e| e.to_string())
-}
-
-/// Reads the answer of status 200.
-pub(crate) fn read<'a, T: Deserialize<'a>>(response: &'a Response) -> Result<T, String> {
-    if response.status == 200 {
-        serde_json::from_slice(&response.body).map_err(|e| e.to_string())
-    } else {
-        Err(format!("status {}, {}", response.status, Problem::read(&response.body).describe()))
-    }
+    Ok(Authority::verify(known.ledger(), &answer.authority)?)
 }
 
 /// Whether the service itself, not something in between, says that it has no such tree.

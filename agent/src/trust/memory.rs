@@ -8,9 +8,10 @@
 //! ones are kept as well, each twice as old as the one before: when a history branched off a while ago and is the
 //! shorter one, the newest has nothing to compare with at a place that both have.
 
+use super::authority::Authority;
+use crate::damage::Damage;
 use crate::disk::Disk;
 use crate::durable;
-use crate::trust::authority::Authority;
 use proofs::Checkpoint;
 use proofs::equivocation::{self, Equivocation, Leaves};
 use proofs::note::{MAX_NOTE_BYTES, Note};
@@ -86,17 +87,16 @@ pub enum MemoryError {
     Io(#[from] io::Error),
     /// The file is not what was written.
     #[error("the remembered checkpoint is damaged: {0}")]
-    Damaged(String),
+    Damaged(Damage),
 }
 
 impl Memory {
     /// Reads the remembered checkpoint and checks its signature; `None` if there is none.
     pub fn load(disk: &impl Disk, file: &str, authority: &Authority) -> Result<Option<Self>, MemoryError> {
         let Some(bytes) = durable::read(disk, file, MAX_FILE_BYTES)? else { return Ok(None) };
-        let file: MemoryFile =
-            serde_json::from_slice(&bytes).map_err(|e| MemoryError::Damaged(e.to_string()))?;
+        let file: MemoryFile = serde_json::from_slice(&bytes).map_err(|e| MemoryError::Damaged(e.into()))?;
         let memory = Self::new(file.note, file.own, authority);
-        let memory = memory.map_err(|e| MemoryError::Damaged(e.to_string()))?;
+        let memory = memory.map_err(|e| MemoryError::Damaged(e.into()))?;
         Ok(Some(Self { count: file.count, older: file.older, ..memory }))
     }
 

@@ -8,25 +8,22 @@
 //! What is about to be signed is on the disk before the signature exists, so that no crash lets it sign two histories.
 //! The key is of no use without that memory: a witness that has lost it makes a new key.
 
-use crate::backoff::Backoff;
-use crate::clock::{Clock, Now};
+use super::authority::Authority;
+use super::following::{self, Followed, follow, shown};
+use super::memory::{Memory, MemoryError, OwnEntry};
+use super::unproven::{Disagreement, Unproven, read};
+use crate::backoff::{self, Backoff};
+use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::durable;
 use crate::entropy::{Entropy, SystemEntropy};
-use crate::heartbeat::Sampler;
 use crate::network::{Network, Request};
-use crate::problem::Problem;
-use crate::session::{Session, SessionError};
-use crate::trust::authority::Authority;
-use crate::trust::following::{self, Followed, follow, read, shown};
-use crate::trust::memory::{Memory, MemoryError, OwnEntry};
 use proofs::checkpoint::cosign;
 use proofs::note::Note;
 use proofs::{Checkpoint, SigningKey};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use spec::payload::{WitnessKey, witness_possession_bytes};
-use spec::{Hash, Kind, Name, Timestamp, canonical};
+use spec::{Hash, Name, Timestamp, canonical};
 use std::io;
 use std::time::Duration;
 
@@ -47,9 +44,6 @@ pub const WAIT_SECS: u64 = 25;
 
 /// Least time between two rounds: a service that does not hold its answer is not asked over and over.
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// Says that the node's witness key is on its way to the ledger.
-const WITNESS_TOLD_FILE: &str = "witness.told";
 
 /// Who witnesses.
 #[derive(Debug, Clone)]
@@ -154,10 +148,10 @@ pub enum Round {
 
 /// Two things the ledger signed cannot both be true.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("ledger contradicts itself: {text}")]
+#[error("ledger contradicts itself: {how}")]
 pub struct Caught {
     /// In what way.
-    pub text: String,
+    pub how: Disagreement,
 }
 
 #[derive(Deserialize)]
@@ -198,16 +192,9 @@ impl<D: Disk> Witness<D> {
     /// The authority as far as it is known, to be asked for by whoever pins a ledger id alone.
     ///
     /// # Errors
-    /// In words: the service does not answer, or what it says is not the authority of this ledger.
-    pub async fn authority_of(ledger: &Hash, network: &impl Network) -> Result<Authority, String> {
-        #[derive(Deserialize)]
-        struct Answer {
-            authority: Vec<Value>,
-        }
-        let response =
-            network.send(Request::get("/api/ledger/authority")).await.map_err(|e| e.to_string())?;
-        let answer: Answer = read(&response)?;
-        Authority::verify(ledger, &answer.authority).map_err(|e| e.to_string())
+    /// The service does not answer, or what it says is not the authority of this ledger.
+    pub async fn authority_of(ledger: &Hash, network: &impl Network) -> Result<Authority, Unproven> {
+        following::authority_of(ledger, network).await
     }
 
     /// The size that was signed last.
@@ -238,7 +225,7 @@ impl<D: Disk> Witness<D> {
             };
             tell(&round);
             let pause = if let Round::Later(_) = round {
-                backoff.fail(None, &mut entropy).unwrap_or(crate::backoff::CAP)
+                backoff.fail(None, &mut entropy).unwrap_or(backoff::CAP)
             } else {
                 backoff.succeed();
                 PAUSE
@@ -257,13 +244,13 @@ impl<D: Disk> Witness<D> {
     ) -> Result<Round, Caught> {
         let offered = match self.ask(network, wait).await {
             Ok(offered) => offered,
-            Err(why) => return Ok(Round::Later(why)),
+            Err(why) => return Ok(Round::Later(why.to_string())),
         };
         self.keep_up(network, offered.authority).await;
         let (verified, newer) =
             match following::open_checkpoint(network, &self.authority, &offered.checkpoint).await {
                 Ok(opened) => opened,
-                Err(why) => return Ok(Round::Later(why)),
+                Err(why) => return Ok(Round::Later(why.to_string())),
             };
         if let Some(newer) = newer {
             self.authority = newer;
@@ -272,21 +259,21 @@ impl<D: Disk> Witness<D> {
             Ok(true) => self.told = false,
             Ok(false) if self.told => return Ok(Round::Nothing),
             Ok(false) => {}
-            Err(why) => return Ok(Round::Later(why)),
+            Err(why) => return Ok(Round::Later(why.to_string())),
         }
         Ok(self.sign(network, now()).await)
     }
 
-    async fn ask(&self, network: &impl Network, wait: u64) -> Result<Offered, String> {
+    async fn ask(&self, network: &impl Network, wait: u64) -> Result<Offered, Unproven> {
         let after = self.signed_size().unwrap_or(0);
         // What was signed and not told is offered still, and would be waited for in vain.
         let wait = if self.told || self.memory.is_none() { wait } else { 0 };
         let path = format!("/api/ledger/witness-checkpoint?after={after}&wait={wait}");
-        let response = network.send(Request::get(path)).await.map_err(|e| e.to_string())?;
+        let response = network.send(Request::get(path)).await?;
         if following::denies(&response) {
             // A ledger that does not know the size it signed; its newest checkpoint will say the rest.
             let newest = Request::get("/api/ledger/witness-checkpoint");
-            return read(&network.send(newest).await.map_err(|e| e.to_string())?);
+            return read(&network.send(newest).await?);
         }
         read(&response)
     }
@@ -297,7 +284,7 @@ impl<D: Disk> Witness<D> {
         }
         match following::newer_authority(network, &self.authority).await {
             Ok(newer) => self.authority = newer,
-            Err(why) => tracing::warn!(why, "the ledger's keys have changed, and cannot be had"),
+            Err(why) => tracing::warn!(%why, "the ledger's keys have changed, and cannot be had"),
         }
     }
 
@@ -307,10 +294,10 @@ impl<D: Disk> Witness<D> {
         network: &impl Network,
         note: String,
         checkpoint: Checkpoint,
-    ) -> Result<Result<bool, String>, Caught> {
+    ) -> Result<Result<bool, Unproven>, Caught> {
         let newest = checkpoint.size.saturating_sub(1);
         let Some(own) = shown(network, newest, &checkpoint).await else {
-            return Ok(Err("the newest entry is not shown".to_owned()));
+            return Ok(Err(Unproven::NoEntry));
         };
         let followed = match &self.memory {
             Some(memory) => follow(network, &self.authority, memory, note, checkpoint, own).await,
@@ -320,15 +307,15 @@ impl<D: Disk> Witness<D> {
             Followed::Known => Ok(Ok(false)),
             Followed::NotYet(why) => Ok(Err(why)),
             Followed::Newer(new) => {
-                if let Err(error) = new.store(&self.disk, WITNESS_FILE) {
-                    return Ok(Err(format!("{WITNESS_FILE} cannot be stored: {error}")));
+                if let Err(source) = new.store(&self.disk, WITNESS_FILE) {
+                    return Ok(Err(Unproven::Store { file: WITNESS_FILE, source }));
                 }
                 self.memory = Some(*new);
                 Ok(Ok(true))
             }
             Followed::Contradiction(found) => {
                 found.keep(&self.disk, &self.authority);
-                Err(Caught { text: found.text })
+                Err(Caught { how: found.how })
             }
         }
     }
@@ -337,7 +324,7 @@ impl<D: Disk> Witness<D> {
     fn first(&self, note: String, own: OwnEntry) -> Followed {
         match Memory::new(note, Some(own), &self.authority) {
             Ok(memory) => Followed::Newer(Box::new(memory)),
-            Err(error) => Followed::NotYet(error.to_string()),
+            Err(error) => Followed::NotYet(error.into()),
         }
     }
 
@@ -364,23 +351,7 @@ impl<D: Disk> Witness<D> {
         self.told = response.status == 200 || response.status == 409;
         match read::<Progress>(&response) {
             Ok(Progress { size, cosigned, quorum }) => Round::Signed { size, cosigned, quorum },
-            Err(_) => Round::Later(format!(
-                "status {}, {}",
-                response.status,
-                Problem::read(&response.body).describe()
-            )),
+            Err(_) => Round::Later(Unproven::refused(&response).to_string()),
         }
-    }
-}
-
-impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
-    /// Tells the ledger once with which key this node would cosign, so that it can be named as a witness.
-    pub fn introduce(&mut self, now: Now, identity: &WitnessIdentity) -> Result<(), SessionError> {
-        if self.disk.len(WITNESS_TOLD_FILE)?.is_some() {
-            return Ok(());
-        }
-        let introduction = identity.introduction(self.authority.ledger());
-        self.enqueue(now, Kind::WitnessKey, &introduction)?;
-        Ok(durable::replace(&self.disk, WITNESS_TOLD_FILE, b"\n")?)
     }
 }

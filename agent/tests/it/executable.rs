@@ -170,6 +170,30 @@ fn a_life_from_enrolment_to_a_signal() {
 }
 
 #[test]
+fn messages_stand_in_a_node_and_a_delivery() {
+    let server = serve();
+    let home = tempfile::tempdir().unwrap();
+    let dir = &home.path().join("state");
+    let token = server.ledger.lock().unwrap().token();
+    let said = json(&run(dir, &["enroll", "--url", &server.url, "--token", &token]));
+    let once = |format: &str| {
+        let mut command = agent(dir, &["run", "--once", "--log", "debug"]);
+        let output = command.env("VAULTMESH_LOG_FORMAT", format).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, errors) = once("json");
+    assert_eq!(code, Some(0), "{errors}");
+    let lines: Vec<Value> = errors.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let delivered = lines.iter().find(|line| line["fields"]["message"] == "delivered").unwrap();
+    let spans = [&delivered["spans"][0], &delivered["spans"][1]];
+    assert_eq!(spans.map(|span| &span["name"]), ["node", "delivery"]);
+    assert_eq!((&spans[0]["id"], &spans[1]["seq"]), (&said["node_id"], &0.into()));
+    let (code, errors) = once("text");
+    assert!(code == Some(0) && errors.contains("}:delivery{seq=1 waiting=1}: delivered"), "{errors}");
+    assert_eq!(once("xml").0, Some(2));
+}
+
+#[test]
 fn a_ledger_that_lies_ends_the_agent() {
     let server = serve();
     let home = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! Reading a spool file: what is whole in it, and what kind of end it has.
 
-use crate::chain::spool::write::{Base, PREFIX_BYTES, check};
-use crate::chain::spool::{SPOOL_FILE, after};
+use super::index::{Index, Slot, after};
+use super::line::{Base, PREFIX_BYTES, SPOOL_FILE, check};
 use crate::disk::Disk;
 use spec::limits::MAX_EVENT_BYTES;
 use spec::{ChainLink, Event, Kind};
@@ -17,13 +17,6 @@ const MAX_LINE_BYTES: usize = MAX_EVENT_BYTES + 64;
 /// which are not synced and may therefore lack any of their bytes.
 const SHORTEST_EVENT_BYTES: u64 = 256;
 
-/// Where an event's canonical JSON lies in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Slot {
-    pub(crate) offset: u64,
-    pub(crate) len: u32,
-}
-
 /// What stands behind the last whole line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Tail {
@@ -33,9 +26,28 @@ pub(crate) enum Tail {
     Torn,
     /// Something that no interrupted write leaves behind.
     Damaged {
-        reason: String,
+        damage: Damage,
         /// Whole event lines behind the damage.
         salvage: Vec<Slot>,
+    },
+}
+
+/// What is wrong with a spool file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// There is none.
+    #[error("the spool is missing")]
+    Missing,
+    /// There is nothing in it.
+    #[error("the spool is empty")]
+    Empty,
+    /// A line is not what was written there.
+    #[error("{what} at offset {offset}")]
+    Line {
+        /// What it is instead.
+        what: &'static str,
+        /// Where it begins, in bytes.
+        offset: u64,
     },
 }
 
@@ -56,7 +68,7 @@ impl Scan {
         let mut scan =
             Self { slots: Vec::new(), acknowledged: 0, next: None, good_len: 0, tail: Tail::Clean };
         if disk.len(SPOOL_FILE)?.is_none() {
-            scan.tail = Tail::Damaged { reason: "the spool is missing".to_owned(), salvage: Vec::new() };
+            scan.tail = Tail::Damaged { damage: Damage::Missing, salvage: Vec::new() };
             return Ok(scan);
         }
         let mut lines = Lines { disk, at: 0, buffer: Vec::new(), used: 0 };
@@ -66,7 +78,7 @@ impl Scan {
                 Tail::Clean => match scan.take(&line) {
                     Ok(()) => scan.good_len = end,
                     Err(_) if !line.finished && scan.next.is_some() => scan.tail = Tail::Torn,
-                    Err(reason) => scan.tail = Tail::Damaged { reason, salvage: Vec::new() },
+                    Err(damage) => scan.tail = Tail::Damaged { damage, salvage: Vec::new() },
                 },
                 // Only the last line can be unfinished.
                 Tail::Torn => {}
@@ -86,14 +98,19 @@ impl Scan {
             scan.tail = Tail::Torn;
         }
         if scan.next.is_none() && scan.tail == Tail::Clean {
-            scan.tail = Tail::Damaged { reason: "the spool is empty".to_owned(), salvage: Vec::new() };
+            scan.tail = Tail::Damaged { damage: Damage::Empty, salvage: Vec::new() };
         }
         Ok(scan)
     }
 
+    /// The file as memory has it; `otherwise` is the place of the next event if the file does not say.
+    pub(crate) fn index(&self, otherwise: ChainLink) -> Index {
+        Index::new(self.next.unwrap_or(otherwise), self.good_len).with(&self.slots, self.acknowledged)
+    }
+
     /// Takes over one line, if it is whole and in place.
-    fn take(&mut self, line: &Line) -> Result<(), String> {
-        let damage = |what: &str| format!("{what} at offset {}", line.offset);
+    fn take(&mut self, line: &Line) -> Result<(), Damage> {
+        let damage = |what| Damage::Line { what, offset: line.offset };
         let (letter, body) = split(line).ok_or_else(|| damage("a damaged line"))?;
         match (letter, self.next) {
             (b'b', None) => {
