@@ -8,13 +8,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vaultmesh_agent::clock::{Clock, Now};
-use vaultmesh_agent::commander::Commander;
 use vaultmesh_agent::config::Environment;
+use vaultmesh_agent::control::commander::Commander;
+use vaultmesh_agent::control::policy::Policy;
 use vaultmesh_agent::disk::FileDisk;
 use vaultmesh_agent::entropy::SystemEntropy;
 use vaultmesh_agent::heartbeat::SystemSampler;
 use vaultmesh_agent::network::{Network, NetworkError, Request, Response};
-use vaultmesh_agent::policy::Policy;
 use vaultmesh_agent::procfs::Root;
 use vaultmesh_agent::session::{Options, Session};
 

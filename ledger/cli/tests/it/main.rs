@@ -9,6 +9,7 @@
 
 mod baselines;
 mod between;
+mod circles;
 mod clones;
 mod commanding;
 mod commands;

@@ -7,7 +7,7 @@ const NOT_OURS: [&str; 7] =
     ["target", "node_modules", "dist", "mutants.out", "vaultmesh-data", "vaultmesh-demo", ".git"];
 
 /// A text file of the workspace.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TextFile {
     /// Path from the root of the workspace, parts divided by `/`.
     pub(crate) path: String,
