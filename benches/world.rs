@@ -207,33 +207,22 @@ fn beats(node: &mut ChainAuthor, count: usize, ts: Timestamp) -> Vec<Event> {
 /// What an agent on a real machine says, with numbers that change.
 pub(crate) fn heartbeat(id: Uuid, n: u64, ts: Timestamp) -> Heartbeat {
     let known = |value: u64| Some(Reading::Known(value));
+    let seven = serde_json::json!({
+        "node_id": id, "hostname": "vault-node-01", "os_profile": "DebianVault", "cloudflare_ok": true,
+        "services_ok": !n.is_multiple_of(17), "vaultmesh_root": "/var/lib/vaultmesh", "timestamp": ts,
+    });
     Heartbeat {
-        node_id: id,
-        hostname: "vault-node-01".to_owned(),
-        os_profile: "DebianVault".to_owned(),
-        cloudflare_ok: Reading::Known(true),
-        services_ok: Reading::Known(!n.is_multiple_of(17)),
-        vaultmesh_root: "/var/lib/vaultmesh".to_owned(),
-        timestamp: ts.to_string(),
         agent_version: Some("0.1.0".to_owned()),
-        agent_rss_bytes: None,
-        boot_id: None,
         clock_offset_ms: Some(Reading::Known(3)),
         disk_total_bytes: known(270_553_735_168),
         disk_available_bytes: known(81_604_378_624 - n * 4096),
         interval_secs: Some(30),
         kernel_version: Some("6.1.0-44-amd64".to_owned()),
         load1_milli: known(120 + n % 900),
-        load5_milli: None,
-        load15_milli: None,
         memory_total_bytes: known(25_769_803_776),
         memory_available_bytes: known(17_179_869_184 - n * 512),
-        policy_hash: None,
-        pressure_cpu_milli: None,
-        pressure_io_milli: None,
-        pressure_memory_milli: None,
         spool_depth: Some(0),
-        spool_dropped: None,
         uptime_secs: known(86_400 + n * 30),
+        ..Heartbeat::read(&seven.to_string()).expect("a heartbeat of seven fields")
     }
 }

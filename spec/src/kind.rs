@@ -76,17 +76,14 @@ pub struct KindInfo {
     pub erasable: bool,
     /// The newest version of the payload's schema.
     pub version: u64,
-    /// The schema of each version from 1 on; the last holds for every version after it.
-    schemas: &'static [Check],
+    /// Reads a payload in canonical JSON: the oldest version whose schema it fits.
+    schema: fn(&str) -> Result<u64, PayloadError>,
 }
 
-/// Checks a payload in canonical JSON against one schema.
-type Check = fn(&str) -> Result<(), PayloadError>;
-
-/// Writes the enum and its table from one list, so that neither can lack a row. A row ends with the schemas
-/// of the payload's versions, the oldest first; none of them changes once it was released.
+/// Writes the enum and its table from one list, so that neither can lack a row. A row ends with the payload's type,
+/// which knows its versions.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $variant:ident $name:literal $speaker:ident $erasable:ident $($schema:ty),+;)*) => {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $speaker:ident $erasable:ident $schema:ty;)*) => {
         /// What kind of fact an event states.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind {
@@ -106,15 +103,15 @@ macro_rules! kinds {
                         name: $name,
                         speaker: Speaker::$speaker,
                         erasable: $erasable,
-                        version: const { [$(payload::check::<$schema> as Check),+].len() as u64 },
-                        schemas: &[$(payload::check::<$schema>),+],
+                        version: <$schema as payload::Schema>::VERSION,
+                        schema: payload::oldest_version::<$schema>,
                     },)*
                     Self::Custom(_) => KindInfo {
                         name: "x-",
                         speaker: Speaker::Anyone,
                         erasable: true,
                         version: crate::limits::MAX_SAFE_INTEGER,
-                        schemas: &[payload::check_object],
+                        schema: |json| payload::check_object(json).map(|()| 1),
                     },
                 }
             }
@@ -124,7 +121,7 @@ macro_rules! kinds {
 
 kinds! {
     /// An operator has seen an incident.
-    Ack "ack" Anyone true payload::Reply, payload::Ack;
+    Ack "ack" Anyone true payload::Ack;
     /// Who looks after an incident.
     Assign "assign" Anyone true payload::Assign;
     /// How a node or a site stands has changed.
@@ -178,9 +175,9 @@ kinds! {
     /// An incident is over.
     Resolve "resolve" Anyone true payload::Reply;
     /// A command to a selection of nodes in waves is started, held or ended.
-    Rollout "rollout" Operator false payload::RolloutActionV1, payload::RolloutAction;
+    Rollout "rollout" Operator false payload::RolloutAction;
     /// What is decided about a roll-out.
-    RolloutWave "rollout-wave" Scheduler false payload::RolloutWaveV1, payload::RolloutWave;
+    RolloutWave "rollout-wave" Scheduler false payload::RolloutWave;
     /// The organisation's rules of attention.
     Ruleset "ruleset" Operator false payload::Ruleset;
     /// What a scan of a node found.
@@ -223,28 +220,18 @@ impl Kind {
     /// Checks a payload in canonical JSON against this kind's schema.
     pub fn check_payload(&self, version: u64, json: &str) -> Result<(), PayloadError> {
         let info = self.info();
-        let unknown = || PayloadError::Version { kind: self.as_str().to_owned(), version };
-        if version > info.version {
-            return Err(unknown());
+        if !(1..=info.version).contains(&version) {
+            return Err(PayloadError::Version { kind: self.as_str().to_owned(), version });
         }
-        let place = usize::try_from(version).unwrap_or(usize::MAX).checked_sub(1).ok_or_else(unknown)?;
-        let check = info.schemas.get(place).or(info.schemas.last()).ok_or_else(unknown)?;
-        check(json)
+        match (info.schema)(json)? {
+            oldest if oldest <= version => Ok(()),
+            oldest => Err(PayloadError::Newer { version, oldest }),
+        }
     }
 
-    /// The oldest version whose schema a payload in canonical JSON fits, which most readers know; the error
-    /// is that of the newest.
+    /// The oldest version whose schema a payload in canonical JSON fits, which most readers know.
     pub fn payload_version(&self, json: &str) -> Result<u64, PayloadError> {
-        let mut version = 0;
-        let mut outcome = Ok(());
-        for check in self.info().schemas {
-            version += 1;
-            outcome = check(json);
-            if outcome.is_ok() {
-                break;
-            }
-        }
-        outcome.map(|()| version)
+        (self.info().schema)(json)
     }
 }
 

@@ -39,8 +39,7 @@ pub use record::{
 };
 pub use report::{Goodbye, Metric, Outcome, OutcomeCount, Slo, Usage};
 pub use rollout::{
-    MAX_ROLLOUT_NODES, RolloutAction, RolloutActionV1, RolloutPlan, RolloutStep, RolloutWave, RolloutWaveV1,
-    Share, rollout_place,
+    MAX_ROLLOUT_NODES, RolloutAction, RolloutPlan, RolloutStep, RolloutWave, Share, rollout_place,
 };
 pub use ruleset::{BandRules, Edges, FlapRules, ReasonRule, Ruleset, StormRules};
 pub use scan::{Finding, FindingCounts, Scan, Unchecked};
@@ -71,6 +70,14 @@ pub enum PayloadError {
         /// The version asked for.
         version: u64,
     },
+    /// The payload says what a later version brought.
+    #[error("version {version} cannot say this; version {oldest} can")]
+    Newer {
+        /// The version asked for.
+        version: u64,
+        /// The oldest that can.
+        oldest: u64,
+    },
     /// The payload does not have the fields and types of its schema.
     #[error("{0}")]
     Schema(String),
@@ -84,21 +91,30 @@ pub(crate) trait Schema: DeserializeOwned + Serialize {
     /// whose fields are texts and plain numbers may say so and spare itself the comparison.
     const FLAT: bool = false;
 
+    /// The newest version. Versions only ever add: what was of a version stays of it.
+    const VERSION: u64 = 1;
+
+    /// The oldest version that can say this: 1, unless there is something in it that a later one brought.
+    fn version(&self) -> u64 {
+        1
+    }
+
     /// Rules beyond types: lengths, ranges, combinations.
     fn validate(&self) -> Result<(), PayloadError> {
         Ok(())
     }
 }
 
-pub(crate) fn check<T: Schema>(json: &str) -> Result<(), PayloadError> {
+/// Checks a payload in canonical JSON; the oldest version of its schema that can say it.
+pub(crate) fn oldest_version<T: Schema>(json: &str) -> Result<u64, PayloadError> {
     let value = read::<T>(json)?;
     if T::FLAT {
-        return Ok(());
+        return Ok(value.version());
     }
     let schema = |e: serde_json::Error| PayloadError::Schema(e.to_string());
     let read: serde_json::Value = serde_json::from_str(json).map_err(schema)?;
     if serde_json::to_value(&value).map_err(schema)? == read {
-        Ok(())
+        Ok(value.version())
     } else {
         Err(PayloadError::Schema("a part is not in its only form".to_owned()))
     }

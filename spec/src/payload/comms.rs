@@ -33,7 +33,7 @@ pub struct Incident {
     pub title: String,
 }
 
-/// Payload of `ack` in version 1, of `reopen` and of `resolve`.
+/// Payload of `reopen` and of `resolve`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reply {
@@ -44,11 +44,11 @@ pub struct Reply {
     pub text: Option<String>,
 }
 
-/// Payload of `ack` in version 2.
+/// Payload of `ack`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ack {
-    /// Until when the incident is being looked after; absent: as the ruleset says.
+    /// From version 2 on: until when the incident is being looked after; absent: as the ruleset says.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// Event hash of the incident.
@@ -109,6 +109,11 @@ impl Schema for Reply {
 
 impl Schema for Ack {
     const FLAT: bool = true;
+    const VERSION: u64 = 2;
+
+    fn version(&self) -> u64 {
+        if self.expires_at.is_some() { 2 } else { 1 }
+    }
 
     fn validate(&self) -> Result<(), PayloadError> {
         at_most("text", self.text.as_deref().unwrap_or_default(), MAX_TEXT_BYTES)

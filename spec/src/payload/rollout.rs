@@ -154,6 +154,17 @@ pub enum RolloutAction {
 }
 
 impl Schema for RolloutAction {
+    const VERSION: u64 = 2;
+
+    /// Version 1 knows no approval.
+    fn version(&self) -> u64 {
+        let approved = match self {
+            Self::Start(plan) => plan.approvals.is_some(),
+            other => matches!(other, Self::Approve { .. }),
+        };
+        if approved { 2 } else { 1 }
+    }
+
     fn validate(&self) -> Result<(), PayloadError> {
         match self {
             Self::Start(plan) => plan.validate(),
@@ -162,22 +173,6 @@ impl Schema for RolloutAction {
                 at_most("text", text.as_deref().unwrap_or_default(), MAX_TEXT_BYTES)
             }
         }
-    }
-}
-
-/// Payload of `rollout` in version 1: it knows no approval.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RolloutActionV1(RolloutAction);
-
-impl Schema for RolloutActionV1 {
-    fn validate(&self) -> Result<(), PayloadError> {
-        self.0.validate()?;
-        let approved = match &self.0 {
-            RolloutAction::Start(plan) => plan.approvals.is_some(),
-            other => matches!(other, RolloutAction::Approve { .. }),
-        };
-        rule(!approved, "version 1 knows no approval")
     }
 }
 
@@ -221,6 +216,13 @@ pub struct RolloutWave {
 }
 
 impl Schema for RolloutWave {
+    const VERSION: u64 = 2;
+
+    /// In version 1 nothing runs out for want of approval.
+    fn version(&self) -> u64 {
+        if self.step == RolloutStep::Expired { 2 } else { 1 }
+    }
+
     fn validate(&self) -> Result<(), PayloadError> {
         let ends = matches!(self.step, RolloutStep::Halted | RolloutStep::Finished);
         let first = matches!(self.step, RolloutStep::Chosen | RolloutStep::Expired);
@@ -232,18 +234,6 @@ impl Schema for RolloutWave {
         let nodes = self.nodes.as_deref().unwrap_or_default();
         within("nodes", nodes.len(), 0..=MAX_ROLLOUT_NODES)?;
         rule(nodes.is_sorted_by(|a, b| a < b), "nodes must be sorted, each once")
-    }
-}
-
-/// Payload of `rollout-wave` in version 1: nothing runs out for want of approval.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RolloutWaveV1(RolloutWave);
-
-impl Schema for RolloutWaveV1 {
-    fn validate(&self) -> Result<(), PayloadError> {
-        self.0.validate()?;
-        rule(self.0.step != RolloutStep::Expired, "version 1 knows no approval")
     }
 }
 

@@ -275,14 +275,12 @@ fn heartbeat() -> impl Strategy<Value = Heartbeat> {
             let (node_id, hostname, os_profile, cloudflare_ok, services_ok, vaultmesh_root, time) = seven;
             let (agent_version, agent_rss_bytes, boot_id, interval_secs, kernel_version, policy_hash) = agent;
             let [disk_total_bytes, disk_available_bytes, memory_total_bytes, memory_available_bytes] = sizes;
+            let seven = json!({
+                "node_id": node_id, "hostname": hostname, "os_profile": os_profile,
+                "cloudflare_ok": cloudflare_ok, "services_ok": services_ok, "vaultmesh_root": vaultmesh_root,
+                "timestamp": time,
+            });
             Heartbeat {
-                node_id,
-                hostname,
-                os_profile,
-                cloudflare_ok,
-                services_ok,
-                vaultmesh_root,
-                timestamp: time.to_string(),
                 agent_version,
                 agent_rss_bytes,
                 boot_id,
@@ -303,6 +301,7 @@ fn heartbeat() -> impl Strategy<Value = Heartbeat> {
                 spool_depth,
                 spool_dropped,
                 uptime_secs: loads[6],
+                ..Heartbeat::read(&seven.to_string()).unwrap()
             }
         },
     )
