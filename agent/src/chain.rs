@@ -7,3 +7,4 @@ pub mod outbox;
 pub mod receipt;
 pub(crate) mod reply;
 pub mod spool;
+pub(crate) mod trial;

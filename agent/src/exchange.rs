@@ -9,8 +9,9 @@ pub(crate) mod answer;
 
 use crate::chain::delivery::{Delivery, MAX_BATCH_BYTES, Sending, Why, request};
 use crate::chain::outbox::{Enqueued, Outbox, OutboxError};
-use crate::chain::reply::{End, Refused, Reply, Verdict};
+use crate::chain::reply::{End, Outcome, Refused, Reply, Verdict};
 use crate::chain::spool::Limits;
+use crate::chain::trial::Trial;
 use crate::clock::{Clock, Now};
 use crate::disk::Disk;
 use crate::entropy::Entropy;
@@ -69,6 +70,7 @@ pub(crate) struct Exchange {
     trust: Follower,
     outbox: Outbox,
     sending: Sending,
+    trial: Trial,
     /// The ledger's clock minus the node's.
     clock_offset_ms: Option<i64>,
 }
@@ -84,8 +86,14 @@ impl Exchange {
         limits: Limits,
     ) -> Result<Self, ExchangeError> {
         let (outbox, doubt) = Outbox::open(disk, entropy, node.speaker(), limits)?;
-        let mut exchange =
-            Self { node, trust, outbox, sending: Sending::new(now.steady), clock_offset_ms: None };
+        let mut exchange = Self {
+            node,
+            trust,
+            outbox,
+            sending: Sending::new(now.steady),
+            trial: Trial::Untried,
+            clock_offset_ms: None,
+        };
         exchange.go_over(disk, entropy, now.wall)?;
         if let Some(doubt) = doubt {
             let salvaged = doubt.salvage.len();
@@ -123,6 +131,11 @@ impl Exchange {
     /// From when on what waits may be sent, if anything does.
     pub(crate) fn sends_at(&self) -> Option<Duration> {
         (self.pending() > 0).then(|| self.sending.retry_at())
+    }
+
+    /// Which version of a heartbeat the ledger takes.
+    pub(crate) fn trial(&mut self) -> &mut Trial {
+        &mut self.trial
     }
 
     /// What was not delivered is sent again after this at the latest.
@@ -193,7 +206,7 @@ impl Exchange {
             }
         };
         if !matches!(response.status, 200 | 201 | 207) {
-            return self.refused(disk, entropy, now, &response, events.len(), alone).map(Sent::Over);
+            return self.refused(disk, entropy, now, &response, &events, alone).map(Sent::Over);
         }
         let reply = if alone { Reply::heartbeat(&response) } else { Reply::batch(&response, events.len()) };
         let reply = match reply {
@@ -260,6 +273,12 @@ impl Exchange {
             tracing::debug!(count = settled.count, waiting = self.pending(), "delivered");
             self.sending.succeeded(now.steady);
         }
+        for (event, outcome) in events.iter().zip(&reply.outcomes).take(settled.count) {
+            self.trial.settled(event, matches!(outcome, Outcome::Receipt(_)));
+        }
+        if let Some(End::Refused(verdict, _)) = &settled.end {
+            self.note_refused(*verdict, events.get(settled.count));
+        }
         Ok(Settlement::Settled(Box::new(Settled {
             count: settled.count,
             end: settled.end,
@@ -305,9 +324,10 @@ impl Exchange {
         entropy: &mut impl Entropy,
         now: Now,
         response: &Response,
-        count: usize,
+        events: &[Event],
         alone: bool,
     ) -> Result<Delivery, Stop> {
+        let count = events.len();
         let problem = Box::new(Problem::read(&response.body));
         let verdict = Verdict::of(response.status, &problem);
         let refused = Refused { status: response.status, problem };
@@ -317,7 +337,15 @@ impl Exchange {
             let reason = refused.to_string();
             return Ok(self.later(now, entropy, response.retry_after, Why::Refused, &reason));
         }
+        self.note_refused(verdict, events.first());
         self.act(disk, entropy, now, verdict, &refused, response.retry_after)
+    }
+
+    /// An event that is refused for good may have tried what the service does not know.
+    fn note_refused(&mut self, verdict: Verdict, event: Option<&Event>) {
+        if let (Verdict::Recorded | Verdict::Never, Some(event)) = (verdict, event) {
+            self.trial.settled(event, false);
+        }
     }
 
     /// Acts on the refusal of the oldest waiting event.

@@ -62,6 +62,12 @@ impl Root {
         Some(Memory { total: kib(&text, "MemTotal:")?, available: kib(&text, "MemAvailable:")? })
     }
 
+    /// `/proc/meminfo`: what of the swap space is taken, in bytes.
+    pub fn swap_used_bytes(&self) -> Option<u64> {
+        let text = self.text("/proc/meminfo")?;
+        kib(&text, "SwapTotal:")?.checked_sub(kib(&text, "SwapFree:")?)
+    }
+
     /// `/proc/uptime`: whole seconds since boot.
     pub fn uptime_secs(&self) -> Option<u64> {
         self.text("/proc/uptime")?.split(['.', ' ']).next()?.parse().ok()

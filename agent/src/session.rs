@@ -298,9 +298,12 @@ impl<D: Disk, E: Entropy, S: Sampler> Session<D, E, S> {
             clock_offset_ms: self.exchange.clock_offset_ms(),
             policy_hash: self.applied.hash(),
         };
-        let heartbeat = self.sampler.sample(&own);
-        if self.enqueue(now, Kind::Heartbeat, &heartbeat)? == Enqueued::Dropped {
-            tracing::warn!(total = self.dropped(), "the spool is full; a heartbeat was dropped");
+        let heartbeat = self.sampler.sample(&own).in_version(self.exchange.trial().version());
+        match self.enqueue(now, Kind::Heartbeat, &heartbeat)? {
+            Enqueued::Spooled => self.exchange.trial().said(heartbeat.version()),
+            Enqueued::Dropped => {
+                tracing::warn!(total = self.dropped(), "the spool is full; a heartbeat was dropped");
+            }
         }
         Ok(())
     }

@@ -67,7 +67,7 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// Every one, in the order of a bucket.
+    /// Every one, in the order of a bucket; what comes to be charted is added at the end.
     pub const ALL: [Self; 6] = [
         Self::Load1,
         Self::MemoryUsed,
@@ -76,6 +76,18 @@ impl Metric {
         Self::PressureIo,
         Self::PressureMemory,
     ];
+
+    /// Its name where it is asked for.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Load1 => "load1",
+            Self::MemoryUsed => "memory_used",
+            Self::DiskUsed => "disk_used",
+            Self::PressureCpu => "pressure_cpu",
+            Self::PressureIo => "pressure_io",
+            Self::PressureMemory => "pressure_memory",
+        }
+    }
 
     /// The unit of its figures.
     pub fn unit(self) -> &'static str {
@@ -106,9 +118,37 @@ fn permille_used(total: u64, available: u64) -> Option<u64> {
     total.checked_sub(available)?.saturating_mul(1000).checked_div(total)
 }
 
+/// So many metrics every written bucket has. What was added later is written as far as something of it is known, so
+/// that of nodes that say nothing of it all is written as before, and has the same digest.
+const ALWAYS_WRITTEN: usize = 6;
+
 /// The figures of a span of time, by metric; one that was never known has none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Bucket([Option<Summary>; 6]);
+#[serde(try_from = "Vec<Option<Summary>>", into = "Vec<Option<Summary>>")]
+struct Bucket([Option<Summary>; Metric::ALL.len()]);
+
+/// A bucket has figures that are unknown here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a bucket has more figures than there are metrics")]
+struct BucketError;
+
+impl TryFrom<Vec<Option<Summary>>> for Bucket {
+    type Error = BucketError;
+
+    fn try_from(written: Vec<Option<Summary>>) -> Result<Self, BucketError> {
+        let mut bucket = Self::default();
+        let known = bucket.0.get_mut(..written.len()).ok_or(BucketError)?;
+        known.copy_from_slice(&written);
+        Ok(bucket)
+    }
+}
+
+impl From<Bucket> for Vec<Option<Summary>> {
+    fn from(bucket: Bucket) -> Self {
+        let known = bucket.0.iter().rposition(Option::is_some).map_or(0, |place| place + 1);
+        bucket.0.iter().take(known.max(ALWAYS_WRITTEN)).copied().collect()
+    }
+}
 
 /// What is kept of the figures of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -42,7 +42,11 @@ fn a_node_that_can_be_read() {
     let dir = tempfile::tempdir().unwrap();
     for (path, text) in [
         ("proc/loadavg", "0.52 1.08 12.5 1/389 12345\n"),
-        ("proc/meminfo", "MemTotal:       16303536 kB\nMemFree: 1 kB\nMemAvailable:    8000000 kB\n"),
+        (
+            "proc/meminfo",
+            "MemTotal:       16303536 kB\nMemFree: 1 kB\nMemAvailable:    8000000 kB\n\
+          SwapTotal: 2048 kB\nSwapFree: 1024 kB\n",
+        ),
         ("proc/uptime", "54321.99 1.0\n"),
         ("proc/pressure/cpu", "some avg10=1.53 avg60=0.00 avg300=0.00 total=5\n"),
         ("proc/pressure/io", "some avg10=0.00 avg60=0.00 avg300=0.00 total=5\nfull avg10=9.00 x\n"),
@@ -59,6 +63,7 @@ fn a_node_that_can_be_read() {
     ] {
         put(dir.path(), path, text);
     }
+    assert_eq!(Root::new(dir.path()).swap_used_bytes(), Some(1 << 20));
     let heartbeat = environment().sampler(Root::new(dir.path())).sample(&own());
     let json = serde_json::to_value(&heartbeat).unwrap();
     for (field, expected) in [
@@ -120,7 +125,8 @@ fn what_cannot_be_read_is_unknown() {
             assert_eq!(reading, Some(Reading::Unknown));
         }
         let json = serde_json::to_string(&heartbeat).unwrap();
-        assert_eq!(spec::Kind::Heartbeat.check_payload(1, &json), Ok(()));
+        let newest = spec::Kind::Heartbeat.info().version;
+        assert_eq!(spec::Kind::Heartbeat.check_payload(newest, &json), Ok(()));
     }
 }
 

@@ -1,7 +1,14 @@
 //! What the reads say of themselves in the OpenAPI document.
 
+use projections::metrics::Metric;
 use serde_json::Value;
 use spec::openapi::{Access, HTML, JSON, Operation, schema};
+
+/// The metrics, as a choice of words.
+fn metric_names() -> String {
+    let names: Vec<&str> = Metric::ALL.into_iter().map(Metric::name).collect();
+    names.join("/")
+}
 
 /// The filters of a list of nodes, after the organisation.
 macro_rules! of_nodes {
@@ -343,7 +350,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("ListedSilence", schema(&format!("org: Name, active: flag, {silence}"))),
         ("Mark", schema("seq: count, recorded_at: time")),
         ("MetricBucket", schema("at: time, secs: count, count: count, min: count, max: count, mean: count")),
-        ("MetricName", schema("load1/memory_used/disk_used/pressure_cpu/pressure_io/pressure_memory")),
+        ("MetricName", schema(&metric_names())),
         ("Moment", schema("seq: count, time: time")),
         (
             "Node",

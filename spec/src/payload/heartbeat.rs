@@ -199,10 +199,25 @@ impl Heartbeat {
     pub fn read(json: &str) -> Result<Self, PayloadError> {
         super::read(json)
     }
+
+    /// The oldest version of the payload that can say this.
+    pub fn version(&self) -> u64 {
+        1
+    }
+
+    /// The same without what only a later version than this can say.
+    #[must_use]
+    pub fn in_version(self, _version: u64) -> Self {
+        self
+    }
 }
 
 impl Schema for Heartbeat {
     const FLAT: bool = true;
+
+    fn version(&self) -> u64 {
+        self.version()
+    }
 
     fn validate(&self) -> Result<(), PayloadError> {
         at_most("hostname", &self.hostname, MAX_TEXT_BYTES)?;
