@@ -79,6 +79,7 @@ impl Sampler for SystemSampler {
             pressure_memory_milli: milli("memory"),
             spool_depth: Some(own.spool_depth),
             spool_dropped: Some(own.spool_dropped),
+            swap_used_bytes: Some(root.swap_used_bytes().into()),
             uptime_secs: Some(Reading::from(root.uptime_secs())),
         }
     }

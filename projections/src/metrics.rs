@@ -64,17 +64,20 @@ pub enum Metric {
     PressureIo,
     /// The same for memory.
     PressureMemory,
+    /// What of the swap space is taken, in mebibytes: in bytes it would not fit into 32 bits.
+    SwapUsed,
 }
 
 impl Metric {
     /// Every one, in the order of a bucket; what comes to be charted is added at the end.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Load1,
         Self::MemoryUsed,
         Self::DiskUsed,
         Self::PressureCpu,
         Self::PressureIo,
         Self::PressureMemory,
+        Self::SwapUsed,
     ];
 
     /// Its name where it is asked for.
@@ -86,6 +89,7 @@ impl Metric {
             Self::PressureCpu => "pressure_cpu",
             Self::PressureIo => "pressure_io",
             Self::PressureMemory => "pressure_memory",
+            Self::SwapUsed => "swap_used",
         }
     }
 
@@ -95,6 +99,7 @@ impl Metric {
             Self::Load1 => "milli",
             Self::MemoryUsed | Self::DiskUsed => "permille",
             Self::PressureCpu | Self::PressureIo | Self::PressureMemory => "millipercent",
+            Self::SwapUsed => "mebibytes",
         }
     }
 
@@ -109,6 +114,7 @@ impl Metric {
             Self::PressureCpu => known(said.pressure_cpu_milli),
             Self::PressureIo => known(said.pressure_io_milli),
             Self::PressureMemory => known(said.pressure_memory_milli),
+            Self::SwapUsed => known(said.swap_used_bytes).map(|bytes| bytes >> 20),
         }?;
         Some(u32::try_from(value).unwrap_or(u32::MAX))
     }

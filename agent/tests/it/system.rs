@@ -78,6 +78,7 @@ fn a_node_that_can_be_read() {
         ("load15_milli", "12500"),
         ("memory_total_bytes", "16694820864"),
         ("memory_available_bytes", "8192000000"),
+        ("swap_used_bytes", "1048576"),
         ("uptime_secs", "54321"),
         ("pressure_cpu_milli", "1530"),
         ("pressure_io_milli", "0"),

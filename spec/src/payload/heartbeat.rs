@@ -189,6 +189,9 @@ pub struct Heartbeat {
     /// Events the node had to drop since it was enrolled.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub spool_dropped: Option<u64>,
+    /// What of the swap space is taken; from version 2 on.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub swap_used_bytes: Option<Reading<u64>>,
     /// Seconds since boot.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub uptime_secs: Option<Reading<u64>>,
@@ -202,18 +205,19 @@ impl Heartbeat {
 
     /// The oldest version of the payload that can say this.
     pub fn version(&self) -> u64 {
-        1
+        if self.swap_used_bytes.is_some() { 2 } else { 1 }
     }
 
     /// The same without what only a later version than this can say.
     #[must_use]
-    pub fn in_version(self, _version: u64) -> Self {
-        self
+    pub fn in_version(self, version: u64) -> Self {
+        Self { swap_used_bytes: self.swap_used_bytes.filter(|_| version >= 2), ..self }
     }
 }
 
 impl Schema for Heartbeat {
     const FLAT: bool = true;
+    const VERSION: u64 = 2;
 
     fn version(&self) -> u64 {
         self.version()
@@ -251,6 +255,21 @@ mod tests {
         let again: serde_json::Value = serde_json::to_value(&heartbeat).unwrap();
         assert_eq!(again, serde_json::from_str::<serde_json::Value>(SEED).unwrap());
         assert!(canonical::to_vec(&heartbeat).is_ok());
+    }
+
+    #[test]
+    fn version_2_says_what_of_the_swap_space_is_taken() {
+        let kind = crate::Kind::Heartbeat;
+        let first = Heartbeat::read(SEED).unwrap();
+        for swap_used_bytes in [Reading::Known(4096), Reading::Unknown] {
+            let second = Heartbeat { swap_used_bytes: Some(swap_used_bytes), ..first.clone() };
+            let json = String::from_utf8(canonical::to_vec(&second).unwrap()).unwrap();
+            assert_eq!(Heartbeat::read(&json).as_ref(), Ok(&second));
+            assert_eq!((kind.payload_version(&json), second.version()), (Ok(2), 2));
+            assert!(kind.check_payload(1, &json).is_err() && kind.check_payload(2, &json).is_ok());
+            assert_eq!(second.in_version(1), first);
+        }
+        assert_eq!((first.version(), first.clone().in_version(2)), (1, first));
     }
 
     #[test]

@@ -160,7 +160,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 9] = [
+pub(crate) const GROUPS: [usize; 10] = [
     1,
     20,
     operations::RECORDS,
@@ -170,6 +170,7 @@ pub(crate) const GROUPS: [usize; 9] = [
     rollouts::RECORDS,
     rollouts::APPROVALS,
     rotation::RECORDS,
+    1,
 ];
 
 fn genesis() -> Event {
@@ -350,6 +351,20 @@ fn append_later(log: &mut Log, ledger: Hash, incident: Hash) {
     log.commit();
     rotation::append(log, ledger);
     log.commit();
+    append_swap(log, ledger);
+    log.commit();
+}
+
+/// A day after the groups before: a heartbeat in version 2.
+fn append_swap(log: &mut Log, ledger: Hash) {
+    let last = log.events.iter().rfind(|event| event.header.key == public("node-3")).unwrap();
+    let link = next(&last.header.chain.unwrap(), last);
+    let mut payload = heartbeat();
+    payload["swap_used_bytes"] = json!(268_435_456);
+    let node = format!("node:{NODE}");
+    let beat = Voice { key: "node-3", ..Voice::node(ledger, &node, link) }
+        .say(7 * 86_400, Draft { version: 2, ..Draft::new(Kind::Heartbeat, payload) });
+    log.append(beat);
 }
 
 /// A new service key under the signatures of two of three recovery keys.
