@@ -64,6 +64,8 @@ pub(crate) struct Ledger {
     pub(crate) problems: Vec<String>,
     /// Events of these kinds are refused: the problem to answer, and whether it is recorded.
     pub(crate) refuse: BTreeMap<Kind, (u16, &'static str, bool)>,
+    /// The newest version of a heartbeat that is known; a later one is refused on record.
+    pub(crate) heartbeat_version: u64,
     /// What is answered to questions for policies, by hash.
     pub(crate) policies: BTreeMap<String, Value>,
     /// Seconds to ask for between heartbeats.
@@ -137,6 +139,7 @@ impl Ledger {
             log: Vec::new(),
             problems: Vec::new(),
             refuse: BTreeMap::new(),
+            heartbeat_version: Kind::Heartbeat.info().version,
             policies: BTreeMap::new(),
             heartbeat_secs: 30,
             orders: Vec::new(),
@@ -466,7 +469,9 @@ impl Ledger {
         if self.identities.contains_key(&header.identity()) {
             return Err(self.problem(409, "duplicate-id", &json!({})));
         }
-        let refusal = self.refuse.get(&header.kind).copied();
+        let is_newer = header.kind == Kind::Heartbeat && header.payload_version > self.heartbeat_version;
+        let newer = is_newer.then_some((422, "bad-payload", true));
+        let refusal = self.refuse.get(&header.kind).copied().or(newer);
         if let Some((status, code, false)) = refusal {
             return Err(self.problem(status, code, &json!({})));
         }

@@ -2,16 +2,17 @@
 
 use crate::ledger::answer;
 use crate::node::{HOUR, MINUTE, Node};
-use crate::world::{Chance, Fault, World};
+use crate::world::{Chance, Fault, Still, World};
 use serde_json::json;
-use spec::payload::{ChainGap, Heartbeat};
+use spec::payload::{ChainGap, Heartbeat, Reading};
 use spec::{Event, Kind};
 use std::time::Duration;
 use vaultmesh_agent::backoff::{BASE, Backoff, CAP, MAX_RETRY_AFTER};
 use vaultmesh_agent::chain::delivery::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
 use vaultmesh_agent::chain::outbox::Enqueued;
 use vaultmesh_agent::chain::spool::Limits;
-use vaultmesh_agent::session::Stop;
+use vaultmesh_agent::heartbeat::{OwnState, Sampler};
+use vaultmesh_agent::session::{Session, Stop};
 
 fn kinds(world: &World) -> Vec<Kind> {
     world.ledger.borrow().log.iter().map(|e| e.header.kind.clone()).collect()
@@ -62,6 +63,46 @@ fn a_refusal_on_record_is_the_end_of_one_event_only() {
         assert_eq!(world.ledger.borrow().problems, ["bad-payload"]);
         assert!(kinds(&world).iter().all(|kind| *kind == Kind::Heartbeat));
         assert!(kinds(&world).len() > 15);
+    }
+}
+
+/// A node that can say what version 2 of a heartbeat brought.
+struct Swapping;
+
+impl Sampler for Swapping {
+    fn sample(&mut self, own: &OwnState) -> Heartbeat {
+        Heartbeat { swap_used_bytes: Some(Reading::Known(4096)), ..Still.sample(own) }
+    }
+}
+
+/// One heartbeat tries the newest version, and all say it once the ledger has that one; an old service refuses one at
+/// each start, and hears of the node in the first version.
+#[test]
+fn the_newest_version_of_a_heartbeat_is_tried_once() {
+    for (known, away) in [(1, false), (1, true), (2, false), (2, true)] {
+        let world = World::new();
+        let node = Node::enrolled(&world, 8);
+        world.ledger.borrow_mut().heartbeat_version = known;
+        let back = if away { 5 * MINUTE } else { Duration::ZERO };
+        world.script(move |_, now| if now < back { Fault::Lost } else { Fault::None });
+        for start in 1..=2 {
+            let (disk, chance) = (node.disk.clone(), Chance::new(start));
+            let mut agent = Session::open(disk, chance, Swapping, world.now(), node.options).unwrap();
+            assert_eq!(world.run_for(10 * MINUTE, agent.run(&&*world, &&*world)), None);
+            assert_eq!(agent.pending(), 0);
+            let ledger = world.ledger.borrow();
+            let refused = if known == 1 { usize::try_from(start).unwrap() } else { 0 };
+            assert_eq!(ledger.problems, vec!["bad-payload"; refused]);
+            let versions: Vec<u64> = ledger.log.iter().map(|event| event.header.payload_version).collect();
+            assert!(versions.len() >= 17 && kinds(&world).iter().all(|kind| *kind == Kind::Heartbeat));
+            let first = versions.iter().filter(|version| **version == 1).count();
+            match (known, away) {
+                (1, _) => assert_eq!(first, versions.len()),
+                (_, false) => assert_eq!(first, 0),
+                // What was said while the one that tries was on its way.
+                (_, true) => assert!((7..=13).contains(&first), "{versions:?}"),
+            }
+        }
     }
 }
 
