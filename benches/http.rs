@@ -6,13 +6,14 @@ use crate::world::{World, runtime};
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
-use ingest::limits::Rate as Allowance;
 use spec::Event;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use web::limits::Rate as Allowance;
+use web::{App, Config, Limits};
 
 const CONNECTIONS: usize = 64;
 
@@ -26,12 +27,13 @@ pub(crate) fn run(events: usize) {
 async fn load(events: usize) {
     let mut world = World::new(CONNECTIONS).await;
     let allowance = Allowance { per_sec: 10_000_000, burst: 10_000_000 };
-    let limits =
-        ingest::Limits { identity_events: allowance, address_requests: allowance, ..Default::default() };
-    let app = ingest::App::new(world.ledger().clone(), ingest::Config { limits, ..Default::default() });
+    let limits = Limits { identity_events: allowance, address_requests: allowance, ..Default::default() };
+    let app = App::new(world.ledger().clone(), Config { limits, ..Default::default() });
+    let ingest = ingest::Ingest::new(30);
+    let router = app.router(ingest::routes().into_iter().map(|route| route.bind(&ingest)).collect());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let (listener, address) = listen().await;
-    let server = tokio::spawn(ingest::serve(app, vec![listener], None, async {
+    let server = tokio::spawn(web::serve(app, router, vec![listener], None, async {
         let _ = stopped.await;
     }));
     let echo = echo().await;

@@ -3,43 +3,19 @@
 use crate::http::{Connection, get, listen};
 use crate::report::say;
 use crate::world::{World, recorded};
-use axum::body::Body;
-use axum::http::Response;
-use axum::http::request::Parts;
 use ledger::AppendOptions;
 use serving::history::History;
-use serving::http::{Door, Reads, Refusal, Viewer, routes};
 use serving::ladder::{Ladder, Spacing};
 use serving::live::Live;
+use serving::{Reads, routes};
 use std::sync::Arc;
 use std::time::Instant;
+use web::{App, Config, Peer};
 
 const NODES: usize = 10_000;
 
 /// Answers of one kind that are waited for.
 const ANSWERS: usize = 100;
-
-/// Lets everybody in.
-#[derive(Debug)]
-struct Open;
-
-impl Door for Open {
-    fn seat(&self, _: &Parts) -> Result<serving::http::Seat, Box<Response<Body>>> {
-        Ok(Box::new(()))
-    }
-
-    fn viewer(&self, _: &Parts) -> Result<Viewer, Box<Response<Body>>> {
-        Ok(Viewer::default())
-    }
-
-    fn is_open(&self, _: &Parts) -> bool {
-        true
-    }
-
-    fn refuse(&self, refusal: Refusal) -> Response<Body> {
-        panic!("{refusal:?}")
-    }
-}
 
 pub(super) async fn first() {
     let mut world = World::new(NODES).await;
@@ -53,11 +29,13 @@ pub(super) async fn first() {
     let ladder = Arc::new(Ladder::open(&reader, Spacing::default()).unwrap());
     let live = Live::new();
     live.reach(&reader, &ladder, &head).await.unwrap();
-    let (stop, stopping) = tokio::sync::watch::channel(false);
     let history = Arc::new(History::new(reader, ladder));
-    let reads = Reads { live, history, ledger, door: Arc::new(Open), stopping };
+    let app = App::new(ledger.clone(), Config::default());
+    let reads = Reads { live, history, ledger };
+    let bound = routes().into_iter().map(|route| route.bind(&reads)).collect();
+    let router = app.router(bound).layer(axum::Extension(Peer::Admin));
     let (listener, address) = listen().await;
-    let server = tokio::spawn(async move { axum::serve(listener, routes(&reads)).await });
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let mut connection = Connection::open(address).await;
     for path in ["/api/nodes", "/api/nodes?limit=500", "/api/nodes?band=CRIT", "/fleet"] {
         let request = get(path);
@@ -77,6 +55,5 @@ pub(super) async fn first() {
         ));
     }
     server.abort();
-    drop(stop);
     world.close(false);
 }

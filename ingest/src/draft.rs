@@ -8,17 +8,18 @@
 //! `kind` and `payload` are always there; `org` may be left out by a token of one organisation. With an
 //! `id` the draft can be sent again: the same draft becomes the same event.
 
-use crate::access::{Action, Principal, PrincipalKind};
-use crate::problem::{INVALID, Problem, UNAUTHENTICATED, internal};
-use crate::strict::{StrictValue, present};
+use crate::saying::speaker;
 use ledger::admission::Code;
-use ledger::service::{Draft, DraftError};
+use ledger::service::Draft;
 use serde::{Deserialize, Serialize};
 use spec::kind::Speaker;
 use spec::time::parse_rfc3339;
 use spec::{Author, Kind, Name, Via};
 use std::fmt::Display;
 use std::str::FromStr;
+use web::problem::Problem;
+use web::strict::{StrictValue, invalid, member, present};
+use web::{Action, Principal};
 
 /// A draft as it arrives.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -108,51 +109,6 @@ fn action_of(kind: &Kind) -> Option<Action> {
     }
 }
 
-/// The author a principal writes as, and how that was established.
-pub(crate) fn speaker(principal: &Principal) -> Result<(Author, Via), Problem> {
-    let unauthenticated = || {
-        let detail = "sign the event, or show an API token: Authorization: Bearer vmt1.…";
-        Problem::new(UNAUTHENTICATED, detail)
-    };
-    match &principal.kind {
-        PrincipalKind::Token(id) => {
-            let via = Via { method: name("token")?, subject: Some(name(&id.to_string())?) };
-            Ok((Author::Token(*id), via))
-        }
-        PrincipalKind::Admin => {
-            Ok((Author::Service(name("admin")?), Via { method: name("admin")?, subject: None }))
-        }
-        PrincipalKind::Anonymous | PrincipalKind::Node { .. } => Err(unauthenticated()),
-    }
-}
-
-/// A name that is one.
-pub(crate) fn name(text: &str) -> Result<Name, Problem> {
-    text.parse().map_err(internal)
-}
-
-/// A member of the body that is read from text.
-pub(crate) fn member<T: FromStr<Err: Display>>(pointer: &str, text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|e| invalid(pointer, e))
-}
-
 fn optional<T: FromStr<Err: Display>>(pointer: &str, text: Option<&str>) -> Result<Option<T>, Problem> {
     text.map(|text| member(pointer, text)).transpose()
-}
-
-/// A member of the body that is not what it should be.
-pub(crate) fn invalid(pointer: &str, problem: impl Display) -> Problem {
-    Problem::new(INVALID, format!("{pointer}: {problem}")).pointer(pointer)
-}
-
-impl From<DraftError> for Problem {
-    fn from(error: DraftError) -> Self {
-        let code = match &error {
-            DraftError::Canonical(_) | DraftError::Payload(_) => Code::BadPayload,
-            DraftError::TooLarge(_) => Code::TooLarge,
-            DraftError::Id(_) => return invalid("/id", error),
-            DraftError::Random(_) => return internal(error),
-        };
-        Self::of_code(code).detailed(error.to_string()).pointer("/payload")
-    }
 }

@@ -1,14 +1,7 @@
 //! `/api/orgs/{org}/nodes/enrollment-tokens`: what a node joins an organisation with.
 
-use crate::access::Action;
-use crate::answer::{self, Items};
-use crate::dispatch::Call;
-use crate::draft::{invalid, member};
-use crate::limits::{DEFAULT_ENROLMENT_TTL_SECS, MAX_ENROLMENT_TTL_SECS, MAX_ENROLMENT_USES};
-use crate::management::{no_content, secret};
-use crate::problem::{NOT_FOUND, Problem};
-use crate::query_string::QueryString;
-use crate::strict::present;
+use crate::saying::say;
+use crate::saying::secret;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::service::Directory;
@@ -16,6 +9,14 @@ use ledger::state::{EnrolmentState, LEDGER_ORG};
 use serde::{Deserialize, Serialize};
 use spec::payload::{Enrolment, token_hash};
 use spec::{Hash, Kind, Name, Timestamp};
+use web::Action;
+use web::Call;
+use web::answer::no_content;
+use web::answer::{self, Items};
+use web::limits::{DEFAULT_ENROLMENT_TTL_SECS, MAX_ENROLMENT_TTL_SECS, MAX_ENROLMENT_USES};
+use web::problem::{NOT_FOUND, Problem};
+use web::strict::present;
+use web::strict::{member, within};
 
 /// What makes an enrolment token.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -80,14 +81,14 @@ pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
     let tenant: Option<Name> = request.tenant.map(|tenant| member("/tenant", &tenant)).transpose()?;
     if org.as_str() == LEDGER_ORG {
         let detail = "no node joins the organisation ledger; name another";
-        return Err(Problem::new(crate::problem::INVALID, detail).field("org"));
+        return Err(Problem::new(web::problem::INVALID, detail).field("org"));
     }
-    let expires_at = Timestamp::from_millis(call.app.ledger.now().millis() + ttl_secs * 1000);
+    let expires_at = Timestamp::from_millis(call.app.ledger().now().millis() + ttl_secs * 1000);
     let secret = secret()?;
     let token = token_hash(&secret.0);
     let payload = Enrolment::Create { expires_at, org: org.clone(), tenant, token, uses };
-    call.app.say(&call.principal, &org, Kind::Enrolment, &payload).await?;
-    let text = format!("vm1.{}.{secret}", call.app.ledger.id());
+    say(&call, &org, Kind::Enrolment, &payload).await?;
+    let text = format!("vm1.{}.{secret}", call.app.ledger().id());
     let answer = EnrolmentCreated { expires_at, token: text, token_id: token };
     Ok(answer::value(StatusCode::CREATED, &answer))
 }
@@ -95,7 +96,7 @@ pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
 /// `GET`: the organisation's tokens, without secrets.
 pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
     let org = own_org(&call)?;
-    let items: Vec<EnrolmentRow> = call.app.ledger.directory(|directory: &Directory| {
+    let items: Vec<EnrolmentRow> = call.app.ledger().directory(|directory: &Directory| {
         let tokens = directory.enrolments.iter().filter(|(_, state)| state.org == org);
         tokens.map(|(id, state)| EnrolmentRow::of(*id, state)).collect()
     });
@@ -108,27 +109,17 @@ pub(crate) async fn revoke(call: Call) -> Result<Response<Body>, Problem> {
     let id: String = call.param("token_id")?;
     let missing = || Problem::new(NOT_FOUND, "this organisation has no such enrolment token");
     let token = Hash::from_hex(&id).map_err(|_| missing())?;
-    let found = call.app.ledger.directory(|directory| directory.enrolments.get(&token).cloned());
+    let found = call.app.ledger().directory(|directory| directory.enrolments.get(&token).cloned());
     let state = found.filter(|state| state.org == org).ok_or_else(missing)?;
     if !state.revoked {
-        call.app.say(&call.principal, &org, Kind::Enrolment, &Enrolment::Revoke { token }).await?;
+        say(&call, &org, Kind::Enrolment, &Enrolment::Revoke { token }).await?;
     }
     Ok(no_content())
 }
 
 fn own_org(call: &Call) -> Result<Name, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let org: Name = call.param("org")?;
     call.principal.require_in(Action::ManageEnrolment, &org)?;
     Ok(org)
-}
-
-/// A number from 1 to `most`.
-pub(crate) fn within(pointer: &str, value: Option<u64>, default: u64, most: u64) -> Result<u64, Problem> {
-    let value = value.unwrap_or(default);
-    if (1..=most).contains(&value) {
-        Ok(value)
-    } else {
-        Err(invalid(pointer, format_args!("expected 1 to {most}")))
-    }
 }

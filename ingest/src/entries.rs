@@ -1,12 +1,5 @@
 //! The log as it lies on disk: record lines of one's organisation, proof bundles, whole segments.
 
-use crate::access::{Action, Principal, PrincipalKind};
-use crate::answer::{self, Items};
-use crate::app::Inner;
-use crate::dispatch::Call;
-use crate::limits::{DEFAULT_PAGE_ITEMS, MAX_ENTRIES, SEGMENT_CHUNK_BYTES};
-use crate::problem::{NOT_FOUND, Problem, internal};
-use crate::query_string::QueryString;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use ledger::bundle::BundleError;
@@ -14,14 +7,20 @@ use serde::{Deserialize, Serialize};
 use spec::Record;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
+use web::App;
+use web::Call;
+use web::answer::{self, Items};
+use web::limits::{MAX_ENTRIES, SEGMENT_CHUNK_BYTES};
+use web::paging::limit_of;
+use web::problem::{NOT_FOUND, Problem, internal};
+use web::{Action, Principal, PrincipalKind};
 
 /// `GET /api/ledger/entries?from=&limit=`: record lines; `Link` names the next page.
 pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
-    let query = QueryString::read(call.query(), &["from", "limit"])?;
+    let query = call.query(&["from", "limit"])?;
     let from: u64 = query.parse("from")?.unwrap_or(0);
-    let limit = query.limit(DEFAULT_PAGE_ITEMS, MAX_ENTRIES)?;
+    let limit = limit_of(&query, MAX_ENTRIES)?;
     let principal = call.principal.clone();
     let (body, next) = call.reading(move |app| lines(app, principal, from, limit)).await?;
     let mut response = answer::with_type(StatusCode::OK, "application/x-ndjson", Body::from(body));
@@ -36,16 +35,16 @@ pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
 const MAX_LOOKED_AT: u64 = 20_000;
 
 async fn lines(
-    app: Arc<Inner>,
+    app: App,
     principal: Principal,
     from: u64,
     limit: usize,
 ) -> Result<(Vec<u8>, Option<u64>), Problem> {
-    let size = app.ledger.head().borrow().size;
+    let size = app.ledger().head().borrow().size;
     let (mut body, mut count, mut seq) = (Vec::new(), 0, from);
     let end = size.min(from.saturating_add(MAX_LOOKED_AT));
     while seq < end && count < limit {
-        if let Some((record, line)) = app.ledger.reader().line(seq).await.map_err(internal)?
+        if let Some((record, line)) = app.ledger().reader().line(seq).await.map_err(internal)?
             && may_see(&principal, &record)
         {
             body.extend_from_slice(line.as_bytes());
@@ -69,7 +68,7 @@ fn may_see(principal: &Principal, record: &Record) -> bool {
 
 /// `GET /api/ledger/entries/{seq}`: one record line.
 pub(crate) async fn get(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let mut line = visible(&call).await?.1;
     line.push('\n');
     Ok(answer::with_type(StatusCode::OK, "application/json", Body::from(line)))
@@ -77,11 +76,11 @@ pub(crate) async fn get(call: Call) -> Result<Response<Body>, Problem> {
 
 /// `GET /api/ledger/bundle/{seq}`: everything that proves an entry.
 pub(crate) async fn bundle(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let seq = visible(&call).await?.0;
     let bytes = call
         .reading(move |app| async move {
-            match ledger::bundle::build(&app.ledger, seq).await {
+            match ledger::bundle::build(app.ledger(), seq).await {
                 Ok(bundle) => Ok(bundle.to_canonical()),
                 Err(error @ BundleError::NoEntry { .. }) => Err(Problem::new(NOT_FOUND, error.to_string())),
                 Err(error) => Err(internal(error)),
@@ -95,11 +94,12 @@ pub(crate) async fn bundle(call: Call) -> Result<Response<Body>, Problem> {
 async fn visible(call: &Call) -> Result<(u64, String), Problem> {
     let seq: u64 = call.param("seq")?;
     let missing = move || Problem::new(NOT_FOUND, format!("there is no entry {seq} for you to see"));
-    if seq >= call.app.ledger.head().borrow().size {
+    if seq >= call.app.ledger().head().borrow().size {
         return Err(missing());
     }
-    let found =
-        call.reading(move |app| async move { app.ledger.reader().line(seq).await.map_err(internal) }).await?;
+    let found = call
+        .reading(move |app| async move { app.ledger().reader().line(seq).await.map_err(internal) })
+        .await?;
     let (record, line) = found.ok_or_else(missing)?;
     if may_see(&call.principal, &record) { Ok((seq, line)) } else { Err(missing()) }
 }
@@ -115,26 +115,26 @@ pub struct SegmentRow {
 
 /// `GET /api/ledger/segments`: first seq and length of each.
 pub(crate) async fn segments(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let segments =
-        call.reading(|app| async move { app.ledger.reader().segments().await.map_err(internal) }).await?;
+        call.reading(|app| async move { app.ledger().reader().segments().await.map_err(internal) }).await?;
     let items = segments.iter().map(|s| SegmentRow { bytes: s.len, first: s.first }).collect();
     Ok(answer::value(StatusCode::OK, &Items { items }))
 }
 
 /// `GET /api/ledger/segments/{first}`: its bytes, as many as it has now.
 pub(crate) async fn segment(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     debug_assert!(call.principal.may_somewhere(Action::Audit));
     let first: u64 = call.param("first")?;
     let len = call
         .reading(move |app| async move {
-            let segments = app.ledger.reader().segments().await.map_err(internal)?;
+            let segments = app.ledger().reader().segments().await.map_err(internal)?;
             let found = segments.iter().find(|s| s.first == first).map(|s| s.len);
             found.ok_or_else(|| Problem::new(NOT_FOUND, format!("no segment begins at {first}")))
         })
         .await?;
-    let body = SegmentBody { app: Arc::clone(&call.app), first, offset: 0, len, reading: None };
+    let body = SegmentBody { app: call.app.clone(), first, offset: 0, len, reading: None };
     let mut response = answer::with_type(StatusCode::OK, "application/x-ndjson", Body::new(body));
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(len));
     Ok(response)
@@ -144,7 +144,7 @@ type Reading = Pin<Box<dyn Future<Output = std::io::Result<Vec<u8>>> + Send>>;
 
 /// A segment, read piece by piece as the client takes it.
 struct SegmentBody {
-    app: Arc<Inner>,
+    app: App,
     first: u64,
     offset: u64,
     len: u64,
@@ -153,12 +153,12 @@ struct SegmentBody {
 
 impl SegmentBody {
     fn read(&self) -> Reading {
-        let (app, runtime) = (Arc::clone(&self.app), tokio::runtime::Handle::current());
+        let (app, runtime) = (self.app.clone(), tokio::runtime::Handle::current());
         let (first, offset) = (self.first, self.offset);
         let rest = usize::try_from(self.len - offset).unwrap_or(usize::MAX);
         Box::pin(async move {
             let task = tokio::task::spawn_blocking(move || {
-                runtime.block_on(app.ledger.reader().segment(first, offset, rest.min(SEGMENT_CHUNK_BYTES)))
+                runtime.block_on(app.ledger().reader().segment(first, offset, rest.min(SEGMENT_CHUNK_BYTES)))
             });
             task.await.map_err(std::io::Error::other)?.map_err(std::io::Error::other)
         })

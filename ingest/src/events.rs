@@ -7,18 +7,10 @@
 //!          "checkpoint":"<note>"}
 //! ```
 
-use crate::access::{Principal, PrincipalKind};
-use crate::answer;
-use crate::app::Inner;
-use crate::body::Media;
-use crate::bucket::Subject;
-use crate::dispatch::{Call, too_many};
 use crate::draft::DraftBody;
 use crate::incoming::{self, Incoming};
-use crate::limits::MAX_INLINE_PARSE_BYTES;
-use crate::problem::{BAD_JSON, Problem, ProblemBody, internal};
-use crate::query_string::QueryString;
 use crate::receipt::{RECEIPT_BYTES, ReceiptRow, write_receipt};
+use crate::saying::{append_own, only, result_of};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::admission::Code;
@@ -27,10 +19,18 @@ use serde::{Deserialize, Serialize};
 use spec::canonical::{write_string, write_u64};
 use spec::{Event, PublicKey};
 use std::collections::BTreeMap;
+use web::App;
+use web::Call;
+use web::Media;
+use web::Principal;
+use web::Subject;
+use web::answer;
+use web::limits::MAX_INLINE_PARSE_BYTES;
+use web::problem::{BAD_JSON, Problem, ProblemBody};
 
 /// `POST /api/events`.
 pub(crate) async fn post(call: Call) -> Result<Response<Body>, Problem> {
-    let inclusion = QueryString::read(call.query(), &["inclusion"])?.flag("inclusion")?;
+    let inclusion = call.query(&["inclusion"])?.flag("inclusion")?;
     if call.media == Media::Json && !incoming::is_array(&call.body) {
         return match read_one(&call).await? {
             Incoming::Signed(event) => one_signed(&call.app, event).await,
@@ -55,33 +55,27 @@ async fn read_one(call: &Call) -> Result<Incoming, Problem> {
 }
 
 /// Appends one event that carries its author's signature.
-pub(crate) async fn one_signed(app: &Inner, event: Event) -> Result<Response<Body>, Problem> {
+pub(crate) async fn one_signed(app: &App, event: Event) -> Result<Response<Body>, Problem> {
     let (receipt, appended) = append_signed(app, event).await?;
     Ok(one(&receipt, &appended.checkpoint))
 }
 
 /// Appends one signed event and accounts for it.
-pub(crate) async fn append_signed(app: &Inner, event: Event) -> Result<(Receipt, Appended), Problem> {
+pub(crate) async fn append_signed(app: &App, event: Event) -> Result<(Receipt, Appended), Problem> {
     let key = event.header.key;
-    app.check_known(&key)?;
-    app.check_limit(&key)?;
-    let appended = app.ledger.append(vec![event], AppendOptions { inclusion: true }).await?;
-    app.charge_outcomes(&[key], &appended.outcomes);
-    only(appended)
-}
-
-/// Appends one event that this service has just signed.
-pub(crate) async fn append_own(app: &Inner, event: Event) -> Result<(Receipt, Appended), Problem> {
-    let appended = app.ledger.append_own(vec![event], AppendOptions { inclusion: true }).await?;
+    check_known(app, &key)?;
+    check_rate(app, &key)?;
+    let appended = app.ledger().append(vec![event], AppendOptions { inclusion: true }).await?;
+    charge(app, &[key], &appended.outcomes);
     only(appended)
 }
 
 async fn one_draft(call: &Call, draft: DraftBody) -> Result<Response<Body>, Problem> {
     let draft = draft.of_principal(&call.principal)?;
-    call.app.check_principal(&call.principal)?;
-    let event = call.app.ledger.sign(&draft)?;
+    call.check_rate()?;
+    let event = call.app.ledger().sign(&draft)?;
     let (receipt, appended) = append_own(&call.app, event).await?;
-    call.app.charge_principal(&call.principal, 1);
+    call.charge(1);
     Ok(one(&receipt, &appended.checkpoint))
 }
 
@@ -96,12 +90,6 @@ pub(crate) fn status_of(receipt: &Receipt) -> StatusCode {
     if receipt.duplicate { StatusCode::OK } else { StatusCode::CREATED }
 }
 
-/// The one outcome of an append of one event.
-fn only(mut appended: Appended) -> Result<(Receipt, Appended), Problem> {
-    let receipt = result_of(appended.outcomes.pop())?;
-    Ok((receipt, appended))
-}
-
 /// The events of one request, and what is wrong with those that are none.
 #[derive(Debug, Default)]
 struct Batch {
@@ -113,9 +101,10 @@ struct Batch {
 }
 
 impl Batch {
-    fn read(app: &Inner, body: &[u8], media: Media, principal: &Principal) -> Result<Self, Problem> {
+    fn read(app: &App, body: &[u8], media: Media, principal: &Principal) -> Result<Self, Problem> {
         let elements = match media {
-            Media::Json => incoming::elements(body)?,
+            // The route takes no form.
+            Media::Json | Media::Form => incoming::elements(body)?,
             Media::Ndjson => incoming::lines(body)?,
         };
         if elements.is_empty() {
@@ -125,14 +114,14 @@ impl Batch {
         for element in elements {
             let slot = match Incoming::read(element) {
                 Ok(Incoming::Signed(event)) => {
-                    let known = app.check_known(&event.header.key).err();
+                    let known = check_known(app, &event.header.key).err();
                     if known.is_none() {
                         batch.events.push(event);
                     }
                     known
                 }
                 Ok(Incoming::Draft(draft)) => {
-                    match draft.of_principal(principal).and_then(|d| Ok(app.ledger.sign(&d)?)) {
+                    match draft.of_principal(principal).and_then(|d| Ok(app.ledger().sign(&d)?)) {
                         Ok(event) => {
                             drafts.push(event);
                             None
@@ -155,25 +144,25 @@ impl Batch {
     }
 
     async fn append(self, call: &Call, inclusion: bool) -> Result<Response<Body>, Problem> {
-        let (app, options) = (&*call.app, AppendOptions { inclusion });
+        let (app, options) = (&call.app, AppendOptions { inclusion });
         let appended = if self.events.is_empty() {
             None
         } else if self.own {
-            app.check_principal(&call.principal)?;
-            let appended = app.ledger.append_own(self.events, options).await?;
-            app.charge_principal(&call.principal, appended.outcomes.len());
+            call.check_rate()?;
+            let appended = app.ledger().append_own(self.events, options).await?;
+            call.charge(appended.outcomes.len());
             Some(appended)
         } else {
             let keys: Vec<PublicKey> = self.events.iter().map(|event| event.header.key).collect();
             let mut distinct = keys.clone();
             distinct.sort_unstable();
             distinct.dedup();
-            distinct.iter().try_for_each(|key| app.check_limit(key))?;
-            let appended = app.ledger.append(self.events, options).await?;
-            app.charge_outcomes(&keys, &appended.outcomes);
+            distinct.iter().try_for_each(|key| check_rate(app, key))?;
+            let appended = app.ledger().append(self.events, options).await?;
+            charge(app, &keys, &appended.outcomes);
             Some(appended)
         };
-        Ok(answer_batch(app, call.address.as_ref(), self.slots, appended))
+        Ok(answer_batch(call, self.slots, appended))
     }
 }
 
@@ -201,14 +190,14 @@ pub struct BatchResult {
 
 /// Writes the results in the order of the request.
 pub(crate) fn answer_batch(
-    app: &Inner,
-    address: Option<&Subject>,
+    call: &Call,
     slots: Vec<Option<Problem>>,
     appended: Option<Appended>,
 ) -> Response<Body> {
+    let app = &call.app;
     let (outcomes, checkpoint) = match appended {
         Some(appended) => (appended.outcomes, appended.checkpoint),
-        None => (Vec::new(), app.ledger.head().borrow().note.clone()),
+        None => (Vec::new(), app.ledger().head().borrow().note.clone()),
     };
     let path = outcomes.iter().find_map(|outcome| match outcome {
         Outcome::Recorded(receipt) => Some(receipt.inclusion.len() * 67),
@@ -238,9 +227,7 @@ pub(crate) fn answer_batch(
             }
         }
     }
-    if let Some(address) = address {
-        app.failures.charge(*address, unauthenticated);
-    }
+    call.charge_failures(unauthenticated);
     out.extend_from_slice(b"],\"checkpoint\":");
     write_string(&checkpoint, &mut out);
     out.push(b'}');
@@ -252,14 +239,6 @@ pub(crate) fn answer_batch(
     answer::json(status, out)
 }
 
-fn result_of(outcome: Option<Outcome>) -> Result<Receipt, Problem> {
-    match outcome {
-        Some(Outcome::Recorded(receipt)) => Ok(receipt),
-        Some(Outcome::Refused { refused, recorded }) => Err(Problem::refused(&refused, recorded)),
-        None => Err(internal("the ledger said nothing of an event")),
-    }
-}
-
 fn write_recorded(receipt: &Receipt, out: &mut Vec<u8>) {
     out.extend_from_slice(if receipt.duplicate { b",\"status\":200" } else { b",\"status\":201" });
     out.extend_from_slice(b",\"receipt\":");
@@ -267,8 +246,8 @@ fn write_recorded(receipt: &Receipt, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn write_problem(app: &Inner, problem: &Problem, out: &mut Vec<u8>) {
-    app.metrics.refusal(problem.code());
+fn write_problem(app: &App, problem: &Problem, out: &mut Vec<u8>) {
+    app.count_refusal(problem.code());
     out.extend_from_slice(b",\"status\":");
     write_u64(problem.status().as_u16().into(), out);
     out.extend_from_slice(b",\"problem\":");
@@ -276,58 +255,29 @@ fn write_problem(app: &Inner, problem: &Problem, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-impl Inner {
-    /// Refuses a key that was never introduced, without spending a signature check on it.
-    fn check_known(&self, key: &PublicKey) -> Result<(), Problem> {
-        let known = self.ledger.directory(|directory| directory.keys.contains_key(key));
-        if known { Ok(()) } else { Err(Problem::of_code(Code::UnknownKey)) }
-    }
-
-    fn check_limit(&self, key: &PublicKey) -> Result<(), Problem> {
-        match self.identities.wait_secs(&Subject::Key(*key)) {
-            Some(secs) => Err(too_many("signed with this key", secs)),
-            None => Ok(()),
-        }
-    }
-
-    /// Charges each key for what it has really signed and what was not in the ledger before.
-    fn charge_outcomes(&self, keys: &[PublicKey], outcomes: &[Outcome]) {
-        let mut spent: BTreeMap<&PublicKey, usize> = BTreeMap::new();
-        for (key, outcome) in keys.iter().zip(outcomes) {
-            let costs = match outcome {
-                Outcome::Recorded(receipt) => !receipt.duplicate,
-                Outcome::Refused { refused, .. } => {
-                    !matches!(refused.code, Code::UnknownKey | Code::BadSignature)
-                }
-            };
-            *spent.entry(key).or_default() += usize::from(costs);
-        }
-        for (key, count) in spent {
-            self.identities.charge(Subject::Key(*key), count);
-        }
-    }
-
-    /// Refuses a token that has spent all it may.
-    pub(crate) fn check_principal(&self, principal: &Principal) -> Result<(), Problem> {
-        let Some(subject) = subject_of(principal) else { return Ok(()) };
-        match self.identities.wait_secs(&subject) {
-            Some(secs) => Err(too_many("with these credentials", secs)),
-            None => Ok(()),
-        }
-    }
-
-    pub(crate) fn charge_principal(&self, principal: &Principal, count: usize) {
-        if let Some(subject) = subject_of(principal) {
-            self.identities.charge(subject, count);
-        }
-    }
+/// Refuses a key that was never introduced, without spending a signature check on it.
+fn check_known(app: &App, key: &PublicKey) -> Result<(), Problem> {
+    let known = app.ledger().directory(|directory| directory.keys.contains_key(key));
+    if known { Ok(()) } else { Err(Problem::of_code(Code::UnknownKey)) }
 }
 
-/// Whose limits a principal's are.
-pub(crate) fn subject_of(principal: &Principal) -> Option<Subject> {
-    match &principal.kind {
-        PrincipalKind::Token(id) => Some(Subject::Token(*id)),
-        PrincipalKind::Node { key, .. } => Some(Subject::Key(*key)),
-        PrincipalKind::Anonymous | PrincipalKind::Admin => None,
+fn check_rate(app: &App, key: &PublicKey) -> Result<(), Problem> {
+    app.check_rate(&Subject::Key(*key), "signed with this key")
+}
+
+/// Charges each key for what it has really signed and what was not in the ledger before.
+fn charge(app: &App, keys: &[PublicKey], outcomes: &[Outcome]) {
+    let mut spent: BTreeMap<&PublicKey, usize> = BTreeMap::new();
+    for (key, outcome) in keys.iter().zip(outcomes) {
+        let costs = match outcome {
+            Outcome::Recorded(receipt) => !receipt.duplicate,
+            Outcome::Refused { refused, .. } => {
+                !matches!(refused.code, Code::UnknownKey | Code::BadSignature)
+            }
+        };
+        *spent.entry(key).or_default() += usize::from(costs);
+    }
+    for (key, count) in spent {
+        app.charge(Subject::Key(*key), count);
     }
 }

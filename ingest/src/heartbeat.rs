@@ -4,18 +4,11 @@
 //! body, so that a request sent again is recognised: the time is that of the heartbeat, or of the JWT if
 //! the two are more than five minutes apart; the rest is BLAKE3 of the key and the body.
 
-use crate::access::{Principal, PrincipalKind};
-use crate::answer;
-use crate::app::Inner;
-use crate::commands::{self, Proved};
-use crate::dispatch::Call;
-use crate::draft::name;
-use crate::events::{append_own, append_signed, status_of};
+use crate::authority::Ingest;
+use crate::events::{append_signed, status_of};
 use crate::incoming::Incoming;
-use crate::principal::NodeToken;
-use crate::problem::{FORBIDDEN, INVALID, Problem, UNAUTHENTICATED, WRONG_KIND, internal};
-use crate::query_string::QueryString;
 use crate::receipt::{RECEIPT_BYTES, write_receipt};
+use crate::saying::{append_own, name};
 use axum::body::Body;
 use axum::http::Response;
 use ledger::admission::Code;
@@ -24,43 +17,54 @@ use ledger::{Appended, Receipt};
 use spec::canonical::{write_string, write_u64};
 use spec::payload::Heartbeat;
 use spec::time::parse_rfc3339;
-use spec::{Author, Event, Kind, PublicKey, Timestamp, Uuid, Via};
+use spec::{Author, Event, Kind, Name, PublicKey, Timestamp, Uuid, Via};
+use std::sync::Arc;
+use web::Call;
+use web::NodeToken;
+use web::answer::json;
+use web::problem::{FORBIDDEN, INVALID, Problem, UNAUTHENTICATED, WRONG_KIND, internal};
+use web::{Principal, PrincipalKind};
 
 /// How far a heartbeat's own time may differ from its JWT's to be taken for the event's.
 const MAX_OWN_TIME_MILLIS: u64 = 5 * 60 * 1000;
 
-/// `POST /api/agent/heartbeat`.
-pub(crate) async fn post(call: Call) -> Result<Response<Body>, Problem> {
-    record(&call, None).await
+/// A heartbeat that is in the log.
+#[derive(Debug)]
+pub struct Recorded {
+    /// The node that it is of, and its organisation.
+    pub subject: Option<(Name, Uuid)>,
+    receipt: Receipt,
+    appended: Appended,
 }
 
-/// `POST /api/nodes/{id}/heartbeat`.
-pub(crate) async fn post_for_node(call: Call) -> Result<Response<Body>, Problem> {
-    let node = call.param("id")?;
-    record(&call, Some(node)).await
+/// What a node is to carry out, as JSON, with the checkpoint that has it.
+#[derive(Debug)]
+pub struct Proved {
+    /// A list of commands with their proofs.
+    pub commands: Vec<u8>,
+    /// The checkpoint.
+    pub checkpoint: Arc<str>,
 }
 
-async fn record(call: &Call, node: Option<Uuid>) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
-    let (subject, receipt, appended) = if let Some(event) = signed(&call.body)? {
+/// Records the heartbeat in a body; of this node, if one is named.
+///
+/// # Errors
+/// The refusal of what is no heartbeat, or not its sender's.
+pub async fn record(call: &Call, node: Option<Uuid>) -> Result<Recorded, Problem> {
+    call.query(&[])?;
+    if let Some(event) = signed(&call.body)? {
         check_node(event.header.subject_node(), node)?;
         let subject = event.header.subject_node().map(|node| (event.header.org.clone(), node));
         let (receipt, appended) = append_signed(&call.app, event).await?;
-        (subject, receipt, appended)
-    } else {
-        let draft = bare(&call.principal, call.jwt.as_ref(), &call.body)?;
-        check_node(draft.node_id, node)?;
-        call.app.check_principal(&call.principal)?;
-        let event = call.app.ledger.sign(&draft)?;
-        let (receipt, appended) = append_own(&call.app, event).await?;
-        call.app.charge_principal(&call.principal, 1);
-        (draft.node_id.map(|node| (draft.org, node)), receipt, appended)
-    };
-    let commands = match subject {
-        Some((org, node)) => commands::for_heartbeat(call, &org, node).await?,
-        None => None,
-    };
-    Ok(answer_heartbeat(&call.app, &receipt, &appended, commands.as_ref()))
+        return Ok(Recorded { subject, receipt, appended });
+    }
+    let draft = bare(&call.principal, call.jwt.as_ref(), &call.body)?;
+    check_node(draft.node_id, node)?;
+    call.check_rate()?;
+    let event = call.app.ledger().sign(&draft)?;
+    let (receipt, appended) = append_own(&call.app, event).await?;
+    call.charge(1);
+    Ok(Recorded { subject: draft.node_id.map(|node| (draft.org, node)), receipt, appended })
 }
 
 /// The signed event in a body; `None` if it is of the bare form.
@@ -140,26 +144,28 @@ fn identify(key: &PublicKey, body: &[u8], issued_at: Timestamp, own: &str) -> (T
     (time, Uuid::v7(time, tail))
 }
 
-fn answer_heartbeat(
-    app: &Inner,
-    receipt: &Receipt,
-    appended: &Appended,
+/// The answer to a heartbeat: its receipt, and what the node is to know.
+pub fn answer(
+    ingest: &Ingest,
+    call: &Call,
+    recorded: &Recorded,
     commands: Option<&Proved>,
 ) -> Response<Body> {
-    let note = &*appended.checkpoint;
+    let Recorded { receipt, appended, .. } = recorded;
+    let (ledger, note) = (call.app.ledger(), &*appended.checkpoint);
     let mut out = Vec::with_capacity(RECEIPT_BYTES + receipt.inclusion.len() * 67 + note.len() * 5 / 2 + 128);
     out.extend_from_slice(b"{\"receipts\":[");
     write_receipt(receipt, Some(note), &mut out);
     out.extend_from_slice(b"],\"server_time\":\"");
-    app.ledger.now().write(&mut out);
+    ledger.now().write(&mut out);
     out.extend_from_slice(b"\",\"next_heartbeat_secs\":");
-    write_u64(app.config.heartbeat_secs, &mut out);
+    write_u64(ingest.heartbeat_secs(), &mut out);
     out.extend_from_slice(b",\"commands\":");
     out.extend_from_slice(commands.map_or(b"[]", |proved| &proved.commands));
     out.extend_from_slice(b",\"witness_checkpoint\":");
     write_string(commands.map_or(note, |proved| &proved.checkpoint), &mut out);
     out.extend_from_slice(b",\"authority\":");
-    write_u64(app.ledger.directory(|directory| directory.authority_seqs.len() as u64), &mut out);
+    write_u64(ledger.directory(|directory| directory.authority_seqs.len() as u64), &mut out);
     out.push(b'}');
-    answer::json(status_of(receipt), out)
+    json(status_of(receipt), out)
 }

@@ -3,26 +3,27 @@
 //! The id of each is a function of the source and the line, so that a file imported again is found to be
 //! there already: the time is the line's `ts`, the rest is BLAKE3 of the source, an LF, and the line.
 
-use crate::access::{Action, Principal};
-use crate::app::Inner;
-use crate::dispatch::Call;
-use crate::draft::{DraftBody, invalid, name};
+use crate::draft::DraftBody;
 use crate::events::answer_batch;
 use crate::incoming;
-use crate::problem::{BAD_JSON, Problem};
-use crate::query_string::QueryString;
+use crate::saying::name;
 use axum::body::Body;
 use axum::http::Response;
 use ledger::admission::Code;
 use ledger::{AppendOptions, Appended};
 use spec::kind::Speaker;
 use spec::{Author, Event, Name, Uuid, Via};
+use web::App;
+use web::Call;
+use web::problem::{BAD_JSON, Problem};
+use web::strict::invalid;
+use web::{Action, Principal};
 
 /// `POST /api/import`.
 pub(crate) async fn post(call: Call) -> Result<Response<Body>, Problem> {
-    let query = QueryString::read(call.query(), &["source"])?;
+    let query = call.query(&["source"])?;
     let source: Name = query.require("source")?;
-    call.app.check_principal(&call.principal)?;
+    call.check_rate()?;
     let (body, principal) = (call.body.clone(), call.principal.clone());
     let lines = call.blocking(move |app| read(app, &body, &source, &principal)).await?;
     let (mut events, mut slots) = (Vec::with_capacity(lines.len()), Vec::with_capacity(lines.len()));
@@ -39,15 +40,15 @@ pub(crate) async fn post(call: Call) -> Result<Response<Body>, Problem> {
         None
     } else {
         let count = events.len();
-        let appended = call.app.ledger.append_own(events, AppendOptions::default()).await?;
-        call.app.charge_principal(&call.principal, count);
+        let appended = call.app.ledger().append_own(events, AppendOptions::default()).await?;
+        call.charge(count);
         Some(appended)
     };
-    Ok(answer_batch(&call.app, None, slots, appended))
+    Ok(answer_batch(&call, slots, appended))
 }
 
 fn read(
-    app: &Inner,
+    app: &App,
     body: &[u8],
     source: &Name,
     principal: &Principal,
@@ -59,9 +60,9 @@ fn read(
     Ok(lines.into_iter().map(|line| event(app, line, source, principal)).collect())
 }
 
-fn event(app: &Inner, line: &[u8], source: &Name, principal: &Principal) -> Result<Event, Problem> {
+fn event(app: &App, line: &[u8], source: &Name, principal: &Principal) -> Result<Event, Problem> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let body: DraftBody = crate::strict::object(line)?;
+    let body: DraftBody = web::strict::object(line)?;
     let via = Via { method: name("import")?, subject: Some(source.clone()) };
     let mut draft = body.typed(Author::Import(source.clone()), via, principal.bound_to())?;
     let Some(ts) = draft.ts else { return Err(invalid("/ts", "an imported event says when it happened")) };
@@ -75,5 +76,5 @@ fn event(app: &Inner, line: &[u8], source: &Name, principal: &Principal) -> Resu
     principal.require_in(Action::Import, &draft.org)?;
     let hash = blake3::Hasher::new().update(source.as_str().as_bytes()).update(b"\n").update(line).finalize();
     draft.id = Some(Uuid::v7(ts, *hash.as_bytes().first_chunk().unwrap_or(&[0; 10])));
-    Ok(app.ledger.sign(&draft)?)
+    Ok(app.ledger().sign(&draft)?)
 }

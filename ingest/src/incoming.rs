@@ -1,13 +1,13 @@
 //! What arrives under `/api/events`: signed events, byte for byte, or drafts for the service to sign.
 
 use crate::draft::DraftBody;
-use crate::limits::MAX_BATCH_EVENTS;
-use crate::problem::{BAD_JSON, Problem, TOO_LARGE};
 use serde::Deserialize;
 use serde::de::{Deserializer as _, Error, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use spec::Event;
 use std::fmt;
+use web::limits::MAX_BATCH_EVENTS;
+use web::problem::{BAD_JSON, Problem, TOO_LARGE};
 
 /// One element of a request.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Incoming {
         };
         let is_object = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
         match serde_json::from_slice::<Marks>(bytes) {
-            Ok(marks) if is_object && !marks.any() => crate::strict::object(bytes).map(Self::Draft),
+            Ok(marks) if is_object && !marks.any() => web::strict::object(bytes).map(Self::Draft),
             _ => Err(error.into()),
         }
     }

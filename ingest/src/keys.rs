@@ -1,13 +1,6 @@
 //! `/api/keys`: the keys of an organisation, and what becomes of them.
 
-use crate::access::{Action, PrincipalKind};
-use crate::answer;
-use crate::dispatch::Call;
-use crate::draft::{invalid, member};
-use crate::limits::{DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS};
-use crate::problem::{CONFLICT, NOT_FOUND, Problem};
-use crate::query_string::{QueryString, bad};
-use crate::strict::present;
+use crate::saying::say;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::state::KeyRecord;
@@ -16,6 +9,14 @@ use spec::payload::{KeyChange, KeyStatus};
 use spec::{Author, Hash, KeyUse, Kind, Name, PublicKey};
 use std::borrow::Cow;
 use std::ops::Bound;
+use web::Call;
+use web::answer;
+use web::bad;
+use web::paging::{Page, Paging};
+use web::problem::{CONFLICT, NOT_FOUND, Problem};
+use web::strict::present;
+use web::strict::{invalid, member};
+use web::{Action, PrincipalKind};
 
 /// What ends a key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -66,14 +67,8 @@ pub struct KeyRow {
     pub key_use: KeyUse,
 }
 
-/// A page of keys.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct KeysAnswer {
-    /// In the order of the keys.
-    pub items: Vec<KeyRow>,
-    /// With this the next page is asked for.
-    pub next_cursor: Option<PublicKey>,
-}
+/// A page of keys, in their own order.
+pub type KeysAnswer = Page<KeyRow>;
 
 /// How far a chain has come.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -86,7 +81,7 @@ pub struct KeyChain {
 
 /// `GET /api/keys`: in the order of the keys; `cursor` is the last key of the page before.
 pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
-    let query = QueryString::read(call.query(), &["org", "status", "limit", "cursor"])?;
+    let query = call.query(&["org", "status", "limit", "cursor"])?;
     let org: Option<Name> = query.parse("org")?;
     if let Some(org) = &org {
         call.principal.require_in(Action::Read, org)?;
@@ -96,38 +91,30 @@ pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
     if status.is_some_and(|status| !["active", "superseded", "revoked", "compromised"].contains(&status)) {
         return Err(bad("status", "expected active, superseded, revoked or compromised"));
     }
-    let limit = query.limit(DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS)?;
-    let own = own_key(&call);
-    let after: Bound<PublicKey> = query.parse("cursor")?.map_or(Bound::Unbounded, Bound::Excluded);
-    let mut found: Vec<(PublicKey, KeyRow)> = call.app.ledger.directory(|directory| {
+    let (own, paging) = (own_key(&call), Paging::<PublicKey>::of(&query)?);
+    let page = call.app.ledger().directory(|directory| {
         let wanted = |key: &PublicKey, record: &KeyRecord| {
             own.is_none_or(|own| own == *key)
                 && org.as_ref().is_none_or(|org| record.org == *org)
                 && status.is_none_or(|s| s == status_of(record))
         };
-        let keys = directory.keys.range((after, Bound::Unbounded));
-        keys.filter(|(key, record)| wanted(key, record))
-            .take(limit + 1)
-            .map(|(k, r)| (*k, KeyRow::of(*k, r)))
-            .collect()
+        let after = paging.after().map_or(Bound::Unbounded, |key| Bound::Excluded(*key));
+        let keys = directory.keys.range((after, Bound::Unbounded)).map(|(key, record)| (*key, (key, record)));
+        paging.rising(keys, |(key, record)| wanted(key, record).then(|| KeyRow::of(*key, record)))
     });
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let cursor = found.last().filter(|_| more).map(|(key, _)| *key);
-    let items = found.into_iter().map(|(_, item)| item).collect();
-    Ok(answer::value(StatusCode::OK, &KeysAnswer { items, next_cursor: cursor }))
+    Ok(answer::value(StatusCode::OK, &page))
 }
 
 /// `GET /api/keys/{key}`.
 pub(crate) async fn get(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let (key, record) = visible(&call)?;
     Ok(answer::value(StatusCode::OK, &KeyRow::of(key, &record)))
 }
 
 /// `PATCH /api/keys/{key}/governance`: ends a key; again in the same way, and nothing happens.
 pub(crate) async fn govern(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let (key, record) = visible(&call)?;
     call.principal.require_in(Action::GovernKeys, &record.org)?;
     let request: KeyStatusRequest = call.json()?;
@@ -149,7 +136,7 @@ pub(crate) async fn govern(call: Call) -> Result<Response<Body>, Problem> {
         "compromised" if record.suspect_from == suspect_from => {}
         _ => {
             let payload = KeyStatus { key, reason: request.reason, status, suspect_from };
-            call.app.say(&call.principal, &record.org, Kind::KeyStatus, &payload).await?;
+            say(&call, &record.org, Kind::KeyStatus, &payload).await?;
         }
     }
     let (key, record) = visible(&call)?;
@@ -160,7 +147,7 @@ fn visible(call: &Call) -> Result<(PublicKey, KeyRecord), Problem> {
     let missing = || Problem::new(NOT_FOUND, "your organisation has no such key");
     let text: String = call.param("key")?;
     let key: PublicKey = member("key", &text).map_err(|_| missing())?;
-    let found = call.app.ledger.directory(|directory| directory.keys.get(&key).cloned());
+    let found = call.app.ledger().directory(|directory| directory.keys.get(&key).cloned());
     let mine = |record: &KeyRecord| {
         call.principal.bound_to().is_none_or(|org| record.org == *org)
             && own_key(call).is_none_or(|own| own == key)

@@ -1,11 +1,6 @@
-//! What everyone may see: health, metrics, the checkpoint, proofs, the ledger's keys.
+//! What everyone may see: the checkpoint, proofs, the ledger's keys.
 
-use crate::answer;
-use crate::app::Inner;
-use crate::dispatch::Call;
-use crate::limits::MAX_FOLDS_BEHIND;
-use crate::problem::{NOT_FOUND, POISONED, Problem, UNAVAILABLE, internal};
-use crate::query_string::{QueryString, bad};
+use crate::authority::Ingest;
 use crate::receipt::{write_hash, write_hashes};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
@@ -13,42 +8,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use spec::Hash;
 use spec::canonical::write_u64;
-use std::sync::atomic::Ordering;
-
-/// `GET /healthz`: the process answers.
-pub(crate) async fn healthz(_: Call) -> Result<Response<Body>, Problem> {
-    Ok(answer::text(StatusCode::OK, "ok\n"))
-}
-
-/// `GET /readyz`: the ledger takes events, and the folds are near enough to its head to answer.
-pub(crate) async fn readyz(call: Call) -> Result<Response<Body>, Problem> {
-    if let Some(reason) = call.app.ledger.poisoned() {
-        return Err(Problem::new(POISONED, reason).retry_after(30));
-    }
-    if call.app.draining.load(Ordering::Acquire) {
-        return Err(Problem::new(UNAVAILABLE, "the service is stopping").retry_after(30));
-    }
-    if let Some(desk) = &call.app.config.desk {
-        let behind = call.app.ledger.head().borrow().size.saturating_sub(desk.folded());
-        if behind > MAX_FOLDS_BEHIND {
-            let detail = format!("the folds are {behind} entries behind the log");
-            return Err(Problem::new(UNAVAILABLE, detail).retry_after(5));
-        }
-    }
-    Ok(answer::text(StatusCode::OK, "ready\n"))
-}
-
-/// `GET /metrics`.
-pub(crate) async fn metrics(call: Call) -> Result<Response<Body>, Problem> {
-    let text = call.blocking(|app| Ok(crate::metrics::render(app))).await?;
-    Ok(answer::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", Body::from(text)))
-}
+use web::App;
+use web::Call;
+use web::answer;
+use web::problem::{NOT_FOUND, Problem, internal};
+use web::{QueryString, bad};
 
 /// `GET /ROOT.txt` and `GET /api/ledger/checkpoint`: the newest checkpoint, with its quorum if it has it.
 pub(crate) async fn checkpoint(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
-    let head = call.app.ledger.head().borrow().clone();
-    let cosigned = call.app.ledger.witnessing().cosigned().borrow().clone();
+    call.query(&[])?;
+    let head = call.app.ledger().head().borrow().clone();
+    let cosigned = call.app.ledger().witnessing().cosigned().borrow().clone();
     let note = match cosigned {
         Some(cosigned) if cosigned.size == head.size => cosigned.note.to_string(),
         _ => head.note.to_string(),
@@ -58,8 +28,8 @@ pub(crate) async fn checkpoint(call: Call) -> Result<Response<Body>, Problem> {
 
 /// `GET /api/ledger`.
 pub(crate) async fn ledger(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
-    let ledger = &call.app.ledger;
+    call.query(&[])?;
+    let ledger = call.app.ledger();
     let size = ledger.head().borrow().size;
     let about = LedgerAnswer {
         ledger: ledger.id(),
@@ -96,15 +66,15 @@ struct Authority<'a> {
 }
 
 /// `GET /api/ledger/authority`: genesis and every change of the ledger's keys.
-pub(crate) async fn authority(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
-    let records = call.reading(|app| async move { app.authority().await }).await?;
+pub(crate) async fn authority(ingest: Ingest, call: Call) -> Result<Response<Body>, Problem> {
+    call.query(&[])?;
+    let records = call.reading(|app| async move { ingest.authority(&app).await }).await?;
     Ok(answer::value(StatusCode::OK, &Authority { authority: &records }))
 }
 
 /// `GET /api/ledger/proof/inclusion?seq=&size=`; `index` is another word for `seq`.
 pub(crate) async fn inclusion(call: Call) -> Result<Response<Body>, Problem> {
-    let query = QueryString::read(call.query(), &["seq", "index", "size"])?;
+    let query = call.query(&["seq", "index", "size"])?;
     let seq: u64 = match query.parse("index")? {
         Some(index) => index,
         None => query.require("seq")?,
@@ -115,9 +85,9 @@ pub(crate) async fn inclusion(call: Call) -> Result<Response<Body>, Problem> {
     }
     let body = call
         .reading(move |app| async move {
-            let record = app.ledger.reader().record(seq).await.map_err(internal)?;
+            let record = app.ledger().reader().record(seq).await.map_err(internal)?;
             let leaf = record.ok_or_else(|| internal("an entry cannot be read back"))?.leaf;
-            let proof = app.ledger.inclusion(seq, size).map_err(internal)?;
+            let proof = app.ledger().inclusion(seq, size).map_err(internal)?;
             let mut out = Vec::with_capacity(128 + proof.len() * 67);
             out.extend_from_slice(b"{\"seq\":");
             write_u64(seq, &mut out);
@@ -135,14 +105,14 @@ pub(crate) async fn inclusion(call: Call) -> Result<Response<Body>, Problem> {
 
 /// `GET /api/ledger/proof/consistency?old=&new=`.
 pub(crate) async fn consistency(call: Call) -> Result<Response<Body>, Problem> {
-    let query = QueryString::read(call.query(), &["old", "new"])?;
+    let query = call.query(&["old", "new"])?;
     let (old, new) = (query.require::<u64>("old")?, size_of(&call.app, &query, "new")?);
     if old > new {
         return Err(bad("old", format_args!("it is larger than new, {new}")));
     }
     let body = call
         .reading(move |app| async move {
-            let proof = app.ledger.consistency(old, new).map_err(internal)?;
+            let proof = app.ledger().consistency(old, new).map_err(internal)?;
             let mut out = Vec::with_capacity(64 + proof.len() * 67);
             out.extend_from_slice(b"{\"old\":");
             write_u64(old, &mut out);
@@ -158,8 +128,8 @@ pub(crate) async fn consistency(call: Call) -> Result<Response<Body>, Problem> {
 }
 
 /// A size the ledger has had; its present one if none is named.
-fn size_of(app: &Inner, query: &QueryString<'_>, name: &str) -> Result<u64, Problem> {
-    let head = app.ledger.head().borrow().size;
+fn size_of(app: &App, query: &QueryString<'_>, name: &str) -> Result<u64, Problem> {
+    let head = app.ledger().head().borrow().size;
     match query.parse(name)? {
         None => Ok(head),
         Some(size) if size <= head => Ok(size),
@@ -169,20 +139,20 @@ fn size_of(app: &Inner, query: &QueryString<'_>, name: &str) -> Result<u64, Prob
 
 /// `POST /api/ledger/seal`: `seq` is null if nothing but a seal happened since the last one.
 pub(crate) async fn seal(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
-    let seq = call.app.ledger.seal().await?;
+    call.query(&[])?;
+    let seq = call.app.ledger().seal().await?;
     Ok(answer::value(StatusCode::OK, &SealAnswer { seq }))
 }
 
 /// `GET /PROOFCHAIN.json`.
 pub(crate) async fn proofchain(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     document(&call, "PROOFCHAIN.json".to_owned(), "application/json").await
 }
 
 /// `GET /proofchain/{file}`.
 pub(crate) async fn proofchain_part(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let file: String = call.param("file")?;
     let digits = file.strip_suffix(".jsonl").unwrap_or_default();
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -194,7 +164,7 @@ pub(crate) async fn proofchain_part(call: Call) -> Result<Response<Body>, Proble
 async fn document(call: &Call, name: String, media_type: &'static str) -> Result<Response<Body>, Problem> {
     let bytes = call
         .reading(move |app| async move {
-            let found = app.ledger.reader().document(&name).await.map_err(internal)?;
+            let found = app.ledger().reader().document(&name).await.map_err(internal)?;
             found.ok_or_else(|| Problem::new(NOT_FOUND, format!("there is no {name} yet")))
         })
         .await?;

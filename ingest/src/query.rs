@@ -1,33 +1,33 @@
 //! `GET /api/events`: entries by time, kind, node and severity, page by page.
 
-use crate::access::{Action, Principal, PrincipalKind};
-use crate::answer;
-use crate::cursor::{Bounds, Cursor};
-use crate::dispatch::Call;
-use crate::limits::{DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS};
-use crate::problem::{Problem, internal};
-use crate::query_string::{QueryString, bad};
 use crate::receipt::write_hash;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::reader::{Page, Query};
 use spec::canonical::{write_string, write_u64};
 use spec::time::parse_rfc3339;
-use spec::{Kind, Name, Record, Timestamp, Uuid};
+use spec::{Name, Record, Timestamp, Uuid};
 use std::fmt::Write as _;
+use web::Call;
+use web::answer;
+use web::cursor::{Bounds, Cursor};
+use web::paging::limit;
+use web::problem::{Problem, internal};
+use web::{Action, Principal, PrincipalKind};
+use web::{QueryString, bad};
 
 const KNOWN: [&str; 9] =
     ["since", "until", "kind", "node_id", "min_severity", "order", "limit", "cursor", "org"];
 
 /// `GET /api/events`.
 pub(crate) async fn get(call: Call) -> Result<Response<Body>, Problem> {
-    let parameters = QueryString::read(call.query(), &KNOWN)?;
-    let head = call.app.ledger.head().borrow().clone();
-    let (query, filter) = read(&parameters, &call.principal, head.size, call.app.ledger.now())?;
+    let parameters = call.query(&KNOWN)?;
+    let head = call.app.ledger().head().borrow().clone();
+    let (query, filter) = read(&parameters, &call.principal, head.size, call.app.ledger().now())?;
     let descending = query.descending;
     let bounds = Bounds { from: query.from, to: query.to, since: query.since, until: query.until };
     let page = call
-        .reading(move |app| async move { app.ledger.reader().query(&query).await.map_err(internal) })
+        .reading(move |app| async move { app.ledger().reader().query(&query).await.map_err(internal) })
         .await?;
     let cursor = page.next.filter(|next| if descending { *next > bounds.from } else { *next < bounds.to });
     let cursor = cursor.map(|next| Cursor { next, descending, bounds }.encode(&filter));
@@ -47,20 +47,10 @@ fn read(
     if let PrincipalKind::Node { node, .. } = principal.kind {
         only_own(&mut query.node, node)?;
     }
-    query.kinds = match parameters.get("kind") {
-        None => Vec::new(),
-        Some(list) => {
-            let kinds = list.split(',').map(|kind| kind.parse::<Kind>().map_err(|e| bad("kind", e)));
-            kinds.collect::<Result<_, _>>()?
-        }
-    };
+    query.kinds = parameters.list("kind")?;
     query.min_severity = parameters.parse("min_severity")?;
-    query.descending = match parameters.get("order") {
-        None | Some("desc") => true,
-        Some("asc") => false,
-        Some(_) => return Err(bad("order", "expected asc or desc")),
-    };
-    query.limit = parameters.limit(DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS)?;
+    query.descending = parameters.one_of("order", &[("asc", false), ("desc", true)])?.unwrap_or(true);
+    query.limit = limit(parameters)?;
     match parameters.get("since").map(|text| start("since", text, now)).transpose()? {
         None => {}
         Some(Start::Seq(seq)) => query.from = seq,
@@ -102,9 +92,7 @@ fn orgs(parameters: &QueryString<'_>, principal: &Principal) -> Result<Option<Ve
 /// A node sees what is about itself.
 fn only_own(asked: &mut Option<Uuid>, node: Uuid) -> Result<(), Problem> {
     if asked.is_some_and(|asked| asked != node) {
-        return Err(
-            Problem::new(crate::problem::FORBIDDEN, "a node sees its own events only").field("node_id")
-        );
+        return Err(Problem::new(web::problem::FORBIDDEN, "a node sees its own events only").field("node_id"));
     }
     *asked = Some(node);
     Ok(())

@@ -10,13 +10,8 @@
 //!
 //! The sequencer decides who gets a token's last use. Whoever lost the answer asks again and gets it.
 
-use crate::answer;
-use crate::app::Inner;
-use crate::dispatch::Call;
-use crate::draft::{invalid, member, name};
-use crate::problem::{Problem, internal};
-use crate::query_string::QueryString;
-use crate::strict::present;
+use crate::authority::Ingest;
+use crate::saying::name;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::admission::Code;
@@ -28,7 +23,12 @@ use spec::payload::{KeyIntroduction, node_possession_bytes, token_hash};
 use spec::{Author, Hash, KeyUse, Kind, Name, PublicKey, Signature, Uuid, Via};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use web::App;
+use web::Call;
+use web::answer;
+use web::problem::{Problem, internal};
+use web::strict::present;
+use web::strict::{invalid, member};
 
 /// What introduces a key.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -89,22 +89,22 @@ pub struct Included {
 }
 
 /// `POST /api/nodes/register` and `POST /api/nodes`.
-pub(crate) async fn post(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+pub(crate) async fn post(ingest: Ingest, call: Call) -> Result<Response<Body>, Problem> {
+    call.query(&[])?;
     let (payload, node) = read(&call)?;
     if let Some(seq) = introduced(&call.app, &payload)? {
-        return answer_introduction(&call, node, seq, StatusCode::OK).await;
+        return answer_introduction(&ingest, &call, node, seq, StatusCode::OK).await;
     }
     let draft = draft(&call.app, &payload)?;
-    let event = call.app.ledger.sign(&draft)?;
-    let appended = call.app.ledger.append_own(vec![event], AppendOptions::default()).await?;
+    let event = call.app.ledger().sign(&draft)?;
+    let appended = call.app.ledger().append_own(vec![event], AppendOptions::default()).await?;
     match appended.outcomes.into_iter().next() {
         Some(Outcome::Recorded(receipt)) => {
-            answer_introduction(&call, node, receipt.seq, StatusCode::CREATED).await
+            answer_introduction(&ingest, &call, node, receipt.seq, StatusCode::CREATED).await
         }
         Some(Outcome::Refused { refused, recorded }) => match introduced(&call.app, &payload)? {
             // The same request, sent twice at once: the other one was first.
-            Some(seq) => answer_introduction(&call, node, seq, StatusCode::OK).await,
+            Some(seq) => answer_introduction(&ingest, &call, node, seq, StatusCode::OK).await,
             None => Err(Problem::refused(&refused, recorded)),
         },
         None => Err(internal("the ledger said nothing of an event")),
@@ -137,7 +137,7 @@ fn read(call: &Call) -> Result<(KeyIntroduction, Uuid), Problem> {
         .and_then(|rest| rest.split_once('.'))
         .ok_or_else(|| invalid("/token", "expected vm1.<ledger id>.<secret>"))?;
     let (ledger, secret): (Hash, Hash) = (hash("/token", ledger)?, hash("/token", secret)?);
-    if ledger != call.app.ledger.id() {
+    if ledger != call.app.ledger().id() {
         return Err(Problem::of_code(Code::ForeignLedger)
             .detailed("the token is for another ledger")
             .pointer("/token"));
@@ -151,14 +151,14 @@ fn hash(pointer: &str, text: &str) -> Result<Hash, Problem> {
 }
 
 /// Seq of the introduction if this very key was introduced before, for this author, with this token.
-fn introduced(app: &Inner, payload: &KeyIntroduction) -> Result<Option<u64>, Problem> {
-    let found = app.ledger.directory(|directory| {
+fn introduced(app: &App, payload: &KeyIntroduction) -> Result<Option<u64>, Problem> {
+    let found = app.ledger().directory(|directory| {
         let record = directory.keys.get(&payload.key)?;
         let same = record.author.as_ref() == Some(&payload.author) && record.token == Some(payload.token);
         same.then_some((record.introduced, record.until))
     });
     let Some((seq, until)) = found else { return Ok(None) };
-    let statement = node_possession_bytes(&payload.author, &payload.key, &app.ledger.id(), &payload.token);
+    let statement = node_possession_bytes(&payload.author, &payload.key, &app.ledger().id(), &payload.token);
     if !proofs::signature::verify(&payload.key, &statement, &payload.pop) {
         return Err(Problem::of_code(Code::BadPossession).pointer("/pop"));
     }
@@ -168,8 +168,8 @@ fn introduced(app: &Inner, payload: &KeyIntroduction) -> Result<Option<u64>, Pro
     Ok(Some(seq))
 }
 
-fn draft(app: &Inner, payload: &KeyIntroduction) -> Result<Draft, Problem> {
-    let token = app.ledger.directory(|directory| directory.enrolments.get(&payload.token).cloned());
+fn draft(app: &App, payload: &KeyIntroduction) -> Result<Draft, Problem> {
+    let token = app.ledger().directory(|directory| directory.enrolments.get(&payload.token).cloned());
     let token = token.ok_or_else(|| Problem::of_code(Code::TokenUnknown).pointer("/token"))?;
     Ok(Draft {
         author: Author::Service(name("ingest")?),
@@ -186,63 +186,40 @@ fn draft(app: &Inner, payload: &KeyIntroduction) -> Result<Draft, Problem> {
 }
 
 async fn answer_introduction(
+    ingest: &Ingest,
     call: &Call,
     node: Uuid,
     seq: u64,
     status: StatusCode,
 ) -> Result<Response<Body>, Problem> {
+    let ingest = ingest.clone();
     let body = call
         .reading(move |app| async move {
-            let authority = app.authority().await?;
+            let authority = ingest.authority(&app).await?;
             let (record, line) = app
-                .ledger
+                .ledger()
                 .reader()
                 .line(seq)
                 .await
                 .map_err(internal)?
                 .ok_or_else(|| internal("no such entry"))?;
-            let head = app.ledger.head().borrow().clone();
-            let inclusion = app.ledger.inclusion(seq, head.size).map_err(internal)?;
+            let head = app.ledger().head().borrow().clone();
+            let inclusion = app.ledger().inclusion(seq, head.size).map_err(internal)?;
             let header = &record.entry.header;
             let answer = RegisterAnswer {
                 node_id: node,
                 org: Cow::Borrowed(&header.org),
                 tenant: header.tenant.as_ref().map(Cow::Borrowed),
-                ledger: app.ledger.id(),
-                origin: Cow::Borrowed(app.ledger.origin()),
-                log_vkey: app.ledger.log_vkey(),
+                ledger: app.ledger().id(),
+                origin: Cow::Borrowed(app.ledger().origin()),
+                log_vkey: app.ledger().log_vkey(),
                 authority: Cow::Borrowed(&authority),
                 checkpoint: Cow::Borrowed(&head.note),
                 introduction: Included { record: RawValue::from_string(line).map_err(internal)?, inclusion },
-                heartbeat_secs: app.config.heartbeat_secs,
+                heartbeat_secs: ingest.heartbeat_secs(),
             };
             serde_json::to_vec(&answer).map_err(internal)
         })
         .await?;
     Ok(answer::json(status, body))
-}
-
-impl Inner {
-    /// The records of genesis and of each change of the ledger's keys. Blocks while they are read.
-    pub(crate) async fn authority(&self) -> Result<Arc<[Box<RawValue>]>, Problem> {
-        let seqs = self.ledger.directory(|directory| directory.authority_seqs.clone());
-        let known = Arc::clone(&self.authority.lock().unwrap_or_else(PoisonError::into_inner));
-        if known.len() == seqs.len() {
-            return Ok(known);
-        }
-        let mut records = Vec::with_capacity(seqs.len());
-        for seq in seqs {
-            let (_, line) = self
-                .ledger
-                .reader()
-                .line(seq)
-                .await
-                .map_err(internal)?
-                .ok_or_else(|| internal("no such entry"))?;
-            records.push(RawValue::from_string(line).map_err(internal)?);
-        }
-        let records: Arc<[Box<RawValue>]> = records.into();
-        *self.authority.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&records);
-        Ok(records)
-    }
 }

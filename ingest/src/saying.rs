@@ -1,66 +1,108 @@
-//! Changes to what admission rests on: each is one service-signed event.
+//! What is said in a principal's name: each change of what admission rests on is one event that the service signs.
 
-use crate::access::Principal;
-use crate::app::Inner;
-use crate::draft::speaker;
-use crate::events::append_own;
-use crate::problem::{Problem, internal};
-use axum::http::{StatusCode, header};
-use ledger::Receipt;
 use ledger::service::Draft;
+use ledger::{AppendOptions, Appended, Outcome, Receipt};
 use serde::Serialize;
-use spec::{Hash, Kind, Name, Uuid};
+use spec::{Author, Event, Hash, Kind, Name, Uuid, Via};
+use web::problem::{UNAUTHENTICATED, internal};
+use web::{App, Call, Principal, PrincipalKind, Problem};
 
-impl Inner {
-    /// Appends an event in the principal's name.
-    pub(crate) async fn say<P: Serialize>(
-        &self,
-        principal: &Principal,
-        org: &Name,
-        kind: Kind,
-        payload: &P,
-    ) -> Result<Receipt, Problem> {
-        self.say_of(principal, org, None, kind, payload).await
-    }
+/// What an event is about.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// The organisation.
+    pub org: Name,
+    /// A tenant of it.
+    pub tenant: Option<Name>,
+    /// A node.
+    pub node: Option<Uuid>,
+}
 
-    /// The same about a node.
-    pub(crate) async fn say_of<P: Serialize>(
-        &self,
-        principal: &Principal,
-        org: &Name,
-        node_id: Option<Uuid>,
-        kind: Kind,
-        payload: &P,
-    ) -> Result<Receipt, Problem> {
-        let (author, via) = speaker(principal)?;
-        self.check_principal(principal)?;
-        let event = self.ledger.sign(&Draft {
-            author,
-            via,
-            kind,
-            org: org.clone(),
-            tenant: None,
-            node_id,
-            severity: None,
-            ts: None,
-            id: None,
-            payload: serde_json::to_value(payload).map_err(internal)?,
-        })?;
-        let (receipt, _) = append_own(self, event).await?;
-        self.charge_principal(principal, 1);
-        Ok(receipt)
+/// Appends an event in the caller's name.
+///
+/// # Errors
+/// The refusal of whoever may say nothing, has said too much, or says what the ledger does not take.
+pub async fn say<P: Serialize>(call: &Call, org: &Name, kind: Kind, payload: &P) -> Result<Receipt, Problem> {
+    say_about(call, About { org: org.clone(), tenant: None, node: None }, kind, payload).await
+}
+
+/// The same about a node or a tenant.
+///
+/// # Errors
+/// As [`say`].
+pub async fn say_about<P: Serialize>(
+    call: &Call,
+    about: About,
+    kind: Kind,
+    payload: &P,
+) -> Result<Receipt, Problem> {
+    let (author, via) = speaker(&call.principal)?;
+    call.check_rate()?;
+    let event = call.app.ledger().sign(&Draft {
+        author,
+        via,
+        kind,
+        org: about.org,
+        tenant: about.tenant,
+        node_id: about.node,
+        severity: None,
+        ts: None,
+        id: None,
+        payload: serde_json::to_value(payload).map_err(internal)?,
+    })?;
+    let (receipt, _) = append_own(&call.app, event).await?;
+    call.charge(1);
+    Ok(receipt)
+}
+
+/// Appends one event that this service has just signed.
+pub(crate) async fn append_own(app: &App, event: Event) -> Result<(Receipt, Appended), Problem> {
+    let appended = app.ledger().append_own(vec![event], AppendOptions { inclusion: true }).await?;
+    only(appended)
+}
+
+/// The one outcome of an append of one event.
+pub(crate) fn only(mut appended: Appended) -> Result<(Receipt, Appended), Problem> {
+    let receipt = result_of(appended.outcomes.pop())?;
+    Ok((receipt, appended))
+}
+
+/// What became of an event.
+pub(crate) fn result_of(outcome: Option<Outcome>) -> Result<Receipt, Problem> {
+    match outcome {
+        Some(Outcome::Recorded(receipt)) => Ok(receipt),
+        Some(Outcome::Refused { refused, recorded }) => Err(Problem::refused(&refused, recorded)),
+        None => Err(internal("the ledger said nothing of an event")),
     }
+}
+
+/// The author a principal writes as, and how that was established.
+///
+/// # Errors
+/// The refusal of whoever has no name that the service may use.
+pub fn speaker(principal: &Principal) -> Result<(Author, Via), Problem> {
+    let unauthenticated = || {
+        let detail = "sign the event, or show an API token: Authorization: Bearer vmt1.…";
+        Problem::new(UNAUTHENTICATED, detail)
+    };
+    match &principal.kind {
+        PrincipalKind::Token(id) => {
+            let via = Via { method: name("token")?, subject: Some(name(&id.to_string())?) };
+            Ok((Author::Token(*id), via))
+        }
+        PrincipalKind::Admin => {
+            Ok((Author::Service(name("admin")?), Via { method: name("admin")?, subject: None }))
+        }
+        PrincipalKind::Anonymous | PrincipalKind::Node { .. } => Err(unauthenticated()),
+    }
+}
+
+/// A name that is one.
+pub(crate) fn name(text: &str) -> Result<Name, Problem> {
+    text.parse().map_err(internal)
 }
 
 /// A fresh secret.
 pub(crate) fn secret() -> Result<Hash, Problem> {
     ledger::keyring::random().map(Hash).map_err(internal)
-}
-
-/// An answer with nothing in it.
-pub(crate) fn no_content() -> axum::response::Response {
-    let mut response = axum::response::Response::default();
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(header::CACHE_CONTROL, axum::http::HeaderValue::from_static("no-store"));
-    response
 }

@@ -1,15 +1,7 @@
 //! `/api/tokens`: what people and bots show to be let in.
 
-use crate::access::{Action, Principal};
-use crate::answer::{self, Items};
-use crate::dispatch::Call;
-use crate::draft::{invalid, member};
-use crate::enrolment::within;
-use crate::limits::MAX_TOKEN_TTL_SECS;
-use crate::management::{no_content, secret};
-use crate::problem::{FORBIDDEN, NOT_FOUND, Problem, internal};
-use crate::query_string::QueryString;
-use crate::strict::present;
+use crate::saying::say;
+use crate::saying::secret;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::service::Directory;
@@ -18,6 +10,15 @@ use serde::{Deserialize, Serialize};
 use spec::payload::{Role, Token, token_hash};
 use spec::{Hash, Kind, Name, Timestamp, Uuid};
 use std::borrow::Cow;
+use web::Call;
+use web::answer::no_content;
+use web::answer::{self, Items};
+use web::limits::MAX_TOKEN_TTL_SECS;
+use web::problem::{FORBIDDEN, NOT_FOUND, Problem, internal};
+use web::strict::present;
+use web::strict::within;
+use web::strict::{invalid, member};
+use web::{Action, Principal};
 
 /// Longest label, as its schema has it.
 const MAX_LABEL_BYTES: usize = 256;
@@ -99,7 +100,7 @@ pub struct Me {
 
 /// `POST /api/tokens`: makes a token; the only answer that ever shows it.
 pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let request: TokenRequest = call.json()?;
     let (org, role): (Name, Role) = (member("/org", &request.org)?, member("/role", &request.role)?);
     may_deal_with(&call.principal, &org, role)?;
@@ -110,7 +111,7 @@ pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
         None => None,
         some => {
             let secs = within("/ttl_secs", some, 1, MAX_TOKEN_TTL_SECS)?;
-            Some(Timestamp::from_millis(call.app.ledger.now().millis() + secs * 1000))
+            Some(Timestamp::from_millis(call.app.ledger().now().millis() + secs * 1000))
         }
     };
     let (id, secret) = (Uuid::v4(ledger::keyring::random().map_err(internal)?), secret()?);
@@ -122,16 +123,16 @@ pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
         role,
         secret: token_hash(&secret.0),
     };
-    call.app.say(&call.principal, &org, Kind::Token, &payload).await?;
+    say(&call, &org, Kind::Token, &payload).await?;
     let answer = TokenCreated { expires_at, id, token: format!("vmt1.{id}.{secret}") };
     Ok(answer::value(StatusCode::CREATED, &answer))
 }
 
 /// `GET /api/tokens`: those of the principal's organisation, without secrets.
 pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let mine = |state: &TokenState| call.principal.bound_to().is_none_or(|org| state.org == *org);
-    let items: Vec<TokenRow> = call.app.ledger.directory(|directory: &Directory| {
+    let items: Vec<TokenRow> = call.app.ledger().directory(|directory: &Directory| {
         let tokens = directory.tokens.iter().filter(|(_, state)| mine(state));
         tokens.map(|(id, state)| TokenRow::of(*id, state)).collect()
     });
@@ -140,16 +141,16 @@ pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
 
 /// `DELETE /api/tokens/{id}`: ends a token; again, and nothing happens.
 pub(crate) async fn revoke(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let id: Uuid = call.param("id")?;
-    let found = call.app.ledger.directory(|directory| directory.tokens.get(&id).cloned());
+    let found = call.app.ledger().directory(|directory| directory.tokens.get(&id).cloned());
     let visible = |state: &TokenState| call.principal.bound_to().is_none_or(|org| state.org == *org);
     let state = found
         .filter(visible)
         .ok_or_else(|| Problem::new(NOT_FOUND, "your organisation has no such API token"))?;
     may_deal_with(&call.principal, &state.org, state.role)?;
     if !state.revoked {
-        call.app.say(&call.principal, &state.org, Kind::Token, &Token::Revoke { id }).await?;
+        say(&call, &state.org, Kind::Token, &Token::Revoke { id }).await?;
     }
     Ok(no_content())
 }
@@ -165,8 +166,8 @@ fn may_deal_with(principal: &Principal, org: &Name, role: Role) -> Result<(), Pr
 
 /// `GET /api/me`: who is asking.
 pub(crate) async fn me(call: Call) -> Result<Response<Body>, Problem> {
-    use crate::access::PrincipalKind;
-    QueryString::read(call.query(), &[])?;
+    use web::PrincipalKind;
+    call.query(&[])?;
     let principal = &call.principal;
     let kind = match principal.kind {
         PrincipalKind::Anonymous => "anonymous",
@@ -179,7 +180,7 @@ pub(crate) async fn me(call: Call) -> Result<Response<Body>, Problem> {
         actions: actions.map(Action::as_str).map(Cow::Borrowed).collect(),
         id: principal.id(),
         kind: Cow::Borrowed(kind),
-        ledger: call.app.ledger.id(),
+        ledger: call.app.ledger().id(),
         org: principal.org.clone(),
         roles: principal.roles.clone(),
     };

@@ -1,14 +1,8 @@
 //! `/api/orgs/{org}/webhooks`: who is told elsewhere of what happens. The secret of a webhook stays beside the log,
 //! in a file that only the service may read; the log has its hash.
 
-use crate::access::Action;
-use crate::answer;
-use crate::dispatch::Call;
-use crate::draft::{invalid, member};
-use crate::management::{no_content, secret};
-use crate::problem::{CONFLICT, NOT_FOUND, Problem, UNAVAILABLE, internal};
-use crate::query_string::QueryString;
-use crate::strict::present;
+use crate::saying::say;
+use crate::saying::secret;
 use axum::body::Body;
 use axum::http::{Response, StatusCode, Uri};
 use base64::Engine as _;
@@ -20,6 +14,13 @@ use spec::payload::{WEBHOOK_TYPES, Webhook, token_hash};
 use spec::{Hash, Kind, Name, Uuid};
 use std::io;
 use std::path::{Path, PathBuf};
+use web::Action;
+use web::Call;
+use web::answer;
+use web::answer::no_content;
+use web::problem::{CONFLICT, NOT_FOUND, Problem, UNAVAILABLE, internal};
+use web::strict::present;
+use web::strict::{invalid, member};
 
 /// What a webhook is told that does not say what it wants.
 const DEFAULT_TYPES: [&str; 3] = ["incident.opened", "incident.reopened", "incident.resolved"];
@@ -165,13 +166,13 @@ impl WebhookRequest {
 }
 
 fn secrets(call: &Call) -> Result<WebhookSecrets, Problem> {
-    let dir = call.app.config.data_dir.as_deref();
+    let dir = call.app.config().data_dir.as_deref();
     dir.map(WebhookSecrets::of).ok_or_else(|| Problem::new(UNAVAILABLE, "this service has no data directory"))
 }
 
 /// `POST /api/orgs/{org}/webhooks`: makes one; the only answer that ever shows its secret.
 pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let org: Name = call.param("org")?;
     call.principal.require_in(Action::ManageRules, &org)?;
     let request: WebhookRequest = call.json()?;
@@ -184,7 +185,7 @@ pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
     call.blocking(move |_| place.keep(id, &of, &file)).await?;
     let payload =
         Webhook::Create { id, secret: token_hash(&secret.0), types: types.clone(), url: url.clone() };
-    if let Err(problem) = call.app.say(&call.principal, &org, Kind::Webhook, &payload).await {
+    if let Err(problem) = say(&call, &org, Kind::Webhook, &payload).await {
         // After a failure of the ledger the event may be in the log all the same.
         if problem.status().is_client_error() {
             secrets.forget(id).map_err(internal)?;
@@ -197,7 +198,7 @@ pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
 
 /// `DELETE /api/orgs/{org}/webhooks/{id}`: it is told nothing more.
 pub(crate) async fn remove(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let (org, id): (Name, Uuid) = (call.param("org")?, call.param("id")?);
     call.principal.require_in(Action::ManageRules, &org)?;
     let secrets = secrets(&call)?;
@@ -205,7 +206,7 @@ pub(crate) async fn remove(call: Call) -> Result<Response<Body>, Problem> {
     if !known {
         return Err(Problem::new(NOT_FOUND, format!("{org} has no webhook {id}")));
     }
-    call.app.say(&call.principal, &org, Kind::Webhook, &Webhook::Remove { id }).await?;
+    say(&call, &org, Kind::Webhook, &Webhook::Remove { id }).await?;
     secrets.forget(id).map_err(internal)?;
     Ok(no_content())
 }

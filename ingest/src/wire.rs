@@ -1,32 +1,28 @@
 //! What the routes take and answer with in JSON: a type for each body, read or written by the handlers on the one side
 //! and by clients on the other, so that a member that changes its name changes it on both.
 
-pub use crate::answer::{Items, Recorded};
-pub use crate::commands::{CommandAnswered, CommandIssued, CommandRequest, RemarkRequest};
 pub use crate::draft::DraftBody;
 pub use crate::enrolment::{EnrolmentCreated, EnrolmentRequest, EnrolmentRow};
 pub use crate::entries::SegmentRow;
 pub use crate::events::{BatchAnswer, BatchResult};
 pub use crate::keys::{KeyChain, KeyRow, KeyStatusRequest, KeysAnswer};
-pub use crate::policies::{PolicyAssigned, PolicyRequest};
-pub use crate::problem::ProblemBody;
 pub use crate::public::{LedgerAnswer, SealAnswer};
 pub use crate::receipt::ReceiptRow;
 pub use crate::register::{Included, RegisterAnswer, RegisterRequest};
-pub use crate::rollouts::{OrgRequest, RolloutApprovalRequest, RolloutChanged, RolloutRequest};
-pub use crate::schedules::{ScheduleRequest, ScheduleSet, WhenRequest};
-pub use crate::strict::StrictValue;
 pub use crate::tokens::{Me, TokenCreated, TokenRequest, TokenRow};
 pub use crate::webhooks::{WebhookCreated, WebhookRequest};
 pub use crate::witnesses::{WitnessRow, WitnessesAnswer};
+pub use web::answer::{Items, Recorded};
+pub use web::problem::ProblemBody;
+pub use web::strict::StrictValue;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::{CONFLICT, Problem};
     use crate::receipt::write_receipt;
     use ledger::Receipt;
     use spec::{Hash, Lane, Timestamp};
+    use web::problem::{CONFLICT, Problem};
 
     /// Receipts and problems are written by hand, so here is what keeps their types true.
     #[test]

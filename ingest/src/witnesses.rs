@@ -1,14 +1,8 @@
 //! Witnesses: who they are, what they are asked to sign, what they sign, and what they caught the ledger at.
 
-use crate::access::PrincipalKind;
-use crate::answer::{self, Recorded};
-use crate::app::Inner;
-use crate::dispatch::Call;
-use crate::draft::{invalid, name};
-use crate::events::{append_own, status_of};
-use crate::limits::MAX_POLL_SECS;
-use crate::problem::{CONFLICT, FORBIDDEN, INVALID, NOT_FOUND, Problem, internal};
-use crate::query_string::{QueryString, bad};
+use crate::events::status_of;
+use crate::saying::append_own;
+use crate::saying::name;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::service::Draft;
@@ -23,8 +17,15 @@ use serde_json::json;
 use spec::payload::{Contradiction, DifferingLeaves, Witness, WitnessSetChange};
 use spec::{Author, Hash, KeyUse, Kind, Name, PublicKey, Severity, Signature, Timestamp, Uuid, Via};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
+use web::App;
+use web::Call;
+use web::PrincipalKind;
+use web::answer::{self, Recorded};
+use web::bad;
+use web::limits::MAX_POLL_SECS;
+use web::problem::{CONFLICT, FORBIDDEN, INVALID, NOT_FOUND, Problem, internal};
+use web::strict::invalid;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with note")]
@@ -37,13 +38,13 @@ struct Cosigning {
 struct Report {
     a: String,
     b: String,
-    #[serde(default, deserialize_with = "crate::strict::present")]
+    #[serde(default, deserialize_with = "web::strict::present")]
     leaves: Option<DifferingLeaves>,
 }
 
 /// The set in force for checkpoints of `size`.
-fn set_of(app: &Inner, size: u64) -> Option<PlacedSet> {
-    app.ledger.directory(|directory| set_at(&directory.witness_sets, size).cloned())
+fn set_of(app: &App, size: u64) -> Option<PlacedSet> {
+    app.ledger().directory(|directory| set_at(&directory.witness_sets, size).cloned())
 }
 
 /// A witness of the set in force.
@@ -103,8 +104,8 @@ pub struct WitnessesAnswer {
 
 /// `GET /api/ledger/witnesses`: the set in force, and how far each of its witnesses has come.
 pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
-    let ledger = &call.app.ledger;
+    call.query(&[])?;
+    let ledger = call.app.ledger();
     let size = ledger.head().borrow().size;
     let witnessing = ledger.witnessing();
     let set = set_of(&call.app, size);
@@ -126,23 +127,23 @@ pub(crate) async fn list(call: Call) -> Result<Response<Body>, Problem> {
 
 /// `POST /api/ledger/witnesses`: another set, signed by the recovery keys or by the quorum of the one before.
 pub(crate) async fn change(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let change: WitnessSetChange = call.json()?;
     let payload = serde_json::to_value(&change).map_err(internal)?;
     let text = spec::canonical::to_vec(&payload).map_err(internal)?;
     Kind::WitnessSet
         .check_payload(1, &String::from_utf8_lossy(&text))
         .map_err(|e| invalid("/set", e.to_string()))?;
-    let seq = call.app.ledger.append_statement(Kind::WitnessSet, payload).await?;
+    let seq = call.app.ledger().append_statement(Kind::WitnessSet, payload).await?;
     // Whoever waits for commands waits for the new quorum from now on.
-    call.app.ledger.witnessing().ask();
+    call.app.ledger().witnessing().ask();
     Ok(answer::value(StatusCode::CREATED, &Recorded { seq }))
 }
 
 /// `GET /COSIGNED.txt`: the newest checkpoint with its quorum.
 pub(crate) async fn cosigned(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
-    let cosigned = call.app.ledger.witnessing().cosigned().borrow().clone();
+    call.query(&[])?;
+    let cosigned = call.app.ledger().witnessing().cosigned().borrow().clone();
     let cosigned = cosigned.ok_or_else(|| Problem::new(NOT_FOUND, "no checkpoint has its quorum yet"))?;
     Ok(answer::text(StatusCode::OK, cosigned.note.to_string()))
 }
@@ -150,13 +151,13 @@ pub(crate) async fn cosigned(call: Call) -> Result<Response<Body>, Problem> {
 /// `GET /api/ledger/witness-checkpoint?after=&wait=`: the checkpoint that witnesses are to sign, with the proof that it
 /// extends the one of size `after`. With `wait` the answer comes when there is a larger one, or when the seconds are over.
 pub(crate) async fn offer(call: Call) -> Result<Response<Body>, Problem> {
-    let query = QueryString::read(call.query(), &["after", "wait"])?;
+    let query = call.query(&["after", "wait"])?;
     let after = query.parse::<u64>("after")?.unwrap_or(0);
     let wait = query.parse::<u64>("wait")?.unwrap_or(0);
     if wait > MAX_POLL_SECS {
         return Err(bad("wait", format_args!("at most {MAX_POLL_SECS} seconds")));
     }
-    let head = call.app.ledger.head().borrow().clone();
+    let head = call.app.ledger().head().borrow().clone();
     if after > head.size {
         return Err(bad("after", format_args!("the ledger has {} entries", head.size)));
     }
@@ -167,10 +168,10 @@ pub(crate) async fn offer(call: Call) -> Result<Response<Body>, Problem> {
     };
     // An offer is never older than what was asked for but by a race with a restart; the proof then goes the other way.
     let (old, new) = (after.min(offer.checkpoint.size), after.max(offer.checkpoint.size));
-    let authority = call.app.ledger.directory(|directory| directory.authority_seqs.len());
+    let authority = call.app.ledger().directory(|directory| directory.authority_seqs.len());
     let value = call
         .reading(move |app| async move {
-            let proof = app.ledger.consistency(old, new).map_err(internal)?;
+            let proof = app.ledger().consistency(old, new).map_err(internal)?;
             Ok(json!({"checkpoint": &*offer.note, "old": old, "consistency": proof, "authority": authority}))
         })
         .await?;
@@ -178,21 +179,18 @@ pub(crate) async fn offer(call: Call) -> Result<Response<Body>, Problem> {
 }
 
 /// The newest offer, once it is larger than `after` or the time is over.
-async fn newest_offer(app: &Inner, after: u64, wait: Duration) -> Option<Arc<Offer>> {
-    let mut offers = app.ledger.witnessing().offers();
+async fn newest_offer(app: &App, after: u64, wait: Duration) -> Option<Arc<Offer>> {
+    let (mut offers, mut stopping) = (app.ledger().witnessing().offers(), app.stopping());
     let deadline = tokio::time::Instant::now() + wait;
     loop {
-        let stopping = app.stopping.notified();
-        let mut stopping = std::pin::pin!(stopping);
-        stopping.as_mut().enable();
         let newest = offers.borrow_and_update().clone();
         let is_new = newest.as_ref().is_some_and(|offer| offer.checkpoint.size > after);
-        if is_new || app.draining.load(Ordering::Acquire) {
+        if is_new {
             return newest;
         }
         tokio::select! {
             changed = offers.changed() => if changed.is_err() { return newest },
-            () = &mut stopping => return newest,
+            _ = stopping.wait_for(|stopping| *stopping) => return newest,
             () = tokio::time::sleep_until(deadline) => return newest,
         }
     }
@@ -200,7 +198,7 @@ async fn newest_offer(app: &Inner, after: u64, wait: Duration) -> Option<Arc<Off
 
 /// `POST /api/ledger/cosignatures`: a witness's line under a checkpoint that was offered.
 pub(crate) async fn cosign(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let Cosigning { note } = call.json()?;
     let size = proofs::note::Note::parse(note.as_bytes())
         .ok()
@@ -209,11 +207,13 @@ pub(crate) async fn cosign(call: Call) -> Result<Response<Body>, Problem> {
         .ok_or_else(|| invalid("/note", "not a checkpoint as a signed note"))?;
     let set = set_of(&call.app, size);
     let progress =
-        call.app.ledger.witnessing().cosign(set.as_ref(), note.as_bytes()).map_err(|error| match error {
-            CosignError::NotOffered | CosignError::NoSet => Problem::new(CONFLICT, error.to_string()),
-            CosignError::NotInSet(_) => Problem::new(FORBIDDEN, error.to_string()),
-            _ => Problem::new(INVALID, error.to_string()).pointer("/note"),
-        })?;
+        call.app.ledger().witnessing().cosign(set.as_ref(), note.as_bytes()).map_err(
+            |error| match error {
+                CosignError::NotOffered | CosignError::NoSet => Problem::new(CONFLICT, error.to_string()),
+                CosignError::NotInSet(_) => Problem::new(FORBIDDEN, error.to_string()),
+                _ => Problem::new(INVALID, error.to_string()).pointer("/note"),
+            },
+        )?;
     let answer = json!({"size": progress.size, "cosigned": progress.cosigned, "quorum": progress.quorum});
     Ok(answer::value(StatusCode::OK, &answer))
 }
@@ -222,7 +222,7 @@ pub(crate) async fn cosign(call: Call) -> Result<Response<Body>, Problem> {
 ///
 /// They are their own credential: only who holds the ledger's key can make them.
 pub(crate) async fn contradict(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let Report { a, b, leaves } = call.json()?;
     let keys = checkpoint_keys(&call.app);
     let open = |pointer, note: &str| open(&call.app, &keys, pointer, note);
@@ -240,7 +240,7 @@ pub(crate) async fn contradict(call: Call) -> Result<Response<Body>, Problem> {
         Some(org) => org,
         None => name(LEDGER_ORG)?,
     };
-    let event = call.app.ledger.sign(&Draft {
+    let event = call.app.ledger().sign(&Draft {
         author: Author::Service(name("ledger")?),
         via: Via { method: name("self")?, subject: None },
         kind: Kind::Contradiction,
@@ -258,17 +258,17 @@ pub(crate) async fn contradict(call: Call) -> Result<Response<Body>, Problem> {
 }
 
 /// Every key that ever signed this ledger's checkpoints.
-fn checkpoint_keys(app: &Inner) -> Vec<PublicKey> {
-    app.ledger.directory(|directory| {
+fn checkpoint_keys(app: &App) -> Vec<PublicKey> {
+    app.ledger().directory(|directory| {
         let keys = directory.keys.iter().filter(|(_, record)| record.key_use == KeyUse::Checkpoint);
         keys.map(|(key, _)| *key).collect()
     })
 }
 
-fn open(app: &Inner, keys: &[PublicKey], pointer: &str, note: &str) -> Result<Verified, Problem> {
+fn open(app: &App, keys: &[PublicKey], pointer: &str, note: &str) -> Result<Verified, Problem> {
     let verified =
         Checkpoint::open(note.as_bytes(), keys, &[]).map_err(|e| invalid(pointer, e.to_string()))?;
-    if verified.checkpoint.origin == app.ledger.origin() {
+    if verified.checkpoint.origin == app.ledger().origin() {
         Ok(verified)
     } else {
         Err(invalid(pointer, "a checkpoint of another ledger"))
@@ -276,22 +276,22 @@ fn open(app: &Inner, keys: &[PublicKey], pointer: &str, note: &str) -> Result<Ve
 }
 
 /// Whether a checkpoint under our signature is not of our history.
-fn is_foreign(app: &Inner, said: &Checkpoint) -> Result<bool, Problem> {
+fn is_foreign(app: &App, said: &Checkpoint) -> Result<bool, Problem> {
     // Whatever was signed is behind the head by now.
-    if said.size > app.ledger.head().borrow().size {
+    if said.size > app.ledger().head().borrow().size {
         return Ok(true);
     }
-    app.ledger.root_at(said.size).map(|root| root != said.root).map_err(internal)
+    app.ledger().root_at(said.size).map(|root| root != said.root).map_err(internal)
 }
 
 /// Whether the two prove by themselves that they cannot both be true.
-fn contradicts(app: &Inner, keys: &[PublicKey], payload: &Contradiction) -> bool {
+fn contradicts(app: &App, keys: &[PublicKey], payload: &Contradiction) -> bool {
     let file = Equivocation {
         a: payload.a.clone(),
         authority: Vec::new(),
         b: payload.b.clone(),
         format: proofs::equivocation::FORMAT.to_owned(),
-        ledger: app.ledger.id(),
+        ledger: app.ledger().id(),
         leaves: payload.leaves.clone().map(|leaves| {
             let DifferingLeaves { index, leaf_a, leaf_b, path_a, path_b } = leaves;
             Leaves { index, leaf_a, leaf_b, path_a, path_b }

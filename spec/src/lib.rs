@@ -13,7 +13,6 @@ pub mod hash;
 pub mod ids;
 pub mod kind;
 pub mod limits;
-pub mod openapi;
 pub mod payload;
 mod refold;
 pub mod selector;

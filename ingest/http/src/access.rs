@@ -1,9 +1,24 @@
 //! Who may do what: one matrix of roles and actions.
 
+use crate::bucket::Subject;
 use crate::problem::{FORBIDDEN, Problem, UNAUTHENTICATED};
-use ledger::state::LEDGER_ORG;
 use spec::payload::Role;
-use spec::{Name, PublicKey, Uuid};
+use spec::{LEDGER_ORG, Name, PublicKey, Uuid};
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everyone: health and public proof material.
+    Public,
+    /// Whoever sends something that is its own credential: a signature, an enrolment token.
+    Credential,
+    /// Every principal.
+    Anyone,
+    /// A principal whose role allows the action; in which organisation is for the handler to ask.
+    Role(Action),
+    /// A principal of the organisation `ledger` whose role allows the action.
+    Everywhere(Action),
+}
 
 /// What a route lets its caller do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +157,23 @@ impl Principal {
     /// The one organisation it is bound to; `None` if it is bound to none.
     pub fn bound_to(&self) -> Option<&Name> {
         self.org.as_ref().filter(|org| org.as_str() != LEDGER_ORG)
+    }
+
+    /// The node it is, if it is one: then it sees what is about itself.
+    pub fn node(&self) -> Option<Uuid> {
+        match self.kind {
+            PrincipalKind::Node { node, .. } => Some(node),
+            PrincipalKind::Anonymous | PrincipalKind::Token(_) | PrincipalKind::Admin => None,
+        }
+    }
+
+    /// Whose limits its own are.
+    pub fn subject(&self) -> Option<Subject> {
+        match &self.kind {
+            PrincipalKind::Token(id) => Some(Subject::Token(*id)),
+            PrincipalKind::Node { key, .. } => Some(Subject::Key(*key)),
+            PrincipalKind::Anonymous | PrincipalKind::Admin => None,
+        }
     }
 
     /// Whether it may do something in some organisation.

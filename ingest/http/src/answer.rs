@@ -19,27 +19,35 @@ pub struct Recorded {
 }
 
 /// JSON that has been written already.
-pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
+pub fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
     with_type(status, "application/json", Body::from(body))
 }
 
 /// A value as JSON.
-pub(crate) fn value<T: Serialize>(status: StatusCode, value: &T) -> Response<Body> {
+pub fn value<T: Serialize>(status: StatusCode, value: &T) -> Response<Body> {
     // The answers are texts, numbers and lists of them.
     json(status, serde_json::to_vec(value).unwrap_or_default())
 }
 
 /// A text.
-pub(crate) fn text(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
+pub fn text(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
     with_type(status, "text/plain; charset=utf-8", body.into())
 }
 
 /// Bytes of some type.
-pub(crate) fn with_type(status: StatusCode, media_type: &'static str, body: Body) -> Response<Body> {
+pub fn with_type(status: StatusCode, media_type: &'static str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An answer with nothing in it.
+pub fn no_content() -> Response<Body> {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -1,6 +1,7 @@
 //! Reading a body: within its size, within its time, within the memory all bodies may take.
 
 use crate::limits::{DISCARD_TIME, Limits, MAX_DISCARDED_BYTES};
+use crate::openapi::{FORM, JSON, NDJSON};
 use crate::problem::{BAD_JSON, Problem, QUEUE_FULL, TIMEOUT, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE};
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{HeaderMap, header};
@@ -20,13 +21,40 @@ pub enum BodyRule {
     Events(usize),
     /// NDJSON of at most so many bytes.
     Lines(usize),
+    /// What a page's form sends, of at most so many bytes.
+    Form(usize),
+}
+
+impl BodyRule {
+    /// Most bytes, of routes that take a body.
+    pub fn most(self) -> Option<usize> {
+        match self {
+            Self::None => None,
+            Self::Json(most) | Self::Events(most) | Self::Lines(most) | Self::Form(most) => Some(most),
+        }
+    }
+
+    /// The media types that are taken.
+    pub fn media(self) -> &'static [&'static str] {
+        match self {
+            Self::None => &[],
+            Self::Json(_) => &[JSON],
+            Self::Events(_) => &[JSON, NDJSON],
+            Self::Lines(_) => &[NDJSON],
+            Self::Form(_) => &[FORM],
+        }
+    }
 }
 
 /// The media types that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Media {
+pub enum Media {
+    /// One JSON document.
     Json,
+    /// JSON documents, a line each.
     Ndjson,
+    /// What a page's form sends.
+    Form,
 }
 
 /// Bytes of bodies that are held over all connections.
@@ -69,27 +97,27 @@ impl BodyGauge {
 
 /// Reads the media type and refuses one that the route does not take.
 pub(crate) fn media_type(rule: BodyRule, headers: &HeaderMap) -> Result<Media, Problem> {
+    if matches!(rule, BodyRule::Form(_)) {
+        // A browser sends nothing else, and in what is no form nothing is found.
+        return Ok(Media::Form);
+    }
     let value = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let essence = value.split(';').next().unwrap_or_default().trim();
-    let media = if essence.eq_ignore_ascii_case("application/json") {
+    let media = if essence.eq_ignore_ascii_case(JSON) {
         Some(Media::Json)
-    } else if essence.eq_ignore_ascii_case("application/x-ndjson") {
+    } else if essence.eq_ignore_ascii_case(NDJSON) {
         Some(Media::Ndjson)
     } else {
         None
     };
-    let (takes, fits) = match rule {
-        BodyRule::None => return Ok(Media::Json),
-        BodyRule::Json(_) => ("application/json", media == Some(Media::Json)),
-        BodyRule::Events(_) => ("application/json or application/x-ndjson", media.is_some()),
-        BodyRule::Lines(_) => ("application/x-ndjson", media == Some(Media::Ndjson)),
-    };
+    let fits = rule.media().iter().any(|taken| essence.eq_ignore_ascii_case(taken));
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Problem::new(UNSUPPORTED_MEDIA_TYPE, "send the body without Content-Encoding"));
     }
     match media {
         Some(media) if fits => Ok(media),
-        _ => Err(Problem::new(UNSUPPORTED_MEDIA_TYPE, format!("send it as {takes}")).field("content-type")),
+        _ => Err(Problem::new(UNSUPPORTED_MEDIA_TYPE, format!("send it as {}", rule.media().join(" or ")))
+            .field("content-type")),
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// Whose bucket it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Subject {
+pub enum Subject {
     /// Everyone at an address; of IPv6 the /64 that one customer has.
     Address(IpAddr),
     /// Whoever signs with a key.

@@ -6,19 +6,26 @@ use spec::Timestamp;
 
 /// The bounds that a query had on its first page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Bounds {
-    pub(crate) from: u64,
-    pub(crate) to: u64,
-    pub(crate) since: Option<Timestamp>,
-    pub(crate) until: Option<Timestamp>,
+pub struct Bounds {
+    /// The first entry that may be on it.
+    pub from: u64,
+    /// The entry behind the last that may be.
+    pub to: u64,
+    /// Recorded since.
+    pub since: Option<Timestamp>,
+    /// Recorded until.
+    pub until: Option<Timestamp>,
 }
 
 /// Where to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cursor {
-    pub(crate) next: u64,
-    pub(crate) descending: bool,
-    pub(crate) bounds: Bounds,
+pub struct Cursor {
+    /// The entry that the next page begins with.
+    pub next: u64,
+    /// Whether the newest come first.
+    pub descending: bool,
+    /// Those of the first page.
+    pub bounds: Bounds,
 }
 
 /// What stands for a time that is not given: no entry is recorded in 1970.
@@ -26,7 +33,7 @@ const NO_TIME: u64 = u64::MAX;
 
 impl Cursor {
     /// A text that is good for the query with this filter only.
-    pub(crate) fn encode(&self, filter: &str) -> String {
+    pub fn encode(&self, filter: &str) -> String {
         let mut bytes = self.to_bytes();
         let tag = tag(&bytes, filter);
         bytes.extend_from_slice(&tag);
@@ -34,7 +41,7 @@ impl Cursor {
     }
 
     /// Reads what [`Cursor::encode`] wrote for the same filter.
-    pub(crate) fn decode(text: &str, filter: &str) -> Option<Self> {
+    pub fn decode(text: &str, filter: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (body, found) = bytes.split_last_chunk::<TAG_BYTES>()?;
         if tag(body, filter) != *found {

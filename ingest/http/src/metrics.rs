@@ -1,22 +1,47 @@
 //! Counters of the HTTP side, and everything an operator would alert on as Prometheus text.
 
 use crate::app::Inner;
-use crate::problem::ROWS;
-use crate::routes::ROUTES;
+use crate::problem::{ADMISSION_CODES, ROWS};
+use crate::route::Row;
 use axum::http::StatusCode;
 use ledger::service::APPEND_BUCKETS_MS;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The statuses that are counted apart; every other counts as 0.
-const STATUSES: [u16; 19] =
-    [200, 201, 204, 207, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503, 507, 0];
+const STATUSES: [u16; 21] =
+    [200, 201, 204, 207, 303, 304, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503, 507, 0];
+
+/// How often a route was answered, by status.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    method: String,
+    path: &'static str,
+    by_status: [AtomicU64; STATUSES.len()],
+}
+
+impl Counted {
+    fn new(method: &str, path: &'static str) -> Self {
+        Self { method: method.to_owned(), path, by_status: Default::default() }
+    }
+
+    /// Counts an answer.
+    pub(crate) fn answered(&self, status: StatusCode) {
+        let column = STATUSES.iter().position(|s| *s == status.as_u16()).unwrap_or(STATUSES.len() - 1);
+        if let Some(counter) = self.by_status.get(column) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
 
 /// Counters of the HTTP side.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    requests: Vec<[AtomicU64; STATUSES.len()]>,
+    routes: Mutex<Vec<Arc<Counted>>>,
+    /// Of what no route took.
+    unrouted: Counted,
     refusals: BTreeMap<&'static str, AtomicU64>,
     pub(crate) connections: AtomicUsize,
     pub(crate) accepted: AtomicU64,
@@ -25,22 +50,26 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new() -> Self {
         let codes = ROWS.iter().map(|row| row.code);
-        let admission = crate::problem::ADMISSION_CODES.iter().map(|code| code.as_str());
+        let admission = ADMISSION_CODES.iter().map(|code| code.as_str());
         Self {
-            // One row more for what no route took.
-            requests: (0..=ROUTES.len()).map(|_| Default::default()).collect(),
+            routes: Mutex::default(),
+            unrouted: Counted::new("any", "other"),
             refusals: codes.chain(admission).map(|code| (code, AtomicU64::new(0))).collect(),
             connections: AtomicUsize::new(0),
             accepted: AtomicU64::new(0),
         }
     }
 
-    /// Counts an answer of a route, by its place in the table.
-    pub(crate) fn request(&self, route: usize, status: StatusCode) {
-        let column = STATUSES.iter().position(|s| *s == status.as_u16()).unwrap_or(STATUSES.len() - 1);
-        if let Some(counter) = self.requests.get(route).and_then(|row| row.get(column)) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
+    /// The counters of a route, from now on among all others.
+    pub(crate) fn route(&self, row: &Row) -> Arc<Counted> {
+        let counted = Arc::new(Counted::new(row.method.as_str(), row.path));
+        self.routes().push(Arc::clone(&counted));
+        counted
+    }
+
+    /// Counts an answer to what no route took.
+    pub(crate) fn unrouted(&self, status: StatusCode) {
+        self.unrouted.answered(status);
     }
 
     /// Counts a refusal, of a request or of an event in a batch.
@@ -48,6 +77,10 @@ impl Metrics {
         if let Some(counter) = self.refusals.get(code) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn routes(&self) -> MutexGuard<'_, Vec<Arc<Counted>>> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,9 +110,6 @@ fn render_ledger(app: &Inner, out: &mut String) {
         "When this process last recorded a seal; 0 if it has not.",
         seconds(sealed),
     );
-    if let Some(desk) = &app.config.desk {
-        gauge(out, "ledger_folded", "Entries that the folds have taken in.", desk.folded());
-    }
     gauge(out, "ledger_queue_depth", "Events that wait for their answer.", ledger.queue_depth());
     let poisoned = u8::from(ledger.poisoned().is_some());
     gauge(out, "ledger_poisoned", "1 once a write failed and the ledger accepts nothing more.", poisoned);
@@ -107,9 +137,10 @@ fn render_ledger(app: &Inner, out: &mut String) {
 fn render_http(app: &Inner, out: &mut String) {
     let metrics = &app.metrics;
     heading(out, "http_requests_total", "Requests by route and status.", "counter");
-    for (i, row) in metrics.requests.iter().enumerate() {
-        let (method, path) = ROUTES.get(i).map_or(("any", "other"), |r| (r.method.as_str(), r.path));
-        for (status, counter) in STATUSES.iter().zip(row) {
+    let routes = metrics.routes();
+    for counted in routes.iter().map(|counted| &**counted).chain([&metrics.unrouted]) {
+        let Counted { method, path, by_status } = counted;
+        for (status, counter) in STATUSES.iter().zip(by_status) {
             let count = counter.load(Ordering::Relaxed);
             if count > 0 {
                 let labels = format_args!(
@@ -119,6 +150,7 @@ fn render_http(app: &Inner, out: &mut String) {
             }
         }
     }
+    drop(routes);
     heading(out, "ingest_refusals_total", "Refused requests and events by problem code.", "counter");
     for (code, counter) in &metrics.refusals {
         line(out, format_args!("ingest_refusals_total{{code=\"{code}\"}}"), counter.load(Ordering::Relaxed));
@@ -168,21 +200,25 @@ fn seconds(millis: u64) -> String {
     format!("{}.{:03}", millis / 1000, millis % 1000)
 }
 
-fn gauge(out: &mut String, name: &str, help: &str, value: impl Display) {
+/// Appends a gauge: its heading, and its one value.
+pub fn gauge(out: &mut String, name: &str, help: &str, value: impl Display) {
     heading(out, name, help, "gauge");
     line(out, name, value);
 }
 
-fn counter(out: &mut String, name: &str, help: &str, value: impl Display) {
+/// Appends a counter: its heading, and its one value.
+pub fn counter(out: &mut String, name: &str, help: &str, value: impl Display) {
     heading(out, name, help, "counter");
     line(out, name, value);
 }
 
-fn heading(out: &mut String, name: &str, help: &str, kind: &str) {
+/// Appends what a metric is, in front of its values.
+pub fn heading(out: &mut String, name: &str, help: &str, kind: &str) {
     // Writing into a string cannot fail.
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
-fn line(out: &mut String, name: impl Display, value: impl Display) {
+/// Appends a value of a metric, its name with its labels.
+pub fn line(out: &mut String, name: impl Display, value: impl Display) {
     let _ = writeln!(out, "{name} {value}");
 }

@@ -1,4 +1,4 @@
-//! What a route says of itself, and the OpenAPI document that is made of it.
+//! What routes say of themselves, and the OpenAPI document that is made of it.
 //!
 //! Shapes are written in a notation of one line, so that they stand beside the routes and are read with them:
 //!
@@ -10,15 +10,21 @@
 //! Node                                                                     a component of that name
 //! ```
 
-use crate::limits::MAX_SAFE_INTEGER;
+use crate::access::Access;
+use crate::problem::{ADMISSION_CODES, ROWS, status_of};
+use crate::route::Row;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use spec::limits::MAX_SAFE_INTEGER;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The media type of JSON.
 pub const JSON: &str = "application/json";
 
 /// The media type of JSON lines.
 pub const NDJSON: &str = "application/x-ndjson";
+
+/// The media type of a page's form.
+pub const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The media type of refusals.
 pub const PROBLEM: &str = "application/problem+json";
@@ -29,116 +35,28 @@ pub const TEXT: &str = "text/plain";
 /// The media type of pages.
 pub const HTML: &str = "text/html";
 
-/// Who may use an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Everyone.
-    Public,
-    /// Whoever sends something that is its own credential, or shows one.
-    Credential,
-    /// Whoever shows a credential; in words, what their role must let them do.
-    Principal(&'static str),
-}
-
 /// What a route takes and answers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Operation {
-    /// The method, in capitals.
-    pub method: &'static str,
-    /// The path, its variable parts in braces.
-    pub path: &'static str,
     /// What programs call it; it stays the same while the route does.
     pub id: &'static str,
-    tag: &'static str,
-    summary: &'static str,
-    access: Access,
-    session: bool,
-    parameters: &'static str,
-    bodies: Vec<(&'static str, &'static str)>,
-    answers: Vec<(u16, &'static str, String)>,
-    problems: Vec<u16>,
+    pub(crate) tag: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) parameters: &'static str,
+    pub(crate) bodies: Vec<(&'static str, &'static str)>,
+    pub(crate) answers: Vec<(u16, &'static str, String)>,
+    pub(crate) problems: Vec<u16>,
 }
 
-impl Operation {
-    /// An operation that takes nothing; every one may fail, or be refused for what it takes or how often it comes.
-    pub fn new(
-        method: &'static str,
-        path: &'static str,
-        id: &'static str,
-        tag: &'static str,
-        access: Access,
-    ) -> Self {
-        let problems: &[u16] = match access {
-            Access::Public => &[],
-            Access::Credential => &[401, 403, 409],
-            Access::Principal(_) => &[401, 403],
-        };
-        Self {
-            method,
-            path,
-            id,
-            tag,
-            summary: "",
-            access,
-            session: false,
-            parameters: "",
-            bodies: Vec::new(),
-            answers: Vec::new(),
-            problems: [problems, &[400, 429, 500, 503]].concat(),
-        }
-    }
-
-    /// What it is for, in a line.
-    #[must_use]
-    pub fn says(mut self, summary: &'static str) -> Self {
-        self.summary = summary;
-        self
-    }
-
-    /// Its parameters as an object: of the path where that has them in braces, else of the query.
-    #[must_use]
-    pub fn takes(mut self, parameters: &'static str) -> Self {
-        self.parameters = parameters;
-        self
-    }
-
-    /// A body that it takes.
-    #[must_use]
-    pub fn body(mut self, media: &'static str, shape: &'static str) -> Self {
-        self.bodies.push((media, shape));
-        self.problems.extend([408, 413, 415, 422]);
-        self
-    }
-
-    /// An answer; an empty media type is one without a body.
-    #[must_use]
-    pub fn answers(mut self, status: u16, media: &'static str, shape: impl Into<String>) -> Self {
-        self.answers.push((status, media, shape.into()));
-        self
-    }
-
-    /// Statuses of refusals beside the usual ones.
-    #[must_use]
-    pub fn refuses(mut self, statuses: &[u16]) -> Self {
-        self.problems.extend(statuses);
-        self
-    }
-
-    /// Takes the page's session in place of a token.
-    #[must_use]
-    pub fn by_session(mut self) -> Self {
-        self.session = true;
-        self
-    }
-
+impl Row {
     fn document(&self) -> Value {
-        let mut operation = json!({
-            "operationId": self.id, "tags": [self.tag], "summary": self.summary, "responses": self.responses(),
+        let operation = &self.operation;
+        let mut document = json!({
+            "operationId": operation.id, "tags": [operation.tag], "summary": operation.summary,
+            "responses": self.responses(),
         });
-        if let Access::Principal(action) = self.access
-            && !action.is_empty()
-        {
-            add(&mut operation, "description", format!("For whoever may: {action}.").into());
+        if let Access::Role(action) | Access::Everywhere(action) = self.access {
+            add(&mut document, "description", format!("For whoever may: {}.", action.as_str()).into());
         }
         let mut security: Vec<Value> = Vec::new();
         if self.access != Access::Public {
@@ -150,18 +68,19 @@ impl Operation {
         if self.access == Access::Credential {
             security.push(json!({}));
         }
-        add(&mut operation, "security", security.into());
-        let parameters: Vec<Value> = members(self.parameters).map(|member| self.parameter(&member)).collect();
+        add(&mut document, "security", security.into());
+        let parameters: Vec<Value> =
+            members(operation.parameters).map(|member| self.parameter(&member)).collect();
         if !parameters.is_empty() {
-            add(&mut operation, "parameters", parameters.into());
+            add(&mut document, "parameters", parameters.into());
         }
-        if !self.bodies.is_empty() {
-            let content: Map<String, Value> = (self.bodies.iter())
+        if !operation.bodies.is_empty() {
+            let content: Map<String, Value> = (operation.bodies.iter())
                 .map(|(media, shape)| ((*media).to_owned(), json!({"schema": closed(shape)})))
                 .collect();
-            add(&mut operation, "requestBody", json!({"required": true, "content": content}));
+            add(&mut document, "requestBody", json!({"required": true, "content": content}));
         }
-        operation
+        document
     }
 
     fn parameter(&self, member: &Member<'_>) -> Value {
@@ -174,7 +93,7 @@ impl Operation {
 
     fn responses(&self) -> Value {
         let mut responses: BTreeMap<String, Value> = BTreeMap::new();
-        for (status, media, shape) in &self.answers {
+        for (status, media, shape) in &self.operation.answers {
             let answer = responses
                 .entry(status.to_string())
                 .or_insert_with(|| json!({"description": reason(*status), "content": {}}));
@@ -184,25 +103,31 @@ impl Operation {
                 answer.remove("content");
             }
         }
-        for status in &self.problems {
+        for status in self.problems() {
             let problem = json!({"$ref": format!("#/components/responses/Problem{status}")});
             responses.entry(status.to_string()).or_insert(problem);
         }
         json!(responses)
     }
+
+    /// Every route may fail, or refuse for what it is asked or how often; others for who asks, or for the body.
+    fn problems(&self) -> Vec<u16> {
+        let asker: &[u16] = match self.access {
+            Access::Public => &[],
+            Access::Credential => &[401, 403, 409],
+            Access::Anyone | Access::Role(_) | Access::Everywhere(_) => &[401, 403],
+        };
+        let body: &[u16] = if self.operation.bodies.is_empty() { &[] } else { &[408, 413, 415, 422] };
+        [asker, body, &[400, 429, 500, 503], &self.operation.problems].concat()
+    }
 }
 
-/// The document over all operations.
-pub fn document(
-    version: &str,
-    operations: &[Operation],
-    schemas: &[(&str, Value)],
-    responses: &Map<String, Value>,
-) -> Value {
+/// The document over all routes.
+pub fn document(version: &str, rows: &[Row], schemas: &[(&str, Value)]) -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    for operation in operations {
-        let methods = paths.entry(operation.path).or_default();
-        methods.insert(operation.method.to_lowercase(), operation.document());
+    for row in rows {
+        let methods = paths.entry(row.path).or_default();
+        methods.insert(row.method.as_str().to_lowercase(), row.document());
     }
     let schemas: BTreeMap<&str, &Value> = schemas.iter().map(|(name, schema)| (*name, schema)).collect();
     json!({
@@ -215,14 +140,14 @@ pub fn document(
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "responses": responses,
+            "responses": responses(),
             "securitySchemes": {
                 "token": {
                     "type": "http", "scheme": "bearer",
                     "description": "An API token, `vmt1.<id>.<secret>`, or a JWT that a node signed for this request.",
                 },
                 "session": {
-                    "type": "apiKey", "in": "cookie", "name": "vm_session",
+                    "type": "apiKey", "in": "cookie", "name": crate::sessions::COOKIE,
                     "description": "The session of the page; it reads.",
                 },
             },
@@ -252,7 +177,7 @@ pub fn forms() -> Vec<(&'static str, Value)> {
         ),
         ("Severity", kind("info/low/medium/high/critical")),
         ("Band", kind("OK/ATTN/CRIT")),
-        ("WebhookType", kind(&crate::payload::WEBHOOK_TYPES.join("/"))),
+        ("WebhookType", kind(&spec::payload::WEBHOOK_TYPES.join("/"))),
         ("Role", kind("org_owner/org_admin/node_admin/viewer/support/auditor")),
         ("KeyUse", kind("recovery/checkpoint/checkpoint-sha256/service/command/node/witness/device")),
         ("KeyState", kind("active/superseded/revoked/compromised")),
@@ -355,9 +280,30 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
+/// The refusals by status.
+fn responses() -> Map<String, Value> {
+    let rows = ROWS.iter().map(|row| (row.status, row.code));
+    let codes = ADMISSION_CODES.into_iter().map(|code| (status_of(code), code.as_str()));
+    let mut by_status: BTreeMap<u16, BTreeSet<&str>> = BTreeMap::new();
+    for (status, code) in rows.chain(codes) {
+        by_status.entry(status).or_default().insert(code);
+    }
+    let response = |codes: BTreeSet<&str>| {
+        json!({
+            "description": codes.into_iter().collect::<Vec<_>>().join(", "),
+            "content": {PROBLEM: {"schema": schema("Problem")}},
+        })
+    };
+    by_status.into_iter().map(|(status, codes)| (format!("Problem{status}"), response(codes))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body::BodyRule;
+    use crate::dispatch::Call;
+    use crate::route::Route;
+    use axum::http::{Method, Response};
 
     #[test]
     fn shapes_are_schemas() {
@@ -376,11 +322,13 @@ mod tests {
 
     #[test]
     fn parameters_stand_where_the_path_has_them() {
-        let operation = Operation::new("GET", "/api/{org}", "get", "Orgs", Access::Public)
+        let nothing = async |_: Call| Ok(Response::default());
+        let route = Route::<()>::new(Method::GET, "/api/{org}", Access::Public, BodyRule::None, nothing)
+            .called("get", "Orgs")
             .takes("org: Name, limit?: 1..5")
             .answers(200, JSON, "items: [Name]")
             .answers(304, "", "");
-        let document = operation.document();
+        let document = route.row().document();
         let parameters = document["parameters"].as_array().unwrap();
         let places: Vec<_> = parameters.iter().map(|p| (p["in"].as_str(), p["required"].as_bool())).collect();
         assert_eq!(places, [(Some("path"), Some(true)), (Some("query"), Some(false))]);

@@ -1,26 +1,24 @@
 //! Lists over HTTP, page by page: a limit, and a cursor that names the item with which a page ended.
 
-use crate::reads::{Parameters, Refusal, bad};
+use crate::limits::{DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS};
+use crate::problem::Problem;
+use crate::query::{QueryString, bad};
 use serde::{Deserialize, Serialize};
-use spec::{Name, Uuid};
+use spec::{Name, PublicKey, Uuid};
 use std::fmt::Display;
 use std::str::FromStr;
 
-/// Most items in one page of a list.
-pub const MAX_PAGE_ITEMS: usize = 500;
-
-/// Items in one page of a list if the caller does not say.
-pub const DEFAULT_PAGE_ITEMS: usize = 100;
-
 /// The parameter with which the next page is asked for.
-pub(crate) const CURSOR: &str = "cursor";
+pub const CURSOR: &str = "cursor";
 
 /// The parameter that says how many items a page has at most.
-pub(crate) const LIMIT: &str = "limit";
+pub const LIMIT: &str = "limit";
 
 /// Where an item stands in its list, as cursors write it.
-pub(crate) trait Place: Ord + Sized {
+pub trait Place: Ord + Sized {
+    /// The text of a cursor.
     fn write(&self) -> String;
+    /// Reads what [`Place::write`] wrote.
     fn read(text: &str) -> Option<Self>;
 }
 
@@ -34,6 +32,15 @@ impl Place for u64 {
     }
 }
 
+impl Place for PublicKey {
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
 /// Parts with a slash between them; only the last may have one itself.
 macro_rules! place {
     ($($part:ident $n:tt),+; $count:literal) => {
@@ -54,11 +61,11 @@ place!(A 0, B 1; 2);
 place!(A 0, B 1, C 2, D 3; 4);
 
 /// The place of a node.
-pub(crate) type NodePlace = (Name, Uuid);
+pub type NodePlace = (Name, Uuid);
 
 /// The page that was asked for.
 #[derive(Debug)]
-pub(crate) struct Paging<P> {
+pub struct Paging<P> {
     after: Option<P>,
     limit: usize,
 }
@@ -66,37 +73,59 @@ pub(crate) struct Paging<P> {
 /// One page of a list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Page<T> {
-    /// Its items.
+    /// The items.
     pub items: Vec<T>,
-    /// With this the next page is asked for; there is none without.
+    /// What the next page is asked for with, if there is one.
     pub next_cursor: Option<String>,
 }
 
 /// How many items a page is to have.
-pub(crate) fn limit(parameters: &Parameters<'_>) -> Result<usize, Refusal> {
-    let limit = parameters.parse(LIMIT)?.unwrap_or(DEFAULT_PAGE_ITEMS);
-    if (1..=MAX_PAGE_ITEMS).contains(&limit) {
+///
+/// # Errors
+/// The refusal of a number that no page has.
+pub fn limit(query: &QueryString<'_>) -> Result<usize, Problem> {
+    limit_of(query, MAX_PAGE_ITEMS)
+}
+
+/// The same, at most `most`.
+///
+/// # Errors
+/// The refusal of a number that no page has.
+pub fn limit_of(query: &QueryString<'_>, most: usize) -> Result<usize, Problem> {
+    let limit = query.parse(LIMIT)?.unwrap_or(DEFAULT_PAGE_ITEMS);
+    if (1..=most).contains(&limit) {
         Ok(limit)
     } else {
-        Err(bad(LIMIT, format_args!("expected 1 to {MAX_PAGE_ITEMS}")))
+        Err(bad(LIMIT, format_args!("expected 1 to {most}")))
     }
 }
 
 /// The place that a cursor names.
-pub(crate) fn cursor<P: Place>(parameters: &Parameters<'_>) -> Result<Option<P>, Refusal> {
-    let Some(text) = parameters.get(CURSOR) else { return Ok(None) };
+///
+/// # Errors
+/// The refusal of a text that this list did not write.
+pub fn cursor<P: Place>(query: &QueryString<'_>) -> Result<Option<P>, Problem> {
+    let Some(text) = query.get(CURSOR) else { return Ok(None) };
     let place = P::read(text).filter(|place| place.write() == text);
     place.map(Some).ok_or_else(|| bad(CURSOR, "it is not one of this list"))
 }
 
 impl<P: Place> Paging<P> {
     /// Reads the two parameters.
-    pub(crate) fn of(parameters: &Parameters<'_>) -> Result<Self, Refusal> {
-        Ok(Self { after: cursor(parameters)?, limit: limit(parameters)? })
+    ///
+    /// # Errors
+    /// The refusal of values that no page has.
+    pub fn of(query: &QueryString<'_>) -> Result<Self, Problem> {
+        Ok(Self { after: cursor(query)?, limit: limit(query)? })
+    }
+
+    /// The place behind which the page begins.
+    pub fn after(&self) -> Option<&P> {
+        self.after.as_ref()
     }
 
     /// The page of a list in rising order; what makes no row is not in the list.
-    pub(crate) fn rising<S, T>(
+    pub fn rising<S, T>(
         &self,
         items: impl Iterator<Item = (P, S)>,
         row: impl FnMut(S) -> Option<T>,
@@ -105,7 +134,7 @@ impl<P: Place> Paging<P> {
     }
 
     /// The page of a list in falling order.
-    pub(crate) fn falling<S, T>(
+    pub fn falling<S, T>(
         &self,
         items: impl Iterator<Item = (P, S)>,
         row: impl FnMut(S) -> Option<T>,

@@ -29,9 +29,11 @@ pub(crate) struct Established {
 
 /// The parts of a node's JWT that its request must agree with.
 #[derive(Debug, Clone)]
-pub(crate) struct NodeToken {
-    pub(crate) issued_at: Timestamp,
-    pub(crate) body: Option<Hash>,
+pub struct NodeToken {
+    /// When the node made it.
+    pub issued_at: Timestamp,
+    /// The body that it is good for.
+    pub body: Option<Hash>,
 }
 
 impl Established {

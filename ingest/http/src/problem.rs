@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use ledger::AppendError;
 use ledger::admission::{Code, Expected, Refused, Trace};
+use ledger::service::DraftError;
 use serde::{Deserialize, Serialize};
 use spec::{Epoch, EventError, Hash};
 
@@ -338,8 +339,20 @@ impl From<AppendError> for Problem {
     }
 }
 
+impl From<DraftError> for Problem {
+    fn from(error: DraftError) -> Self {
+        let code = match &error {
+            DraftError::Canonical(_) | DraftError::Payload(_) => Code::BadPayload,
+            DraftError::TooLarge(_) => Code::TooLarge,
+            DraftError::Id(_) => return crate::strict::invalid("/id", error),
+            DraftError::Random(_) => return internal(error),
+        };
+        Self::of_code(code).detailed(error.to_string()).pointer("/payload")
+    }
+}
+
 /// A failure of the service; the cause goes to the log, not to the caller.
-pub(crate) fn internal(error: impl std::fmt::Display) -> Problem {
+pub fn internal(error: impl std::fmt::Display) -> Problem {
     tracing::error!(%error, "a request failed");
     Problem::new(INTERNAL, "the cause is in the service's log")
 }

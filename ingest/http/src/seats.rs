@@ -3,15 +3,13 @@
 //! A request that is answered and done is limited by its rate. A stream stays, and each one costs memory and a
 //! connection for as long as it does.
 
-use crate::app::{App, Inner};
+use crate::app::App;
 use crate::bucket::Subject;
-use crate::events::subject_of;
+use crate::dispatch::Call;
 use crate::limits::STREAM_RETRY_SECS;
-use crate::principal::Peer;
 use crate::problem::{Problem, QUEUE_FULL, RATE_LIMITED};
-use axum::http::HeaderMap;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The streams that are open.
 #[derive(Debug, Default)]
@@ -37,42 +35,37 @@ impl Seats {
 /// The place of one stream; dropped, it is free again.
 #[derive(Debug)]
 pub struct Seat {
-    app: Arc<Inner>,
+    app: App,
     subjects: Vec<Subject>,
 }
 
-impl App {
+impl Call {
     /// A place for one more stream of whoever asks.
     ///
     /// # Errors
-    /// The answer when all places, or all of theirs, are taken.
-    pub fn seat(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<Seat, Problem> {
-        let seat = self.principal(peer, headers).and_then(|principal| {
-            let limits = &self.inner.config.limits;
-            let address = self.inner.address_of(peer, headers);
-            let limited = [
-                (subject_of(&principal), limits.identity_streams, "with these credentials"),
-                (address, limits.address_streams, "from your address"),
-            ];
-            let limited =
-                limited.into_iter().filter_map(|(subject, most, whose)| Some((subject?, most, whose)));
-            self.inner.take_seat(&limited.collect::<Vec<_>>())
-        });
-        let subjects = seat.inspect_err(|problem| self.refused(peer, headers, problem))?;
-        Ok(Seat { app: Arc::clone(&self.inner), subjects })
+    /// The refusal when all places, or all of theirs, are taken.
+    pub fn seat(&self) -> Result<Seat, Problem> {
+        let limits = &self.app.config().limits;
+        let limited = [
+            (self.principal.subject(), limits.identity_streams, "with these credentials"),
+            (self.address(), limits.address_streams, "from your address"),
+        ];
+        let limited = limited.into_iter().filter_map(|(subject, most, whose)| Some((subject?, most, whose)));
+        let subjects = self.app.take_seat(&limited.collect::<Vec<_>>())?;
+        Ok(Seat { app: self.app.clone(), subjects })
     }
 }
 
-impl Inner {
+impl App {
     fn take_seat(&self, limited: &[(Subject, usize, &str)]) -> Result<Vec<Subject>, Problem> {
-        let mut taken = self.seats.lock();
+        let mut taken = self.inner.seats.lock();
         for (subject, most, whose) in limited {
             if taken.of.get(subject).is_some_and(|taken| taken >= most) {
                 let detail = format!("{most} streams are open {whose}; close one");
                 return Err(Problem::new(RATE_LIMITED, detail).retry_after(STREAM_RETRY_SECS));
             }
         }
-        let most = self.config.limits.streams;
+        let most = self.config().limits.streams;
         if taken.all >= most {
             let detail = format!("{most} streams are open, and no more are held");
             return Err(Problem::new(QUEUE_FULL, detail).retry_after(STREAM_RETRY_SECS));
@@ -88,7 +81,7 @@ impl Inner {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut taken = self.app.seats.lock();
+        let mut taken = self.app.inner.seats.lock();
         taken.all -= 1;
         for subject in &self.subjects {
             if let Some(count) = taken.of.get_mut(subject) {

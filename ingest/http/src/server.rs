@@ -23,25 +23,14 @@ use tower::ServiceExt as _;
 /// How long to wait after the operating system would not give another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves [`App::router`] until `shutdown` is done, then lets requests in progress finish, within the
+/// Serves a router of [`App::router`] until `shutdown` is done, then lets requests in progress finish, within the
 /// drain time.
 ///
 /// Who may open the file of `admin` is the credential of [`Peer::Admin`].
-pub async fn serve(
-    app: App,
-    tcp: Vec<TcpListener>,
-    admin: Option<UnixListener>,
-    shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
-    let router = app.router();
-    serve_router(app, router, tcp, admin, shutdown).await
-}
-
-/// As [`serve`], with [`App::routes`] merged with others and completed.
 ///
 /// # Errors
 /// A part of the service ended on its own; what goes on without it has been stopped.
-pub async fn serve_router(
+pub async fn serve(
     app: App,
     router: Router,
     tcp: Vec<TcpListener>,

@@ -2,15 +2,16 @@
 //!
 //! Refused: duplicate keys at any level, numbers beyond 2^53 − 1, nesting over 64, lone surrogates.
 
-use crate::problem::{BAD_JSON, Problem};
+use crate::problem::{BAD_JSON, INVALID, Problem};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use spec::limits::{MAX_DEPTH, MAX_SAFE_INTEGER};
-use std::fmt;
+use std::fmt::{self, Display};
+use std::str::FromStr;
 
 /// Reads a JSON object as a struct.
-pub(crate) fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
+pub fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     // serde reads an array as a struct too.
     if bytes.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
         return Err(Problem::new(BAD_JSON, "expected a JSON object"));
@@ -19,10 +20,36 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Probl
 }
 
 /// Reads a member that may be absent but not `null`.
-pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// A member of the body that is read from text.
+///
+/// # Errors
+/// The refusal of a text that is none of these.
+pub fn member<T: FromStr<Err: Display>>(pointer: &str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|e| invalid(pointer, e))
+}
+
+/// A number from 1 to `most`.
+///
+/// # Errors
+/// The refusal of any other.
+pub fn within(pointer: &str, value: Option<u64>, default: u64, most: u64) -> Result<u64, Problem> {
+    let value = value.unwrap_or(default);
+    if (1..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(invalid(pointer, format_args!("expected 1 to {most}")))
+    }
+}
+
+/// A member of the body that is not what it should be.
+pub fn invalid(pointer: &str, problem: impl Display) -> Problem {
+    Problem::new(INVALID, format!("{pointer}: {problem}")).pointer(pointer)
 }
 
 /// A JSON value with one meaning.

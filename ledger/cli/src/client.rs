@@ -1,21 +1,15 @@
 //! Talking to a ledger: over HTTP, over `admin.sock`, or, when nothing runs, by opening it here.
 
 use crate::data::{self, DataDir, Manner};
-use crate::door::ServiceDoor;
 use crate::failure::Failure;
 use crate::options::Global;
-use crate::session::Sessions;
 use axum::body::Body;
 use axum::http::{Method, Request, header};
-use ingest::wire::ProblemBody;
 use ledger::Ledger;
 use serde_json::Value;
-use serving::history::History;
-use serving::http::Reads;
-use serving::ladder::{Ladder, Spacing};
-use serving::live::Live;
+use service::outbound::{builder, root_cause};
+use service::wire::ProblemBody;
 use std::path::Path;
-use std::sync::Arc;
 use tower::ServiceExt as _;
 
 /// Largest answer that is read into memory.
@@ -49,7 +43,7 @@ impl Client {
             return Self::socket(&socket);
         }
         let (ledger, _) = dir.open(Manner::default()).await?;
-        let router = ingest::App::new(ledger.clone(), config(&dir)).router();
+        let router = service::local(&ledger, dir.path(), false).await?;
         Ok(Self::Local { ledger, router })
     }
 
@@ -57,25 +51,7 @@ impl Client {
     pub(crate) async fn connect_to_read(global: &Global) -> Result<Self, Failure> {
         match Self::connect(global).await? {
             Self::Local { ledger, .. } => {
-                let app = ingest::App::new(ledger.clone(), config(&DataDir::new(&global.data)));
-                // Nobody stops it before its end.
-                let (_stop, stopping) = tokio::sync::watch::channel(false);
-                let (reader, head) = (ledger.reader().clone(), ledger.head());
-                let ladder = Ladder::open(&reader, Spacing::default()).map_err(Failure::io)?;
-                let (live, ladder) = (Live::new(), Arc::new(ladder));
-                let history = Arc::new(History::new(reader.clone(), Arc::clone(&ladder)));
-                let (folding, runtime) = (Arc::clone(&live), tokio::runtime::Handle::current());
-                // The reader's futures block.
-                tokio::task::spawn_blocking(move || {
-                    let head = head.borrow().clone();
-                    runtime.block_on(folding.reach(&reader, &ladder, &head))
-                })
-                .await
-                .map_err(Failure::io)?
-                .map_err(Failure::io)?;
-                let door = Arc::new(ServiceDoor { app: app.clone(), sessions: Sessions::default() });
-                let reads = Reads { live, history, ledger: ledger.clone(), door, stopping };
-                let router = app.complete(app.routes().merge(serving::http::routes(&reads)));
+                let router = service::local(&ledger, DataDir::new(&global.data).path(), true).await?;
                 Ok(Self::Local { ledger, router })
             }
             http @ Self::Http { .. } => Ok(http),
@@ -130,7 +106,7 @@ impl Client {
                     None => Body::empty(),
                 };
                 // Whoever may open the ledger's files is its owner.
-                let request = request.extension(ingest::Peer::Admin).body(body).map_err(Failure::usage)?;
+                let request = request.extension(web::Peer::Admin).body(body).map_err(Failure::usage)?;
                 let response = router.clone().oneshot(request).await.map_err(Failure::io)?;
                 let status = response.status().as_u16();
                 let body = axum::body::to_bytes(response.into_body(), MAX_ANSWER_BYTES)
@@ -174,27 +150,6 @@ impl Answer {
         let body = self.good()?;
         serde_json::from_slice(&body).map_err(|e| Failure::io(format!("the answer is not JSON: {e}")))
     }
-}
-
-/// How a ledger behaves that is opened here.
-fn config(dir: &DataDir) -> ingest::Config {
-    ingest::Config { data_dir: Some(dir.path().to_owned()), ..ingest::Config::default() }
-}
-
-/// A client over rustls with ring.
-pub(crate) fn builder() -> reqwest::ClientBuilder {
-    // Installed already when a second client is made.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-}
-
-/// The innermost error: the outer ones repeat the address.
-pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 /// Runs a command's asynchronous part.

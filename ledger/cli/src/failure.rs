@@ -1,6 +1,8 @@
 //! Why a command failed, and with which exit code.
 
 use crate::safe::safe_lines;
+use service::StartError;
+use service::data::DataError;
 use std::fmt::{self, Display};
 use std::process::ExitCode;
 
@@ -54,6 +56,31 @@ impl From<ledger::open::OpenError> for Failure {
             OpenError::Storage(_) | OpenError::Io(_) | OpenError::Read(_) => Self::io(error),
             OpenError::Empty | OpenError::Exists => Self::usage(error),
             _ => Self::refused(error),
+        }
+    }
+}
+
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Self {
+        match error {
+            DataError::Open(error) => error.into(),
+            DataError::NoLedger(_) | DataError::Exists(_) => Self::usage(error),
+            DataError::Token(_) => Self::refused(error),
+            DataError::Locked(_) | DataError::File { .. } | DataError::Io(_) | DataError::Index(_) => {
+                Self::io(error)
+            }
+        }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Data(error) => error.into(),
+            StartError::Socket { .. }
+            | StartError::Listener(_)
+            | StartError::Ladder(_)
+            | StartError::Follow(_) => Self::io(error),
         }
     }
 }

@@ -4,27 +4,20 @@ mod api;
 mod cli;
 mod client;
 mod commands;
-mod data;
-mod desk;
-mod door;
 mod failure;
 mod folding;
-mod openapi;
 mod options;
 mod output;
 mod predicate;
 mod remote;
 mod safe;
-mod scheduler;
-mod session;
 #[cfg(test)]
 mod shown;
 mod times;
-mod webhooks;
-mod witnessing;
 
 use clap::{CommandFactory as _, Parser as _};
 use cli::{Cli, Command};
+use service::data;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

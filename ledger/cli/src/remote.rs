@@ -2,10 +2,10 @@
 
 use crate::client::Client;
 use crate::failure::Failure;
-use ingest::wire::SegmentRow;
 use ledger::fault::Fault;
 use ledger::storage::segment_name;
 use ledger::verify::Source;
+use service::wire::SegmentRow;
 use std::collections::BTreeMap;
 
 /// A service's files: side files fetched at once, segments one after another as they are checked.

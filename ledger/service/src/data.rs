@@ -1,99 +1,145 @@
 //! A data directory: what lies where, and how a ledger is made and opened in it.
 
-use crate::failure::Failure;
 use ledger::Ledger;
 use ledger::clock::{Clock as _, SystemClock};
 use ledger::durable::{self, RealDisk};
 use ledger::genesis::Plan;
-use ledger::index::{FjallRows, Rows};
+use ledger::index::{FjallRows, RowError, Rows};
 use ledger::keyring::{self, Keyring};
-use ledger::open::{self, Anchor, Digests, OpenReport, Options};
+use ledger::open::{self, Anchor, Digests, OpenError, OpenReport, Options};
 use ledger::service::Draft;
 use ledger::storage::{FsStorage, Storage};
 use ledger::{AppendOptions, Outcome};
 use spec::payload::{Role, Token, token_hash};
 use spec::{Author, Hash, Kind, Name, Uuid, Via};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Version that starts and stops are recorded with.
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A data directory.
 #[derive(Debug, Clone)]
-pub(crate) struct DataDir(PathBuf);
+pub struct DataDir(PathBuf);
 
-/// What `init` has to say.
+/// A ledger that was made.
 #[derive(Debug, serde::Serialize)]
-pub(crate) struct Made {
-    pub(crate) origin: String,
-    pub(crate) ledger_id: Hash,
-    pub(crate) log_vkey: String,
-    pub(crate) owner_token_file: PathBuf,
-    pub(crate) recovery_key_file: PathBuf,
+pub struct Made {
+    /// Its name in checkpoints.
+    pub origin: String,
+    /// Its id.
+    pub ledger_id: Hash,
+    /// The key of its checkpoints, as notes are verified with it.
+    pub log_vkey: String,
+    /// Where the owner's token lies.
+    pub owner_token_file: PathBuf,
+    /// Where the recovery key lies.
+    pub recovery_key_file: PathBuf,
+}
+
+/// Why a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// There is no ledger in it.
+    #[error("no ledger in {0}; make one with `ledger init --data {0}`")]
+    NoLedger(PathBuf),
+    /// There is one already.
+    #[error("{0} holds a ledger already")]
+    Exists(PathBuf),
+    /// Another process has it open.
+    #[error("another process has the ledger in {0} open; stop it, or use --url")]
+    Locked(PathBuf),
+    /// A file of it cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The system would not do something else.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The index cannot be opened.
+    #[error("{0}; if the index is damaged, `ledger reindex` builds it anew from the log")]
+    Index(#[from] RowError),
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The owner's token could not be made.
+    #[error("the owner's token: {0}")]
+    Token(String),
+}
+
+fn at(path: PathBuf) -> impl FnOnce(io::Error) -> DataError {
+    move |source| DataError::File { path, source }
 }
 
 /// How a ledger is opened.
 #[derive(Debug, Default)]
-pub(crate) struct Manner {
+pub struct Manner {
     /// Whether starts and stops are recorded.
-    pub(crate) as_service: bool,
+    pub as_service: bool,
     /// Time between seals.
-    pub(crate) seal_every: Option<Duration>,
+    pub seal_every: Option<Duration>,
     /// Whether a missing `ROOT.txt` is written anew.
-    pub(crate) rebuild_root: bool,
+    pub rebuild_root: bool,
     /// Checkpoints that the log must reach and agree with.
-    pub(crate) anchors: Vec<Anchor>,
+    pub anchors: Vec<Anchor>,
     /// What seals say of the folds.
-    pub(crate) digests: Option<Arc<dyn Digests>>,
+    pub digests: Option<Arc<dyn Digests>>,
 }
 
 impl DataDir {
-    pub(crate) fn new(path: &Path) -> Self {
+    /// The one at a path.
+    pub fn new(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.0
     }
 
-    pub(crate) fn admin_socket(&self) -> PathBuf {
+    /// Its admin socket.
+    pub fn admin_socket(&self) -> PathBuf {
         self.0.join("admin.sock")
     }
 
-    pub(crate) fn owner_token_file(&self) -> PathBuf {
+    /// The file with the owner's token.
+    pub fn owner_token_file(&self) -> PathBuf {
         self.0.join("owner.token")
     }
 
-    pub(crate) fn recovery_key_file(&self) -> PathBuf {
+    /// The file with the recovery key.
+    pub fn recovery_key_file(&self) -> PathBuf {
         self.0.join("recovery.key")
     }
 
     /// Whether entries lie here.
-    pub(crate) fn has_ledger(&self) -> bool {
+    pub fn has_ledger(&self) -> bool {
         self.0.join("log").read_dir().is_ok_and(|mut entries| entries.next().is_some())
     }
 
     /// The disk, to be read beside a running service.
-    pub(crate) fn disk(&self) -> RealDisk {
+    pub fn disk(&self) -> RealDisk {
         RealDisk::existing(&self.0)
     }
 
     /// Makes keys, entry 0 and the owner token.
-    pub(crate) async fn init(&self, name: &Name) -> Result<Made, Failure> {
+    pub async fn init(&self, name: &Name) -> Result<Made, DataError> {
         if self.has_ledger() {
-            return Err(Failure::usage(format!("{} holds a ledger already", self.0.display())));
+            return Err(DataError::Exists(self.0.clone()));
         }
-        let named = |e: std::io::Error| Failure::io(format!("{}: {e}", self.0.display()));
-        let disk = RealDisk::new(&self.0).map_err(named)?;
+        let disk = RealDisk::new(&self.0).map_err(at(self.0.clone()))?;
         let lock = self.lock()?;
         let keys = Keyring::generate()?;
-        keys.store(&self.0).map_err(|e| Failure::io(format!("{}/keys: {e}", self.0.display())))?;
+        keys.store(&self.0).map_err(at(self.0.join("keys")))?;
         let recovery = keyring::generate()?;
         let recovery_key_file = self.recovery_key_file();
-        keyring::store_key(&recovery_key_file, &recovery)
-            .map_err(|e| Failure::io(format!("{}: {e}", recovery_key_file.display())))?;
+        keyring::store_key(&recovery_key_file, &recovery).map_err(at(recovery_key_file.clone()))?;
         let storage = FsStorage::new(Arc::new(disk))?;
         let plan =
             Plan { name: name.clone(), keys, recovery: vec![recovery], threshold: 1, predecessor: None };
@@ -110,25 +156,19 @@ impl DataDir {
         };
         close(ledger, false).await;
         let file = self.owner_token_file();
-        durable::write_secret(&file, &format!("{}\n", token?))
-            .map_err(|e| Failure::io(format!("{}: {e}", file.display())))?;
+        durable::write_secret(&file, &format!("{}\n", token?)).map_err(at(file))?;
         Ok(made)
     }
 
     /// Opens the ledger for writing.
-    pub(crate) async fn open(&self, manner: Manner) -> Result<(Ledger, OpenReport), Failure> {
+    pub async fn open(&self, manner: Manner) -> Result<(Ledger, OpenReport), DataError> {
         if !self.has_ledger() {
-            let path = self.0.display();
-            return Err(Failure::usage(format!(
-                "no ledger in {path}; make one with `ledger init --data {path}`"
-            )));
+            return Err(DataError::NoLedger(self.0.clone()));
         }
         let lock = self.lock()?;
-        let keys = Keyring::load(&self.0).map_err(Failure::io)?;
+        let keys = Keyring::load(&self.0)?;
         let storage: Arc<dyn Storage> = Arc::new(FsStorage::new(Arc::new(RealDisk::new(&self.0)?))?);
-        let rows: Arc<dyn Rows> = Arc::new(FjallRows::open(&self.0.join("index")).map_err(|e| {
-            Failure::io(format!("{e}; if the index is damaged, `ledger reindex` builds it anew from the log"))
-        })?);
+        let rows: Arc<dyn Rows> = Arc::new(FjallRows::open(&self.0.join("index"))?);
         let options = Options {
             storage,
             rows,
@@ -145,30 +185,29 @@ impl DataDir {
     }
 
     /// Takes the writer's lock.
-    pub(crate) fn lock(&self) -> Result<durable::DirLock, Failure> {
-        let path = self.0.display();
-        durable::lock(&self.0).map_err(|e| Failure::io(format!("{path}/lock: {e}")))?.ok_or_else(|| {
-            Failure::io(format!("another process has the ledger in {path} open; stop it, or use --url"))
-        })
+    pub fn lock(&self) -> Result<durable::DirLock, DataError> {
+        let lock = durable::lock(&self.0).map_err(at(self.0.join("lock")))?;
+        lock.ok_or_else(|| DataError::Locked(self.0.clone()))
     }
 
     /// The owner token made by init.
-    pub(crate) fn owner_token(&self) -> Option<String> {
+    pub fn owner_token(&self) -> Option<String> {
         std::fs::read_to_string(self.owner_token_file()).ok().map(|text| text.trim().to_owned())
     }
 }
 
 /// Closes a ledger off the asynchronous threads: it waits for its own.
-pub(crate) async fn close(ledger: Ledger, seal: bool) {
+pub async fn close(ledger: Ledger, seal: bool) {
     if tokio::task::spawn_blocking(move || ledger.close(seal)).await.is_err() {
         tracing::error!("closing the ledger panicked");
     }
 }
 
-async fn make_token(ledger: &Ledger, org: &str, role: Role, label: &str) -> Result<String, Failure> {
+async fn make_token(ledger: &Ledger, org: &str, role: Role, label: &str) -> Result<String, DataError> {
     let secret: [u8; 32] = keyring::random()?;
     let id = Uuid::v4(keyring::random()?);
-    let name = |text: &str| text.parse::<Name>().map_err(Failure::io);
+    let other = |error: &dyn std::fmt::Display| DataError::Token(error.to_string());
+    let name = |text: &str| text.parse::<Name>().map_err(|error| other(&error));
     let payload = Token::Create {
         expires_at: None,
         id,
@@ -187,13 +226,13 @@ async fn make_token(ledger: &Ledger, org: &str, role: Role, label: &str) -> Resu
         severity: None,
         ts: None,
         id: None,
-        payload: serde_json::to_value(&payload).map_err(Failure::io)?,
+        payload: serde_json::to_value(&payload).map_err(|error| other(&error))?,
     };
-    let event = ledger.sign(&draft).map_err(Failure::refused)?;
-    let appended = ledger.append_own(vec![event], AppendOptions::default()).await.map_err(Failure::io)?;
-    match appended.outcomes.first() {
+    let event = ledger.sign(&draft).map_err(|error| other(&error))?;
+    let appended = ledger.append_own(vec![event], AppendOptions::default()).await;
+    match appended.map_err(|error| other(&error))?.outcomes.first() {
         Some(Outcome::Recorded(_)) => Ok(format!("vmt1.{id}.{}", Hash(secret).to_hex())),
-        Some(Outcome::Refused { refused, .. }) => Err(Failure::refused(&refused.detail)),
-        None => Err(Failure::io("no answer")),
+        Some(Outcome::Refused { refused, .. }) => Err(other(&refused.detail)),
+        None => Err(other(&"no answer")),
     }
 }

@@ -17,7 +17,6 @@ pub(crate) mod usage;
 pub(crate) mod webhooks;
 
 pub use crate::nodes::{NodeAnswer, NodeRow};
-pub use crate::paging::Page;
 pub use crate::reads::AsOf;
 pub use commands::{CommandAnswer, CommandRow};
 pub use entries::{AuditRow, EntryRow, ViaRow};
@@ -30,4 +29,5 @@ pub use scans::{FindingRow, NodeScansAnswer, ScanRow};
 pub use schedules::{ScheduleAnswer, ScheduleRow};
 pub use slo::OutcomeRow;
 pub use usage::{UsageAnswer, UsageRow};
+pub use web::paging::Page;
 pub use webhooks::{WebhookRow, WebhooksAnswer};

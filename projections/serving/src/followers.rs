@@ -135,6 +135,24 @@ impl Following {
     }
 }
 
+/// Word of what becomes of one node's commands.
+#[derive(Debug)]
+pub struct CommandWord(Following);
+
+impl CommandWord {
+    /// Begins to listen for what is said of commands to a node.
+    pub(crate) fn of(followers: &Arc<Followers>, node: Uuid) -> Self {
+        Self(followers.join(Filter { org: None, kinds: vec![Kind::Command], node: Some(node) }).0)
+    }
+
+    /// Waits until something was said of a command to the node since this was asked last.
+    pub async fn more(&self) {
+        while self.0.news().first.is_none() {
+            self.0.word().await;
+        }
+    }
+}
+
 impl Drop for Following {
     fn drop(&mut self) {
         self.followers.all().waiting.remove(&self.key);

@@ -1,16 +1,16 @@
 //! The folds of a running ledger: kept at its head, and asked at its seals.
 
-use crate::followers::Followers;
+use crate::followers::{CommandWord, Followers};
 use crate::ladder::Ladder;
 use crate::recent::{Recent, Told};
 use ledger::open::Digests;
 use ledger::reader::{ReadError, Reader, Run};
 use ledger::service::Head;
 use projections::{OutOfOrder, Projections};
-use spec::Record;
 use spec::payload::Digest;
+use spec::{Record, Uuid};
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use tokio::sync::{Semaphore, watch};
 
 pub use crate::recent::{MAX_RECENT_BYTES, MAX_RECENT_ENTRIES};
@@ -92,7 +92,7 @@ impl Live {
     }
 
     /// Folds entry after entry up to the head, and on as it moves, until the ledger is closed. Begins at the
-    /// ladder's highest rung, and makes rungs on the way.
+    /// ladder's highest rung, and makes rungs on the way. `reached` is called each time they have come up to a head.
     ///
     /// # Errors
     /// The log cannot be read; the folds stay where they are and can follow again.
@@ -101,14 +101,17 @@ impl Live {
         reader: Reader,
         ladder: &Ladder,
         mut head: watch::Receiver<Arc<Head>>,
+        reached: &(dyn Fn() + Send + Sync),
     ) -> Result<(), FollowError> {
         let target = Arc::clone(&head.borrow_and_update());
         self.reach(&reader, ladder, &target).await?;
+        reached();
         let mut run = reader.run(self.with(Projections::size), target.size);
         while head.changed().await.is_ok() {
             let target = Arc::clone(&head.borrow_and_update());
             run.extend(target.size);
             self.catch_up(&mut run, ladder, &target).await?;
+            reached();
         }
         Ok(())
     }
@@ -118,6 +121,11 @@ impl Live {
     /// # Errors
     /// The log cannot be read; the folds stay where they are and can go on.
     pub async fn reach(&self, reader: &Reader, ladder: &Ladder, head: &Arc<Head>) -> Result<(), FollowError> {
+        if self.with(Projections::size) == 0 {
+            // They may have come further before, and failed: what is kept of that would leave a gap.
+            *self.recent.write().unwrap_or_else(PoisonError::into_inner) = Recent::default();
+            self.size.send_replace(0);
+        }
         if self.with(Projections::size) == 0
             && let Some(folds) = ladder.below(head.size, reader).await?
         {
@@ -158,6 +166,11 @@ impl Live {
         Ok(())
     }
 
+    /// Word of what is said of commands to a node from now on.
+    pub fn commands_of(&self, node: Uuid) -> CommandWord {
+        CommandWord::of(&self.followers, node)
+    }
+
     /// Those who wait for entries.
     pub(crate) fn followers(&self) -> &Arc<Followers> {
         &self.followers
@@ -181,14 +194,14 @@ impl Live {
     }
 
     fn take(&self, records: Vec<Record>, head: &Arc<Head>) -> Result<u64, OutOfOrder> {
-        let mut folds = self.folds.write().unwrap_or_else(PoisonError::into_inner);
-        folds.head = None;
+        let mut folds = Changing(self.folds.write().unwrap_or_else(PoisonError::into_inner));
+        folds.0.head = None;
         for record in &records {
-            folds.now.apply(record)?;
+            folds.0.now.apply(record)?;
         }
-        let size = folds.now.size();
+        let size = folds.0.now.size();
         if size == head.size {
-            folds.head = Some(Arc::clone(head));
+            folds.0.head = Some(Arc::clone(head));
         }
         drop(folds);
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
@@ -200,6 +213,18 @@ impl Live {
         self.followers.announce(told.iter().map(|told| &told.record), size);
         self.size.send_replace(size);
         Ok(size)
+    }
+}
+
+/// Folds that are being changed. Whoever panics meanwhile leaves none behind: an entry that some of them have and others
+/// do not is no state to go on from, nor one to show.
+struct Changing<'a>(RwLockWriteGuard<'a, Folds>);
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            *self.0 = Folds::default();
+        }
     }
 }
 

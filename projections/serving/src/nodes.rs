@@ -1,7 +1,6 @@
 //! The fleet over HTTP: a list with filters, and one node.
 
-use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
-use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal, View};
+use crate::reads::{AS_OF, Reads, View};
 use axum::body::Body;
 use axum::http::Response;
 use projections::attention::{Band, Level, Standing};
@@ -11,6 +10,9 @@ use spec::selector::Selector;
 use spec::{Name, Uuid};
 use std::borrow::Cow;
 use std::fmt::Display;
+use web::paging::{CURSOR, LIMIT, NodePlace, Paging};
+use web::problem::NOT_FOUND;
+use web::{Call, Problem, QueryString};
 
 /// A node as lists show it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,7 +57,7 @@ const FILTERS: [&str; 10] =
     [AS_OF, "band", CURSOR, "labels", LIMIT, "os_profile", "q", "silence", "tenant", "version"];
 
 impl Filter {
-    fn of(parameters: &Parameters<'_>) -> Result<Self, Refusal> {
+    fn of(parameters: &QueryString<'_>) -> Result<Self, Problem> {
         let bands = [("OK", Band::Ok), ("ATTN", Band::Attn), ("CRIT", Band::Crit)];
         Ok(Self {
             band: parameters.one_of("band", &bands)?,
@@ -87,24 +89,24 @@ impl Filter {
 }
 
 /// `GET /api/nodes`: the fleet, in the order of organisation and id.
-pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let parameters = call.parameters(&[&FILTERS[..], &["org"]].concat())?;
+pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let parameters = call.query(&[&FILTERS[..], &["org"]].concat())?;
     let org = call.orgs(parameters.parse("org")?)?;
     list_of(&reads, &call, &parameters, org.as_ref()).await
 }
 
 /// `GET /api/orgs/{org}/nodes`: the same of one organisation.
-pub(crate) async fn list_of_org(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn list_of_org(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     let org = call.org_of_path()?;
-    list_of(&reads, &call, &call.parameters(&FILTERS)?, Some(&org)).await
+    list_of(&reads, &call, &call.query(&FILTERS)?, Some(&org)).await
 }
 
 async fn list_of(
     reads: &Reads,
     call: &Call,
-    parameters: &Parameters<'_>,
+    parameters: &QueryString<'_>,
     org: Option<&Name>,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<Response<Body>, Problem> {
     let (filter, paging) = (Filter::of(parameters)?, Paging::<NodePlace>::of(parameters)?);
     reads
         .view(parameters, |view| {
@@ -127,7 +129,7 @@ async fn list_of(
 /// The organisation of a node that the caller may see, within `asked` if that is said.
 pub(crate) fn org_of<'a>(view: &View<'a>, call: &Call, asked: Option<&Name>, id: Uuid) -> Option<&'a Name> {
     let fleet = view.folds.fleet();
-    let own = |org: &&Name| call.viewer.org.as_ref().is_none_or(|own| own == *org);
+    let own = |org: &&Name| call.principal.bound_to().is_none_or(|own| own == *org);
     let wanted = |org: &&Name| own(org) && asked.is_none_or(|asked| asked == *org);
     let known = || fleet.orgs().filter(wanted).filter(|org| call.sees(id) && fleet.node(org, id).is_some());
     // An import may name any node; the organisation that gave it its key is the node's own.
@@ -136,24 +138,24 @@ pub(crate) fn org_of<'a>(view: &View<'a>, call: &Call, asked: Option<&Name>, id:
 }
 
 /// The node that a part of the path names.
-pub(crate) fn id_of_path(call: &Call, part: usize) -> Result<Uuid, Refusal> {
-    let text = call.part(part);
+pub(crate) fn id_of_path(call: &Call) -> Result<Uuid, Problem> {
+    let text = call.part("id");
     text.parse().map_err(|_| unknown(text))
 }
 
-pub(crate) fn unknown(id: impl Display) -> Refusal {
-    Refusal::NotFound(format!("there is no node {id}"))
+pub(crate) fn unknown(id: impl Display) -> Problem {
+    Problem::new(NOT_FOUND, format!("there is no node {id}"))
 }
 
 /// `GET /api/nodes/{id}`.
-pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    show_of(&reads, &call, None, id_of_path(&call, 3)?).await
+pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    show_of(&reads, &call, None, id_of_path(&call)?).await
 }
 
 /// `GET /api/orgs/{org}/nodes/{id}`.
-pub(crate) async fn show_of_org(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn show_of_org(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     let org = call.org_of_path()?;
-    show_of(&reads, &call, Some(&org), id_of_path(&call, 5)?).await
+    show_of(&reads, &call, Some(&org), id_of_path(&call)?).await
 }
 
 async fn show_of(
@@ -161,9 +163,9 @@ async fn show_of(
     call: &Call,
     org: Option<&Name>,
     id: Uuid,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<Response<Body>, Problem> {
     let answer = reads
-        .view(&call.parameters(&[AS_OF])?, |view| {
+        .view(&call.query(&[AS_OF])?, |view| {
             let org = org_of(view, call, org, id)?;
             let node = view.folds.fleet().node(org, id)?;
             let standing = view.folds.attention().standing(org, id, view.now)?;

@@ -8,13 +8,10 @@ mod rollouts;
 mod schedules;
 mod witnesses;
 
-use crate::reads::{Call, Reads, Refusal, Viewer};
-use axum::Router;
+use crate::reads::Reads;
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use axum::routing::get;
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, html};
 use projections::Projections;
 use projections::attention::{Active, Band, Level, Phase, Standing};
 use projections::fleet::Node;
@@ -22,7 +19,9 @@ use projections::incidents::State;
 use spec::payload::Reading;
 use spec::{Name, Timestamp, Uuid};
 use std::cmp::Reverse;
-use std::pin::Pin;
+use web::{Call, Principal, Problem};
+
+pub use maud::Markup;
 
 /// Most rows of the table; whoever has more nodes filters them over the API.
 pub const MAX_ROWS: usize = 500;
@@ -34,31 +33,23 @@ const SCRIPT: &str = include_str!("page/page.js");
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-type Answered = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+/// `GET /`: the page.
+pub(crate) async fn whole_page(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let table = content(&reads, &call.principal).await?;
+    Ok(document(StatusCode::OK, &whole(&reads, &table)))
+}
 
-/// `GET /`: the page, or for whoever is not signed in the form to do so.
-pub(crate) fn of(reads: &Reads) -> impl Fn(Request) -> Answered + Clone + Send + Sync + 'static {
-    let reads = reads.clone();
-    move |request: Request| {
-        let reads = reads.clone();
-        let (parts, _) = request.into_parts();
-        let viewer = reads.door.viewer(&parts);
-        Box::pin(async move {
-            let viewer = match viewer {
-                Ok(viewer) => viewer,
-                Err(refused) => return document(refused.status(), &sign_in(None)),
-            };
-            match content(&reads, &viewer).await {
-                Ok(table) => document(StatusCode::OK, &whole(&reads, &table)),
-                Err(refusal) => reads.door.refuse(refusal),
-            }
-        })
+/// In place of the page, for whoever is not signed in: the form to do so.
+pub(crate) fn not_signed_in(problem: Problem) -> Response<Body> {
+    if problem.status().is_server_error() {
+        return problem.into_response();
     }
+    document(problem.status(), &sign_in(None))
 }
 
 /// What is kept fresh: the fleet, and what there is of the rest. A node sees itself alone.
-async fn content(reads: &Reads, viewer: &Viewer) -> Result<Markup, Refusal> {
-    let everything = viewer.node.is_none();
+async fn content(reads: &Reads, viewer: &Principal) -> Result<Markup, Problem> {
+    let everything = viewer.node().is_none();
     let (fleet, mut sections, now) = reads
         .at_head(|view| {
             let (folds, now) = (view.folds, view.now);
@@ -87,24 +78,28 @@ async fn content(reads: &Reads, viewer: &Viewer) -> Result<Markup, Refusal> {
 }
 
 /// `GET /fleet`: what is kept fresh, alone.
-pub(crate) async fn table(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    call.parameters(&[])?;
-    let content = content(&reads, &call.viewer).await?;
+pub(crate) async fn table(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    call.query(&[])?;
+    let content = content(&reads, &call.principal).await?;
     Ok(document(StatusCode::OK, &content))
 }
 
-/// The page's own style and script.
-pub(crate) fn assets(router: Router) -> Router {
-    let asset = |media: &'static str, text: &'static str| {
-        get(move || async move {
-            let mut response = Response::new(Body::from(text));
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
-            response
-        })
-    };
-    router
-        .route("/assets/page.css", asset("text/css; charset=utf-8", STYLE))
-        .route("/assets/page.js", asset("text/javascript; charset=utf-8", SCRIPT))
+/// `GET /assets/page.css`: the page's own style.
+pub(crate) async fn style(call: Call) -> Result<Response<Body>, Problem> {
+    call.query(&[])?;
+    Ok(asset("text/css; charset=utf-8", STYLE))
+}
+
+/// `GET /assets/page.js`: the page's own script.
+pub(crate) async fn script(call: Call) -> Result<Response<Body>, Problem> {
+    call.query(&[])?;
+    Ok(asset("text/javascript; charset=utf-8", SCRIPT))
+}
+
+fn asset(media: &'static str, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    response
 }
 
 /// An answer in HTML that nobody may keep or put in a frame.
@@ -177,13 +172,13 @@ struct Row<'a> {
 }
 
 /// The table: those who need attention first.
-fn fleet(folds: &Projections, viewer: &Viewer, now: Timestamp) -> Markup {
+fn fleet(folds: &Projections, viewer: &Principal, now: Timestamp) -> Markup {
     let fleet = folds.fleet();
     let mut rows: Vec<Row<'_>> = fleet
         .orgs()
-        .filter(|org| viewer.org.as_ref().is_none_or(|own| own == *org))
+        .filter(|org| viewer.bound_to().is_none_or(|own| own == *org))
         .flat_map(|org| fleet.nodes(org).map(move |(id, node)| (org, id, node)))
-        .filter(|(_, id, _)| viewer.node.is_none_or(|own| own == *id))
+        .filter(|(_, id, _)| viewer.node().is_none_or(|own| own == *id))
         .filter_map(|(org, id, node)| {
             Some(Row { org, id, node, standing: folds.attention().standing(org, id, now)? })
         })
@@ -224,11 +219,12 @@ fn fleet(folds: &Projections, viewer: &Viewer, now: Timestamp) -> Markup {
 }
 
 /// How many incidents that the viewer may see nobody looks after.
-fn open_incidents(folds: &Projections, viewer: &Viewer, now: Timestamp) -> usize {
+fn open_incidents(folds: &Projections, viewer: &Principal, now: Timestamp) -> usize {
     let orgs = folds.incidents().iter();
-    let seen = orgs.filter(|(org, _)| viewer.org.as_ref().is_none_or(|own| own == *org));
+    let seen = orgs.filter(|(org, _)| viewer.bound_to().is_none_or(|own| own == *org));
     let incidents = seen.flat_map(|(_, all)| all.iter());
-    let own = incidents.filter(|incident| viewer.node.is_none_or(|own| incident.matter.node_id == Some(own)));
+    let own =
+        incidents.filter(|incident| viewer.node().is_none_or(|own| incident.matter.node_id == Some(own)));
     own.filter(|incident| incident.state(now) == State::Open).count()
 }
 

@@ -5,10 +5,9 @@
 //! back with the id it saw last misses nothing and sees nothing twice.
 
 use crate::followers::{Filter, Following, News};
-use crate::reads::{Call, Reads, Refusal, Seat, bad};
+use crate::reads::Reads;
 use crate::recent::Told;
 use axum::body::{Body, Bytes};
-use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, header};
 use futures_util::stream::{Stream, StreamExt as _, once, unfold};
 use ledger::reader::Query;
@@ -19,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
+use web::{Action, Asker, Call, Problem, Seat, bad};
 
 /// Bytes of text sent at once; an entry that is longer goes alone.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -38,30 +38,23 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const KNOWN: [&str; 4] = ["kind", "last_event_id", "node_id", "org"];
 
 /// `GET /events`.
-pub(crate) fn all(reads: Reads, call: &Call) -> Result<Response<Body>, Refusal> {
-    let org = call.parameters(&KNOWN)?.parse("org")?;
-    begin(reads, call, org)
+pub(crate) async fn all(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let org = call.query(&KNOWN)?.parse("org")?;
+    begin(reads, &call, org)
 }
 
 /// `GET /api/orgs/{org}/events/stream`.
-pub(crate) fn of_org(reads: Reads, call: &Call) -> Result<Response<Body>, Refusal> {
-    let org = call.path().split('/').nth(3).unwrap_or_default();
-    let org = org.parse().map_err(|_| Refusal::NotFound(format!("there is no organisation {org}")))?;
-    begin(reads, call, Some(org))
+pub(crate) async fn of_org(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let org = call.org_of_path()?;
+    begin(reads, &call, Some(org))
 }
 
-fn begin(reads: Reads, call: &Call, org: Option<Name>) -> Result<Response<Body>, Refusal> {
-    let parameters = call.parameters(&KNOWN)?;
+fn begin(reads: Reads, call: &Call, org: Option<Name>) -> Result<Response<Body>, Problem> {
+    let parameters = call.query(&KNOWN)?;
     let filter = Filter {
         org: call.orgs(org)?,
-        kinds: match parameters.get("kind") {
-            None => Vec::new(),
-            Some(list) => {
-                let kinds = list.split(',').map(|kind| kind.parse().map_err(|e| bad("kind", e)));
-                kinds.collect::<Result<_, _>>()?
-            }
-        },
-        node: match (parameters.parse("node_id")?, call.viewer.node) {
+        kinds: parameters.list("kind")?,
+        node: match (parameters.parse("node_id")?, call.principal.node()) {
             (Some(asked), Some(own)) if asked != own => {
                 return Err(bad("node_id", "a node sees its own events"));
             }
@@ -70,23 +63,19 @@ fn begin(reads: Reads, call: &Call, org: Option<Name>) -> Result<Response<Body>,
     };
     // The folds may be behind; what the ledger has acknowledged counts.
     let size = reads.ledger.head().borrow().size;
-    let header = call.parts.headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
-    let at = match header.or_else(|| parameters.get("last_event_id")) {
+    let at = match call.header("last-event-id").or_else(|| parameters.get("last_event_id")) {
         None => size,
         Some(text) => {
             let last: u64 = text.parse().map_err(|_| bad("last_event_id", "expected the seq of an entry"))?;
             last.saturating_add(1)
         }
     };
-    let seat = match reads.door.seat(&call.parts) {
-        Ok(seat) => seat,
-        Err(answer) => return Ok(*answer),
-    };
+    let seat = call.seat()?;
     let (following, announced) = reads.live.followers().join(filter);
     let feed = Feed {
-        stopping: reads.stopping.clone(),
+        stopping: call.app.stopping(),
         reads,
-        parts: call.parts.clone(),
+        asker: call.asker(),
         following,
         at,
         to: announced,
@@ -103,8 +92,8 @@ fn begin(reads: Reads, call: &Call, org: Option<Name>) -> Result<Response<Body>,
 struct Feed {
     reads: Reads,
     stopping: watch::Receiver<bool>,
-    /// The request, to ask again whether its sender may read.
-    parts: Parts,
+    /// Whoever reads, to be asked about again.
+    asker: Asker,
     following: Following,
     /// The next seq to look at.
     at: u64,
@@ -140,7 +129,7 @@ impl Feed {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             if self.at < self.to {
-                if !self.reads.door.is_open(&self.parts) {
+                if !self.asker.may(Action::Read) {
                     return None;
                 }
                 let piece = self.read_on().await?;
@@ -164,7 +153,7 @@ impl Feed {
                 () = self.following.word() => {}
                 () = quiet => {
                     // Nothing before this place is for it: whoever comes back need not look there again.
-                    return self.reads.door.is_open(&self.parts).then(|| place(self.at, "").into());
+                    return self.asker.may(Action::Read).then(|| place(self.at, "").into());
                 }
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
             }

@@ -4,16 +4,16 @@ use super::reply::{Listed, Reply};
 use super::{Query, routes};
 use crate::client::Client;
 use crate::failure::Failure;
-use ingest::wire::Recorded;
-use ingest::wire::{
+use serde::Serialize;
+use serde_json::Value;
+use service::wire::Recorded;
+use service::wire::{
     BatchAnswer, CommandAnswered, CommandIssued, CommandRequest, DraftBody, EnrolmentCreated,
     EnrolmentRequest, EnrolmentRow, KeyRow, KeyStatusRequest, LedgerAnswer, OrgRequest, PolicyAssigned,
     PolicyRequest, ReceiptRow, RegisterAnswer, RegisterRequest, RemarkRequest, RolloutApprovalRequest,
     RolloutChanged, RolloutRequest, ScheduleRequest, ScheduleSet, SealAnswer, SegmentRow, StrictValue,
     TokenCreated, TokenRequest, TokenRow, WebhookCreated, WebhookRequest, WitnessesAnswer,
 };
-use serde::Serialize;
-use serde_json::Value;
 use serving::answers::{
     CommandAnswer, CommandRow, EntryRow, IncidentAnswer, IncidentRow, NodeAnswer, NodePolicyAnswer, NodeRow,
     NodeScansAnswer, PolicyAnswer, PolicyRow, RolloutAnswer, RolloutRow, ScheduleAnswer, ScheduleRow,

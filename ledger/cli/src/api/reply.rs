@@ -111,8 +111,8 @@ fn at(global: &Global, as_of: Option<&Value>) -> Look {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ingest::wire::TokenRow;
     use serde_json::json;
+    use service::wire::TokenRow;
 
     fn token(label: &str) -> Value {
         json!({"id": "01010101-0101-4101-8101-010101010101", "label": label, "org": "acme", "revoked": false, "role": "viewer",

@@ -5,7 +5,7 @@ mod fleet;
 mod screen;
 mod story;
 
-use super::serve::{self, Serving, stop_signal};
+use super::serve::{self, stop_signal};
 use crate::client::{Client, block_on};
 use crate::data::{DataDir, Manner};
 use crate::failure::Failure;
@@ -15,6 +15,7 @@ use clap::Args;
 use fleet::Fleet;
 pub(crate) use fleet::LEASH;
 use screen::Screen;
+use service::Choices;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -62,12 +63,8 @@ async fn demo(dir: &DataDir, args: &Demo, mut screen: Screen) -> Result<ExitCode
         screen.event("port", &format!("{from} is busy, listening on {}", listener.local_addr()?))?;
     }
     let manner = Manner { as_service: true, ..Manner::default() };
-    let serving = Serving {
-        heartbeat_secs: HEARTBEAT_SECS,
-        allow_private_webhooks: false,
-        client_address_header: None,
-    };
-    let running = serve::start(dir, listener, manner, serving).await?;
+    let choices = Choices { heartbeat_secs: HEARTBEAT_SECS, ..Choices::default() };
+    let running = serve::begin(dir, listener, manner, choices).await?;
     let url = format!("http://{}", running.address);
     screen.header(&running, dir, &url, resumed)?;
 

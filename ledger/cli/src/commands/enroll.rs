@@ -6,8 +6,8 @@ use crate::options::Global;
 use crate::output::{Card, Cell, Table, answer, column, short};
 use crate::times::secs_or_number;
 use clap::Subcommand;
-use ingest::wire::{EnrolmentCreated, EnrolmentRequest, EnrolmentRow};
 use serde_json::json;
+use service::wire::{EnrolmentCreated, EnrolmentRequest, EnrolmentRow};
 use spec::Name;
 use std::process::ExitCode;
 

@@ -7,10 +7,10 @@ use crate::failure::Failure;
 use crate::options::Global;
 use crate::output::{Card, Cell, Look, Table, answer, column, short, tell, wide};
 use clap::Subcommand;
-use ingest::wire::{EnrolmentRequest, KeyRow, KeyStatusRequest, RegisterRequest};
 use ledger::keyring;
 use serde::Serialize;
 use serde_json::json;
+use service::wire::{EnrolmentRequest, KeyRow, KeyStatusRequest, RegisterRequest};
 use spec::payload::{
     Authority, AuthorityChange, KeySignature, authority_bytes, node_possession_bytes, possession_bytes,
     token_hash,

@@ -28,7 +28,7 @@ pub(crate) fn completions(mut cli: Command, args: &Completions) -> Result<ExitCo
 }
 
 pub(crate) fn openapi() -> Result<ExitCode, Failure> {
-    say(&crate::openapi::text())?;
+    say(&service::document_text())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,9 +7,9 @@ use crate::failure::Failure;
 use crate::options::Global;
 use crate::output::{Cell, Look, Table, answer, column, document, say, tell, wide};
 use clap::{Args as ClapArgs, Subcommand};
-use ingest::wire::{WitnessRow, WitnessesAnswer};
 use ledger::keyring;
 use serde_json::json;
+use service::wire::{WitnessRow, WitnessesAnswer};
 use spec::payload::{
     KeySignature, Witness as SetWitness, WitnessKey, WitnessSet, WitnessSetChange, witness_set_bytes,
 };

@@ -23,8 +23,8 @@ const CIRCLES: &[(&[&str], &str)] = &[
     (&["agent/src/scan/packages.rs", "agent/src/scan/pacman.rs"], "the lists of packages know their readers"),
     // For now: a registry stands in the file of its vocabulary. Each goes when the two are taken apart.
     (
-        &["ingest/src"],
-        "`routes.rs` lists the handlers, and each handler takes its call from `dispatch` and `app`",
+        &["ingest/http/src"],
+        "an app, its routes and a call are three sides of one thing: the one's router makes the other's calls",
     ),
     (&["projections/src"], "`fold.rs` lists the folds, and each fold takes its words from it"),
     (

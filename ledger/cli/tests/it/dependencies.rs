@@ -9,16 +9,26 @@ use std::process::Command;
 const PURE: [&str; 3] = ["spec", "proofs", "projections"];
 
 /// For each crate of the workspace: which others it may depend on, and which its tests may use beside those.
-const EDGES: [(&str, &[&str], &[&str]); 9] = [
+const EDGES: [(&str, &[&str], &[&str]); 11] = [
     ("spec", &[], &[]),
     ("proofs", &["spec"], &[]),
     ("ledger", &["spec", "proofs"], &[]),
-    ("ingest", &["spec", "proofs", "ledger"], &["vaultmesh-agent"]),
     ("projections", &["spec", "proofs"], &["vaultmesh-agent"]),
-    ("serving", &["spec", "proofs", "ledger", "projections"], &[]),
+    ("web", &["spec", "proofs", "ledger"], &[]),
+    ("ingest", &["spec", "proofs", "ledger", "web"], &[]),
+    ("serving", &["spec", "proofs", "ledger", "projections", "web"], &[]),
+    ("service", &["spec", "proofs", "ledger", "projections", "web", "ingest", "serving"], &[]),
     ("vaultmesh-agent", &["spec", "proofs"], &[]),
-    ("ledger-cli", &["spec", "proofs", "ledger", "ingest", "projections", "serving", "vaultmesh-agent"], &[]),
-    ("benches", &["spec", "proofs", "ledger", "ingest", "projections", "serving", "vaultmesh-agent"], &[]),
+    (
+        "ledger-cli",
+        &["spec", "proofs", "ledger", "projections", "web", "serving", "service", "vaultmesh-agent"],
+        &[],
+    ),
+    (
+        "benches",
+        &["spec", "proofs", "ledger", "projections", "web", "ingest", "serving", "vaultmesh-agent"],
+        &[],
+    ),
 ];
 
 fn cargo(arguments: &[&str]) -> String {
@@ -128,7 +138,16 @@ fn only_durable_touches_the_ledgers_files() {
 #[test]
 fn only_the_executables_print_or_exit() {
     const PRINTING: &str = "print! println! eprint! eprintln! stdout() stderr() process::exit process::abort";
-    for name in ["spec", "proofs", "ledger", "ingest", "projections", "projections/serving"] {
+    for name in [
+        "spec",
+        "proofs",
+        "ledger",
+        "ledger/service",
+        "ingest",
+        "ingest/http",
+        "projections",
+        "projections/serving",
+    ] {
         assert_none(name, PRINTING, &[]);
     }
     // The agent's library has the executable's commands in it, so that `ledger agent` is the same program.

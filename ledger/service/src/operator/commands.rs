@@ -1,134 +1,54 @@
 //! Commands to nodes: given, approved and taken back by people, fetched by the node that is to carry them out.
 //!
-//! What is open for a node is the folds' to say: the executable hands in a [`Desk`]. A node gets each command with
-//! the proof that it is in the ledger, and carries nothing out without it.
+//! What is open for a node is the folds' to say. A node gets each command with the proof that it is in the ledger, and
+//! carries nothing out without it.
 
-use crate::access::{Action, PrincipalKind};
-use crate::answer;
-use crate::app::Inner;
-use crate::dispatch::Call;
-use crate::draft::{invalid, member, speaker};
-use crate::enrolment::within;
-use crate::events::append_own;
-use crate::limits::{MAX_COMMAND_TTL_SECS, MAX_COMMANDS_DELIVERED, MAX_POLL_SECS};
-use crate::problem::{CONFLICT, FORBIDDEN, NOT_FOUND, Problem, UNAVAILABLE, internal};
-use crate::query_string::{QueryString, bad};
-use crate::strict::present;
+use crate::state::Service;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
-use ledger::Receipt;
-use ledger::service::Draft;
+use ingest::heartbeat::Proved;
+use ingest::saying::{About, say_about, speaker};
+use projections::commands::Given;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use serving::live::Live;
 use spec::canonical::write_string;
 use spec::payload::{Command, CommandOrder};
-use spec::selector::Selector;
 use spec::time::parse_rfc3339;
 use spec::{Author, Hash, Kind, Name, Record, Signature, Timestamp, Uuid};
 use std::collections::BTreeMap;
-use std::fmt::Debug;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
+use web::limits::{MAX_COMMAND_TTL_SECS, MAX_COMMANDS_DELIVERED, MAX_POLL_SECS};
+use web::problem::{CONFLICT, FORBIDDEN, NOT_FOUND, internal};
+use web::strict::{invalid, member, present, within};
+use web::{Action, App, Call, PrincipalKind, Problem, answer, bad};
 
 /// How long a command is good for that does not say.
 const DEFAULT_TTL_SECS: u64 = 600;
 
-/// How long is waited for the folds to know what was said just now.
-pub(crate) const FOLDS_PATIENCE: Duration = Duration::from_secs(2);
-
 /// A command that a node is to carry out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Open {
+struct Open {
     /// The entries that a node needs to see: the command, then its approvals.
-    pub entries: Vec<u64>,
+    entries: Vec<u64>,
     /// The last of these: when it could first be carried out.
-    pub since: u64,
+    since: u64,
 }
 
-/// What is known of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
-    /// Whose.
-    pub org: Name,
-    /// The node's tenant.
-    pub tenant: Option<Name>,
-    /// Who is to carry it out.
-    pub node: Uuid,
-    /// Who gave it.
-    pub issuer: Author,
-    /// Whether it may still be begun.
-    pub is_open: bool,
-    /// Whether it lacks approvals.
-    pub lacks_approvals: bool,
+impl Open {
+    fn of(given: &Given) -> Self {
+        let approvals = given.approvals.iter().map(|word| word.seq);
+        let entries: Vec<u64> = std::iter::once(given.seq).chain(approvals).collect();
+        Self { since: entries.iter().copied().max().unwrap_or(given.seq), entries }
+    }
 }
 
-/// An assignment of a policy that holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assignment {
-    /// Whose.
-    pub org: Name,
-    /// The node it names, if it names one.
-    pub node: Option<Uuid>,
-}
-
-/// What is known of a roll-out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rollout {
-    /// Whose.
-    pub org: Name,
-    /// Its id.
-    pub id: Uuid,
-    /// Whether it is over.
-    pub is_over: bool,
-    /// Event hash of its start.
-    pub hash: Hash,
-    /// Who started it.
-    pub started_by: Author,
-    /// Whether its nodes are chosen.
-    pub is_chosen: bool,
-    /// Who approved it.
-    pub approved_by: Vec<Author>,
-    /// Until when it may be approved; absent: it lacks no approval.
-    pub waits_until: Option<Timestamp>,
-}
-
-/// Something that comes about later.
-pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// What the folds know of commands, and of what nodes may be told.
-pub trait Desk: Debug + Send + Sync {
-    /// What a node of an organisation is to carry out at `now`, at most `limit`, in the order of the log.
-    fn open_for(&self, org: &Name, node: Uuid, now: Timestamp, limit: usize) -> Vec<Open>;
-
-    /// How many entries are folded.
-    fn folded(&self) -> u64;
-
-    /// The command with an event hash, once `size` entries are folded.
-    fn given(&self, hash: Hash, size: u64) -> Later<Option<Given>>;
-
-    /// The assignment of a policy with an event hash, if it holds once `size` entries are folded.
-    fn assignment(&self, hash: Hash, size: u64) -> Later<Option<Assignment>>;
-
-    /// Every schedule with its organisation, once `size` entries are folded.
-    fn schedules(&self, size: u64) -> Later<Vec<(Name, Uuid)>>;
-
-    /// Every roll-out, once `size` entries are folded.
-    fn rollouts(&self, size: u64) -> Later<Vec<Rollout>>;
-
-    /// How many nodes of an organisation are selected now and have a valid key, once `size` entries are folded; with a
-    /// profile, of those that say it.
-    fn selected(&self, org: Name, selector: Selector, profile: Option<String>, size: u64) -> Later<u64>;
-
-    /// Begins to listen for what is said of commands to a node; each call of what is returned waits for more.
-    fn listen(&self, node: Uuid) -> Box<dyn Listen>;
-}
-
-/// Word of what becomes of one node's commands.
-pub trait Listen: Debug + Send + Sync {
-    /// Waits until something was said since this was asked last.
-    fn more(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+/// What a node of an organisation is to carry out now, in the order of the log.
+fn open_for(live: &Live, now: Timestamp, org: &Name, node: Uuid) -> Vec<Open> {
+    live.with(|folds| {
+        folds.commands().open_for(org, node, now).take(MAX_COMMANDS_DELIVERED).map(Open::of).collect()
+    })
 }
 
 /// What gives a node a command.
@@ -220,10 +140,10 @@ pub(crate) fn parameters(asked: BTreeMap<String, String>) -> Result<BTreeMap<Nam
 
 /// `POST /api/commands`: gives a node a command, signed by the ledger's command key.
 pub(crate) async fn issue(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let request: CommandRequest = call.json()?;
     let node: Uuid = member("/node_id", &request.node_id)?;
-    let known = call.app.ledger.directory(|directory| {
+    let known = call.app.ledger().directory(|directory| {
         let key = directory.authors.get(&Author::Node(node))?;
         let record = directory.keys.get(key).filter(|record| record.until.is_none())?;
         Some((record.org.clone(), record.tenant.clone()))
@@ -234,16 +154,16 @@ pub(crate) async fn issue(call: Call) -> Result<Response<Body>, Problem> {
             .pointer("/node_id")
     })?;
     call.principal.require_in(Action::IssueCommand, &org)?;
-    let mut order = request.order(node, call.app.ledger.now())?;
-    order.sig = call.app.ledger.sign_order(&order);
-    let about = About { org, tenant, node };
-    let (hash, receipt) = say(&call, about, &Command::Issue(order)).await?;
-    Ok(answer::value(StatusCode::CREATED, &CommandIssued { command: hash, seq: receipt.seq }))
+    let mut order = request.order(node, call.app.ledger().now())?;
+    order.sig = call.app.ledger().sign_order(&order);
+    let about = About { org, tenant, node: Some(node) };
+    let receipt = say_about(&call, about, Kind::Command, &Command::Issue(order)).await?;
+    Ok(answer::value(StatusCode::CREATED, &CommandIssued { command: receipt.event_hash, seq: receipt.seq }))
 }
 
 /// `POST /api/commands/{hash}/approve`: another person agrees.
-pub(crate) async fn approve(call: Call) -> Result<Response<Body>, Problem> {
-    let (target, given, text) = answered(&call).await?;
+pub(crate) async fn approve(service: Service, call: Call) -> Result<Response<Body>, Problem> {
+    let (target, given, text) = answered(&service, &call).await?;
     let (author, _) = speaker(&call.principal)?;
     if author == given.issuer {
         return Err(Problem::new(FORBIDDEN, "nobody approves a command of their own"));
@@ -255,8 +175,8 @@ pub(crate) async fn approve(call: Call) -> Result<Response<Body>, Problem> {
 }
 
 /// `POST /api/commands/{hash}/cancel`: it is not to be carried out after all.
-pub(crate) async fn cancel(call: Call) -> Result<Response<Body>, Problem> {
-    let (target, given, text) = answered(&call).await?;
+pub(crate) async fn cancel(service: Service, call: Call) -> Result<Response<Body>, Problem> {
+    let (target, given, text) = answered(&service, &call).await?;
     if !given.is_open {
         return Err(Problem::new(CONFLICT, "the node has begun, or the command is over"));
     }
@@ -264,67 +184,52 @@ pub(crate) async fn cancel(call: Call) -> Result<Response<Body>, Problem> {
 }
 
 /// The command that a path names, if it is of the principal's organisation and they may have a say in it.
-async fn answered(call: &Call) -> Result<(Hash, Given, Option<String>), Problem> {
-    QueryString::read(call.query(), &[])?;
-    let text: String = call.param("hash")?;
+async fn answered(service: &Service, call: &Call) -> Result<(Hash, Answered, Option<String>), Problem> {
+    call.query(&[])?;
+    let text = call.part("hash");
     let unknown = || Problem::new(NOT_FOUND, format!("there is no command {text}, or no more"));
-    let hash = Hash::from_hex(&text).map_err(|_| unknown())?;
+    let hash = Hash::from_hex(text).map_err(|_| unknown())?;
     let remark: RemarkRequest = call.json()?;
-    let size = call.app.ledger.head().borrow().size;
-    let given = tokio::time::timeout(FOLDS_PATIENCE, desk(&call.app)?.given(hash, size)).await;
-    let given = given.map_err(|_| Problem::new(UNAVAILABLE, "the folds do not keep up with the log"))?;
-    let visible = |given: &Given| call.principal.bound_to().is_none_or(|own| *own == given.org);
-    let given = given.filter(visible).ok_or_else(unknown)?;
-    call.principal.require_in(Action::IssueCommand, &given.org)?;
+    let now = call.app.ledger().now();
+    let given = service.look(call, |folds| {
+        let (org, given) = folds.commands().command(&hash)?;
+        Some(Answered::of(org, given, now))
+    });
+    let visible = |given: &Answered| call.principal.bound_to().is_none_or(|own| *own == given.about.org);
+    let given = given.await?.filter(visible).ok_or_else(unknown)?;
+    call.principal.require_in(Action::IssueCommand, &given.about.org)?;
     Ok((hash, given, remark.text))
 }
 
-/// What a command's event says beside its payload.
-struct About {
-    org: Name,
-    tenant: Option<Name>,
-    node: Uuid,
+/// A command that somebody has a say in.
+struct Answered {
+    about: About,
+    issuer: Author,
+    is_open: bool,
+    lacks_approvals: bool,
 }
 
-async fn said(call: &Call, given: Given, payload: &Command) -> Result<Response<Body>, Problem> {
-    let about = About { org: given.org, tenant: given.tenant, node: given.node };
-    let (event, receipt) = say(call, about, payload).await?;
-    Ok(answer::value(StatusCode::CREATED, &CommandAnswered { event, seq: receipt.seq }))
+impl Answered {
+    fn of(org: &Name, given: &Given, now: Timestamp) -> Self {
+        Self {
+            about: About { org: org.clone(), tenant: given.tenant.clone(), node: Some(given.order.node) },
+            issuer: given.issuer.clone(),
+            is_open: given.is_open(now),
+            lacks_approvals: given.lacks() > 0,
+        }
+    }
 }
 
-/// Appends an event about a command in the principal's name; its event hash with it.
-async fn say(call: &Call, about: About, payload: &Command) -> Result<(Hash, Receipt), Problem> {
-    let (author, via) = speaker(&call.principal)?;
-    call.app.check_principal(&call.principal)?;
-    let event = call.app.ledger.sign(&Draft {
-        author,
-        via,
-        kind: Kind::Command,
-        org: about.org,
-        tenant: about.tenant,
-        node_id: Some(about.node),
-        severity: None,
-        ts: None,
-        id: None,
-        payload: serde_json::to_value(payload).map_err(internal)?,
-    })?;
-    let hash = event.hash();
-    let (receipt, _) = append_own(&call.app, event).await?;
-    call.app.charge_principal(&call.principal, 1);
-    Ok((hash, receipt))
-}
-
-pub(crate) fn desk(app: &Inner) -> Result<&Arc<dyn Desk>, Problem> {
-    app.config
-        .desk
-        .as_ref()
-        .ok_or_else(|| Problem::new(UNAVAILABLE, "nothing is folded here; ask a running service"))
+async fn said(call: &Call, given: Answered, payload: &Command) -> Result<Response<Body>, Problem> {
+    let receipt = say_about(call, given.about, Kind::Command, payload).await?;
+    let answered = CommandAnswered { event: receipt.event_hash, seq: receipt.seq };
+    Ok(answer::value(StatusCode::CREATED, &answered))
 }
 
 /// `GET /api/agent/commands`: what the node is to carry out. With `wait` the answer comes when there is something
 /// that became open after the entry `after`, or when the seconds are over.
-pub(crate) async fn poll(call: Call) -> Result<Response<Body>, Problem> {
-    let query = QueryString::read(call.query(), &["after", "wait"])?;
+pub(crate) async fn poll(service: Service, call: Call) -> Result<Response<Body>, Problem> {
+    let query = call.query(&["after", "wait"])?;
     let after: Option<u64> = query.parse("after")?;
     let wait = query.parse::<u64>("wait")?.unwrap_or(0);
     if wait > MAX_POLL_SECS {
@@ -334,26 +239,22 @@ pub(crate) async fn poll(call: Call) -> Result<Response<Body>, Problem> {
     else {
         return Err(Problem::new(FORBIDDEN, "commands are fetched by the node they are for"));
     };
-    let (node, desk) = (*node, Arc::clone(desk(&call.app)?));
-    let listening = desk.listen(node);
-    let mut cosigned = call.app.ledger.witnessing().cosigned();
+    let (node, live) = (*node, Arc::clone(service.live()?));
+    let word = live.commands_of(node);
+    let (mut cosigned, mut stopping) = (call.app.ledger().witnessing().cosigned(), call.app.stopping());
     let deadline = tokio::time::Instant::now() + Duration::from_secs(wait);
     let open = loop {
-        // Before the look: a stop that comes between the two is not missed.
-        let stopping = call.app.stopping.notified();
-        let mut stopping = std::pin::pin!(stopping);
-        stopping.as_mut().enable();
-        let all = desk.open_for(&org, node, call.app.ledger.now(), MAX_COMMANDS_DELIVERED);
+        let all = open_for(&live, call.app.ledger().now(), &org, node);
         let is_new = |open: &Open| after.is_none_or(|after| open.since > after);
         cosigned.borrow_and_update();
         let new = ripe(&call.app, all.into_iter().filter(is_new).collect());
-        if !new.is_empty() || call.app.draining.load(Ordering::Acquire) {
+        if !new.is_empty() {
             break new;
         }
         tokio::select! {
-            () = listening.more() => {}
+            () = word.more() => {}
             _ = cosigned.changed() => {}
-            () = &mut stopping => break new,
+            _ = stopping.wait_for(|stopping| *stopping) => break new,
             () = tokio::time::sleep_until(deadline) => break new,
         }
     };
@@ -368,10 +269,15 @@ pub(crate) async fn poll(call: Call) -> Result<Response<Body>, Problem> {
     Ok(answer::json(StatusCode::OK, out))
 }
 
-/// What a node is to carry out, as JSON for the answer to its heartbeat, and the checkpoint that proves it.
-pub(crate) async fn for_heartbeat(call: &Call, org: &Name, node: Uuid) -> Result<Option<Proved>, Problem> {
-    let Some(desk) = &call.app.config.desk else { return Ok(None) };
-    let open = ripe(&call.app, desk.open_for(org, node, call.app.ledger.now(), MAX_COMMANDS_DELIVERED));
+/// What a node is to carry out, for the answer to its heartbeat.
+pub(crate) async fn for_heartbeat(
+    service: &Service,
+    call: &Call,
+    org: &Name,
+    node: Uuid,
+) -> Result<Option<Proved>, Problem> {
+    let Ok(live) = service.live() else { return Ok(None) };
+    let open = ripe(&call.app, open_for(live, call.app.ledger().now(), org, node));
     if open.is_empty() {
         return Ok(None);
     }
@@ -380,26 +286,20 @@ pub(crate) async fn for_heartbeat(call: &Call, org: &Name, node: Uuid) -> Result
     Ok(Some(Proved { commands, checkpoint }))
 }
 
-/// Commands as JSON, with the checkpoint that has them.
-pub(crate) struct Proved {
-    pub(crate) commands: Vec<u8>,
-    pub(crate) checkpoint: Arc<str>,
-}
-
 /// The checkpoint under which commands are proved: once the ledger names witnesses, the newest with their quorum.
-fn grounds(app: &Inner) -> (u64, Arc<str>) {
-    let head = app.ledger.head().borrow().clone();
+fn grounds(app: &App) -> (u64, Arc<str>) {
+    let head = app.ledger().head().borrow().clone();
     if !names_witnesses(app) {
         return (head.size, Arc::clone(&head.note));
     }
-    match &*app.ledger.witnessing().cosigned().borrow() {
+    match &*app.ledger().witnessing().cosigned().borrow() {
         Some(cosigned) => (cosigned.size, Arc::clone(&cosigned.note)),
         None => (0, Arc::clone(&head.note)),
     }
 }
 
 /// Those that the grounds have; for the others a newer checkpoint is offered to the witnesses.
-fn ripe(app: &Inner, mut open: Vec<Open>) -> Vec<Open> {
+fn ripe(app: &App, mut open: Vec<Open>) -> Vec<Open> {
     if open.is_empty() || !names_witnesses(app) {
         return open;
     }
@@ -407,23 +307,23 @@ fn ripe(app: &Inner, mut open: Vec<Open>) -> Vec<Open> {
     let before = open.len();
     open.retain(|open| open.since < size);
     if open.len() < before {
-        app.ledger.witnessing().ask();
+        app.ledger().witnessing().ask();
     }
     open
 }
 
-fn names_witnesses(app: &Inner) -> bool {
-    app.ledger.directory(|directory| !directory.witness_sets.is_empty())
+fn names_witnesses(app: &App) -> bool {
+    app.ledger().directory(|directory| !directory.witness_sets.is_empty())
 }
 
 /// Each command with its approvals, every entry with its record line and its path in the tree of `size`.
-async fn delivered(app: &Inner, open: Vec<Open>, size: u64) -> Result<Vec<u8>, Problem> {
+async fn delivered(app: &App, open: Vec<Open>, size: u64) -> Result<Vec<u8>, Problem> {
     let mut commands = Vec::with_capacity(open.len());
     for open in open.iter().filter(|open| open.since < size) {
         let mut entries = Vec::with_capacity(open.entries.len());
         for seq in &open.entries {
             let (record, line) = app
-                .ledger
+                .ledger()
                 .reader()
                 .line(*seq)
                 .await
@@ -439,8 +339,8 @@ async fn delivered(app: &Inner, open: Vec<Open>, size: u64) -> Result<Vec<u8>, P
     serde_json::to_vec(&commands).map_err(internal)
 }
 
-fn with_path(app: &Inner, record: &Record, line: &str, size: u64) -> Result<Value, Problem> {
+fn with_path(app: &App, record: &Record, line: &str, size: u64) -> Result<Value, Problem> {
     let value: Value = serde_json::from_str(line).map_err(internal)?;
-    let path = app.ledger.inclusion(record.entry.position.seq, size).map_err(internal)?;
+    let path = app.ledger().inclusion(record.entry.position.seq, size).map_err(internal)?;
     Ok(json!({"record": value, "inclusion": path}))
 }

@@ -1,21 +1,22 @@
 //! `/api/orgs/{org}/policies`: which policies nodes are to follow. Nothing is told to a node by this: it applies a
 //! policy on the command `apply-policy`, and until then its heartbeats show that it follows another.
 
-use crate::access::Action;
-use crate::answer;
-use crate::commands::{Assignment, FOLDS_PATIENCE, desk};
-use crate::dispatch::Call;
-use crate::draft::{invalid, member};
-use crate::management::no_content;
-use crate::problem::{NOT_FOUND, Problem, UNAVAILABLE};
-use crate::query_string::QueryString;
-use crate::strict::{StrictValue, present};
+use crate::state::Service;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
+use ingest::saying::{About, say_about};
+use projections::assignments::To;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Policy, PolicyDocument};
 use spec::selector::Selector;
 use spec::{Author, Hash, Kind, Name, Uuid};
+use web::Action;
+use web::Call;
+use web::answer;
+use web::answer::no_content;
+use web::problem::{NOT_FOUND, Problem};
+use web::strict::{StrictValue, present};
+use web::strict::{invalid, member};
 
 /// What assigns a policy: to a node, or to those that a selector selects.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -61,7 +62,7 @@ impl PolicyRequest {
 
 /// `POST /api/orgs/{org}/policies`: from now on nodes are to follow a policy.
 pub(crate) async fn assign(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+    call.query(&[])?;
     let org: Name = call.param("org")?;
     call.principal.require_in(Action::ManageRules, &org)?;
     let (payload, policy) = call.json::<PolicyRequest>()?.assignment()?;
@@ -70,7 +71,7 @@ pub(crate) async fn assign(call: Call) -> Result<Response<Body>, Problem> {
         Policy::Withdraw { .. } => None,
     };
     if let Some(node) = node {
-        let own = call.app.ledger.directory(|directory| {
+        let own = call.app.ledger().directory(|directory| {
             let key = directory.authors.get(&Author::Node(node))?;
             directory.keys.get(key).map(|record| record.org == org)
         });
@@ -78,23 +79,29 @@ pub(crate) async fn assign(call: Call) -> Result<Response<Body>, Problem> {
             return Err(Problem::new(NOT_FOUND, format!("{org} has no node {node}")).pointer("/node"));
         }
     }
-    let receipt = call.app.say_of(&call.principal, &org, node, Kind::Policy, &payload).await?;
+    let receipt = say_about(&call, About { org, tenant: None, node }, Kind::Policy, &payload).await?;
     let answer = PolicyAssigned { assignment: receipt.event_hash, policy, seq: receipt.seq };
     Ok(answer::value(StatusCode::CREATED, &answer))
 }
 
 /// `DELETE /api/orgs/{org}/policies/{assignment}`: an assignment holds no longer.
-pub(crate) async fn withdraw(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+pub(crate) async fn withdraw(service: Service, call: Call) -> Result<Response<Body>, Problem> {
+    call.query(&[])?;
     let org: Name = call.param("org")?;
     call.principal.require_in(Action::ManageRules, &org)?;
     let text: String = call.param("assignment")?;
     let unknown = || Problem::new(NOT_FOUND, format!("{org} has no assignment {text} that holds"));
     let assignment = Hash::from_hex(&text).map_err(|_| unknown())?;
-    let size = call.app.ledger.head().borrow().size;
-    let held = tokio::time::timeout(FOLDS_PATIENCE, desk(&call.app)?.assignment(assignment, size)).await;
-    let held = held.map_err(|_| Problem::new(UNAVAILABLE, "the folds do not keep up with the log"))?;
-    let Assignment { node, .. } = held.filter(|held| held.org == org).ok_or_else(unknown)?;
-    call.app.say_of(&call.principal, &org, node, Kind::Policy, &Policy::Withdraw { assignment }).await?;
+    let held = service.look(&call, |folds| {
+        let (of, assigned) = folds.policies().assignment(&assignment)?;
+        let node = match assigned.to {
+            To::Node(node) => Some(node),
+            To::Selector(_) => None,
+        };
+        (*of == org).then_some(node)
+    });
+    let node = held.await?.ok_or_else(unknown)?;
+    let about = About { org: org.clone(), tenant: None, node };
+    say_about(&call, about, Kind::Policy, &Policy::Withdraw { assignment }).await?;
     Ok(no_content())
 }

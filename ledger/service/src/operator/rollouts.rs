@@ -1,26 +1,29 @@
 //! `/api/rollouts`: a command to a selection of nodes in waves is started, approved, held and ended by people. When a
-//! wave begins, and when it stops, is the executable's affair.
+//! wave begins, and when it stops, is the scheduler's affair.
 
-use crate::answer;
-use crate::commands::{FOLDS_PATIENCE, Rollout, desk, parameters, ttl};
-use crate::dispatch::Call;
-use crate::draft::{invalid, member, speaker};
-use crate::enrolment::within;
-use crate::limits::MAX_APPROVAL_SECS;
-use crate::problem::{CONFLICT, FORBIDDEN, NOT_FOUND, Problem, UNAVAILABLE, internal};
-use crate::query_string::QueryString;
-use crate::schedules::org_of;
-use crate::selection::Selection;
-use crate::strict::present;
+use super::commands::{parameters, ttl};
+use super::schedules::org_of;
+use super::selection::Selection;
+use crate::state::{FOLDS_PATIENCE, Service};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
+use ingest::saying::say;
+use ingest::saying::speaker;
+use projections::rollouts::Rollout;
 use serde::{Deserialize, Serialize};
 use spec::limits::MAX_ROLLOUTS;
 use spec::payload::{MAX_ROLLOUT_NODES, RolloutAction, RolloutPlan, Share};
-use spec::{Kind, Name, Timestamp, Uuid};
+use spec::{Author, Hash, Kind, Name, Timestamp, Uuid};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
+use web::Call;
+use web::answer;
+use web::limits::MAX_APPROVAL_SECS;
+use web::problem::{CONFLICT, FORBIDDEN, NOT_FOUND, Problem, internal};
+use web::strict::present;
+use web::strict::within;
+use web::strict::{invalid, member};
 
 /// How long a roll-out that needs approval waits for it, if it does not say.
 const DEFAULT_APPROVAL_SECS: u64 = 86_400;
@@ -136,20 +139,20 @@ pub struct OrgRequest {
 }
 
 /// `POST /api/rollouts`.
-pub(crate) async fn start(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+pub(crate) async fn start(service: Service, call: Call) -> Result<Response<Body>, Problem> {
+    call.query(&[])?;
     let request: RolloutRequest = call.json()?;
     let org = org_of(&call, "/org", request.org.as_deref())?;
     let id = Uuid::v4(ledger::keyring::random().map_err(internal)?);
-    let plan = request.plan(id, call.app.ledger.now())?;
+    let plan = request.plan(id, call.app.ledger().now())?;
     let approve_by = plan.approve_by;
     let selection = Selection::of(&plan.selector, plan.os_profile.as_deref())?;
-    let running = known(&call, &org).await?.into_iter().filter(|rollout| !rollout.is_over).count();
+    let running = known(&service, &call, &org).await?.into_iter().filter(|rollout| !rollout.is_over).count();
     if running >= MAX_ROLLOUTS {
         let detail = format!("{MAX_ROLLOUTS} roll-outs of the organisation are not over; end one first");
         return Err(Problem::new(CONFLICT, detail));
     }
-    match selection.count(&call, &org).await? {
+    match selection.count(&service, &call, &org).await? {
         0 => return Err(Problem::new(CONFLICT, selection.nobody(&org)).pointer("/selector")),
         count if count > MAX_ROLLOUT_NODES => {
             let detail = format!("{count} nodes are selected; a roll-out is for at most {MAX_ROLLOUT_NODES}");
@@ -158,17 +161,17 @@ pub(crate) async fn start(call: Call) -> Result<Response<Body>, Problem> {
         _ => {}
     }
     let payload = RolloutAction::Start(Box::new(plan));
-    let receipt = call.app.say(&call.principal, &org, Kind::Rollout, &payload).await?;
+    let receipt = say(&call, &org, Kind::Rollout, &payload).await?;
     Ok(answer::value(StatusCode::CREATED, &RolloutChanged { approve_by, id, org, seq: receipt.seq }))
 }
 
 /// `POST /api/rollouts/{id}/approve`: another person agrees.
-pub(crate) async fn approve(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+pub(crate) async fn approve(service: Service, call: Call) -> Result<Response<Body>, Problem> {
+    call.query(&[])?;
     let id: Uuid = call.param("id")?;
     let RolloutApprovalRequest { org, text } = call.json()?;
     let org = org_of(&call, "/org", org.as_deref())?;
-    let rollout = chosen(&call, &org, id).await?;
+    let rollout = chosen(&service, &call, &org, id).await?;
     let (author, _) = speaker(&call.principal)?;
     if author == rollout.started_by {
         return Err(Problem::new(FORBIDDEN, "nobody approves a roll-out of their own"));
@@ -178,45 +181,50 @@ pub(crate) async fn approve(call: Call) -> Result<Response<Body>, Problem> {
     }
     match rollout.waits_until {
         None => return Err(Problem::new(CONFLICT, "the roll-out waits for no approval")),
-        Some(until) if until <= call.app.ledger.now() => {
+        Some(until) if until <= call.app.ledger().now() => {
             return Err(Problem::new(CONFLICT, format!("the roll-out was to be approved before {until}")));
         }
         Some(_) => {}
     }
     let payload = RolloutAction::Approve { id, target: rollout.hash, text };
-    let receipt = call.app.say(&call.principal, &org, Kind::Rollout, &payload).await?;
+    let receipt = say(&call, &org, Kind::Rollout, &payload).await?;
     Ok(answer::value(StatusCode::CREATED, &RolloutChanged { approve_by: None, id, org, seq: receipt.seq }))
 }
 
 /// `POST /api/rollouts/{id}/pause`.
-pub(crate) async fn pause(call: Call) -> Result<Response<Body>, Problem> {
-    change(call, |id| RolloutAction::Pause { id }).await
+pub(crate) async fn pause(service: Service, call: Call) -> Result<Response<Body>, Problem> {
+    change(service, call, |id| RolloutAction::Pause { id }).await
 }
 
 /// `POST /api/rollouts/{id}/resume`.
-pub(crate) async fn resume(call: Call) -> Result<Response<Body>, Problem> {
-    change(call, |id| RolloutAction::Resume { id }).await
+pub(crate) async fn resume(service: Service, call: Call) -> Result<Response<Body>, Problem> {
+    change(service, call, |id| RolloutAction::Resume { id }).await
 }
 
 /// `POST /api/rollouts/{id}/abort`.
-pub(crate) async fn abort(call: Call) -> Result<Response<Body>, Problem> {
-    change(call, |id| RolloutAction::Abort { id }).await
+pub(crate) async fn abort(service: Service, call: Call) -> Result<Response<Body>, Problem> {
+    change(service, call, |id| RolloutAction::Abort { id }).await
 }
 
-async fn change(call: Call, action: fn(Uuid) -> RolloutAction) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+async fn change(
+    service: Service,
+    call: Call,
+    action: fn(Uuid) -> RolloutAction,
+) -> Result<Response<Body>, Problem> {
+    call.query(&[])?;
     let id: Uuid = call.param("id")?;
     let of: OrgRequest = call.json()?;
     let org = org_of(&call, "/org", of.org.as_deref())?;
-    one(&call, &org, id).await?;
-    let receipt = call.app.say(&call.principal, &org, Kind::Rollout, &action(id)).await?;
+    one(&service, &call, &org, id).await?;
+    let receipt = say(&call, &org, Kind::Rollout, &action(id)).await?;
     Ok(answer::value(StatusCode::CREATED, &RolloutChanged { approve_by: None, id, org, seq: receipt.seq }))
 }
 
 /// The organisation's roll-out with this id, unless it is over.
-async fn one(call: &Call, org: &Name, id: Uuid) -> Result<Rollout, Problem> {
+async fn one(service: &Service, call: &Call, org: &Name, id: Uuid) -> Result<Known, Problem> {
     let unknown = || Problem::new(NOT_FOUND, format!("{org} has no roll-out {id}, or no more"));
-    let rollout = known(call, org).await?.into_iter().find(|known| known.id == id).ok_or_else(unknown)?;
+    let rollout =
+        known(service, call, org).await?.into_iter().find(|known| known.id == id).ok_or_else(unknown)?;
     if rollout.is_over {
         return Err(Problem::new(CONFLICT, "the roll-out is over"));
     }
@@ -224,10 +232,10 @@ async fn one(call: &Call, org: &Name, id: Uuid) -> Result<Rollout, Problem> {
 }
 
 /// The same once its nodes are chosen, which the scheduler does within moments.
-async fn chosen(call: &Call, org: &Name, id: Uuid) -> Result<Rollout, Problem> {
+async fn chosen(service: &Service, call: &Call, org: &Name, id: Uuid) -> Result<Known, Problem> {
     let asked = Instant::now();
     loop {
-        let rollout = one(call, org, id).await?;
+        let rollout = one(service, call, org, id).await?;
         if rollout.is_chosen || rollout.waits_until.is_none() {
             return Ok(rollout);
         }
@@ -239,10 +247,38 @@ async fn chosen(call: &Call, org: &Name, id: Uuid) -> Result<Rollout, Problem> {
     }
 }
 
+/// What is to be known of a roll-out.
+struct Known {
+    id: Uuid,
+    is_over: bool,
+    /// Event hash of its start.
+    hash: Hash,
+    started_by: Author,
+    is_chosen: bool,
+    approved_by: Vec<Author>,
+    /// Until when it may be approved; absent: it lacks no approval.
+    waits_until: Option<Timestamp>,
+}
+
+impl Known {
+    fn of(rollout: &Rollout) -> Self {
+        Self {
+            id: rollout.plan.id,
+            is_over: rollout.end.is_some(),
+            hash: rollout.hash,
+            started_by: rollout.started_by.clone(),
+            is_chosen: rollout.nodes.is_some(),
+            approved_by: rollout.approvals.iter().map(|word| word.author.clone()).collect(),
+            waits_until: rollout.waits_until(),
+        }
+    }
+}
+
 /// The organisation's roll-outs.
-async fn known(call: &Call, org: &Name) -> Result<Vec<Rollout>, Problem> {
-    let size = call.app.ledger.head().borrow().size;
-    let all = tokio::time::timeout(FOLDS_PATIENCE, desk(&call.app)?.rollouts(size)).await;
-    let all = all.map_err(|_| Problem::new(UNAVAILABLE, "the folds do not keep up with the log"))?;
-    Ok(all.into_iter().filter(|known| known.org == *org).collect())
+async fn known(service: &Service, call: &Call, org: &Name) -> Result<Vec<Known>, Problem> {
+    let look = service.look(call, |folds| {
+        let own = folds.rollouts().iter().filter(|(of, _)| *of == org);
+        own.map(|(_, rollout)| Known::of(rollout)).collect()
+    });
+    look.await
 }

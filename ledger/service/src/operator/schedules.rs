@@ -1,18 +1,12 @@
 //! `/api/schedules/{id}`: what nodes are told to do again and again is set and removed by people. What is due, and
-//! what becomes of it, is the executable's affair.
+//! what becomes of it, is the scheduler's affair.
 
-use crate::access::Action;
-use crate::answer;
-use crate::commands::{FOLDS_PATIENCE, desk, parameters, ttl};
-use crate::dispatch::Call;
-use crate::draft::{invalid, member};
-use crate::management::no_content;
-use crate::problem::{CONFLICT, NOT_FOUND, Problem, UNAVAILABLE};
-use crate::query_string::QueryString;
-use crate::selection::Selection;
-use crate::strict::present;
+use super::commands::{parameters, ttl};
+use super::selection::Selection;
+use crate::state::Service;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
+use ingest::saying::say;
 use serde::{Deserialize, Serialize};
 use spec::cron::Cron;
 use spec::limits::MAX_SCHEDULES;
@@ -21,6 +15,13 @@ use spec::time::parse_rfc3339;
 use spec::window::Window;
 use spec::{Kind, Name, Timestamp, Uuid};
 use std::collections::BTreeMap;
+use web::Action;
+use web::Call;
+use web::answer;
+use web::answer::no_content;
+use web::problem::{CONFLICT, NOT_FOUND, Problem};
+use web::strict::present;
+use web::strict::{invalid, member};
 
 /// What sets a schedule.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -125,20 +126,20 @@ impl ScheduleRequest {
 }
 
 /// `PUT /api/schedules/{id}`: makes one, or puts it in the place of the one with this id.
-pub(crate) async fn set(call: Call) -> Result<Response<Body>, Problem> {
-    QueryString::read(call.query(), &[])?;
+pub(crate) async fn set(service: Service, call: Call) -> Result<Response<Body>, Problem> {
+    call.query(&[])?;
     let id: Uuid = call.param("id")?;
     let request: ScheduleRequest = call.json()?;
     let org = org_of(&call, "/org", request.org.as_deref())?;
     let selection = Selection::of(&request.selector, request.os_profile.as_deref())?;
-    let payload = Schedule::Set(Box::new(request.plan(id, call.app.ledger.now())?));
-    let known = known(&call, &org).await?;
+    let payload = Schedule::Set(Box::new(request.plan(id, call.app.ledger().now())?));
+    let known = known(&service, &call, &org).await?;
     if known.len() >= MAX_SCHEDULES && !known.contains(&id) {
         let detail = format!("the organisation has {MAX_SCHEDULES} schedules already; remove one first");
         return Err(Problem::new(CONFLICT, detail));
     }
-    let selected = selection.count(&call, &org).await?;
-    let receipt = call.app.say(&call.principal, &org, Kind::Schedule, &payload).await?;
+    let selected = selection.count(&service, &call, &org).await?;
+    let receipt = say(&call, &org, Kind::Schedule, &payload).await?;
     let status = if known.contains(&id) { StatusCode::OK } else { StatusCode::CREATED };
     // No refusal: nodes may be labelled, or enrol, until it is due.
     let warning = (selected == 0).then(|| selection.nobody(&org));
@@ -146,14 +147,14 @@ pub(crate) async fn set(call: Call) -> Result<Response<Body>, Problem> {
 }
 
 /// `DELETE /api/schedules/{id}`: nothing more is due, and commands that were not given yet are not given.
-pub(crate) async fn remove(call: Call) -> Result<Response<Body>, Problem> {
-    let query = QueryString::read(call.query(), &["org"])?;
+pub(crate) async fn remove(service: Service, call: Call) -> Result<Response<Body>, Problem> {
+    let query = call.query(&["org"])?;
     let (id, asked): (Uuid, Option<String>) = (call.param("id")?, query.parse("org")?);
     let org = org_of(&call, "/org", asked.as_deref())?;
-    if !known(&call, &org).await?.contains(&id) {
+    if !known(&service, &call, &org).await?.contains(&id) {
         return Err(Problem::new(NOT_FOUND, format!("{org} has no schedule {id}")));
     }
-    call.app.say(&call.principal, &org, Kind::Schedule, &Schedule::Remove { id }).await?;
+    say(&call, &org, Kind::Schedule, &Schedule::Remove { id }).await?;
     Ok(no_content())
 }
 
@@ -169,9 +170,10 @@ pub(crate) fn org_of(call: &Call, pointer: &str, asked: Option<&str>) -> Result<
 }
 
 /// The ids of the organisation's schedules.
-async fn known(call: &Call, org: &Name) -> Result<Vec<Uuid>, Problem> {
-    let size = call.app.ledger.head().borrow().size;
-    let all = tokio::time::timeout(FOLDS_PATIENCE, desk(&call.app)?.schedules(size)).await;
-    let all = all.map_err(|_| Problem::new(UNAVAILABLE, "the folds do not keep up with the log"))?;
-    Ok(all.into_iter().filter(|(of, _)| of == org).map(|(_, id)| id).collect())
+async fn known(service: &Service, call: &Call, org: &Name) -> Result<Vec<Uuid>, Problem> {
+    let look = service.look(call, |folds| {
+        let own = folds.schedules().iter().filter(|(of, _)| *of == org);
+        own.map(|(_, standing)| standing.plan.id).collect()
+    });
+    look.await
 }

@@ -1,11 +1,12 @@
 //! Whom a selection would be about now: asked before something is started that nobody would hear of.
 
-use crate::commands::{FOLDS_PATIENCE, desk};
-use crate::dispatch::Call;
-use crate::draft::member;
-use crate::problem::{Problem, UNAVAILABLE};
+use crate::state::Service;
+use projections::selection::selected;
 use spec::Name;
 use spec::selector::Selector;
+use web::Call;
+use web::Problem;
+use web::strict::member;
 
 /// Nodes by their labels and their profile.
 pub(crate) struct Selection {
@@ -21,12 +22,9 @@ impl Selection {
     }
 
     /// How many of the organisation's nodes would be told.
-    pub(crate) async fn count(&self, call: &Call, org: &Name) -> Result<u64, Problem> {
-        let size = call.app.ledger.head().borrow().size;
-        let (selector, profile) = (self.selector.clone(), self.os_profile.clone());
-        let asked = desk(&call.app)?.selected(org.clone(), selector, profile, size);
-        let count = tokio::time::timeout(FOLDS_PATIENCE, asked).await;
-        count.map_err(|_| Problem::new(UNAVAILABLE, "the folds do not keep up with the log"))
+    pub(crate) async fn count(&self, service: &Service, call: &Call, org: &Name) -> Result<u64, Problem> {
+        let profile = self.os_profile.as_deref();
+        service.look(call, |folds| selected(folds, org, &self.selector, profile).len() as u64).await
     }
 
     /// That it is nobody, and where to look why.

@@ -3,11 +3,12 @@
 //! Whether something was announced is a question about the log alone, and the id of an announcement follows from
 //! what it says. So it is made exactly once, whatever stops, restarts or repeats in between.
 
-use crate::live::Live;
+use super::{Next, Task, TaskError};
 use ledger::admission::Code;
 use ledger::service::Draft;
 use ledger::{AppendError, AppendOptions, Ledger, Outcome};
 use projections::attention::Notice;
+use serving::live::Live;
 use spec::payload::{AttentionChange, Band, Onset, ReasonState, Service, ServiceAction};
 use spec::{Author, Kind, Name, Severity, Via};
 use std::sync::Arc;
@@ -17,35 +18,39 @@ use tokio::sync::watch;
 /// Announcements that are made at once.
 const BATCH: usize = 256;
 
-/// How long after a failure it is tried again.
-const RETRY: Duration = Duration::from_secs(1);
-
 /// The least time between two entries that only let time pass.
 const LEAST: Duration = Duration::from_millis(500);
 
 /// The longest time between two looks.
 const IDLE: Duration = Duration::from_mins(1);
 
-/// Announces what is owed until `stopping` becomes true. `version` is what the service says of itself when it has
-/// to say that it is alive: time passes in the folds only by entries, so when something is due and nothing comes,
-/// it says so.
-pub async fn announce(live: Arc<Live>, ledger: Ledger, version: String, mut stopping: watch::Receiver<bool>) {
-    let mut size = live.size();
-    loop {
-        size.borrow_and_update();
-        let pause = match next(&live, &ledger, &version).await {
-            Ok(pause) => pause,
-            Err(AppendError::Closed) => return,
-            Err(error) => {
-                tracing::warn!(%error, "an announcement of attention has to wait");
-                RETRY
-            }
-        };
-        tokio::select! {
-            changed = size.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(pause) => {}
-            _ = stopping.wait_for(|stopping| *stopping) => return,
-        }
+/// Announces what is owed. Time passes in the folds only by entries: when something is due and nothing comes, it says
+/// that the service is alive.
+#[derive(Debug)]
+pub(crate) struct Announcer {
+    live: Arc<Live>,
+    ledger: Ledger,
+    /// What the service says of itself when it says that it is alive.
+    version: String,
+    size: watch::Receiver<u64>,
+}
+
+impl Announcer {
+    pub(crate) fn new(live: Arc<Live>, ledger: Ledger, version: String) -> Self {
+        let size = live.size();
+        Self { live, ledger, version, size }
+    }
+}
+
+impl Task for Announcer {
+    async fn step(&mut self) -> Result<Next, TaskError> {
+        self.size.borrow_and_update();
+        Ok(Next::In(next(&self.live, &self.ledger, &self.version).await?))
+    }
+
+    async fn word(&mut self) {
+        // The sender lives as long as the folds.
+        let _ = self.size.changed().await;
     }
 }
 

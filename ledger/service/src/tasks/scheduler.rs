@@ -6,6 +6,7 @@
 
 mod rollouts;
 
+use super::{Next, Task, TaskError};
 use ledger::admission::Code;
 use ledger::service::Draft;
 use ledger::{AppendError, AppendOptions, Ledger, Outcome};
@@ -27,7 +28,7 @@ const DECISIONS: usize = 8;
 /// Commands that are given at once: others get in between.
 const ORDERS: usize = 256;
 
-/// How long after a failure it is tried again.
+/// How long after a refusal it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The longest time between two looks.
@@ -40,6 +41,7 @@ pub(crate) struct Scheduler {
     ledger: Ledger,
     /// So many entries are to be folded before the next look: what was said before is among them.
     settled: u64,
+    size: watch::Receiver<u64>,
 }
 
 /// What is to be said now, or else when there may be something.
@@ -51,33 +53,12 @@ struct Work {
 
 impl Scheduler {
     pub(crate) fn new(live: Arc<Live>, ledger: Ledger) -> Self {
-        let settled = ledger.head().borrow().size;
-        Self { live, ledger, settled }
-    }
-
-    /// Does what is due until `stopping` becomes true.
-    pub(crate) async fn run(mut self, mut stopping: watch::Receiver<bool>) {
-        let mut size = self.live.size();
-        loop {
-            size.borrow_and_update();
-            let pause = match self.step().await {
-                Ok(pause) => pause,
-                Err(AppendError::Closed) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "what schedules have due has to wait");
-                    RETRY
-                }
-            };
-            tokio::select! {
-                changed = size.changed() => if changed.is_err() { return },
-                () = tokio::time::sleep(pause) => {}
-                _ = stopping.wait_for(|stopping| *stopping) => return,
-            }
-        }
+        let (settled, size) = (ledger.head().borrow().size, live.size());
+        Self { live, ledger, settled, size }
     }
 
     /// Says what is to be said now; how long nothing is to be done.
-    async fn step(&mut self) -> Result<Duration, AppendError> {
+    async fn say_what_is_due(&mut self) -> Result<Duration, AppendError> {
         let now = self.ledger.now();
         let settled = self.settled;
         let work = self.live.with(|folds| (folds.size() >= settled).then(|| work(folds, now)));
@@ -123,6 +104,18 @@ impl Scheduler {
             order.sig = self.ledger.sign_order(&order);
             draft.payload = serde_json::to_value(Command::Issue(order)).unwrap_or_default();
         }
+    }
+}
+
+impl Task for Scheduler {
+    async fn step(&mut self) -> Result<Next, TaskError> {
+        self.size.borrow_and_update();
+        Ok(Next::In(self.say_what_is_due().await?))
+    }
+
+    async fn word(&mut self) {
+        // The sender lives as long as the folds.
+        let _ = self.size.changed().await;
     }
 }
 

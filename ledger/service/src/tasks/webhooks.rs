@@ -6,6 +6,7 @@
 
 mod outlet;
 
+use super::{Next, Task, TaskError};
 use ingest::webhooks::WebhookSecrets;
 use ledger::service::Draft;
 use ledger::{AppendError, AppendOptions, Ledger, Outcome};
@@ -16,10 +17,10 @@ use serving::live::Live;
 use spec::payload::{Delivery, Notice};
 use spec::{Author, Kind, Name, Severity, Timestamp, Uuid, Via};
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, watch};
 
 /// Messages that are on their way at once.
 const MAX_IN_FLIGHT: usize = 16;
@@ -52,42 +53,80 @@ pub(crate) struct Teller {
     ledger: Ledger,
     secrets: WebhookSecrets,
     outlet: Outlet,
+    flights: Arc<Flights>,
+    size: watch::Receiver<u64>,
+}
+
+/// The messages that are on their way. They go on when the task that sent them has failed, so that none is sent again
+/// for that.
+#[derive(Debug)]
+pub(crate) struct Flights {
+    now: Mutex<BTreeSet<(Uuid, String)>>,
+    /// Attempts that came to no end of their own.
+    panicked: AtomicBool,
+    landed: Notify,
+}
+
+/// One of them.
+struct Flight {
+    flights: Arc<Flights>,
+    key: (Uuid, String),
+}
+
+impl Flights {
+    pub(crate) fn new() -> Arc<Self> {
+        let (now, panicked) = (Mutex::default(), AtomicBool::new(false));
+        Arc::new(Self { now, panicked, landed: Notify::new() })
+    }
+
+    fn now(&self) -> MutexGuard<'_, BTreeSet<(Uuid, String)>> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(self: &Arc<Self>, key: (Uuid, String)) -> Flight {
+        self.now().insert(key.clone());
+        Flight { flights: Arc::clone(self), key }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.flights.panicked.store(true, Ordering::Release);
+        }
+        self.flights.now().remove(&self.key);
+        self.flights.landed.notify_one();
+    }
 }
 
 impl Teller {
     /// `allow_private`: whether addresses that are not public may be reached.
-    pub(crate) fn new(live: Arc<Live>, ledger: Ledger, secrets: WebhookSecrets, allow_private: bool) -> Self {
-        Self { live, ledger, secrets, outlet: Outlet::new(allow_private) }
+    pub(crate) fn new(
+        live: Arc<Live>,
+        ledger: Ledger,
+        secrets: WebhookSecrets,
+        allow_private: bool,
+        flights: Arc<Flights>,
+    ) -> Self {
+        let size = live.size();
+        Self { live, ledger, secrets, outlet: Outlet::new(allow_private), flights, size }
     }
 
-    /// Sends what is owed until `stopping` becomes true.
-    pub(crate) async fn run(self, mut stopping: watch::Receiver<bool>) {
-        let mut size = self.live.size();
-        let (mut flights, mut in_flight) = (JoinSet::new(), BTreeSet::new());
-        loop {
-            size.borrow_and_update();
-            let (due, next) = self.due(&in_flight);
-            for parcel in due {
-                in_flight.insert((parcel.webhook, parcel.message.id.clone()));
-                flights.spawn(self.clone().attempt(parcel));
+    /// Sends what is due; how long nothing is to be done.
+    fn send_what_is_due(&self) -> Duration {
+        let in_flight = self.flights.now().clone();
+        let (due, next) = self.due(&in_flight);
+        let count = in_flight.len() + due.len();
+        for parcel in due {
+            let flight = self.flights.begin((parcel.webhook, parcel.message.id.clone()));
+            tokio::spawn(self.clone().attempt(parcel, flight));
+        }
+        match next {
+            Some(at) if count < MAX_IN_FLIGHT => {
+                let wait = (at.millis() + SETTLE_MS).saturating_sub(self.ledger.now().millis());
+                Duration::from_millis(wait.max(50)).min(IDLE)
             }
-            let pause = match next {
-                Some(at) if in_flight.len() < MAX_IN_FLIGHT => {
-                    let wait = (at.millis() + SETTLE_MS).saturating_sub(self.ledger.now().millis());
-                    Duration::from_millis(wait.max(50)).min(IDLE)
-                }
-                _ => IDLE,
-            };
-            tokio::select! {
-                changed = size.changed() => if changed.is_err() { return },
-                Some(done) = flights.join_next() => {
-                    if let Ok(done) = done {
-                        in_flight.remove(&done);
-                    }
-                }
-                () = tokio::time::sleep(pause) => {}
-                _ = stopping.wait_for(|stopping| *stopping) => return,
-            }
+            _ => IDLE,
         }
     }
 
@@ -121,17 +160,16 @@ impl Teller {
     }
 
     /// Sends a message once and records what came of it. It is on its way until the folds know that.
-    async fn attempt(self, parcel: Parcel) -> (Uuid, String) {
-        let key = (parcel.webhook, parcel.message.id.clone());
+    async fn attempt(self, parcel: Parcel, _flight: Flight) {
         let notice = self.send(&parcel).await;
         loop {
             match self.record(&parcel, &notice).await {
                 Ok(Some(size)) => {
                     // The sender lives as long as the folds.
                     let _ = self.live.size().wait_for(|folded| *folded >= size).await;
-                    return key;
+                    return;
                 }
-                Ok(None) | Err(AppendError::Closed) => return key,
+                Ok(None) | Err(AppendError::Closed) => return,
                 Err(error) => {
                     tracing::warn!(%error, webhook = %parcel.webhook, "what became of a message has to wait");
                     tokio::time::sleep(RETRY).await;
@@ -213,6 +251,24 @@ impl Teller {
                 tracing::error!(?other, webhook = %parcel.webhook, "what became of a message was refused");
                 Ok(None)
             }
+        }
+    }
+}
+
+impl Task for Teller {
+    async fn step(&mut self) -> Result<Next, TaskError> {
+        self.size.borrow_and_update();
+        if self.flights.panicked.swap(false, Ordering::AcqRel) {
+            return Err(TaskError::Attempt);
+        }
+        Ok(Next::In(self.send_what_is_due()))
+    }
+
+    async fn word(&mut self) {
+        tokio::select! {
+            // The sender lives as long as the folds.
+            _ = self.size.changed() => {}
+            () = self.flights.landed.notified() => {}
         }
     }
 }

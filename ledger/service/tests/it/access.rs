@@ -1,20 +1,18 @@
 //! Isolation by trying: each route, with each role, across organisations.
 
-use crate::schedules::EmptyDesk;
 use crate::world::{World, send, with_token};
-use ingest::Config;
-use ingest::access::{Action, allows};
-use ingest::routes::{Access, ROUTES};
 use reqwest::Method;
 use serde_json::{Value, json};
+use service::rows;
 use spec::payload::Role;
-use std::sync::Arc;
+use web::Access;
+use web::access::{Action, allows};
 
 const NODE: &str = "550e8400-e29b-41d4-a716-446655440000";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_route_with_each_role_across_organisations() {
-    let world = World::with(Config { desk: Some(Arc::new(EmptyDesk)), ..Config::default() }).await;
+    let world = World::start().await;
     let (mut mine, mut theirs) = (world.node("acme").await, world.node("other").await);
     for node in [&mut mine, &mut theirs] {
         let event = node.note("hello");
@@ -32,7 +30,8 @@ async fn each_route_with_each_role_across_organisations() {
     for role in Role::ALL {
         let token = world.token("acme", role.as_str()).await;
         let size = world.size();
-        for route in ROUTES {
+        // Those that the page reads show the own organisation alone; `reading` of the executable tries them.
+        for route in rows().iter().filter(|route| !route.session) {
             // Every variable part names something of the other organisation.
             let path = route.path.replace("{org}", "other").replace("{token_id}", other_enrolment);
             let path = path.replace("{id}", other_id).replace("{key}", &theirs.key.public().to_string());

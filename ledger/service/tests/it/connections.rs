@@ -1,10 +1,10 @@
 //! Slow, silent, half-closed and very many connections, and the end of the service.
 
 use crate::world::World;
-use ingest::{Config, Limits};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use web::{Config, Limits};
 
 async fn connect(world: &World) -> TcpStream {
     TcpStream::connect(world.address).await.unwrap()

@@ -1,9 +1,9 @@
 //! What must be refused, with nothing written, and the service unharmed.
 
 use crate::world::{Node, World};
-use ingest::limits::{MAX_BATCH_EVENTS, MAX_EVENTS_BODY_BYTES, MAX_HEARTBEAT_BODY_BYTES};
 use serde_json::json;
 use spec::{Event, Hash, Kind};
+use web::limits::{MAX_BATCH_EVENTS, MAX_EVENTS_BODY_BYTES, MAX_HEARTBEAT_BODY_BYTES};
 
 /// Sends bytes to a route and says what came of it.
 async fn refused(world: &World, path: &str, body: Vec<u8>) -> (u16, String) {

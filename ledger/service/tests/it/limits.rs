@@ -1,10 +1,10 @@
 //! Rates and the memory of bodies.
 
-use crate::world::{World, send};
-use axum::http::HeaderMap;
-use ingest::limits::Rate;
-use ingest::{Config, Limits, Peer};
+use crate::world::{World, send, with_token};
 use reqwest::Method;
+use std::time::Duration;
+use web::limits::Rate;
+use web::{Config, Limits};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_spends_its_own_and_nobody_else_s() {
@@ -34,7 +34,7 @@ async fn a_key_spends_its_own_and_nobody_else_s() {
     assert_eq!(world.size(), size);
     let theirs = other.note("not mine");
     assert_eq!(world.post_bytes("/api/events", "application/json", theirs.to_canonical()).await.status, 201);
-    tokio::time::sleep(std::time::Duration::from_secs(wait)).await;
+    tokio::time::sleep(Duration::from_secs(wait)).await;
     assert_eq!(world.post_bytes("/api/events", "application/json", event.to_canonical()).await.status, 201);
     world.finish().await;
 }
@@ -91,31 +91,42 @@ async fn streams_have_so_many_places() {
     for _ in 0..5 {
         tokens.push(world.token("acme", "viewer").await);
     }
-    let peer = Some(Peer::Tcp("127.0.0.1:1000".parse().unwrap()));
-    let seat = |token: usize, address: Option<&str>| {
-        let mut headers = HeaderMap::new();
-        headers.insert("authorization", format!("Bearer {}", tokens[token]).parse().unwrap());
+    let seat = async |token: usize, address: Option<&str>| {
+        let mut request = with_token(world.request(Method::GET, "/events"), Some(&tokens[token]));
         if let Some(address) = address {
-            headers.insert("cf-connecting-ip", address.parse().unwrap());
+            request = request.header("cf-connecting-ip", address);
         }
-        world.app.seat(peer, &headers).map_err(|problem| {
-            let (code, answer) = (problem.code(), problem.into_response());
-            assert!(answer.headers().contains_key("retry-after"));
-            (answer.status().as_u16(), code)
-        })
+        let answer = request.send().await.unwrap();
+        if answer.status() == 200 {
+            return Ok(answer);
+        }
+        assert!(answer.headers().contains_key("retry-after"));
+        let status = answer.status().as_u16();
+        let problem: serde_json::Value = answer.json().await.unwrap();
+        Err((status, problem["code"].as_str().unwrap().to_owned()))
     };
-    let first = seat(0, None).unwrap();
-    let _second = seat(0, None).unwrap();
-    assert_eq!(seat(0, None).unwrap_err(), (429, "rate-limited"), "two of a token");
+    let refused = |status: u16, code: &str| (status, code.to_owned());
+    let open = async |count: usize| {
+        let line = format!("\nhttp_streams {count}\n");
+        while !world.app.metrics().contains(&line) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let first = seat(0, None).await.unwrap();
+    let _second = seat(0, None).await.unwrap();
+    assert_eq!(seat(0, None).await.unwrap_err(), refused(429, "rate-limited"), "two of a token");
     drop(first);
-    let _third = seat(0, Some("192.0.2.1")).unwrap();
-    let fourth = seat(1, Some("192.0.2.1")).unwrap();
-    let _fifth = seat(2, Some("192.0.2.1")).unwrap();
-    assert_eq!(seat(3, Some("192.0.2.1")).unwrap_err(), (429, "rate-limited"), "three from an address");
-    let _sixth = seat(3, Some("192.0.2.2")).unwrap();
-    assert!(world.app.metrics().contains("\nhttp_streams 5\n"));
-    assert_eq!(seat(4, None).unwrap_err(), (503, "queue-full"), "five in all");
+    open(1).await;
+    let _third = seat(0, Some("192.0.2.1")).await.unwrap();
+    let fourth = seat(1, Some("192.0.2.1")).await.unwrap();
+    let _fifth = seat(2, Some("192.0.2.1")).await.unwrap();
+    let more = seat(3, Some("192.0.2.1")).await.unwrap_err();
+    assert_eq!(more, refused(429, "rate-limited"), "three from an address");
+    let _sixth = seat(3, Some("192.0.2.2")).await.unwrap();
+    open(5).await;
+    assert_eq!(seat(4, None).await.unwrap_err(), refused(503, "queue-full"), "five in all");
     drop(fourth);
-    let _seventh = seat(4, None).unwrap();
+    open(4).await;
+    let _seventh = seat(4, None).await.unwrap();
     world.finish().await;
 }

@@ -20,6 +20,7 @@ mod poisoned;
 mod proofs;
 mod query;
 mod register;
+mod roles;
 mod routes;
 mod schedules;
 mod speed;

@@ -1,10 +1,10 @@
 //! A disk that fails: nothing more is taken, everything else is answered, and nothing is lost.
 
 use crate::world::World;
-use ingest::Config;
 use ledger::storage::{BoxFuture, SegmentInfo, Storage, StorageError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use web::Config;
 
 /// Storage whose appends fail once it is told so.
 #[derive(Debug)]

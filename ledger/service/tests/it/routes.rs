@@ -1,17 +1,24 @@
 //! The table is complete, and what is not in it answers alike.
 
 use crate::world::{World, send};
-use ingest::access::{Action, allows};
-use ingest::problem::{ADMISSION_CODES, ROWS};
-use ingest::routes::{Access, ROUTES};
 use reqwest::Method;
+use serde_json::Value;
+use service::rows;
 use spec::payload::Role;
 use std::collections::BTreeSet;
+use web::Access;
+use web::access::{Action, allows};
+use web::problem::{ADMISSION_CODES, ROWS};
 
-const API: &str = include_str!("../../../spec/api.md");
+const API: &str = include_str!("../../../../spec/api.md");
 
 /// What everyone may see: nothing may join this list unnoticed.
-const PUBLIC: [&str; 14] = [
+const PUBLIC: [&str; 19] = [
+    "/api/openapi.json",
+    "/api/docs",
+    "/assets/page.css",
+    "/assets/page.js",
+    "/session",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -31,13 +38,46 @@ const PUBLIC: [&str; 14] = [
 #[test]
 fn every_route_says_who_may_use_it() {
     let mut seen = BTreeSet::new();
-    for route in ROUTES {
+    for route in &rows() {
         assert!(seen.insert((route.method.as_str(), route.path)), "{route:?} twice");
         let public = route.access == Access::Public;
-        let reads = route.method == Method::GET;
+        let reads = route.method == Method::GET || route.path == "/session";
         assert_eq!(public, reads && PUBLIC.contains(&route.path), "{route:?}");
+        assert!(!route.session || route.method == Method::GET, "{route:?}: a session only reads");
         if let Access::Role(action) | Access::Everywhere(action) = route.access {
             assert!(Role::ALL.iter().any(|role| allows(*role, action)), "nobody may use {route:?}");
+        }
+    }
+}
+
+#[test]
+fn the_list_the_document_and_the_matrix_have_the_same_routes() {
+    let document = service::document();
+    let methods = |path: &Value| path.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let paths = document["paths"].as_object().unwrap().iter();
+    let told: BTreeSet<(String, String)> = paths
+        .flat_map(|(path, of)| {
+            methods(of).into_iter().map(move |method| (method.to_uppercase(), path.clone()))
+        })
+        .collect();
+    let rows = rows();
+    let listed = rows.iter().map(|row| (row.method.to_string(), row.path.to_owned()));
+    assert_eq!(listed.collect::<BTreeSet<_>>(), told);
+    assert_eq!(rows.len(), told.len());
+    for row in &rows {
+        let operation = &document["paths"][row.path][row.method.as_str().to_lowercase()];
+        let body = operation.pointer("/requestBody/content").and_then(Value::as_object);
+        let media: BTreeSet<&str> =
+            body.into_iter().flat_map(|body| body.keys()).map(String::as_str).collect();
+        assert_eq!(media, row.body.media().iter().copied().collect(), "{row:?}");
+        let said = operation["description"].as_str();
+        match row.access {
+            Access::Role(action) | Access::Everywhere(action) => {
+                assert_eq!(said, Some(&*format!("For whoever may: {}.", action.as_str())), "{row:?}");
+                let in_matrix = format!("| {} |", action.as_str());
+                assert!(API.lines().any(|line| line.starts_with(&in_matrix)), "{row:?}");
+            }
+            Access::Public | Access::Credential | Access::Anyone => assert_eq!(said, None, "{row:?}"),
         }
     }
 }
@@ -58,16 +98,18 @@ fn the_matrix_is_as_published() {
 
 #[test]
 fn the_specification_names_every_route_and_every_code() {
-    for route in ROUTES {
-        let text = format!("`{} {}`", route.method, route.path);
-        assert!(API.contains(&text), "spec/api.md lacks {text}");
+    for route in &rows() {
+        let (text, path) = (format!("`{} {}`", route.method, route.path), format!("`{}`", route.path));
+        // Tables of reads name their paths alone.
+        let named = API.contains(&text) || route.method == Method::GET && API.contains(&path);
+        assert!(named, "spec/api.md lacks {text}");
     }
     for row in ROWS {
         let text = format!("| `{}` | {} |", row.code, row.status);
         assert!(API.contains(&text), "spec/api.md lacks {text}");
     }
     for code in ADMISSION_CODES {
-        let text = format!("| `{code}` | {} |", ingest::problem::status_of(code));
+        let text = format!("| `{code}` | {} |", web::problem::status_of(code));
         assert!(API.contains(&text), "spec/api.md lacks {text}");
     }
 }
@@ -75,7 +117,7 @@ fn the_specification_names_every_route_and_every_code() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_paths_and_wrong_methods() {
     let world = World::start().await;
-    for path in ["/", "/api", "/api/nowhere", "/api/events/", "/proofchain/../ROOT.txt"] {
+    for path in ["/api", "/api/nowhere", "/api/events/", "/proofchain/../ROOT.txt"] {
         let answer = world.get(path, None).await;
         if path.contains("..") {
             continue;
@@ -94,10 +136,11 @@ async fn unknown_paths_and_wrong_methods() {
 async fn without_a_principal_everything_else_is_401() {
     let world = World::start().await;
     let size = world.size();
-    for route in ROUTES {
+    for route in &rows() {
         let path =
             route.path.replace("{id}", "550e8400-e29b-41d4-a716-446655440000").replace("{org}", "acme");
         let path = path.replace("{token_id}", &"0".repeat(64)).replace("{key}", &"0".repeat(64));
+        let path = path.replace("{hash}", &"0".repeat(64)).replace("{assignment}", &"0".repeat(64));
         let path = path.replace("{seq}", "0").replace("{first}", "0").replace("{file}", "0.jsonl");
         let request = world.request(route.method.clone(), &path);
         let answer = match route.access {
@@ -130,6 +173,10 @@ async fn without_a_principal_everything_else_is_401() {
             _ => send(request).await,
         };
         assert_eq!(answer.status, 401, "{route:?}: {}", answer.text);
+        if route.path == "/" {
+            assert!(answer.text.contains("action=\"/session\""), "the form to sign in with");
+            continue;
+        }
         assert_eq!(answer.headers["www-authenticate"], "Bearer");
         answer.problem();
     }

@@ -1,132 +1,61 @@
 //! `/api/schedules` and `/api/rollouts`: what becomes of a request, and what is asked of the folds.
 
-use crate::world::{World, send, with_token};
-use ingest::Config;
-use ingest::commands::{Assignment, Desk, Given, Later, Listen, Open, Rollout};
+use crate::world::{Answer, World, name, send, with_token};
+use ledger::service::Draft;
+use ledger::{AppendOptions, Outcome};
+use proofs::SigningKey;
 use reqwest::Method;
 use serde_json::{Value, json};
 use spec::limits::{MAX_ROLLOUTS, MAX_SCHEDULES};
-use spec::payload::MAX_ROLLOUT_NODES;
-use spec::selector::Selector;
+use spec::payload::{MAX_ROLLOUT_NODES, node_possession_bytes, token_hash};
 use spec::time::parse_rfc3339;
-use spec::{Author, Hash, Kind, Name, Timestamp, Uuid};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use spec::{Author, Hash, Kind, Uuid, Via};
+use std::time::Duration;
 
-/// Folds in which there is nothing.
-#[derive(Debug)]
-pub(crate) struct EmptyDesk;
-
-/// Word of nothing.
-#[derive(Debug)]
-struct Silent;
-
-impl Listen for Silent {
-    fn more(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(std::future::pending())
+/// Says things in the ledger itself, as the service would.
+async fn say(world: &World, drafts: Vec<Draft>) {
+    let events: Vec<_> = drafts.iter().map(|draft| world.ledger.sign(draft).unwrap()).collect();
+    let appended = world.ledger.append_own(events, AppendOptions::default()).await.unwrap();
+    for outcome in &appended.outcomes {
+        assert!(matches!(outcome, Outcome::Recorded(_)), "{outcome:?}");
     }
 }
 
-impl Desk for EmptyDesk {
-    fn open_for(&self, _: &Name, _: Uuid, _: Timestamp, _: usize) -> Vec<Open> {
-        Vec::new()
-    }
-
-    fn folded(&self) -> u64 {
-        0
-    }
-
-    fn given(&self, _: Hash, _: u64) -> Later<Option<Given>> {
-        Box::pin(std::future::ready(None))
-    }
-
-    fn assignment(&self, _: Hash, _: u64) -> Later<Option<Assignment>> {
-        Box::pin(std::future::ready(None))
-    }
-
-    fn schedules(&self, _: u64) -> Later<Vec<(Name, Uuid)>> {
-        Box::pin(std::future::ready(Vec::new()))
-    }
-
-    fn rollouts(&self, _: u64) -> Later<Vec<Rollout>> {
-        Box::pin(std::future::ready(Vec::new()))
-    }
-
-    fn selected(&self, _: Name, _: Selector, _: Option<String>, _: u64) -> Later<u64> {
-        Box::pin(std::future::ready(0))
-    }
-
-    fn listen(&self, _: Uuid) -> Box<dyn Listen> {
-        Box::new(Silent)
+fn draft(author: &str, method: &str, subject: Option<String>, kind: Kind, payload: Value) -> Draft {
+    Draft {
+        author: Author::Service(name(author)),
+        via: Via { method: name(method), subject: subject.map(|subject| name(&subject)) },
+        kind,
+        org: name("acme"),
+        tenant: None,
+        node_id: None,
+        severity: None,
+        ts: None,
+        id: None,
+        payload,
     }
 }
 
-/// Folds with as many schedules of `acme` as there may be, and with some roll-outs.
-#[derive(Debug)]
-struct FullDesk {
-    rollouts: Mutex<Vec<Rollout>>,
-    /// How many nodes any selector selects.
-    selected: AtomicU64,
-}
-
-impl FullDesk {
-    /// With as many roll-outs as there may be, and one that is over.
-    fn new() -> Arc<Self> {
-        let one = |n| Rollout { is_over: n == MAX_ROLLOUTS, ..known(n) };
-        Self::of((0..=MAX_ROLLOUTS).map(one).collect())
-    }
-
-    fn of(rollouts: Vec<Rollout>) -> Arc<Self> {
-        Arc::new(Self { rollouts: Mutex::new(rollouts), selected: AtomicU64::new(1) })
-    }
-}
-
-/// A roll-out of `acme` that goes on and needs nobody.
-fn known(n: usize) -> Rollout {
-    Rollout {
-        org: "acme".parse().unwrap(),
-        id: id(n),
-        is_over: false,
-        hash: Hash([7; 32]),
-        started_by: Author::Service("admin".parse().unwrap()),
-        is_chosen: true,
-        approved_by: Vec::new(),
-        waits_until: None,
-    }
-}
-
-impl Desk for FullDesk {
-    fn open_for(&self, org: &Name, node: Uuid, now: Timestamp, limit: usize) -> Vec<Open> {
-        EmptyDesk.open_for(org, node, now, limit)
-    }
-
-    fn folded(&self) -> u64 {
-        0
-    }
-
-    fn given(&self, hash: Hash, size: u64) -> Later<Option<Given>> {
-        EmptyDesk.given(hash, size)
-    }
-
-    fn assignment(&self, hash: Hash, size: u64) -> Later<Option<Assignment>> {
-        EmptyDesk.assignment(hash, size)
-    }
-
-    fn schedules(&self, _: u64) -> Later<Vec<(Name, Uuid)>> {
-        let acme: Name = "acme".parse().unwrap();
-        Box::pin(std::future::ready((0..MAX_SCHEDULES).map(|n| (acme.clone(), id(n))).collect()))
-    }
-
-    fn rollouts(&self, _: u64) -> Later<Vec<Rollout>> {
-        Box::pin(std::future::ready(self.rollouts.lock().unwrap().clone()))
-    }
-
-    fn selected(&self, _: Name, _: Selector, _: Option<String>, _: u64) -> Later<u64> {
-        Box::pin(std::future::ready(self.selected.load(Ordering::Relaxed)))
-    }
-
-    fn listen(&self, node: Uuid) -> Box<dyn Listen> {
-        EmptyDesk.listen(node)
+/// Nodes of `acme` that have a valid key and have said nothing yet.
+async fn nodes(world: &World, count: u64) {
+    let token = world.enrolment("acme", count).await;
+    let (ledger, secret) = token.strip_prefix("vm1.").unwrap().split_once('.').unwrap();
+    let (ledger, secret) = (Hash::from_hex(ledger).unwrap(), Hash::from_hex(secret).unwrap());
+    let token = token_hash(&secret.0);
+    let node = |_| {
+        let key = SigningKey::from_seed(&ledger::keyring::random().unwrap());
+        let author = Author::Node(Uuid::v4(ledger::keyring::random().unwrap()));
+        let pop = key.sign(&node_possession_bytes(&author, &key.public(), &ledger, &token));
+        let payload =
+            json!({"author": author, "key": key.public(), "pop": pop, "token": token, "use": "node"});
+        Draft {
+            tenant: Some(name("prod")),
+            ..draft("ingest", "enrolment", Some(token.to_hex()), Kind::Key, payload)
+        }
+    };
+    let drafts: Vec<Draft> = (0..count).map(node).collect();
+    for some in drafts.chunks(1000) {
+        say(world, some.to_vec()).await;
     }
 }
 
@@ -135,7 +64,7 @@ fn id(n: usize) -> Uuid {
     Uuid::v4([high, low, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
 }
 
-async fn put(world: &World, token: &str, id: Uuid, body: &Value) -> crate::world::Answer {
+async fn put(world: &World, token: &str, id: Uuid, body: &Value) -> Answer {
     let request = world.request(Method::PUT, &format!("/api/schedules/{id}"));
     send(with_token(request, Some(token)).json(body)).await
 }
@@ -146,7 +75,7 @@ fn body() -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_is_set_with_what_it_leaves_out() {
-    let world = World::with(Config { desk: Some(Arc::new(EmptyDesk)), ..Config::default() }).await;
+    let world = World::start().await;
     let token = world.token("acme", "node_admin").await;
     let answer = put(&world, &token, id(1), &body()).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
@@ -173,7 +102,7 @@ async fn a_schedule_is_set_with_what_it_leaves_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_schedule_is_refused() {
-    let world = World::with(Config { desk: Some(Arc::new(EmptyDesk)), ..Config::default() }).await;
+    let world = World::start().await;
     let token = world.token("acme", "org_owner").await;
     let size = world.size();
     for (pointer, value, status) in [
@@ -209,14 +138,24 @@ async fn what_is_no_schedule_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_organisation_has_so_many_schedules() {
-    let world = World::with(Config { desk: Some(FullDesk::new()), ..Config::default() }).await;
+    let world = World::start().await;
     let token = world.token("acme", "node_admin").await;
+    let schedule = |n| {
+        let plan = json!({
+            "action": "set", "catch_up": "skip", "command": "scan", "id": id(n), "jitter_secs": 0,
+            "name": "nightly", "parameters": {}, "selector": "", "ttl_secs": 600,
+            "when": {"cron": "30 2 * * *"},
+        });
+        draft("admin", "admin", None, Kind::Schedule, plan)
+    };
+    say(&world, (0..MAX_SCHEDULES).map(schedule).collect()).await;
+    let full = world.size();
     assert_eq!(put(&world, &token, id(MAX_SCHEDULES), &body()).await.status, 409);
     assert_eq!(put(&world, &token, id(7), &body()).await.status, 200, "one of them is changed");
     let remove = |n| world.request(Method::DELETE, &format!("/api/schedules/{}", id(n)));
     assert_eq!(send(with_token(remove(7), Some(&token))).await.status, 204);
     assert_eq!(send(with_token(remove(MAX_SCHEDULES), Some(&token))).await.status, 404);
-    let listed = world.get("/api/events?kind=schedule", Some(&token)).await.json();
+    let listed = world.get(&format!("/api/events?kind=schedule&since=seq:{full}"), Some(&token)).await.json();
     let kinds = listed["items"].as_array().unwrap().iter().map(|item| item["event"]["kind"].clone());
     assert_eq!(kinds.collect::<Vec<_>>(), [json!(Kind::Schedule), json!(Kind::Schedule)]);
     world.finish().await;
@@ -228,7 +167,8 @@ fn rollout() -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollout_is_started_with_what_it_leaves_out() {
-    let world = World::with(Config { desk: Some(FullDesk::of(Vec::new())), ..Config::default() }).await;
+    let world = World::start().await;
+    world.node("acme").await;
     let token = world.token("acme", "node_admin").await;
     let answer = world.post("/api/rollouts", Some(&token), &rollout()).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
@@ -262,26 +202,39 @@ async fn a_rollout_is_started_with_what_it_leaves_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn so_many_rollouts_go_on_at_once() {
-    let world = World::with(Config { desk: Some(FullDesk::new()), ..Config::default() }).await;
+    let world = World::start().await;
+    world.node("acme").await;
     let token = world.token("acme", "node_admin").await;
-    assert_eq!(world.post("/api/rollouts", Some(&token), &rollout()).await.status, 409);
-    for (n, action, status) in [
-        (1, "pause", 201),
-        (1, "resume", 201),
-        (1, "abort", 201),
-        (MAX_ROLLOUTS, "abort", 409),
-        (MAX_ROLLOUTS + 1, "abort", 404),
-    ] {
-        let path = format!("/api/rollouts/{}/{action}", id(n));
-        let answer = world.post(&path, Some(&token), &json!({})).await;
-        assert_eq!(answer.status, status, "{action} {n}: {}", answer.text);
+    let mut started = Vec::new();
+    for _ in 0..MAX_ROLLOUTS {
+        started.push(start(&world, &token, &rollout()).await);
     }
+    assert_eq!(world.post("/api/rollouts", Some(&token), &rollout()).await.status, 409);
+    for (id, action, status) in [
+        (started[1], "pause", 201),
+        (started[1], "resume", 201),
+        (started[1], "abort", 201),
+        (started[1], "abort", 409),
+        (id(1), "abort", 404),
+    ] {
+        let path = format!("/api/rollouts/{id}/{action}");
+        let answer = world.post(&path, Some(&token), &json!({})).await;
+        assert_eq!(answer.status, status, "{action} {id}: {}", answer.text);
+    }
+    start(&world, &token, &rollout()).await;
     world.finish().await;
+}
+
+async fn start(world: &World, token: &str, request: &Value) -> Uuid {
+    let answer = world.post("/api/rollouts", Some(token), request).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    answer.json()["id"].as_str().unwrap().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollout_that_needs_approval_says_until_when() {
-    let world = World::with(Config { desk: Some(FullDesk::of(Vec::new())), ..Config::default() }).await;
+    let world = World::start().await;
+    world.node("acme").await;
     let token = world.token("acme", "node_admin").await;
     let ask = async |approvals: Value, secs: Value| {
         let mut request = rollout();
@@ -311,80 +264,102 @@ async fn a_rollout_that_needs_approval_says_until_when() {
     world.finish().await;
 }
 
+/// What the scheduler says of a roll-out within moments: whom it is about. The event hash of its start.
+async fn choose(world: &World, token: &str, rollout: Uuid) -> Hash {
+    let listed = world.get("/api/events?kind=rollout&limit=500", Some(token)).await.json();
+    let items = listed["items"].as_array().unwrap().iter();
+    let is_start =
+        |item: &&Value| item["payload"]["action"] == "start" && item["payload"]["id"] == json!(rollout);
+    let start = items.into_iter().find(is_start).unwrap();
+    let hash = Hash::from_hex(start["event_hash"].as_str().unwrap()).unwrap();
+    let nodes = json!([NODE]);
+    let payload =
+        json!({"at": world.ledger.now(), "nodes": nodes, "rollout": hash, "step": "chosen", "wave": 0});
+    let chosen = draft("scheduler", "schedule", Some(rollout.to_string()), Kind::RolloutWave, payload);
+    say(world, vec![chosen]).await;
+    hash
+}
+
+const NODE: &str = "550e8400-e29b-41d4-a716-446655440000";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollout_is_approved_by_another_person() {
-    let desk = FullDesk::new();
-    let shared: Arc<dyn Desk> = Arc::<FullDesk>::clone(&desk);
-    let world = World::with(Config { desk: Some(shared), ..Config::default() }).await;
-    let token = world.token("acme", "node_admin").await;
-    let approve = async |n: usize| {
+    let world = World::start().await;
+    world.node("acme").await;
+    let (mine, other) = (world.token("acme", "node_admin").await, world.token("acme", "node_admin").await);
+    let approve = async |rollout: Uuid| {
         let body = json!({"text": "seen"});
-        world.post(&format!("/api/rollouts/{}/approve", id(n)), Some(&token), &body).await
+        world.post(&format!("/api/rollouts/{rollout}/approve"), Some(&mine), &body).await
     };
-    let until = Timestamp::from_millis(4_000_000_000_000);
-    desk.rollouts.lock().unwrap()[1].waits_until = Some(until);
-    let answer = approve(1).await;
+    let waiting = |approvals: u64, secs: u64| {
+        let mut request = rollout();
+        (request["approvals"], request["approval_secs"]) = (json!(approvals), json!(secs));
+        request
+    };
+    let theirs = start(&world, &other, &waiting(2, 60)).await;
+    let hash = choose(&world, &mine, theirs).await;
+    let answer = approve(theirs).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
-    let listed = world.get("/api/events?kind=rollout", Some(&token)).await.json();
+    let listed = world.get("/api/events?kind=rollout", Some(&mine)).await.json();
     let item = &listed["items"][0];
-    let expected = json!({"action": "approve", "id": id(1), "target": known(1).hash, "text": "seen"});
+    let expected = json!({"action": "approve", "id": theirs, "target": hash, "text": "seen"});
     assert_eq!((&item["payload"], &item["event"]["schema"]["payload"]), (&expected, &json!(2)));
-    let author: Author = item["event"]["author"].as_str().unwrap().parse().unwrap();
-    {
-        let mut all = desk.rollouts.lock().unwrap();
-        all[2] = Rollout { waits_until: Some(until), approved_by: vec![author.clone()], ..known(2) };
-        all[3] = Rollout { waits_until: Some(until), started_by: author, ..known(3) };
-        all[4].waits_until = Some(Timestamp::from_millis(1));
-    }
+
+    let own = start(&world, &mine, &waiting(1, 60)).await;
+    choose(&world, &mine, own).await;
+    let late = start(&world, &other, &waiting(1, 1)).await;
+    choose(&world, &mine, late).await;
+    let free = start(&world, &other, &rollout()).await;
+    let over = start(&world, &other, &rollout()).await;
+    world.post(&format!("/api/rollouts/{over}/abort"), Some(&other), &json!({})).await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     let size = world.size();
-    for (n, status, words) in [
-        (2, 409, "another person"),
-        (3, 403, "of their own"),
-        (4, 409, "was to be approved"),
-        (5, 409, "no approval"),
-        (MAX_ROLLOUTS, 409, "over"),
-        (MAX_ROLLOUTS + 1, 404, "no roll-out"),
+    for (rollout, status, words) in [
+        (theirs, 409, "another person"),
+        (own, 403, "of their own"),
+        (late, 409, "was to be approved"),
+        (free, 409, "no approval"),
+        (over, 409, "over"),
+        (id(1), 404, "no roll-out"),
     ] {
-        let answer = approve(n).await;
-        assert_eq!(answer.status, status, "{n}: {}", answer.text);
-        assert!(answer.text.contains(words), "{n}: {}", answer.text);
+        let answer = approve(rollout).await;
+        assert_eq!(answer.status, status, "{words}: {}", answer.text);
+        assert!(answer.text.contains(words), "{words}: {}", answer.text);
     }
     assert_eq!(world.size(), size, "nothing was said");
     let viewer = world.token("acme", "viewer").await;
-    let path = format!("/api/rollouts/{}/approve", id(1));
+    let path = format!("/api/rollouts/{theirs}/approve");
     assert_eq!(world.post(&path, Some(&viewer), &json!({})).await.status, 403);
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_selection_of_nobody_is_told_and_starts_no_rollout() {
-    let desk = FullDesk::of(Vec::new());
-    let shared: Arc<dyn Desk> = Arc::<FullDesk>::clone(&desk);
-    let world = World::with(Config { desk: Some(shared), ..Config::default() }).await;
+    let world = World::start().await;
     let token = world.token("acme", "node_admin").await;
-    let mut request = rollout();
-    (request["selector"], request["os_profile"]) = (json!("env=prod"), json!("DebianVault"));
-    let (size, start) = (world.size(), async || world.post("/api/rollouts", Some(&token), &request).await);
-    for (selected, words) in [
-        (0, ["\"env=prod\"", "\"DebianVault\"", "/api/nodes?org=acme"]),
-        (MAX_ROLLOUT_NODES + 1, ["4097", "4096", "selected"]),
+    // A schedule may wait for its nodes; whoever sets it is told.
+    let told = put(&world, &token, id(1), &body()).await;
+    assert_eq!(told.status, 201);
+    assert!(told.json()["warning"].as_str().unwrap().contains("acme has no node"), "{}", told.text);
+    nodes(&world, MAX_ROLLOUT_NODES).await;
+    let quiet = put(&world, &token, id(1), &body()).await;
+    assert_eq!((quiet.status, quiet.json()["warning"].is_null()), (200, true), "{}", quiet.text);
+    start(&world, &token, &rollout()).await;
+
+    nodes(&world, 1).await;
+    let mut narrow = rollout();
+    (narrow["selector"], narrow["os_profile"]) = (json!("env=prod"), json!("DebianVault"));
+    let size = world.size();
+    for (request, words) in [
+        (narrow, ["\"env=prod\"", "\"DebianVault\"", "/api/nodes?org=acme"]),
+        (rollout(), ["4097", "4096", "selected"]),
     ] {
-        desk.selected.store(selected, Ordering::Relaxed);
-        let answer = start().await;
+        let answer = world.post("/api/rollouts", Some(&token), &request).await;
         let problem = answer.json();
         assert_eq!((answer.status, &problem["pointer"]), (409, &json!("/selector")), "{}", answer.text);
         let detail = problem["detail"].as_str().unwrap();
         assert!(words.iter().all(|word| detail.contains(word)), "{detail}");
     }
     assert_eq!(world.size(), size, "nothing was said");
-    desk.selected.store(MAX_ROLLOUT_NODES, Ordering::Relaxed);
-    assert_eq!(start().await.status, 201);
-    // A schedule may wait for its nodes; whoever sets it is told.
-    let quiet = put(&world, &token, id(1), &body()).await;
-    assert!(quiet.json()["warning"].is_null(), "{}", quiet.text);
-    desk.selected.store(0, Ordering::Relaxed);
-    let told = put(&world, &token, id(1), &body()).await;
-    assert_eq!(told.status, 200);
-    assert!(told.json()["warning"].as_str().unwrap().contains("acme has no node"), "{}", told.text);
     world.finish().await;
 }

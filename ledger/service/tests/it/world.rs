@@ -1,6 +1,6 @@
 //! A real ledger in a temporary directory behind a real service on loopback, and authors with keys.
 
-use ingest::{App, Config};
+use ingest::Ingest;
 use ledger::Ledger;
 use ledger::clock::{Clock as _, SystemClock};
 use ledger::durable::RealDisk;
@@ -13,6 +13,12 @@ use ledger::verify::{DiskSource, Verdict, verify_log};
 use proofs::SigningKey;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use service::Composed;
+use service::tasks::Tasks;
+use serving::Reads;
+use serving::history::History;
+use serving::ladder::{Ladder, Spacing};
+use serving::live::Live;
 use spec::event::Payload;
 use spec::payload::{node_possession_bytes, rotation_possession_bytes, token_hash};
 use spec::{Author, ChainLink, Epoch, Event, Hash, Header, Kind, Name, Timestamp, Uuid, canonical};
@@ -20,6 +26,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+use web::{App, Config};
 
 pub(crate) struct World {
     pub(crate) ledger: Ledger,
@@ -30,6 +38,9 @@ pub(crate) struct World {
     pub(crate) dir: tempfile::TempDir,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     server: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
+    /// Ends the folds when it becomes true.
+    closed: watch::Sender<bool>,
+    folds: tokio::task::JoinHandle<()>,
 }
 
 /// An answer, read to the end.
@@ -75,12 +86,16 @@ impl World {
         config.data_dir = Some(dir.path().to_owned());
         let ledger = ledger_in(dir.path().to_owned(), wrap).await;
         let app = App::new(ledger.clone(), config);
+        let (closed, has_closed) = watch::channel(false);
+        let (reads, folds) = folded(&ledger, has_closed);
+        let (ingest, tasks) = (Ingest::new(30), Tasks::default());
+        let router = Composed { app: app.clone(), ingest, reads: Some(reads), tasks }.router();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let socket = dir.path().join("admin.sock");
         let admin = UnixListener::bind(&socket).unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let served = ingest::serve(app.clone(), vec![listener], Some(admin), async {
+        let served = web::serve(app.clone(), router, vec![listener], Some(admin), async {
             let _ = stopped.await;
         });
         let server = Some(tokio::spawn(served));
@@ -89,7 +104,7 @@ impl World {
         let builder = || reqwest::Client::builder().tls_certs_only([]);
         let http = builder().build().unwrap();
         let admin = builder().unix_socket(socket).build().unwrap();
-        Self { ledger, app, address, http, admin, dir, stop: Some(stop), server }
+        Self { ledger, app, address, http, admin, dir, stop: Some(stop), server, closed, folds }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -126,6 +141,11 @@ impl World {
         .await
     }
 
+    /// A request over the admin socket.
+    pub(crate) fn admin_request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.admin.request(method, format!("http://admin{path}"))
+    }
+
     /// An API token.
     pub(crate) async fn token(&self, org: &str, role: &str) -> String {
         let body = json!({"org": org, "role": role, "label": "test"});
@@ -156,6 +176,8 @@ impl World {
         self.stop().await;
         let ledger = self.ledger.clone();
         tokio::task::spawn_blocking(move || ledger.close(true)).await.unwrap();
+        self.closed.send_replace(true);
+        self.folds.await.unwrap();
         let disk = RealDisk::existing(self.dir.path());
         let report = verify_log(&DiskSource(&disk), &ledger::verify::Options::default(), None, &mut |_| {});
         assert_eq!(report.verdict, Verdict::Verified, "{report:#?}");
@@ -177,6 +199,23 @@ impl World {
             let _ = stop.send(());
         }
     }
+}
+
+/// Folds that follow a ledger until it is closed, and nothing else that a service does by itself.
+fn folded(ledger: &Ledger, mut closed: watch::Receiver<bool>) -> (Reads, tokio::task::JoinHandle<()>) {
+    let (live, reader, head) = (Live::new(), ledger.reader().clone(), ledger.head());
+    let ladder = Arc::new(Ladder::open(&reader, Spacing::default()).unwrap());
+    let history = Arc::new(History::new(reader.clone(), Arc::clone(&ladder)));
+    let (following, runtime) = (Arc::clone(&live), tokio::runtime::Handle::current());
+    let folds = tokio::task::spawn_blocking(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                followed = following.follow(reader, &ladder, head, &|| {}) => followed.unwrap(),
+                _ = closed.wait_for(|closed| *closed) => {}
+            }
+        });
+    });
+    (Reads { live, history, ledger: ledger.clone() }, folds)
 }
 
 async fn ledger_in(dir: PathBuf, wrap: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>) -> Ledger {

@@ -1,7 +1,6 @@
 //! Commands over HTTP: a list, the newest first, and one.
 
-use crate::paging::{CURSOR, LIMIT, Paging};
-use crate::reads::{AS_OF, Call, Reads, Refusal};
+use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::commands::{Given, State};
@@ -9,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use spec::{Hash, Name, Timestamp, Uuid};
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use web::paging::{CURSOR, LIMIT, Paging};
+use web::problem::NOT_FOUND;
+use web::{Call, Problem};
 
 /// A command as it stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -39,8 +41,8 @@ impl<'a> CommandRow<'a> {
 }
 
 /// `GET /api/commands`.
-pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let parameters = call.parameters(&[AS_OF, CURSOR, LIMIT, "node_id", "org", "state"])?;
+pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let parameters = call.query(&[AS_OF, CURSOR, LIMIT, "node_id", "org", "state"])?;
     let org = call.orgs(parameters.parse("org")?)?;
     let node: Option<Uuid> = parameters.parse("node_id")?;
     let state: Option<State> = parameters.word("state")?;
@@ -66,14 +68,14 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
 }
 
 /// `GET /api/commands/{hash}`.
-pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let text = call.part(3);
-    let unknown = || Refusal::NotFound(format!("there is no command {text}, or no more"));
+pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let text = call.part("hash");
+    let unknown = || Problem::new(NOT_FOUND, format!("there is no command {text}, or no more"));
     let hash: Hash = Hash::from_hex(text).map_err(|_| unknown())?;
     let answer = reads
-        .view(&call.parameters(&[AS_OF])?, |view| {
+        .view(&call.query(&[AS_OF])?, |view| {
             let (org, given) = view.folds.commands().command(&hash)?;
-            let own = call.viewer.org.as_ref().is_none_or(|own| own == org) && call.sees(given.order.node);
+            let own = call.principal.bound_to().is_none_or(|own| own == org) && call.sees(given.order.node);
             own.then(|| view.answer(&CommandAnswer { command: CommandRow::of(org, given, view.now) }))
         })
         .await?;

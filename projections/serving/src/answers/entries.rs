@@ -3,8 +3,7 @@
 //! No fold: the log itself answers, with its index. So these reach back to the first entry.
 
 use crate::nodes::{id_of_path, org_of, unknown};
-use crate::paging::{CURSOR, LIMIT, Page, cursor, limit};
-use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal, bad};
+use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use ledger::reader::Query;
@@ -12,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use spec::{Author, Hash, Kind, Name, Record, Timestamp, Uuid};
 use std::borrow::Cow;
+use web::paging::{CURSOR, LIMIT, Page, cursor, limit};
+use web::{Call, Problem, QueryString, bad};
 
 /// What people and the ledger's authority do. Nodes say some of it too; that is no part of the audit.
 const AUDITED: [Kind; 23] = [
@@ -134,21 +135,15 @@ fn act(record: &Record) -> Option<Box<RawValue>> {
     to_raw_value(&AuditRow::of(record)?).ok()
 }
 
-/// The kinds that are asked for; none: all.
-fn kinds(parameters: &Parameters<'_>) -> Result<Vec<Kind>, Refusal> {
-    let list = parameters.get("kind").into_iter().flat_map(|list| list.split(','));
-    list.map(|kind| kind.parse().map_err(|error| bad("kind", error))).collect()
-}
-
 /// `GET /api/nodes/{id}/events`.
-pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    of_node_in(&reads, &call, None, id_of_path(&call, 3)?).await
+pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    of_node_in(&reads, &call, None, id_of_path(&call)?).await
 }
 
 /// `GET /api/orgs/{org}/nodes/{id}/events`.
-pub(crate) async fn of_node_of_org(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn of_node_of_org(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     let org = call.org_of_path()?;
-    of_node_in(&reads, &call, Some(&org), id_of_path(&call, 5)?).await
+    of_node_in(&reads, &call, Some(&org), id_of_path(&call)?).await
 }
 
 async fn of_node_in(
@@ -156,9 +151,9 @@ async fn of_node_in(
     call: &Call,
     org: Option<&Name>,
     id: Uuid,
-) -> Result<Response<Body>, Refusal> {
-    let parameters = call.parameters(&[AS_OF, CURSOR, "kind", LIMIT])?;
-    let kinds = kinds(&parameters)?;
+) -> Result<Response<Body>, Problem> {
+    let parameters = call.query(&[AS_OF, CURSOR, "kind", LIMIT])?;
+    let kinds = parameters.list("kind")?;
     // Whose node it is does not change, so the present folds know it for any past.
     let org = reads.at_head(|view| org_of(view, call, org, id).cloned()).await?;
     let orgs = Some(vec![org.ok_or_else(|| unknown(id))?]);
@@ -166,14 +161,14 @@ async fn of_node_in(
 }
 
 /// `GET /api/orgs/{org}/audit`. A node sees what people did to it.
-pub(crate) async fn audit(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn audit(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     let org = call.org_of_path()?;
-    let parameters = call.parameters(&[AS_OF, CURSOR, "kind", LIMIT, "node_id"])?;
-    let asked = kinds(&parameters)?;
+    let parameters = call.query(&[AS_OF, CURSOR, "kind", LIMIT, "node_id"])?;
+    let asked: Vec<Kind> = parameters.list("kind")?;
     if let Some(other) = asked.iter().find(|kind| !AUDITED.contains(kind)) {
         return Err(bad("kind", format_args!("{other} is no part of the audit")));
     }
-    let node = match (parameters.parse("node_id")?, call.viewer.node) {
+    let node = match (parameters.parse("node_id")?, call.principal.node()) {
         (Some(asked), Some(own)) if asked != own => return Err(bad("node_id", "a node sees its own")),
         (asked, own) => asked.or(own),
     };
@@ -184,10 +179,10 @@ pub(crate) async fn audit(reads: Reads, call: Call) -> Result<Response<Body>, Re
 /// A page of what a query wants, until the point that is asked for.
 async fn list(
     reads: &Reads,
-    parameters: &Parameters<'_>,
+    parameters: &QueryString<'_>,
     query: Query,
     row: fn(&Record) -> Option<Box<RawValue>>,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<Response<Body>, Problem> {
     let (limit, before) = (limit(parameters)?, cursor::<u64>(parameters)?);
     let view = reads.log_view(parameters).await?;
     let to = before.map_or(view.size, |before| before.min(view.size));

@@ -1,7 +1,6 @@
 //! Incidents and silences over HTTP: lists, and one incident.
 
-use crate::paging::{CURSOR, LIMIT, Paging};
-use crate::reads::{AS_OF, Call, Reads, Refusal, View};
+use crate::reads::{AS_OF, Reads, View};
 use axum::body::Body;
 use axum::http::Response;
 use projections::incidents::{Incident, OrgIncidents, Silence, State};
@@ -10,6 +9,9 @@ use spec::payload::Band;
 use spec::{Hash, Name, Timestamp, Uuid};
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use web::paging::{CURSOR, LIMIT, Paging};
+use web::problem::NOT_FOUND;
+use web::{Call, Problem};
 
 /// An incident as it stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,13 +51,13 @@ fn orgs<'a>(view: &View<'a>, org: Option<&Name>) -> impl Iterator<Item = (&'a Na
 
 /// Whether a node may see it: it is about the node itself.
 fn sees(call: &Call, node: Option<Uuid>) -> bool {
-    call.viewer.node.is_none_or(|own| node == Some(own))
+    call.principal.node().is_none_or(|own| node == Some(own))
 }
 
 /// `GET /api/incidents`: those that are not over, or those in a state; the newest first.
-pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     let known = [AS_OF, "assignee", "band", CURSOR, LIMIT, "node_id", "org", "q", "state", "tag", "topic"];
-    let parameters = call.parameters(&known)?;
+    let parameters = call.query(&known)?;
     let org = call.orgs(parameters.parse("org")?)?;
     let node: Option<Uuid> = parameters.parse("node_id")?;
     let bands = [("OK", Band::Ok), ("ATTN", Band::Attn), ("CRIT", Band::Crit)];
@@ -72,7 +74,7 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
             let found = words.iter().find(|(word, _)| *word == text).map(|(_, states)| states.clone());
             found.ok_or_else(|| {
                 let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                crate::reads::bad("state", format_args!("expected one of {}", words.join(", ")))
+                web::bad("state", format_args!("expected one of {}", words.join(", ")))
             })?
         }
     };
@@ -112,13 +114,13 @@ fn mentions(incident: &Incident, q: &str) -> bool {
 }
 
 /// `GET /api/incidents/{id}`.
-pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let text = call.part(3);
-    let unknown = || Refusal::NotFound(format!("there is no incident {text}, or no more"));
+pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let text = call.part("id");
+    let unknown = || Problem::new(NOT_FOUND, format!("there is no incident {text}, or no more"));
     let id = Hash::from_hex(text).map_err(|_| unknown())?;
     let answer = reads
-        .view(&call.parameters(&[AS_OF])?, |view| {
-            let mut all = orgs(view, call.viewer.org.as_ref());
+        .view(&call.query(&[AS_OF])?, |view| {
+            let mut all = orgs(view, call.principal.bound_to());
             let (org, all, incident) = all.find_map(|(org, all)| Some((org, all, all.get(&id)?)))?;
             let answer = IncidentAnswer { incident: IncidentRow::of(org, all, incident, view.now) };
             sees(&call, incident.matter.node_id).then(|| view.answer(&answer))
@@ -140,8 +142,8 @@ pub struct SilenceRow<'a> {
 }
 
 /// `GET /api/silences`: those that hold, the newest first.
-pub(crate) async fn silences(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let parameters = call.parameters(&[AS_OF, CURSOR, "expired", LIMIT, "org"])?;
+pub(crate) async fn silences(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let parameters = call.query(&[AS_OF, CURSOR, "expired", LIMIT, "org"])?;
     let org = call.orgs(parameters.parse("org")?)?;
     let expired = parameters.parse("expired")?.unwrap_or(false);
     let paging = Paging::<u64>::of(&parameters)?;

@@ -1,7 +1,6 @@
 //! An organisation's keys over HTTP: a list in the order of their introduction, and a summary.
 
-use crate::paging::{CURSOR, LIMIT, Paging};
-use crate::reads::{AS_OF, Call, Reads, Refusal, View};
+use crate::reads::{AS_OF, Reads, View};
 use axum::body::Body;
 use axum::http::Response;
 use projections::keys::{Key, Status};
@@ -9,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use spec::{Author, KeyUse, Name};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use web::paging::{CURSOR, LIMIT, Paging};
+use web::{Call, Problem};
 
 /// A key of an organisation as it stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,14 +48,14 @@ pub struct OrgKeysSummary {
 fn visible<'a>(view: &View<'a>, call: &'a Call, org: &'a Name) -> impl Iterator<Item = &'a Key> {
     view.folds.keys().of(org).filter(|key| match key.author {
         Author::Node(id) => call.sees(id),
-        _ => call.viewer.node.is_none(),
+        _ => call.principal.node().is_none(),
     })
 }
 
 /// `GET /api/orgs/{org}/keys`.
-pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     let org = call.org_of_path()?;
-    let parameters = call.parameters(&[AS_OF, CURSOR, LIMIT, "q", "status", "tenant"])?;
+    let parameters = call.query(&[AS_OF, CURSOR, LIMIT, "q", "status", "tenant"])?;
     let status: Option<Status> = parameters.word("status")?;
     let tenant: Option<Name> = parameters.parse("tenant")?;
     let q = parameters.get("q");
@@ -72,10 +73,10 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
 }
 
 /// `GET /api/orgs/{org}/keys/summary`.
-pub(crate) async fn summary(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn summary(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     let org = call.org_of_path()?;
     reads
-        .view(&call.parameters(&[AS_OF])?, |view| {
+        .view(&call.query(&[AS_OF])?, |view| {
             let mut summary = OrgKeysSummary::default();
             for key in visible(view, &call, &org) {
                 let status = key.status();

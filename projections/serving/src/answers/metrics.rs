@@ -1,13 +1,14 @@
 //! A node's charts over HTTP.
 
 use crate::nodes::{id_of_path, org_of, unknown};
-use crate::reads::{AS_OF, Call, Reads, Refusal, bad};
+use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::metrics::{COARSE, FINE, Metric, Summary, Tier};
 use serde::{Deserialize, Serialize};
 use spec::Timestamp;
 use std::borrow::Cow;
+use web::{Call, Problem, bad};
 
 /// A node's chart of one metric.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,9 +48,9 @@ impl MetricRow {
 }
 
 /// `GET /api/nodes/{id}/metrics`: one metric from a time on, in the narrowest buckets that reach back so far.
-pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let id = id_of_path(&call, 3)?;
-    let parameters = call.parameters(&[AS_OF, "from", "metric", "to"])?;
+pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let id = id_of_path(&call)?;
+    let parameters = call.query(&[AS_OF, "from", "metric", "to"])?;
     let metric = parameters.word("metric")?.ok_or_else(|| bad("metric", "say which"))?;
     let (from, to) = (parameters.time("from")?, parameters.time("to")?);
     let answer = reads

@@ -1,8 +1,7 @@
 //! Policies over HTTP: what is assigned, the documents, and which of them a node is to follow.
 
 use crate::nodes::{id_of_path, org_of, unknown};
-use crate::paging::{CURSOR, LIMIT, Paging};
-use crate::reads::{AS_OF, Call, Reads, Refusal};
+use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::assignments::Assignment;
@@ -12,6 +11,9 @@ use spec::payload::PolicyDocument;
 use spec::{Hash, Name, Uuid};
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use web::paging::{CURSOR, LIMIT, Paging};
+use web::problem::NOT_FOUND;
+use web::{Call, Problem};
 
 /// An assignment in its organisation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -79,11 +81,11 @@ pub struct NodePolicyAnswer<'a> {
 }
 
 /// `GET /api/policies`: the assignments that hold, the newest first.
-pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let parameters = call.parameters(&[AS_OF, CURSOR, LIMIT, "org"])?;
+pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let parameters = call.query(&[AS_OF, CURSOR, LIMIT, "org"])?;
     let org = call.orgs(parameters.parse("org")?)?;
-    if call.viewer.node.is_some() {
-        return Err(Refusal::NotFound("a node sees its own policy, and no others".to_owned()));
+    if call.principal.node().is_some() {
+        return Err(Problem::new(NOT_FOUND, "a node sees its own policy, and no others".to_owned()));
     }
     let paging = Paging::<u64>::of(&parameters)?;
     reads
@@ -103,14 +105,14 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
 }
 
 /// `GET /api/policies/{hash}`: the document, for whoever may read and for the nodes that are to follow it.
-pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let text = call.part(3);
-    let unknown = || Refusal::NotFound(format!("there is no policy {text} that is assigned"));
+pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let text = call.part("hash");
+    let unknown = || Problem::new(NOT_FOUND, format!("there is no policy {text} that is assigned"));
     let hash = Hash::from_hex(text).map_err(|_| unknown())?;
     let answer = reads
-        .view(&call.parameters(&[AS_OF])?, |view| {
+        .view(&call.query(&[AS_OF])?, |view| {
             let policies = view.folds.policies();
-            let own = |org: &&Name| call.viewer.org.as_ref().is_none_or(|own| own == *org);
+            let own = |org: &&Name| call.principal.bound_to().is_none_or(|own| own == *org);
             let document = policies.orgs().filter(own).find_map(|org| policies.document(org, &hash))?;
             Some(view.answer(&PolicyAnswer { document: Cow::Borrowed(document), policy: hash }))
         })
@@ -119,10 +121,10 @@ pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Ref
 }
 
 /// `GET /api/nodes/{id}/policy`.
-pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let id = id_of_path(&call, 3)?;
+pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let id = id_of_path(&call)?;
     let answer = reads
-        .view(&call.parameters(&[AS_OF])?, |view| {
+        .view(&call.query(&[AS_OF])?, |view| {
             let org = org_of(view, &call, None, id)?;
             let heartbeat = view.folds.fleet().node(org, id)?.heartbeat.as_ref();
             let assignment = view.folds.policies().of_node(org, id);

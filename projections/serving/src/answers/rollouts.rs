@@ -2,8 +2,7 @@
 
 use super::schedules::unless_node;
 use crate::nodes::id_of_path;
-use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
-use crate::reads::{AS_OF, Call, Reads, Refusal, View};
+use crate::reads::{AS_OF, Reads, View};
 use axum::body::Body;
 use axum::http::Response;
 use projections::commands::Word;
@@ -12,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use spec::payload::RolloutPlan;
 use spec::{Author, Hash, Name, Timestamp};
 use std::borrow::Cow;
+use web::paging::{CURSOR, LIMIT, NodePlace, Paging};
+use web::problem::NOT_FOUND;
+use web::{Call, Problem};
 
 /// A roll-out as it stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -91,9 +93,9 @@ impl<'a> RolloutRow<'a> {
 }
 
 /// `GET /api/rollouts`.
-pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     unless_node(&call)?;
-    let parameters = call.parameters(&[AS_OF, CURSOR, LIMIT, "org"])?;
+    let parameters = call.query(&[AS_OF, CURSOR, LIMIT, "org"])?;
     let org = call.orgs(parameters.parse("org")?)?;
     let paging = Paging::<NodePlace>::of(&parameters)?;
     reads
@@ -107,14 +109,14 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
 }
 
 /// `GET /api/rollouts/{id}`.
-pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     unless_node(&call)?;
-    let unknown = || Refusal::NotFound(format!("there is no roll-out {}, or no more", call.part(3)));
-    let id = id_of_path(&call, 3).map_err(|_| unknown())?;
+    let unknown = || Problem::new(NOT_FOUND, format!("there is no roll-out {}, or no more", call.part("id")));
+    let id = id_of_path(&call).map_err(|_| unknown())?;
     let answer = reads
-        .view(&call.parameters(&[AS_OF])?, |view| {
+        .view(&call.query(&[AS_OF])?, |view| {
             let all = view.folds.rollouts().iter();
-            let mut own = all.filter(|(org, _)| call.viewer.org.as_ref().is_none_or(|own| own == *org));
+            let mut own = all.filter(|(org, _)| call.principal.bound_to().is_none_or(|own| own == *org));
             let (org, rollout) = own.find(|(_, rollout)| rollout.plan.id == id)?;
             Some(view.answer(&RolloutAnswer { rollout: RolloutRow::of(org, rollout, view) }))
         })

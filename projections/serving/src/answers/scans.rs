@@ -1,8 +1,7 @@
 //! Scans and open findings over HTTP.
 
 use crate::nodes::{id_of_path, org_of, unknown};
-use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
-use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal};
+use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::scans::{Accepted, Latest, NodeScans, Past, Scans};
@@ -10,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use spec::payload::{Finding, FindingCounts};
 use spec::{Hash, Name, Severity, Timestamp, Uuid};
 use std::borrow::Cow;
+use web::paging::{CURSOR, LIMIT, NodePlace, Paging};
+use web::{Call, Problem, QueryString};
 
 /// The severities that a finding has, the gravest first.
 const SEVERITIES: [Severity; 4] = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
@@ -104,7 +105,7 @@ impl<'a> ScanRow<'a> {
     }
 }
 
-fn severity(parameters: &Parameters<'_>) -> Result<Option<Severity>, Refusal> {
+fn severity(parameters: &QueryString<'_>) -> Result<Option<Severity>, Problem> {
     parameters.one_of("severity", &SEVERITIES.map(|severity| (severity.as_str(), severity)))
 }
 
@@ -124,8 +125,8 @@ fn visible<'a>(
 }
 
 /// `GET /api/scans`: the latest scan of each node, in the order of organisation and id.
-pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let parameters = call.parameters(&[AS_OF, CURSOR, LIMIT, "node_id", "org", "severity"])?;
+pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let parameters = call.query(&[AS_OF, CURSOR, LIMIT, "node_id", "org", "severity"])?;
     let org = call.orgs(parameters.parse("org")?)?;
     let node: Option<Uuid> = parameters.parse("node_id")?;
     let severity = severity(&parameters)?;
@@ -146,10 +147,10 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
 }
 
 /// `GET /api/nodes/{id}/scans`: the latest scan as a whole, and the counts of those before it, newest first.
-pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let id = id_of_path(&call, 3)?;
+pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let id = id_of_path(&call)?;
     let answer = reads
-        .view(&call.parameters(&[AS_OF])?, |view| {
+        .view(&call.query(&[AS_OF])?, |view| {
             let org = org_of(view, &call, None, id)?;
             let (scans, accepted) = (view.folds.scans().node(org, id), view.folds.scans().in_use(org, id));
             let items = scans.into_iter().flat_map(|scans| scans.history.iter().rev());
@@ -165,8 +166,8 @@ pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, 
 }
 
 /// `GET /api/findings`: the open findings, the gravest first, then in the order of organisation and node.
-pub(crate) async fn findings(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let parameters = call.parameters(&[AS_OF, CURSOR, LIMIT, "node_id", "org", "q", "severity"])?;
+pub(crate) async fn findings(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let parameters = call.query(&[AS_OF, CURSOR, LIMIT, "node_id", "org", "q", "severity"])?;
     let org = call.orgs(parameters.parse("org")?)?;
     let node: Option<Uuid> = parameters.parse("node_id")?;
     let severity = severity(&parameters)?;

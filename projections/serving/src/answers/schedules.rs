@@ -1,14 +1,16 @@
 //! Schedules over HTTP: a list, by organisation and id, and one.
 
 use crate::nodes::id_of_path;
-use crate::paging::{CURSOR, LIMIT, NodePlace, Paging};
-use crate::reads::{AS_OF, Call, Reads, Refusal};
+use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::schedules::Standing;
 use serde::{Deserialize, Serialize};
 use spec::Name;
 use std::borrow::Cow;
+use web::paging::{CURSOR, LIMIT, NodePlace, Paging};
+use web::problem::NOT_FOUND;
+use web::{Call, Problem};
 
 /// A schedule as it stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,17 +36,17 @@ impl<'a> ScheduleRow<'a> {
 }
 
 /// A node sees its commands, and nothing of where they come from.
-pub(super) fn unless_node(call: &Call) -> Result<(), Refusal> {
-    match call.viewer.node {
-        Some(_) => Err(Refusal::NotFound("a node has no schedules".to_owned())),
+pub(super) fn unless_node(call: &Call) -> Result<(), Problem> {
+    match call.principal.node() {
+        Some(_) => Err(Problem::new(NOT_FOUND, "a node has no schedules".to_owned())),
         None => Ok(()),
     }
 }
 
 /// `GET /api/schedules`.
-pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     unless_node(&call)?;
-    let parameters = call.parameters(&[AS_OF, CURSOR, LIMIT, "org"])?;
+    let parameters = call.query(&[AS_OF, CURSOR, LIMIT, "org"])?;
     let org = call.orgs(parameters.parse("org")?)?;
     let paging = Paging::<NodePlace>::of(&parameters)?;
     reads
@@ -58,14 +60,14 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Ref
 }
 
 /// `GET /api/schedules/{id}`.
-pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     unless_node(&call)?;
-    let unknown = || Refusal::NotFound(format!("there is no schedule {}", call.part(3)));
-    let id = id_of_path(&call, 3).map_err(|_| unknown())?;
+    let unknown = || Problem::new(NOT_FOUND, format!("there is no schedule {}", call.part("id")));
+    let id = id_of_path(&call).map_err(|_| unknown())?;
     let answer = reads
-        .view(&call.parameters(&[AS_OF])?, |view| {
+        .view(&call.query(&[AS_OF])?, |view| {
             let all = view.folds.schedules().iter();
-            let mut own = all.filter(|(org, _)| call.viewer.org.as_ref().is_none_or(|own| own == *org));
+            let mut own = all.filter(|(org, _)| call.principal.bound_to().is_none_or(|own| own == *org));
             let (org, standing) = own.find(|(_, standing)| standing.plan.id == id)?;
             Some(view.answer(&ScheduleAnswer { schedule: ScheduleRow::of(org, standing) }))
         })

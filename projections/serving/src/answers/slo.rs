@@ -1,8 +1,7 @@
 //! Outcomes of operations over HTTP: of a node, and of an organisation's nodes together.
 
 use crate::nodes::{id_of_path, org_of, unknown};
-use crate::paging::{CURSOR, LIMIT, Paging, Place};
-use crate::reads::{AS_OF, Call, Parameters, Reads, Refusal};
+use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::slo::{Counter, DAY, HOUR, NodeOutcomes, Step, add};
@@ -11,6 +10,8 @@ use spec::payload::Outcome;
 use spec::{Name, Timestamp};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use web::paging::{CURSOR, LIMIT, Paging, Place};
+use web::{Call, Problem, QueryString};
 
 /// What is wanted of the counts.
 struct Wanted {
@@ -62,7 +63,7 @@ impl Place for CounterPlace {
 }
 
 impl Wanted {
-    fn of(parameters: &Parameters<'_>) -> Result<Self, Refusal> {
+    fn of(parameters: &QueryString<'_>) -> Result<Self, Problem> {
         Ok(Self {
             component: parameters.parse("component")?,
             from: parameters.time("from")?,
@@ -102,9 +103,9 @@ impl Wanted {
 }
 
 /// `GET /api/nodes/{id}/slo-summary`.
-pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
-    let id = id_of_path(&call, 3)?;
-    let parameters = call.parameters(&KNOWN)?;
+pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let id = id_of_path(&call)?;
+    let parameters = call.query(&KNOWN)?;
     let (wanted, paging) = (Wanted::of(&parameters)?, Paging::of(&parameters)?);
     let answer = reads
         .view(&parameters, |view| {
@@ -119,9 +120,9 @@ pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, 
 }
 
 /// `GET /api/orgs/{org}/slo-summary`.
-pub(crate) async fn of_org(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn of_org(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     let org = call.org_of_path()?;
-    let parameters = call.parameters(&KNOWN)?;
+    let parameters = call.query(&KNOWN)?;
     let (wanted, paging) = (Wanted::of(&parameters)?, Paging::of(&parameters)?);
     reads
         .view(&parameters, |view| {

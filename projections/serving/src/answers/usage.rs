@@ -1,7 +1,6 @@
 //! An organisation's usage over HTTP.
 
-use crate::paging::{CURSOR, LIMIT, Paging, Place};
-use crate::reads::{AS_OF, Call, Reads, Refusal, bad};
+use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::usage::{Line, Total};
@@ -9,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use spec::payload::Metric;
 use spec::{Name, Timestamp};
 use std::borrow::Cow;
+use web::paging::{CURSOR, LIMIT, Paging, Place};
+use web::{Call, Problem, bad};
 
 /// An organisation's usage.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -61,9 +62,9 @@ fn is_month(text: &str) -> bool {
 }
 
 /// `GET /api/orgs/{org}/usage/summary`. Usage is no node's affair: a node sees none.
-pub(crate) async fn summary(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn summary(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     let org = call.org_of_path()?;
-    let parameters = call.parameters(&[AS_OF, CURSOR, LIMIT, "month", "tenant"])?;
+    let parameters = call.query(&[AS_OF, CURSOR, LIMIT, "month", "tenant"])?;
     let tenant: Option<Name> = parameters.parse("tenant")?;
     let wanted = parameters.get("month");
     if wanted.is_some_and(|month| !is_month(month)) {
@@ -73,7 +74,9 @@ pub(crate) async fn summary(reads: Reads, call: Call) -> Result<Response<Body>, 
     reads
         .view(&parameters, |view| {
             let months: Vec<_> = (view.folds.usage().months(&org))
-                .filter(|(month, _)| call.viewer.node.is_none() && wanted.is_none_or(|one| one == *month))
+                .filter(|(month, _)| {
+                    call.principal.node().is_none() && wanted.is_none_or(|one| one == *month)
+                })
                 .collect();
             let uncounted = months.iter().map(|(_, month)| month.uncounted).sum();
             let lines = months.iter().flat_map(|(name, month)| month.lines.iter().map(|line| (*name, line)));

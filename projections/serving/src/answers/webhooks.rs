@@ -1,12 +1,14 @@
 //! Webhooks over HTTP: what there is, and how it fares.
 
-use crate::reads::{AS_OF, Call, Reads, Refusal};
+use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::incidents::{Standing, Webhook};
 use serde::{Deserialize, Serialize};
 use spec::{Name, Timestamp};
 use std::borrow::Cow;
+use web::problem::NOT_FOUND;
+use web::{Call, Problem};
 
 /// A webhook as it stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,12 +43,12 @@ impl<'a> WebhookRow<'a> {
 }
 
 /// `GET /api/orgs/{org}/webhooks`: by id; there are few.
-pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     let org = call.org_of_path()?;
-    if call.viewer.node.is_some() {
-        return Err(Refusal::NotFound("a node has no webhooks".to_owned()));
+    if call.principal.node().is_some() {
+        return Err(Problem::new(NOT_FOUND, "a node has no webhooks".to_owned()));
     }
-    let parameters = call.parameters(&[AS_OF])?;
+    let parameters = call.query(&[AS_OF])?;
     reads
         .view(&parameters, |view| {
             let webhooks = view.folds.incidents().of(&org).into_iter().flat_map(|all| all.webhooks().iter());

@@ -1,7 +1,6 @@
 //! The page's policies: whom each is for, and which nodes do not follow it.
 
 use super::state;
-use crate::reads::Viewer;
 use maud::{Markup, html};
 use projections::Projections;
 use projections::assignments::To;
@@ -9,6 +8,7 @@ use projections::policies::Assigned;
 use spec::payload::PolicyMode;
 use spec::{Hash, Name, Uuid};
 use std::collections::BTreeMap;
+use web::Principal;
 
 /// Nodes that are named of those that do not follow a policy.
 const MAX_NAMED: usize = 5;
@@ -25,9 +25,9 @@ struct Outcome<'a> {
 }
 
 /// The section, if any policy is assigned: the newest assignment first.
-pub(super) fn section(folds: &Projections, viewer: &Viewer) -> Markup {
+pub(super) fn section(folds: &Projections, viewer: &Principal) -> Markup {
     let policies = folds.policies();
-    let seen = policies.orgs().filter(|org| viewer.org.as_ref().is_none_or(|own| own == *org));
+    let seen = policies.orgs().filter(|org| viewer.bound_to().is_none_or(|own| own == *org));
     let rows: Vec<(&Name, Assigned<'_>, Outcome<'_>)> = seen
         .flat_map(|org| {
             let mut outcomes = outcomes(folds, org);

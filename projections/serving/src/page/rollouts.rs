@@ -1,20 +1,20 @@
 //! The page's roll-outs: how far each has come, wave by wave.
 
 use super::{ago, ahead, state};
-use crate::reads::Viewer;
 use maud::{Markup, html};
 use projections::Projections;
 use projections::commands;
 use projections::rollouts::{Rollout, State};
 use spec::{Name, Timestamp};
 use std::cmp::Reverse;
+use web::Principal;
 
 /// Roll-outs that are over and still shown, the newest; the API has more.
 const MAX_OVER: usize = 5;
 
 /// The section, if there are any: those that go on first, then the newest.
-pub(super) fn section(folds: &Projections, viewer: &Viewer, now: Timestamp) -> Markup {
-    let all = folds.rollouts().iter().filter(|(org, _)| viewer.org.as_ref().is_none_or(|own| own == *org));
+pub(super) fn section(folds: &Projections, viewer: &Principal, now: Timestamp) -> Markup {
+    let all = folds.rollouts().iter().filter(|(org, _)| viewer.bound_to().is_none_or(|own| own == *org));
     let mut all: Vec<(&Name, &Rollout)> = all.collect();
     all.sort_by_key(|(_, rollout)| (rollout.end.is_some(), Reverse(rollout.seq)));
     let going = all.iter().filter(|(_, rollout)| rollout.end.is_none()).count();

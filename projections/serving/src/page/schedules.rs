@@ -1,19 +1,19 @@
 //! The page's schedules: when each is due next, and what became of it last.
 
 use super::{ago, ahead, state};
-use crate::reads::Viewer;
 use maud::{Markup, html};
 use projections::Projections;
 use projections::schedules::{Run, Standing};
 use spec::payload::{RunOutcome, RunReason, When};
 use spec::{Name, Timestamp};
+use web::Principal;
 
 /// Schedules that are shown; the API has them all.
 const MAX_ROWS: usize = 50;
 
 /// The section, if there are any: what is due first, first.
-pub(super) fn section(folds: &Projections, viewer: &Viewer, now: Timestamp) -> Markup {
-    let all = folds.schedules().iter().filter(|(org, _)| viewer.org.as_ref().is_none_or(|own| own == *org));
+pub(super) fn section(folds: &Projections, viewer: &Principal, now: Timestamp) -> Markup {
+    let all = folds.schedules().iter().filter(|(org, _)| viewer.bound_to().is_none_or(|own| own == *org));
     let mut all: Vec<(&Name, &Standing)> = all.collect();
     all.sort_by_key(|(org, standing)| (standing.next.is_none(), standing.next, *org, standing.plan.id));
     html! {

@@ -5,58 +5,23 @@ use crate::live::start;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::request::Parts;
-use axum::http::{Response, StatusCode};
 use ledger::service::Draft;
 use ledger::{AppendOptions, Ledger, Outcome};
 use serde_json::{Value, json};
 use serving::history::History;
-use serving::http::{Door, Reads, Refusal, Seat, Viewer, routes};
 use serving::ladder::{Ladder, Spacing};
 use serving::live::Live;
-use spec::{Author, Hash, Kind, Signature, Uuid, Via};
+use serving::{Reads, routes};
+use spec::payload::Role;
+use spec::{Author, Hash, Kind, PublicKey, Signature, Uuid, Via};
 use std::sync::Arc;
 use tower::ServiceExt as _;
-
-/// Believes what a request says of its sender.
-#[derive(Debug)]
-struct Doorman;
-
-impl Door for Doorman {
-    fn viewer(&self, request: &Parts) -> Result<Viewer, Box<Response<Body>>> {
-        let header = |name| request.headers.get(name).map(|value| value.to_str().unwrap());
-        let (org, node) = (header("org"), header("node"));
-        Ok(Viewer { org: org.map(name), node: node.map(|id| id.parse().unwrap()) })
-    }
-
-    fn is_open(&self, _: &Parts) -> bool {
-        true
-    }
-
-    fn seat(&self, _: &Parts) -> Result<Seat, Box<Response<Body>>> {
-        Ok(Box::new(()))
-    }
-
-    fn refuse(&self, refusal: Refusal) -> Response<Body> {
-        let status = match refusal {
-            Refusal::Query(..) => StatusCode::BAD_REQUEST,
-            Refusal::NotFound(_) => StatusCode::NOT_FOUND,
-            Refusal::Foreign(_) => StatusCode::FORBIDDEN,
-            Refusal::Log(_) | Refusal::Behind => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        let detail = match refusal {
-            Refusal::Query(name, detail) => json!({"field": name, "detail": detail}),
-            other => json!({"detail": format!("{other:?}")}),
-        };
-        Response::builder().status(status).body(Body::from(detail.to_string())).unwrap()
-    }
-}
+use web::{App, Config, Principal, PrincipalKind};
 
 /// A ledger with a little of everything, and its routes.
 struct Service {
     ledger: Ledger,
     router: Router,
-    _stop: tokio::sync::watch::Sender<bool>,
 }
 
 async fn say(
@@ -131,20 +96,21 @@ async fn service() -> Service {
     let history = Arc::new(History::new(ledger.reader().clone(), Arc::clone(&ladder)));
     let head = ledger.head().borrow().clone();
     live.reach(ledger.reader(), &ladder, &head).await.unwrap();
-    let (stop, stopping) = tokio::sync::watch::channel(false);
-    let reads = Reads { live, history, ledger: ledger.clone(), door: Arc::new(Doorman), stopping };
-    Service { ledger, router: routes(&reads), _stop: stop }
+    let reads = Reads { live, history, ledger: ledger.clone() };
+    let bound = routes().into_iter().map(|route| route.bind(&reads)).collect();
+    let router = App::new(ledger.clone(), Config::default()).router(bound);
+    Service { ledger, router }
 }
 
 impl Service {
     async fn ask(&self, path: &str, org: Option<&str>, node: Option<Uuid>) -> (u16, Value) {
-        let mut request = Request::builder().uri(path);
-        if let Some(org) = org {
-            request = request.header("org", org);
-        }
-        if let Some(node) = node {
-            request = request.header("node", node.to_string());
-        }
+        let kind = match node {
+            Some(node) => PrincipalKind::Node { node, key: PublicKey([0; 32]), tenant: None },
+            None => PrincipalKind::Token(Uuid::v4([1; 16])),
+        };
+        let principal =
+            Principal { kind, org: Some(name(org.unwrap_or("ledger"))), roles: vec![Role::Viewer] };
+        let request = Request::builder().uri(path).extension(principal);
         let answer = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let status = answer.status().as_u16();
         let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();

@@ -84,7 +84,7 @@ async fn folds_follow_the_head_and_seals_say_what_they_were() {
     let (reader, head) = (ledger.reader().clone(), ledger.head());
     let (follower, mut size) = (Arc::clone(&live), live.size());
     let ladder = Ladder::open(&reader, Spacing::default()).unwrap();
-    let following = tokio::spawn(async move { follower.follow(reader, &ladder, head).await });
+    let following = tokio::spawn(async move { follower.follow(reader, &ladder, head, &|| {}).await });
 
     for id in 0..3 {
         beat(&ledger, id).await;
@@ -111,7 +111,7 @@ async fn folds_follow_the_head_and_seals_say_what_they_were() {
     let newcomer = Arc::clone(&again);
     let (reader, head) = (ledger.reader().clone(), ledger.head());
     let ladder = Ladder::open(&reader, Spacing::default()).unwrap();
-    let second_follower = tokio::spawn(async move { newcomer.follow(reader, &ladder, head).await });
+    let second_follower = tokio::spawn(async move { newcomer.follow(reader, &ladder, head, &|| {}).await });
     again.size().wait_for(|size| *size == 7).await.unwrap();
     assert_eq!(again.digests(9), second.advisory);
     assert_eq!(

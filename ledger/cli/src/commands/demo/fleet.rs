@@ -3,9 +3,9 @@
 use crate::client::Client;
 use crate::data::DataDir;
 use crate::failure::Failure;
-use ingest::wire::EnrolmentRequest;
 use ledger::Ledger;
 use serde_json::Value;
+use service::wire::EnrolmentRequest;
 use spec::{Kind, Timestamp, Uuid};
 use std::path::PathBuf;
 use std::process::Stdio;

@@ -1,12 +1,13 @@
 //! What the demo shows: a header, one status line that redraws on a terminal, and a line for each event.
 
 use super::fleet::Fleet;
-use crate::commands::serve::Running;
+use crate::commands::serve::facts;
 use crate::data::DataDir;
 use crate::failure::Failure;
 use crate::output::say;
 use ledger::Ledger;
 use serde_json::json;
+use service::Running;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
@@ -54,7 +55,7 @@ impl Screen {
         let token = dir.owner_token().unwrap_or_default();
         let ledger = &running.ledger;
         if self.form == Form::Jsonl {
-            let mut facts = running.facts(dir);
+            let mut facts = facts(running, dir);
             if let Some(object) = facts.as_object_mut() {
                 object.insert("event".to_owned(), json!("start"));
                 object.insert("resumed".to_owned(), json!(resumed));

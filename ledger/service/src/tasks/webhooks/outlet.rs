@@ -4,7 +4,7 @@
 //! Whoever may make webhooks must not reach what only this machine reaches: addresses that are not public are
 //! refused unless the operator allows them, after names are resolved, and redirects are not followed.
 
-use crate::client;
+use crate::outbound;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -32,12 +32,12 @@ impl Outlet {
 
     fn client(&self) -> Result<&reqwest::Client, String> {
         let make = || {
-            let builder = client::builder()
+            let builder = outbound::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .timeout(PATIENCE)
                 .user_agent(concat!("vaultmesh/", env!("CARGO_PKG_VERSION")))
                 .dns_resolver(Arc::new(Public { allow_private: self.allow_private }));
-            builder.build().map_err(|error| client::root_cause(&error))
+            builder.build().map_err(|error| outbound::root_cause(&error))
         };
         self.client.get_or_init(make).as_ref().map_err(Clone::clone)
     }
@@ -69,7 +69,7 @@ impl Outlet {
             .body(body);
         match request.send().await {
             Ok(answer) => Ok(answer.status().as_u16()),
-            Err(error) => Err(client::root_cause(&error)),
+            Err(error) => Err(outbound::root_cause(&error)),
         }
     }
 }

@@ -1,0 +1,185 @@
+//! A route: a row of the service's one list, and what answers it.
+
+use crate::access::Access;
+use crate::body::BodyRule;
+use crate::dispatch::Call;
+use crate::openapi::Operation;
+use crate::problem::Problem;
+use axum::body::Body;
+use axum::http::{Method, Response};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// What becomes of a call.
+pub type Answered = Pin<Box<dyn Future<Output = Result<Response<Body>, Problem>> + Send>>;
+
+/// What answers calls: an `async fn(S, Call)` over a state, or an `async fn(Call)` that needs none.
+pub trait Handler<S, Arguments>: Send + Sync + 'static {
+    /// Answers a call.
+    fn answer(&self, state: S, call: Call) -> Answered;
+}
+
+impl<S, F, R> Handler<S, (S, Call)> for F
+where
+    F: Fn(S, Call) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Response<Body>, Problem>> + Send + 'static,
+{
+    fn answer(&self, state: S, call: Call) -> Answered {
+        Box::pin(self(state, call))
+    }
+}
+
+impl<S, F, R> Handler<S, (Call,)> for F
+where
+    F: Fn(Call) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Response<Body>, Problem>> + Send + 'static,
+{
+    fn answer(&self, _: S, call: Call) -> Answered {
+        Box::pin(self(call))
+    }
+}
+
+/// What is known of a route without its handler.
+pub struct Row {
+    /// The method.
+    pub method: Method,
+    /// The path, its variable parts in braces.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    /// What body it takes.
+    pub body: BodyRule,
+    /// Whether the session of the page is a credential here; only where nothing is changed.
+    pub session: bool,
+    /// What it says of itself.
+    pub operation: Operation,
+    /// What a refusal looks like where people see it.
+    shown: Option<fn(Problem) -> Response<Body>>,
+}
+
+impl Row {
+    /// The answer to whoever is refused.
+    pub(crate) fn refusal(&self, problem: Problem) -> Response<Body> {
+        match self.shown {
+            Some(shown) => shown(problem),
+            None => problem.into_response(),
+        }
+    }
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {:?} {:?}", self.method, self.path, self.access, self.body)
+    }
+}
+
+type Answer<S> = Arc<dyn Fn(S, Call) -> Answered + Send + Sync>;
+
+/// A row, and what answers it with the help of a state.
+pub struct Route<S> {
+    row: Row,
+    answer: Answer<S>,
+}
+
+impl<S> fmt::Debug for Route<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.row.fmt(f)
+    }
+}
+
+impl<S: 'static> Route<S> {
+    /// A route that says nothing of itself yet.
+    pub fn new<A: 'static>(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        body: BodyRule,
+        handler: impl Handler<S, A>,
+    ) -> Self {
+        let operation = Operation::default();
+        let row = Row { method, path, access, body, session: false, operation, shown: None };
+        Self { row, answer: Arc::new(move |state, call| handler.answer(state, call)) }
+    }
+
+    /// What programs call it, which stays the same while the route does, and the subject that it belongs to.
+    #[must_use]
+    pub fn called(mut self, id: &'static str, tag: &'static str) -> Self {
+        (self.row.operation.id, self.row.operation.tag) = (id, tag);
+        self
+    }
+
+    /// What it is for, in a line.
+    #[must_use]
+    pub fn says(mut self, summary: &'static str) -> Self {
+        self.row.operation.summary = summary;
+        self
+    }
+
+    /// Its parameters as an object: of the path where that has them in braces, else of the query.
+    #[must_use]
+    pub fn takes(mut self, parameters: &'static str) -> Self {
+        self.row.operation.parameters = parameters;
+        self
+    }
+
+    /// A body that it takes.
+    #[must_use]
+    pub fn body(mut self, media: &'static str, shape: &'static str) -> Self {
+        self.row.operation.bodies.push((media, shape));
+        self
+    }
+
+    /// An answer; an empty media type is one without a body.
+    #[must_use]
+    pub fn answers(mut self, status: u16, media: &'static str, shape: impl Into<String>) -> Self {
+        self.row.operation.answers.push((status, media, shape.into()));
+        self
+    }
+
+    /// Statuses of refusals beside the usual ones.
+    #[must_use]
+    pub fn refuses(mut self, statuses: &[u16]) -> Self {
+        self.row.operation.problems.extend(statuses);
+        self
+    }
+
+    /// Takes the session of the page in place of a token. For what changes nothing.
+    #[must_use]
+    pub fn by_session(mut self) -> Self {
+        self.row.session = true;
+        self
+    }
+
+    /// Shows refusals to people, in place of a problem document.
+    #[must_use]
+    pub fn shows(mut self, refusal: fn(Problem) -> Response<Body>) -> Self {
+        self.row.shown = Some(refusal);
+        self
+    }
+
+    /// The row alone.
+    pub fn row(self) -> Row {
+        self.row
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Route<S> {
+    /// The route with the state that its handler needs.
+    pub fn bind(self, state: &S) -> Bound {
+        let (state, answer) = (state.clone(), self.answer);
+        Bound { row: self.row, answer: Arc::new(move |call| answer(state.clone(), call)) }
+    }
+}
+
+/// A route that is ready to be served.
+pub struct Bound {
+    pub(crate) row: Row,
+    pub(crate) answer: Arc<dyn Fn(Call) -> Answered + Send + Sync>,
+}
+
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.row.fmt(f)
+    }
+}
