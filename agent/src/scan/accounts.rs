@@ -1,11 +1,25 @@
 //! Accounts: who is root, who needs no password, whose password's hash is weak, and who may read or change
 //! the files that say so.
+//!
+//! ```text
+//! directory ── who there is, from all sources that are files
+//!     ├─ lines   passwd(5), group(5), shadow(5)    ├─ userdb  nss-systemd(8)
+//! crypt ────── what a hash is worth
+//! ```
+
+mod crypt;
+mod directory;
+mod lines;
+mod userdb;
 
 use super::check::Check;
 use super::cx::Cx;
-use super::text;
 use super::unread::{Optional as _, Unread};
+use crypt::Worth;
+pub(super) use directory::Directory;
+pub(super) use lines::Account;
 use spec::Severity;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Accounts with the power of root under another name.
 pub(super) static UID_ZERO: Check = Check {
@@ -42,82 +56,33 @@ pub(super) static CREDENTIALS: Check = Check {
                   Debian); chmod 0640 for shadow files, 0644 for passwd and group, 0440 for sudoers.",
 };
 
-const PASSWD: &str = "/etc/passwd";
 const SHADOW: &str = "/etc/shadow";
-const GROUP: &str = "/etc/group";
 
-/// Fewest rounds of SHA-crypt that are not weak: the number used when none is given.
-const SHA_ROUNDS: u64 = 5000;
-
-/// An account of `/etc/passwd`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Account {
-    pub(super) name: String,
-    pub(super) password: String,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-    pub(super) home: String,
-    pub(super) shell: String,
+/// Who there is, for a check that does without what could not be read of it.
+pub(super) fn directory(cx: &Cx<'_>) -> Directory {
+    directory::directory(cx)
 }
 
-/// A group of `/etc/group`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Group {
-    pub(super) name: String,
-    pub(super) gid: u32,
-    pub(super) members: Vec<String>,
+/// Who there is, for a check that needs to know: the rest is reported as unknown for it.
+fn told(cx: &mut Cx<'_>, check: &'static Check) -> Directory {
+    let mut directory = directory::directory(cx);
+    for reason in std::mem::take(&mut directory.odd) {
+        cx.unknown(check, reason);
+    }
+    directory
 }
 
-/// Fields of lines that a colon separates; lines of the old network services (`+`, `-`) are none.
-fn rows(text: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
-    let rows = text::lines(text).filter(|(_, line)| !line.starts_with(['+', '-']));
-    rows.map(|(number, line)| (number, line.split(':').collect()))
-}
-
-fn account(row: &[&str]) -> Option<Account> {
-    let [name, password, uid, gid, _, home, shell] = row else { return None };
-    Some(Account {
-        name: (*name).to_owned(),
-        password: (*password).to_owned(),
-        uid: uid.parse().ok()?,
-        gid: gid.parse().ok()?,
-        home: (*home).to_owned(),
-        shell: (*shell).to_owned(),
-    })
-}
-
-/// The accounts. Lines that are none are reported as unknown for `check`.
+/// The accounts. What is not understood is reported as unknown for `check`.
 pub(super) fn accounts(cx: &mut Cx<'_>, check: &'static Check) -> Result<Vec<Account>, Unread> {
-    let text = cx.source.text(PASSWD)?;
-    let mut accounts = Vec::new();
-    for (number, row) in rows(&text) {
-        match account(&row) {
-            Some(account) => accounts.push(account),
-            None => cx.unknown(check, format!("line {number} of {PASSWD} is not understood")),
-        }
-    }
-    Ok(accounts)
+    let directory = told(cx, check);
+    directory.unread_users.map_or(Ok(directory.users), Err)
 }
 
-/// The groups. Lines that are none are reported as unknown for `check`.
-pub(super) fn groups(cx: &mut Cx<'_>, check: &'static Check) -> Result<Vec<Group>, Unread> {
-    let text = cx.source.text(GROUP)?;
-    let mut groups = Vec::new();
-    for (number, row) in rows(&text) {
-        let parsed = match row.as_slice() {
-            [name, _, gid, members] => gid.parse().ok().map(|gid| Group {
-                name: (*name).to_owned(),
-                gid,
-                members: members.split(',').filter(|m| !m.is_empty()).map(str::to_owned).collect(),
-            }),
-            _ => None,
-        };
-        match parsed {
-            Some(group) => groups.push(group),
-            None => cx.unknown(check, format!("line {number} of {GROUP} is not understood")),
-        }
-    }
-    Ok(groups)
+/// Accounts and groups. What is not understood is reported as unknown for `check`.
+pub(super) fn everybody(cx: &mut Cx<'_>, check: &'static Check) -> Result<Directory, Unread> {
+    let mut directory = told(cx, check);
+    let unread = directory.unread_users.take().or(directory.unread_groups.take());
+    unread.map_or(Ok(directory), Err)
 }
 
 pub(super) fn uid_zero(cx: &mut Cx<'_>) -> Result<(), Unread> {
@@ -130,85 +95,87 @@ pub(super) fn uid_zero(cx: &mut Cx<'_>) -> Result<(), Unread> {
     Ok(())
 }
 
+/// Whose password something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Account,
+    /// There is no account of the name.
+    Nobody,
+}
+
 /// Name and hash of every account that has one; evidence is made of the name and the method alone, since the
 /// hash of a hash could be compared with guesses.
-fn passwords(cx: &mut Cx<'_>, check: &'static Check) -> Result<Vec<(String, String)>, Unread> {
-    let accounts = accounts(cx, check)?;
-    let shadowed = accounts.iter().any(|account| account.password == "x");
-    let mut passwords: Vec<(String, String)> =
-        accounts.into_iter().filter(|a| a.password != "x").map(|a| (a.name, a.password)).collect();
+fn passwords(cx: &mut Cx<'_>, check: &'static Check) -> Result<Vec<(String, String, Owner)>, Unread> {
+    let mut directory = told(cx, check);
+    if let Some(unread) = directory.unread_users.take() {
+        return Err(unread);
+    }
+    let accounts = directory.users;
+    let shadowed =
+        |account: &&Account| account.password == "x" || account.password == format!("##{}", account.name);
+    let mut passwords: Vec<(String, String, Owner)> = accounts
+        .iter()
+        .filter(|account| !shadowed(account))
+        .map(|account| (account.name.clone(), account.password.clone(), Owner::Account))
+        .collect();
     // Without a shadow file there may be nothing in it that matters; but not if an account refers to it.
     let text = match cx.source.text(SHADOW) {
-        Err(unread) if unread.is_missing() && !shadowed => return Ok(passwords),
+        Err(unread) if unread.is_missing() && !accounts.iter().any(|account| shadowed(&account)) => {
+            return Ok(passwords);
+        }
         read => read?,
     };
-    for (number, row) in rows(&text) {
-        match row.as_slice() {
-            [name, password, ..] if row.len() >= 8 => {
-                passwords.push(((*name).to_owned(), (*password).to_owned()));
-            }
-            _ => cx.unknown(check, format!("line {number} of {SHADOW} is not understood")),
+    let by_name: BTreeMap<&str, &Account> =
+        accounts.iter().map(|account| (account.name.as_str(), account)).collect();
+    let (mut seen, mut rows) = (BTreeSet::new(), Vec::new());
+    for (number, line) in lines::rows(&text).filter(|(_, line)| !lines::is_network(line)) {
+        match lines::shadow(line) {
+            Some(row) => rows.push(row),
+            None => cx.unknown(check, format!("line {number} of {SHADOW} is not understood")),
+        }
+    }
+    if directory.shadows_count {
+        rows.extend(directory.shadows);
+    }
+    for row in rows {
+        // The first of a name counts, and that of an account only if the account refers to it.
+        let account = by_name.get(row.name.as_str()).copied();
+        if seen.insert(row.name.clone()) && account.is_none_or(|account| shadowed(&account)) {
+            let owner = if account.is_some() { Owner::Account } else { Owner::Nobody };
+            passwords.push((row.name, row.hash, owner));
         }
     }
     Ok(passwords)
 }
 
 pub(super) fn empty_password(cx: &mut Cx<'_>) -> Result<(), Unread> {
-    for (name, password) in passwords(cx, &EMPTY)? {
+    for (name, password, owner) in passwords(cx, &EMPTY)? {
         if password.is_empty() {
-            cx.find(&EMPTY, name.clone(), name);
+            let found = cx.find(&EMPTY, name.clone(), name);
+            if owner == Owner::Nobody {
+                found
+                    .title("An empty password waits for an account that does not exist")
+                    .severity(Severity::Low);
+            }
         }
     }
     Ok(())
 }
 
-/// What a hash is worth.
-#[derive(Debug, PartialEq, Eq)]
-enum Worth {
-    /// Takes long to guess, or none can be entered.
-    Fine,
-    /// Its method, which is too fast.
-    Weak(&'static str),
-    /// Nobody can say.
-    Unknown,
-}
-
-fn worth(hash: &str) -> Worth {
-    let rounds = |rest: &str| {
-        let given = rest.strip_prefix("rounds=").and_then(|r| r.split('$').next()?.parse::<u64>().ok());
-        if given.unwrap_or(SHA_ROUNDS) < SHA_ROUNDS {
-            Worth::Weak("SHA-crypt with few rounds")
-        } else {
-            Worth::Fine
-        }
-    };
-    // What begins with these is locked; an empty field is another check's.
-    if hash.is_empty() || hash.starts_with(['!', '*']) || hash == "x" {
-        return Worth::Fine;
-    }
-    let Some((method, rest)) = hash.strip_prefix('$').and_then(|rest| rest.split_once('$')) else {
-        let des = hash.bytes().all(|b| b.is_ascii_alphanumeric() || b"./_".contains(&b));
-        return if des && matches!(hash.len(), 13 | 20) { Worth::Weak("DES") } else { Worth::Unknown };
-    };
-    match method {
-        "1" | "apr1" => Worth::Weak("MD5"),
-        "3" => Worth::Weak("NT"),
-        "md5" => Worth::Weak("Sun MD5"),
-        "sha1" => Worth::Weak("SHA-1"),
-        "5" | "6" => rounds(rest),
-        "2a" | "2b" | "2y" | "7" | "y" | "gy" | "argon2i" | "argon2id" => Worth::Fine,
-        _ if method.starts_with("md5,") => Worth::Weak("Sun MD5"),
-        _ => Worth::Unknown,
-    }
-}
-
 pub(super) fn weak_hash(cx: &mut Cx<'_>) -> Result<(), Unread> {
-    for (name, password) in passwords(cx, &WEAK)? {
-        match worth(&password) {
+    for (name, password, _) in passwords(cx, &WEAK)? {
+        let seen = |method: &str| format!("{name} {method}");
+        match crypt::worth(&password) {
             Worth::Fine => {}
             Worth::Weak(method) => {
-                let seen = format!("{name} {method}");
+                let seen = seen(method);
                 cx.find(&WEAK, name, seen).title(format!("A password is kept under a weak hash: {method}"));
+            }
+            Worth::Legacy(method) => {
+                let seen = seen(method);
+                cx.find(&WEAK, name, seen)
+                    .title(format!("A password is kept under a hash of old: {method}"))
+                    .severity(Severity::Low);
             }
             Worth::Unknown => cx.unknown(&WEAK, format!("the password hash of {name} is of no known kind")),
         }
@@ -217,8 +184,11 @@ pub(super) fn weak_hash(cx: &mut Cx<'_>) -> Result<(), Unread> {
 }
 
 pub(super) fn credential_files(cx: &mut Cx<'_>) -> Result<(), Unread> {
-    let groups = groups(cx, &CREDENTIALS)?;
-    let shadow_group = groups.iter().find(|group| group.name == "shadow").map(|group| group.gid);
+    let directory = told(cx, &CREDENTIALS);
+    if let Some(unread) = directory.unread_groups {
+        return Err(unread);
+    }
+    let shadow_group = directory.group("shadow").map(|group| group.gid);
     // Bits that nobody must have; whether the group may be the one of shadow files; whether it must exist.
     let files = [
         ("/etc/passwd", 0o022, false, true),
@@ -265,28 +235,4 @@ pub(super) fn credential_files(cx: &mut Cx<'_>) -> Result<(), Unread> {
         cx.find(&CREDENTIALS, "/etc/sudoers.d", seen).severity(Severity::Critical);
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hashes() {
-        for (hash, expected) in [
-            ("", Worth::Fine),
-            ("!$1$x$y", Worth::Fine),
-            ("*", Worth::Fine),
-            ("$y$j9T$salt$hash", Worth::Fine),
-            ("$6$salt$hash", Worth::Fine),
-            ("$6$rounds=656000$salt$hash", Worth::Fine),
-            ("$6$rounds=1000$salt$hash", Worth::Weak("SHA-crypt with few rounds")),
-            ("$1$salt$hash", Worth::Weak("MD5")),
-            ("abJnggxhB/yWI", Worth::Weak("DES")),
-            ("$9$what$ever", Worth::Unknown),
-            ("plain?", Worth::Unknown),
-        ] {
-            assert_eq!(worth(hash), expected, "{hash}");
-        }
-    }
 }

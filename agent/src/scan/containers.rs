@@ -18,8 +18,8 @@ pub(super) static SOCKET: Check = Check {
 
 /// Without the socket and without the group there is no Docker to speak of.
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
-    let groups = accounts::groups(cx, &SOCKET)?;
-    let docker = groups.iter().find(|group| group.name == "docker");
+    let directory = accounts::everybody(cx, &SOCKET)?;
+    let docker = directory.group("docker");
     let path = "/run/docker.sock";
     if let Some(meta) = cx.source.stat(path).optional()? {
         let seen = format!("{path} {} {:o} {} {}", meta.word, meta.mode, meta.uid, meta.gid);
@@ -37,10 +37,8 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
         }
     }
     let Some(docker) = docker else { return Ok(()) };
-    let mut members = docker.members.clone();
-    let accounts = accounts::accounts(cx, &SOCKET)?;
-    members
-        .extend(accounts.into_iter().filter(|account| account.gid == docker.gid).map(|account| account.name));
+    // Who has the number of the group, by whatever name.
+    let members = directory.members(docker.gid);
     for member in members.into_iter().filter(|member| member != "root") {
         let seen = member.clone();
         cx.find(&SOCKET, format!("member {member}"), seen);

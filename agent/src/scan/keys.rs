@@ -4,13 +4,13 @@ use super::accounts::{self, Account};
 use super::check::Check;
 use super::cx::Cx;
 use super::source::Type;
-use super::ssh;
+use super::sshd::{self, Server, Somebody};
 use super::unread::{Optional as _, Unread};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use spec::Severity;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys that are new or weak, or files that others can write to.
 pub(super) static KEYS: Check = Check {
@@ -25,22 +25,35 @@ pub(super) static KEYS: Check = Check {
 const RSA_BITS: usize = 2048;
 
 /// Where the server looks unless told otherwise.
-const FILES: &str = ".ssh/authorized_keys .ssh/authorized_keys2";
+const FILES: [&str; 2] = [".ssh/authorized_keys", ".ssh/authorized_keys2"];
+
+/// Most accounts whose files are looked for one by one under the server's settings, and most such looks.
+const MAX_ACCOUNTS: usize = 2048;
+const MAX_LOOKS: usize = 50_000;
 
 /// A machine without accounts cannot be checked; an account without such a file has no keys.
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
-    let accounts = accounts::accounts(cx, &KEYS)?;
-    let settings = ssh::settings(cx, &KEYS)?.unwrap_or_default();
-    let files = ssh::global(&settings, "authorizedkeysfile").unwrap_or(FILES).to_owned();
-    let mut done = BTreeSet::new();
-    for account in &accounts {
-        for file in files.split_whitespace().filter(|file| *file != "none") {
-            let path = place(file, account);
+    let directory = accounts::everybody(cx, &KEYS)?;
+    let server = sshd::read(cx, &KEYS)?;
+    let (mut done, mut looks) = (BTreeSet::new(), 0);
+    for account in directory.users.iter().take(MAX_ACCOUNTS) {
+        let groups = directory.groups_of(account).into_iter().map(|(name, _)| name).collect();
+        let somebody = Somebody { name: account.name.clone(), groups };
+        let (places, looked) = places(server.as_ref(), account, somebody);
+        looks += looked;
+        if looks > MAX_LOOKS {
+            cx.unknown(&KEYS, "there are more cases of Match than can be tried");
+            break;
+        }
+        for (path, used) in places {
             if done.insert(path.clone()) {
-                let outcome = one(cx, &path, account);
+                let outcome = one(cx, &path, account, used);
                 cx.known(&KEYS, outcome);
             }
         }
+    }
+    if directory.users.len() > MAX_ACCOUNTS {
+        cx.unknown(&KEYS, "there are more accounts than are looked at");
     }
     for (subject, change, digest) in cx.drift(&KEYS) {
         let found = cx.find(&KEYS, subject, digest.0);
@@ -52,12 +65,52 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
     Ok(())
 }
 
-fn place(file: &str, account: &Account) -> String {
-    let file = file.replace("%h", &account.home).replace("%u", &account.name).replace("%%", "%");
-    if file.starts_with('/') { file } else { format!("{}/{file}", account.home.trim_end_matches('/')) }
+/// The files of an account in every case of the settings, and whether the server takes keys from them.
+fn places(server: Option<&Server>, account: &Account, somebody: Somebody) -> (BTreeMap<String, bool>, usize) {
+    let mut places = BTreeMap::new();
+    let mut add = |files: &[String], used: bool| {
+        for file in files.iter().filter(|file| *file != "none") {
+            *places.entry(place(file, account)).or_default() |= used;
+        }
+    };
+    let Some(server) = server else {
+        add(&FILES.map(str::to_owned), true);
+        return (places, 1);
+    };
+    let mut looks = 0;
+    let global = server.global();
+    let apart = ["authorizedkeysfile", "pubkeyauthentication"];
+    // What no Match is about is the same for all connections.
+    let told_apart = server.all().iter().any(|(keyword, _, inside)| *inside && apart.contains(keyword));
+    let tried = if told_apart { usize::MAX } else { 1 };
+    for connection in server.connections(&[somebody]).0.into_iter().take(tried) {
+        looks += 1;
+        let view = server.view(&global, &connection);
+        let used = view.flag("pubkeyauthentication", true);
+        match view.setting("authorizedkeysfile") {
+            Some(setting) => add(setting.values(), used),
+            None => add(&FILES.map(str::to_owned), used),
+        }
+    }
+    (places, looks)
 }
 
-fn one(cx: &mut Cx<'_>, path: &str, account: &Account) -> Result<(), Unread> {
+fn place(file: &str, account: &Account) -> String {
+    let mut path = String::new();
+    let mut chars = file.chars();
+    while let Some(c) = chars.next() {
+        match (c, if c == '%' { chars.next() } else { None }) {
+            ('%', Some('h')) => path.push_str(&account.home),
+            ('%', Some('u')) => path.push_str(&account.name),
+            ('%', Some('U')) => path.push_str(&account.uid.to_string()),
+            ('%', Some(other)) => path.push(other),
+            (c, _) => path.push(c),
+        }
+    }
+    if path.starts_with('/') { path } else { format!("{}/{path}", account.home.trim_end_matches('/')) }
+}
+
+fn one(cx: &mut Cx<'_>, path: &str, account: &Account, used: bool) -> Result<(), Unread> {
     let Some(meta) = cx.source.stat(path).optional()? else { return Ok(()) };
     if meta.kind != Type::File {
         return Err(Unread::odd(path, "is not a regular file"));
@@ -75,6 +128,7 @@ fn one(cx: &mut Cx<'_>, path: &str, account: &Account) -> Result<(), Unread> {
         }
     }
     let text = cx.source.text(path)?;
+    let now: String = cx.now.to_string().chars().filter(char::is_ascii_digit).take(14).collect();
     for (number, line) in super::text::lines(&text) {
         let Some(key) = Key::parse(line) else {
             cx.unknown(&KEYS, format!("line {number} of {path} is not understood"));
@@ -82,7 +136,7 @@ fn one(cx: &mut Cx<'_>, path: &str, account: &Account) -> Result<(), Unread> {
         };
         let subject = format!("{path} {}", key.fingerprint);
         cx.observe(&KEYS, subject.clone(), format!("{} {}", key.options, key.fingerprint));
-        if let Some(why) = key.weak {
+        if let Some(why) = key.weak.filter(|_| used && !expired(&key.options, &now)) {
             cx.find(&KEYS, subject, line)
                 .title(format!("A key that lets {} in is weak: {why}", account.name))
                 .severity(Severity::Medium);
@@ -101,12 +155,18 @@ struct Key {
 }
 
 impl Key {
+    /// A key, or options and a key, as sshd(8) has it under "AUTHORIZED_KEYS FILE FORMAT".
     fn parse(line: &str) -> Option<Self> {
         let words = words(line);
-        let kind = words.iter().position(|word| is_kind(word))?;
+        let kind = words.iter().take(2).position(|word| is_kind(word))?;
         let blob = STANDARD.decode(words.get(kind + 1)?).ok()?;
         let (inner, rest) = string(&blob)?;
+        let label = words.get(kind).map_or("", String::as_str);
+        // The server refuses a key that is not of the kind it is said to be.
+        let is_rsa = |name: &str| matches!(name, "ssh-rsa" | "rsa-sha2-256" | "rsa-sha2-512");
+        let sound = label.as_bytes() == inner || is_rsa(label) && inner == b"ssh-rsa";
         let weak = match inner {
+            _ if !sound => None,
             b"ssh-dss" => Some("DSA".to_owned()),
             b"ssh-rsa" => {
                 let (_, rest) = string(rest)?;
@@ -122,11 +182,19 @@ impl Key {
     }
 }
 
+/// Whether `expiry-time` has passed.
+fn expired(options: &str, now: &str) -> bool {
+    let lower = options.to_ascii_lowercase();
+    let Some((_, value)) = lower.split_once("expiry-time=\"") else { return false };
+    let digits: String = value.chars().take_while(char::is_ascii_digit).take(14).collect();
+    digits.len() >= 8 && format!("{digits:0<14}").as_str() < now
+}
+
 /// Words that blanks separate outside of quotes.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted, mut escaped) = (Vec::new(), String::new(), false, false);
     for c in line.chars() {
-        let blank = c.is_whitespace() && !quoted;
+        let blank = (c == ' ' || c == '\t') && !quoted;
         if c == '"' && !escaped {
             quoted = !quoted;
         }
@@ -142,7 +210,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 fn is_kind(word: &str) -> bool {
-    ["ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-"].iter().any(|prefix| word.starts_with(prefix))
+    ["ssh-", "ecdsa-", "rsa-sha2-", "sk-ssh-", "sk-ecdsa-"].iter().any(|prefix| word.starts_with(prefix))
 }
 
 /// A string of SSH's binary form (RFC 4251, section 5), and what follows.

@@ -3,8 +3,8 @@
 use super::check::Check;
 use super::configured::{self, Place, place};
 use super::cx::Cx;
-use super::text;
-use super::unread::{Optional as _, Unread};
+use super::pam;
+use super::unread::Unread;
 use spec::Severity;
 
 /// A file that decides who comes in, or what runs when somebody does.
@@ -38,25 +38,7 @@ const AT_HOME: [&str; 6] = [".bash_login", ".bash_profile", ".bashrc", ".profile
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
     cx.source.dir("/etc")?;
     configured::observe(cx, &DRIFT, PLACES.into_iter().chain(configured::at_home(&AT_HOME)));
-    open_doors(cx)?;
+    pam::open_doors(cx, &DRIFT);
     configured::drift(cx, &DRIFT, "A file that decides about logins");
-    Ok(())
-}
-
-/// Services for which PAM asks nothing: `pam_permit` is enough to come in.
-fn open_doors(cx: &mut Cx<'_>) -> Result<(), Unread> {
-    for name in cx.source.list("/etc/pam.d").optional()?.unwrap_or_default() {
-        let path = format!("/etc/pam.d/{name}");
-        let Some(service) = cx.known(&DRIFT, cx.source.text(&path)) else { continue };
-        for (_, line) in text::lines(&service) {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let open = matches!(words.as_slice(), ["auth" | "-auth", "sufficient", module, ..] if module.ends_with("pam_permit.so"));
-            if open {
-                cx.find(&DRIFT, format!("{path} pam_permit"), line)
-                    .title(format!("PAM lets everybody in: {path} holds pam_permit to be sufficient"))
-                    .severity(Severity::Critical);
-            }
-        }
-    }
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! The SSH server: who may enter how, under which algorithms, and who can read its keys.
 
+use super::accounts;
 use super::check::Check;
 use super::cx::Cx;
-use super::text::fits;
+use super::sshd::{self, Passwords, Server, Setting, Somebody, View};
 use super::unread::{Optional as _, Unread};
 use spec::Severity;
+use std::collections::BTreeSet;
 
 /// Root by password, or anybody without one.
 pub(super) static LOGIN: Check = Check {
@@ -33,256 +35,222 @@ pub(super) static HOST_KEYS: Check = Check {
                   its users.",
 };
 
-const MAIN: &str = "/etc/ssh/sshd_config";
-const MAX_DEPTH: usize = 16;
-const MAX_FILES: usize = 256;
+/// Most accounts that the server's settings are tried with.
+const MAX_ACCOUNTS: usize = 64;
 
-/// Algorithms that are broken or close to it.
-const BROKEN: [&str; 27] = [
-    "3des-cbc",
-    "aes128-cbc",
-    "aes192-cbc",
-    "aes256-cbc",
-    "arcfour",
-    "arcfour128",
-    "arcfour256",
-    "blowfish-cbc",
-    "cast128-cbc",
-    "diffie-hellman-group-exchange-sha1",
-    "diffie-hellman-group1-sha1",
-    "diffie-hellman-group14-sha1",
-    "hmac-md5",
-    "hmac-md5-96",
-    "hmac-md5-96-etm@openssh.com",
-    "hmac-md5-etm@openssh.com",
-    "hmac-ripemd160",
-    "hmac-sha1",
-    "hmac-sha1-96",
-    "hmac-sha1-96-etm@openssh.com",
-    "hmac-sha1-etm@openssh.com",
-    "none",
-    "rijndael-cbc@lysator.liu.se",
-    "ssh-dss",
-    "ssh-rsa",
-    "umac-64-etm@openssh.com",
-    "umac-64@openssh.com",
+/// Where the server looks for its keys unless told otherwise.
+const KEYS: [&str; 3] =
+    ["/etc/ssh/ssh_host_ecdsa_key", "/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_rsa_key"];
+
+/// Keywords of lists of algorithms, how they are written, and what such a list may hold that is broken. What
+/// the server offers unless told otherwise is not among it: an unset list says the same as one written out.
+const ALGORITHMS: [(&str, &str, &[&str]); 5] = [
+    (
+        "ciphers",
+        "Ciphers",
+        &["3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc", "rijndael-cbc@lysator.liu.se"],
+    ),
+    (
+        "macs",
+        "MACs",
+        &[
+            "hmac-md5",
+            "hmac-md5-96",
+            "hmac-md5-96-etm@openssh.com",
+            "hmac-md5-etm@openssh.com",
+            "hmac-sha1-96",
+            "hmac-sha1-96-etm@openssh.com",
+        ],
+    ),
+    (
+        "kexalgorithms",
+        "KexAlgorithms",
+        &["diffie-hellman-group-exchange-sha1", "diffie-hellman-group1-sha1", "diffie-hellman-group14-sha1"],
+    ),
+    ("hostkeyalgorithms", "HostKeyAlgorithms", BROKEN_KEYS),
+    ("pubkeyacceptedalgorithms", "PubkeyAcceptedAlgorithms", BROKEN_KEYS),
 ];
 
-/// One setting, with the criteria of the `Match` it stands under.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Setting {
-    keyword: String,
-    value: String,
-    scope: Option<String>,
-}
+const BROKEN_KEYS: &[&str] =
+    &["ssh-dss", "ssh-dss-cert-v01@openssh.com", "ssh-rsa", "ssh-rsa-cert-v01@openssh.com"];
 
-/// All settings in the order in which the server meets them; `None` if there is no server.
-pub(super) fn settings(cx: &mut Cx<'_>, check: &'static Check) -> Result<Option<Vec<Setting>>, Unread> {
-    if cx.source.lstat(MAIN).is_err_and(|unread| unread.is_missing()) {
-        return Ok(None);
-    }
-    let (mut settings, mut files, mut scope) = (Vec::new(), 0, None);
-    read(cx, check, MAIN, &mut settings, &mut scope, (&mut files, 0))?;
-    Ok(Some(settings))
-}
-
-/// The values of a keyword that count: the first outside `Match`, and the first within each.
-pub(super) fn effective<'s>(settings: &'s [Setting], keyword: &str) -> Vec<&'s Setting> {
-    let mut seen: Vec<&Option<String>> = Vec::new();
-    let of_keyword = settings.iter().filter(|setting| setting.keyword == keyword);
-    of_keyword
-        .filter(|setting| {
-            let first = !seen.contains(&&setting.scope);
-            seen.push(&setting.scope);
-            first
-        })
-        .collect()
-}
-
-/// The value of a keyword outside `Match`.
-pub(super) fn global<'s>(settings: &'s [Setting], keyword: &str) -> Option<&'s str> {
-    let found = settings.iter().find(|setting| setting.keyword == keyword && setting.scope.is_none());
-    found.map(|setting| setting.value.as_str())
-}
-
-fn read(
-    cx: &mut Cx<'_>,
-    check: &'static Check,
-    path: &str,
-    settings: &mut Vec<Setting>,
-    scope: &mut Option<String>,
-    (files, depth): (&mut usize, usize),
-) -> Result<(), Unread> {
-    if depth > MAX_DEPTH || *files >= MAX_FILES {
-        cx.unknown(check, format!("{path}: includes are nested too deep, or are too many"));
-        return Ok(());
-    }
-    *files += 1;
-    for (number, line) in super::text::lines(&cx.source.text(path)?) {
-        let Some((keyword, value)) = split(line) else {
-            cx.unknown(check, format!("line {number} of {path} is not understood"));
-            continue;
-        };
-        match keyword.as_str() {
-            "match" => *scope = (!value.eq_ignore_ascii_case("all")).then_some(value),
-            "include" => {
-                // An include within a Match ends where its file does.
-                let outer = scope.clone();
-                for pattern in value.split_whitespace() {
-                    let pattern = if pattern.starts_with('/') {
-                        pattern.to_owned()
-                    } else {
-                        format!("/etc/ssh/{pattern}")
-                    };
-                    let files_found = expand(cx, check, &pattern);
-                    for file in files_found {
-                        let outcome = read(cx, check, &file, settings, scope, (files, depth + 1));
-                        cx.known(check, outcome);
-                        scope.clone_from(&outer);
-                    }
-                }
-            }
-            _ => settings.push(Setting { keyword, value, scope: scope.clone() }),
-        }
-    }
-    Ok(())
-}
-
-/// Keyword in lower case, and value without quotes.
-fn split(line: &str) -> Option<(String, String)> {
-    let end = line.find([' ', '\t', '='])?;
-    let (keyword, rest) = line.split_at(end);
-    let value = rest.trim_start_matches([' ', '\t']).trim_start_matches('=').trim();
-    let value = value.split(" #").next().unwrap_or_default().trim().replace('"', "");
-    (!keyword.is_empty() && !value.is_empty()).then(|| (keyword.to_ascii_lowercase(), value))
-}
-
-/// The paths that fit a pattern, whose stars may stand in any of its parts.
-fn expand(cx: &mut Cx<'_>, check: &'static Check, pattern: &str) -> Vec<String> {
-    let mut paths = vec![String::new()];
-    for part in pattern.split('/').filter(|part| !part.is_empty()) {
-        if !part.contains(['*', '?']) {
-            for path in &mut paths {
-                *path = format!("{path}/{part}");
-            }
-            continue;
-        }
-        let mut found = Vec::new();
-        for path in &paths {
-            let names = cx.source.list(path).optional();
-            let names = cx.known(check, names).flatten().unwrap_or_default();
-            found.extend(names.iter().filter(|name| fits(part, name)).map(|name| format!("{path}/{name}")));
-        }
-        paths = found;
-    }
-    if pattern.contains(['*', '?']) {
-        paths
-    } else {
-        paths.into_iter().filter(|p| cx.source.stat(p).is_ok()).collect()
-    }
-}
+/// What the server refuses within `Match`, of what is looked at here.
+const GLOBAL: [&str; 8] =
+    ["ciphers", "hostkey", "hostkeyalgorithms", "kexalgorithms", "macs", "port", "usedns", "usepam"];
 
 /// Without `/etc/ssh/sshd_config` there is no server to check.
 pub(super) fn server(cx: &mut Cx<'_>) -> Result<(), Unread> {
-    let Some(settings) = settings(cx, &LOGIN)? else { return Ok(()) };
+    let Some(server) = sshd::read(cx, &LOGIN)? else { return Ok(()) };
+    understood(cx, &server);
     if let Some(reasons) = cx.unknown.get(LOGIN.id).map(super::cx::Reasons::text) {
         cx.unknown(&WEAK, reasons);
     }
-    for setting in effective(&settings, "permitrootlogin") {
-        match setting.value.to_ascii_lowercase().as_str() {
-            "yes" => drop(at(cx, &LOGIN, "PermitRootLogin", setting)),
-            "no" | "prohibit-password" | "without-password" | "forced-commands-only" => {}
-            value => cx.unknown(&LOGIN, format!("PermitRootLogin {value} is not understood")),
-        }
-    }
-    for setting in effective(&settings, "permitemptypasswords") {
-        if setting.value.eq_ignore_ascii_case("yes") {
-            at(cx, &LOGIN, "PermitEmptyPasswords", setting)
-                .title("The SSH server lets accounts without a password in")
-                .severity(Severity::Critical);
-        }
-    }
-    passwords(cx, &settings);
-    algorithms(cx, &settings);
+    logins(cx, &server);
+    algorithms(cx, &server);
     Ok(())
+}
+
+/// Values with which the server would not start.
+fn understood(cx: &mut Cx<'_>, server: &Server) {
+    if !server.can_be_met() {
+        cx.unknown(&LOGIN, "AuthenticationMethods asks for what is off: the server would not start");
+    }
+    let mut methods = false;
+    for (keyword, args, inside) in server.all() {
+        if keyword == "authenticationmethods" {
+            if args.iter().any(|method| method == "any") && (methods || args.len() > 1) {
+                cx.unknown(&LOGIN, "AuthenticationMethods any is not alone");
+            }
+            methods |= !inside;
+        }
+        let value = args.first().map_or("", String::as_str).to_ascii_lowercase();
+        let value = value.as_str();
+        let sound = match keyword {
+            "permitrootlogin" => {
+                matches!(
+                    value,
+                    "yes" | "no" | "prohibit-password" | "without-password" | "forced-commands-only"
+                )
+            }
+            "passwordauthentication"
+            | "kbdinteractiveauthentication"
+            | "usepam"
+            | "permitemptypasswords"
+            | "pubkeyauthentication" => matches!(value, "yes" | "no"),
+            _ => true,
+        };
+        let single = !matches!(keyword, "allowusers" | "denyusers" | "allowgroups" | "denygroups");
+        if !sound {
+            cx.unknown(&LOGIN, format!("{keyword} {value} is not understood"));
+        } else if inside && GLOBAL.contains(&keyword) {
+            cx.unknown(&LOGIN, format!("{keyword} is not allowed within Match"));
+        } else if single && args.len() > 1 && (GLOBAL.contains(&keyword) || keyword == "permitrootlogin") {
+            cx.unknown(&LOGIN, format!("{keyword} has more values than one"));
+        }
+    }
 }
 
 fn at<'c>(
     cx: &'c mut Cx<'_>,
     check: &'static Check,
     keyword: &str,
-    setting: &Setting,
+    scope: &str,
+    value: &str,
 ) -> &'c mut super::cx::Found {
-    let scope = setting.scope.as_ref().map(|scope| format!(" in Match {scope}")).unwrap_or_default();
-    cx.find(check, format!("{keyword}{scope}"), format!("{keyword} {}{scope}", setting.value))
+    let scope = if scope.is_empty() { String::new() } else { format!(" in Match {scope}") };
+    cx.find(check, format!("{keyword}{scope}"), format!("{keyword} {value}{scope}"))
 }
 
-/// What is not set is `yes`, as the server has it.
-fn passwords(cx: &mut Cx<'_>, settings: &[Setting]) {
-    let on =
-        |value: Option<&str>, unset: bool| value.map_or(unset, |value| value.eq_ignore_ascii_case("yes"));
-    let title = "The SSH server takes passwords";
-    if on(global(settings, "passwordauthentication"), true) {
-        cx.find(&WEAK, "PasswordAuthentication", "yes").title(title);
+/// Everybody whom the settings may tell apart: accounts, names of the settings, and somebody else.
+fn everybody(cx: &Cx<'_>, server: &Server) -> Vec<Somebody> {
+    let directory = accounts::directory(cx);
+    let groups = |account: &accounts::Account| {
+        directory.groups_of(account).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    let root = directory.users.iter().find(|account| account.name == "root");
+    let mut everybody = vec![Somebody {
+        name: "root".to_owned(),
+        groups: root.map_or_else(|| vec!["root".to_owned()], groups),
+    }];
+    let named = server.named();
+    let others = directory.users.iter().filter(|account| account.name != "root").take(MAX_ACCOUNTS);
+    everybody.extend(others.map(|account| Somebody { name: account.name.clone(), groups: groups(account) }));
+    everybody.push(Somebody { name: "somebody".to_owned(), groups: Vec::new() });
+    for somebody in named {
+        let known = directory.users.iter().find(|account| account.name == somebody.name);
+        match known {
+            Some(account) => everybody.push(Somebody { groups: groups(account), ..somebody }),
+            None if somebody.name != "root" => everybody.push(somebody),
+            None => {}
+        }
     }
-    let interactive = global(settings, "kbdinteractiveauthentication")
-        .or_else(|| global(settings, "challengeresponseauthentication"));
-    if on(interactive, true) && on(global(settings, "usepam"), false) {
-        cx.find(&WEAK, "KbdInteractiveAuthentication", "yes")
-            .title("The SSH server takes passwords through PAM");
+    everybody
+}
+
+/// Who comes in by password from anywhere, and by which setting.
+fn logins(cx: &mut Cx<'_>, server: &Server) {
+    let global = server.global();
+    let (connections, complete) = server.connections(&everybody(cx, server));
+    if !complete {
+        cx.unknown(&LOGIN, "there are more cases of Match than can be tried");
+        cx.unknown(&WEAK, "there are more cases of Match than can be tried");
     }
-    for setting in effective(settings, "passwordauthentication") {
-        if setting.scope.is_some() && on(Some(&setting.value), false) {
-            at(cx, &WEAK, "PasswordAuthentication", setting).title(title);
+    for connection in &connections {
+        let view = server.view(&global, connection);
+        let passwords = view.passwords();
+        if !passwords.any() {
+            continue;
+        }
+        let scope =
+            |keyword: &str| view.setting(keyword).map_or("", |setting| setting.scope.as_str()).to_owned();
+        let Passwords { plain, interactive } = passwords;
+        if plain {
+            let scope = scope("passwordauthentication");
+            at(cx, &WEAK, "PasswordAuthentication", &scope, "yes").title("The SSH server takes passwords");
+        }
+        if interactive {
+            let scope = scope("kbdinteractiveauthentication");
+            at(cx, &WEAK, "KbdInteractiveAuthentication", &scope, "yes")
+                .title("The SSH server takes passwords through PAM");
+        }
+        if view.is_root() {
+            let scopes =
+                ["permitrootlogin", "passwordauthentication", "kbdinteractiveauthentication"].map(scope);
+            let scope = scopes.iter().find(|scope| !scope.is_empty()).cloned().unwrap_or_default();
+            at(cx, &LOGIN, "PermitRootLogin", &scope, "yes");
+        }
+        if view.flag("permitemptypasswords", false) {
+            let scope = scope("permitemptypasswords");
+            at(cx, &LOGIN, "PermitEmptyPasswords", &scope, "yes")
+                .title("The SSH server lets accounts without a password in")
+                .severity(Severity::Critical);
         }
     }
 }
 
-fn algorithms(cx: &mut Cx<'_>, settings: &[Setting]) {
-    let lists = [
-        ("ciphers", "Ciphers"),
-        ("macs", "MACs"),
-        ("kexalgorithms", "KexAlgorithms"),
-        ("hostkeyalgorithms", "HostKeyAlgorithms"),
-        ("pubkeyacceptedalgorithms", "PubkeyAcceptedAlgorithms"),
-        ("pubkeyacceptedkeytypes", "PubkeyAcceptedKeyTypes"),
-    ];
-    for (keyword, name) in lists {
-        for setting in effective(settings, keyword) {
-            let broken = broken(&setting.value);
-            if !broken.is_empty() {
-                at(cx, &WEAK, name, setting)
-                    .title(format!("The SSH server allows weak algorithms: {}", broken.join(", ")));
+fn algorithms(cx: &mut Cx<'_>, server: &Server) {
+    let global = server.global();
+    let (connections, _) = server.connections(&everybody(cx, server));
+    for (keyword, name, broken) in ALGORITHMS {
+        let mut report = |setting: &Setting<'_>| {
+            let found = broken_in(setting.value(), broken);
+            if !found.is_empty() {
+                at(cx, &WEAK, name, &setting.scope, setting.value())
+                    .title(format!("The SSH server allows weak algorithms: {}", found.join(", ")));
+            }
+        };
+        let views = connections.iter().map(|connection| server.view(&global, connection));
+        for view in views.filter(View::may_try) {
+            if let Some(setting) = view.setting(keyword) {
+                report(setting);
             }
         }
-    }
-    if global(settings, "protocol").is_some_and(|value| value.contains('1')) {
-        cx.find(&WEAK, "Protocol", "1")
-            .title("The SSH server speaks version 1 of the protocol")
-            .severity(Severity::High);
     }
 }
 
 /// The broken algorithms that a list brings in; a list behind `-` takes some away.
-fn broken(list: &str) -> Vec<&'static str> {
+fn broken_in(list: &str, broken: &[&'static str]) -> Vec<&'static str> {
     if list.starts_with('-') {
         return Vec::new();
     }
-    let patterns: Vec<&str> = list.trim_start_matches(['+', '^']).split(',').map(str::trim).collect();
-    BROKEN.into_iter().filter(|name| patterns.iter().any(|pattern| fits(pattern, name))).collect()
+    let list = list.trim_start_matches(['+', '^']);
+    broken.iter().copied().filter(|name| sshd::in_list(name, list)).collect()
 }
 
-/// Keys where the server's distribution puts them; a machine without `/etc/ssh` has none.
+/// Keys where the server's distribution puts them, and those that its settings name; a machine without
+/// `/etc/ssh` has none.
 pub(super) fn host_keys(cx: &mut Cx<'_>) -> Result<(), Unread> {
     let names = cx.source.list("/etc/ssh").optional()?.unwrap_or_default();
     // Red Hat's helper reads them through a group of its own.
-    let helper = cx.source.text("/etc/group").unwrap_or_default();
-    let helper =
-        helper.lines().find_map(|line| line.strip_prefix("ssh_keys:")?.split(':').nth(1)?.parse().ok());
-    for name in names.iter().filter(|name| fits("ssh_host_*key", name)) {
-        let path = format!("/etc/ssh/{name}");
-        let meta = cx.source.stat(&path);
-        let Some(meta) = cx.known(&HOST_KEYS, meta) else { continue };
+    let helper = accounts::directory(cx).group("ssh_keys").map(|group| group.gid);
+    let usual = names.iter().filter(|name| super::text::fits("ssh_host_*key", name));
+    let mut paths: BTreeSet<String> = usual.map(|name| format!("/etc/ssh/{name}")).collect();
+    let server = sshd::read(cx, &HOST_KEYS)?;
+    let chosen: Vec<String> = server.iter().flat_map(Server::global_host_keys).collect();
+    let chosen = if chosen.is_empty() { KEYS.map(str::to_owned).to_vec() } else { chosen };
+    paths.extend(chosen.into_iter().filter(|path| path.starts_with('/')));
+    for path in paths {
+        let Some(meta) = cx.known(&HOST_KEYS, cx.source.stat(&path).optional()).flatten() else { continue };
         if meta.kind != super::source::Type::File {
             cx.unknown(&HOST_KEYS, format!("{path} is not a regular file"));
             continue;
@@ -292,7 +260,7 @@ pub(super) fn host_keys(cx: &mut Cx<'_>) -> Result<(), Unread> {
         if meta.uid != 0 || meta.mode & !allowed & 0o777 != 0 {
             cx.find(&HOST_KEYS, path.clone(), &seen);
         }
-        if name.contains("_dsa_") {
+        if path.contains("_dsa_") {
             cx.find(&HOST_KEYS, format!("{path} DSA"), &seen)
                 .title("The SSH server has a key of a broken kind: DSA")
                 .severity(Severity::Medium);
@@ -306,19 +274,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_split_as_the_server_does() {
-        assert_eq!(split("PermitRootLogin yes"), Some(("permitrootlogin".into(), "yes".into())));
-        assert_eq!(split("Port=22"), Some(("port".into(), "22".into())));
-        assert_eq!(split("Match  User \"a b\""), Some(("match".into(), "User a b".into())));
-        assert_eq!(split("UsePAM no # why"), Some(("usepam".into(), "no".into())));
-        assert_eq!((split("nonsense"), split("Port")), (None, None));
-    }
-
-    #[test]
     fn lists_of_algorithms() {
-        assert_eq!(broken("aes256-gcm@openssh.com,aes128-cbc"), ["aes128-cbc"]);
-        assert_eq!(broken("+ssh-rsa"), ["ssh-rsa"]);
-        assert_eq!(broken("^*-dss"), ["ssh-dss"]);
-        assert_eq!(broken("-ssh-rsa,*cbc"), [""; 0]);
+        let [ciphers, .., keys] = ALGORITHMS.map(|(_, _, broken)| broken);
+        assert_eq!(broken_in("aes256-gcm@openssh.com,aes128-cbc", ciphers), ["aes128-cbc"]);
+        assert_eq!(broken_in("+ssh-rsa", keys), ["ssh-rsa"]);
+        assert_eq!(broken_in("^*-dss", keys), ["ssh-dss"]);
+        assert_eq!(broken_in("*,!ssh-dss*", keys), ["ssh-rsa", "ssh-rsa-cert-v01@openssh.com"]);
+        assert_eq!(broken_in("-ssh-rsa,*cbc", keys), [""; 0]);
     }
 }

@@ -1,10 +1,27 @@
 //! Sudoers: who becomes root without a password, and who could write the rules.
+//!
+//! ```text
+//! files ── which files there are and what is in them     lexer, grammar ── sudoers(5)
+//! policy ─ what all of it comes to for a user            command ──────── which commands a rule names
+//! ```
 
+mod arguments;
+mod command;
+mod files;
+mod grammar;
+mod lexer;
+mod policy;
+mod token;
+
+use super::accounts::{self, Directory};
 use super::check::Check;
 use super::cx::Cx;
 use super::unread::Unread;
+use command::{EVERYTHING, Probe};
+use grammar::{Member, Scope, What, Who};
+use policy::{Policy, Rule, User, Verdict};
 use spec::Severity;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything without a password, or rules that others can change.
 pub(super) static SUDOERS: Check = Check {
@@ -15,255 +32,255 @@ pub(super) static SUDOERS: Check = Check {
                   others can write to belongs to root with mode 0440.",
 };
 
-const MAIN: &str = "/etc/sudoers";
+/// Most questions of what comes of a command; more rules and members than that are no person's.
+const MAX_QUESTIONS: usize = 100_000;
 
-/// How deep includes may be nested; sudo's own limit is 128.
-const MAX_DEPTH: usize = 32;
+/// Most names in a title.
+const MAX_NAMES: usize = 8;
 
-/// Most files that are read.
-const MAX_FILES: usize = 1024;
-
-/// A rule with where it stands.
-#[derive(Debug)]
-struct Rule {
-    file: String,
-    line: usize,
-    text: String,
-}
-
-/// A machine without `/etc/sudoers` has no sudo: nothing to check.
+/// A machine without sudo's rules has no sudo: nothing to check.
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
-    if cx.source.lstat(MAIN).is_err_and(|unread| unread.is_missing()) {
-        return Ok(());
+    let Some(policy) = files::read(cx)? else { return Ok(()) };
+    let directory = accounts::directory(cx);
+    let mut judge = Judge { policy: &policy, directory: &directory, questions: 0, free: BTreeMap::new() };
+    for number in 0..policy.rules.len() {
+        judge.rule(cx, number);
     }
-    let (mut rules, mut files) = (Vec::new(), 0);
-    collect(cx, MAIN, &mut rules, &mut files, 0)?;
-    let aliases = aliases(&rules);
-    for rule in &rules {
-        if let Some(who) = free_of_charge(&rule.text, &aliases) {
-            let seen = format!("{}:{}:{}", rule.file, rule.line, rule.text);
-            cx.find(&SUDOERS, format!("{} {who}", rule.file), seen)
-                .title(format!("{who} may run everything as root without a password"));
+    let Judge { questions, free, .. } = judge;
+    for (number, defaults) in policy.defaults.iter().enumerate() {
+        let names = free.get(&number).cloned().unwrap_or_default();
+        if !names.is_empty() || is_left_open(&policy, &directory, number) {
+            let whom =
+                if defaults.words.is_empty() { String::new() } else { format!(" ({})", defaults.words) };
+            let seen = format!("{}:{}:{}", defaults.file, defaults.line, defaults.words);
+            let title = if names.is_empty() {
+                format!(
+                    "Sudo asks nobody{whom} for a password, by line {} of {}",
+                    defaults.line, defaults.file
+                )
+            } else {
+                let line = defaults.line;
+                format!(
+                    "{} may run everything as root, and line {line} asks nobody{whom} for a password",
+                    listed(&names)
+                )
+            };
+            cx.find(&SUDOERS, format!("{} everybody{whom}", defaults.file), seen).title(title);
         }
+    }
+    if questions > MAX_QUESTIONS || policy.is_exhausted() {
+        cx.unknown(&SUDOERS, "there are more rules and members than can be judged");
     }
     Ok(())
 }
 
-fn collect(
-    cx: &mut Cx<'_>,
-    path: &str,
-    rules: &mut Vec<Rule>,
-    files: &mut usize,
-    depth: usize,
-) -> Result<(), Unread> {
-    if depth > MAX_DEPTH || *files >= MAX_FILES {
-        cx.unknown(&SUDOERS, format!("{path}: includes are nested too deep, or are too many"));
-        return Ok(());
-    }
-    *files += 1;
-    let meta = cx.source.stat(path)?;
-    let text = cx.source.text(path)?;
-    if !meta.only_root_writes() {
-        let seen = format!("{path} {:o} {} {}", meta.mode, meta.uid, meta.gid);
-        cx.find(&SUDOERS, path, seen)
-            .title("Others can change a file of sudo's rules")
-            .severity(Severity::Critical);
-    }
-    for (line, text) in joined(&text) {
-        match include(&text) {
-            None => rules.push(Rule { file: path.to_owned(), line, text }),
-            Some((true, folder)) => directory(cx, &absolute(path, folder), rules, files, depth),
-            Some((false, file)) => {
-                let file = absolute(path, file);
-                match collect(cx, &file, rules, files, depth + 1) {
-                    // Sudo, too, goes on without it.
-                    Err(unread) if unread.is_missing() => {}
-                    outcome => drop(cx.known(&SUDOERS, outcome)),
+struct Judge<'p> {
+    policy: &'p Policy,
+    directory: &'p Directory,
+    questions: usize,
+    /// Whom no password is asked for because of settings, by their place.
+    free: BTreeMap<usize, BTreeSet<String>>,
+}
+
+impl Judge<'_> {
+    fn rule(&mut self, cx: &mut Cx<'_>, number: usize) {
+        let Some(rule) = self.policy.rules.get(number) else { return };
+        // By the member of the rule's list through which it is about somebody.
+        let mut everything: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+        let mut shell: BTreeMap<usize, BTreeMap<String, String>> = BTreeMap::new();
+        for user in all_named(self.policy, self.directory, &rule.users) {
+            let Some(member) = self.policy.deciding_member(&rule.users, &user) else { continue };
+            let Some(what) = rule.users.get(member).map(|member| &member.what) else { continue };
+            let unnamed = if matches!(what, Who::Capitals(_)) { "others" } else { what.text() };
+            let name = user.name.clone().unwrap_or_else(|| unnamed.to_owned());
+            match self.ask(&user, &EVERYTHING) {
+                Verdict::Free { rule, by_tag: true } if rule == number => {
+                    everything.entry(member).or_default().insert(name);
+                }
+                Verdict::Free { rule, by_tag: false } if rule == number => {
+                    self.by_settings(cx, &user, name);
+                }
+                Verdict::Free { .. } => {}
+                _ => {
+                    if let Some(program) = self.shell(rule, number, &user) {
+                        shell.entry(member).or_default().insert(name.clone(), program);
+                    }
+                    self.unsure(cx, &user, number, &name);
                 }
             }
         }
-    }
-    Ok(())
-}
-
-/// Files of an included directory whose names have no dot and do not end in `~`, as sudo reads them.
-fn directory(cx: &mut Cx<'_>, folder: &str, rules: &mut Vec<Rule>, files: &mut usize, depth: usize) {
-    let names = match cx.source.list(folder) {
-        Err(unread) if unread.is_missing() => return,
-        names => cx.known(&SUDOERS, names).unwrap_or_default(),
-    };
-    for name in names.iter().filter(|name| !name.contains('.') && !name.ends_with('~')) {
-        let outcome = collect(cx, &format!("{folder}/{name}"), rules, files, depth + 1);
-        cx.known(&SUDOERS, outcome);
-    }
-}
-
-fn absolute(from: &str, path: &str) -> String {
-    let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
-    if path.starts_with('/') { path.to_owned() } else { format!("{folder}/{path}") }
-}
-
-/// Lines with those joined that a backslash joins; comments are gone, old includes are not.
-fn joined(text: &str) -> Vec<(usize, String)> {
-    let mut lines = Vec::new();
-    let mut open: Option<(usize, String)> = None;
-    for (number, line) in text.lines().enumerate() {
-        let (start, mut whole) = open.take().unwrap_or((number + 1, String::new()));
-        if let Some(part) = line.strip_suffix('\\') {
-            whole.push_str(part);
-            open = Some((start, whole));
-            continue;
+        for (number, member) in rule.users.iter().enumerate() {
+            let who = format!("{}{}", if member.not { "!" } else { "" }, member.what.text());
+            let shown = |names: &BTreeSet<String>| {
+                let listed_too =
+                    !names.contains(&who) && (member.not || matches!(member.what, Who::Capitals(_)));
+                if listed_too { format!("{who} ({})", listed(names)) } else { who.clone() }
+            };
+            let title = if let Some(names) = everything.get(&number) {
+                format!(
+                    "{} may run everything as root without a password, by line {}",
+                    shown(names),
+                    rule.line
+                )
+            } else if let Some(programs) = shell.get(&number)
+                && let Some(program) = programs.values().next()
+            {
+                let names = shown(&programs.keys().cloned().collect());
+                format!(
+                    "{names} may start a shell as root without a password, by line {}: {program}",
+                    rule.line
+                )
+            } else {
+                continue;
+            };
+            let seen = format!("{}:{}:{who}", rule.file, rule.line);
+            cx.find(&SUDOERS, format!("{} {who}", rule.file), seen).title(title);
         }
-        whole.push_str(line);
-        lines.push((start, whole));
     }
-    lines.extend(open);
-    let kept = lines.into_iter().map(|(number, line)| (number, uncommented(line.trim())));
-    kept.filter(|(_, line)| !line.is_empty()).collect()
-}
 
-/// Without the comment: `#` begins one unless digits follow (a user id) or it is an include of old.
-fn uncommented(line: &str) -> String {
-    if include(line).is_some() {
-        return line.to_owned();
+    fn ask(&mut self, user: &User, probe: &Probe<'_>) -> Verdict {
+        self.questions += 1;
+        if self.questions > MAX_QUESTIONS { Verdict::No } else { self.policy.verdict(user, probe) }
     }
-    let comment = line.match_indices('#').find(|(at, _)| {
-        let (before, after) = line.split_at(*at);
-        !after[1..].starts_with(|c: char| c.is_ascii_digit()) && !before.ends_with('\\')
-    });
-    comment.map_or(line, |(at, _)| &line[..at]).trim().to_owned()
-}
 
-/// What a line includes: whether a directory, and its path.
-fn include(line: &str) -> Option<(bool, &str)> {
-    let rest = line.strip_prefix(['#', '@'])?.strip_prefix("include")?;
-    let (folder, rest) = rest.strip_prefix("dir").map_or((false, rest), |rest| (true, rest));
-    let path = rest.starts_with([' ', '\t']).then(|| rest.trim().trim_matches('"'))?;
-    (!path.is_empty()).then_some((folder, path))
-}
+    /// Remembers somebody whom no password is asked for because of settings.
+    fn by_settings(&mut self, cx: &mut Cx<'_>, user: &User, name: String) {
+        if let Some((defaults, false)) = self.policy.deciding(user, Some(&EVERYTHING)) {
+            self.free.entry(defaults).or_default().insert(name);
+            return;
+        }
+        let title = format!("{name} may run everything as root, and exempt_group asks for no password");
+        let file = self.policy.rules.first().map_or("/etc/sudoers", |rule| rule.file.as_str());
+        cx.find(&SUDOERS, format!("{file} exempt_group"), name).title(title);
+    }
 
-/// Aliases of commands that stand for all of them.
-fn aliases(rules: &[Rule]) -> BTreeMap<String, Vec<String>> {
-    let mut aliases = BTreeMap::new();
-    for rule in rules {
-        let Some(rest) = rule.text.strip_prefix("Cmnd_Alias").or_else(|| rule.text.strip_prefix("Cmd_Alias"))
-        else {
-            continue;
-        };
-        for definition in rest.split(" :").flat_map(|part| part.split(":\t")) {
-            if let Some((name, commands)) = definition.split_once('=') {
-                let commands = commands.split(',').map(|command| command.trim().to_owned()).collect();
-                aliases.insert(name.trim().to_owned(), commands);
+    /// A program of a rule's with which a user has all.
+    fn shell(&mut self, rule: &Rule, number: usize, user: &User) -> Option<String> {
+        let grants = rule.privileges.iter().flat_map(|privilege| &privilege.grants);
+        if !grants.into_iter().any(|grant| may_start(&grant.what.what)) {
+            return None;
+        }
+        command::starters().find_map(|(path, args)| {
+            let verdict = self.ask(user, &Probe { path: &path, args });
+            matches!(verdict, Verdict::Free { rule, .. } if rule == number).then_some(path)
+        })
+    }
+
+    /// Tells what would give everything if what cannot be known were so.
+    fn unsure(&mut self, cx: &mut Cx<'_>, user: &User, number: usize, name: &str) {
+        self.policy.assume(true);
+        let verdict = self.ask(user, &EVERYTHING);
+        self.policy.assume(false);
+        let reasons = self.policy.unsure.take();
+        if matches!(verdict, Verdict::Free { rule, .. } if rule == number) {
+            for reason in reasons {
+                cx.unknown(&SUDOERS, format!("whether {name} may run everything depends on {reason}"));
             }
         }
     }
-    aliases
 }
 
-/// Whom a rule lets run everything without a password.
-fn free_of_charge(rule: &str, aliases: &BTreeMap<String, Vec<String>>) -> Option<String> {
-    if let Some(rest) = rule.strip_prefix("Defaults") {
-        let whom =
-            rest.split_whitespace().next().filter(|_| rest.starts_with([':', '@', '>', '!'])).unwrap_or("");
-        let settings = rest.strip_prefix(whom).unwrap_or(rest);
-        let off = settings.split(',').any(|setting| setting.trim() == "!authenticate");
-        return off.then(|| {
-            format!("everybody{}", if whom.is_empty() { String::new() } else { format!(" ({whom})") })
-        });
-    }
-    if ["User_Alias", "Runas_Alias", "Host_Alias", "Cmnd_Alias", "Cmd_Alias"]
-        .iter()
-        .any(|a| rule.starts_with(a))
-    {
-        return None;
-    }
-    let (who, specification) = rule.split_once('=')?;
-    // `who` ends with the hosts: a list in which commas may be followed by space.
-    let who = who.split_whitespace().next()?.trim_end_matches(',').to_owned();
-    let (mut free, mut given) = (false, false);
-    for command in plain(specification).split([',', ':', '=']) {
-        match command.trim() {
-            "NOPASSWD" => free = true,
-            "PASSWD" => free = false,
-            word if free && stands_for_all(word, aliases, 0) => given = true,
-            _ => {}
+/// Whether a command can be one that starts others.
+fn may_start(what: &What) -> bool {
+    match what {
+        What::All | What::Alias(_) => true,
+        What::Command { path, .. } => {
+            path.ends_with('/') || path.starts_with('^') || super::glob::is_pattern(path) || {
+                command::starters().any(|(starter, _)| starter.rsplit('/').next() == path.rsplit('/').next())
+            }
         }
     }
-    given.then_some(who)
 }
 
-/// Without whom the commands are run as, which stands in parentheses, and without what a backslash takes the
-/// meaning from.
-fn plain(specification: &str) -> String {
-    let (mut plain, mut inside, mut escaped) = (String::new(), false, false);
-    for c in specification.chars() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '(' => inside = true,
-            ')' => inside = false,
-            _ if inside => {}
-            _ => plain.push(c),
-        }
-    }
-    plain
+/// The users that a member of a list stands for. Root is root already.
+fn candidates(policy: &Policy, directory: &Directory, who: &Who, depth: usize) -> Vec<User> {
+    /// How deep aliases are followed.
+    const MAX_DEPTH: usize = 16;
+    let mut users = match who {
+        Who::All => vec![User::default()],
+        Who::Network(_) | Who::Netgroup(_) => Vec::new(),
+        Who::Group(group) => members(directory, group.trim_start_matches('%')),
+        Who::Name(name) => vec![named(directory, name)],
+        Who::Capitals(name) => match policy.who.get(&('U', name.clone())) {
+            Some(members) if depth < MAX_DEPTH => {
+                let members = members.iter().filter(|_| policy.step());
+                members.flat_map(|member| candidates(policy, directory, &member.what, depth + 1)).collect()
+            }
+            Some(_) => Vec::new(),
+            None => vec![named(directory, name)],
+        },
+    };
+    users.retain(|user| user.uid != Some(0) && user.name.as_deref() != Some("root"));
+    users
 }
 
-fn stands_for_all(word: &str, aliases: &BTreeMap<String, Vec<String>>, depth: usize) -> bool {
-    if word == "ALL" {
-        return true;
+fn named(directory: &Directory, name: &str) -> User {
+    let id = name.strip_prefix('#').and_then(|id| id.parse::<u32>().ok());
+    let account = directory.users.iter().find(|account| match id {
+        Some(id) => account.uid == id,
+        None => account.name.eq_ignore_ascii_case(name),
+    });
+    match account {
+        Some(account) => of_account(directory, account),
+        None if id.is_some() => User { uid: id, ..User::default() },
+        None => User { name: Some(name.to_owned()), ..User::default() },
     }
-    depth < MAX_DEPTH
-        && aliases
-            .get(word)
-            .is_some_and(|commands| commands.iter().any(|c| stands_for_all(c, aliases, depth + 1)))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn of_account(directory: &Directory, account: &accounts::Account) -> User {
+    let groups = directory.groups_of(account).into_iter().map(|(name, gid)| (name, Some(gid))).collect();
+    User { name: Some(account.name.clone()), uid: Some(account.uid), groups }
+}
 
-    #[test]
-    fn rules() {
-        let rule = |text: &str| Rule { file: String::new(), line: 1, text: text.to_owned() };
-        let aliases =
-            aliases(&[rule("Cmnd_Alias EVERY = ALL : SOME = /bin/ls, /bin/cat"), rule("Cmnd_Alias B=EVERY")]);
-        for (text, expected) in [
-            ("root ALL=(ALL:ALL) ALL", None),
-            ("ops ALL=(ALL:ALL) NOPASSWD: ALL", Some("ops")),
-            ("ops ALL=(ALL) NOPASSWD:ALL", Some("ops")),
-            ("%wheel ALL=NOPASSWD: /bin/ls, ALL", Some("%wheel")),
-            ("%wheel ALL=NOPASSWD: /bin/ls, PASSWD: ALL", None),
-            ("ops ALL=(ALL) NOPASSWD: EVERY", Some("ops")),
-            ("ops ALL=(ALL) NOPASSWD: B", Some("ops")),
-            ("ops ALL=(ALL) NOPASSWD: SOME", None),
-            ("ops ALL=(root) NOPASSWD: SETENV: ALL", Some("ops")),
-            ("ops ALL=(root) NOPASSWD: /bin/x a\\=ALL", None),
-            ("ops web=(root) /bin/x : db=(root) NOPASSWD: ALL", Some("ops")),
-            ("ops ALL=(ALL) NOPASSWD: /usr/bin/systemctl restart nginx", None),
-            ("Defaults env_reset", None),
-            ("Defaults !authenticate", Some("everybody")),
-            ("Defaults:ops !authenticate", Some("everybody (:ops)")),
-        ] {
-            assert_eq!(free_of_charge(text, &aliases).as_deref(), expected, "{text}");
-        }
+/// The members of a group; somebody, if nobody is known to be one.
+fn members(directory: &Directory, group: &str) -> Vec<User> {
+    /// Most members that are looked at one by one.
+    const MAX_MEMBERS: usize = 256;
+    let id = group.strip_prefix('#').and_then(|id| id.parse::<u32>().ok());
+    let mut of_name = directory.groups.iter().filter(|known| known.name.eq_ignore_ascii_case(group));
+    let gid = id.or_else(|| of_name.next().map(|group| group.gid));
+    let names = gid.map(|gid| directory.members(gid)).unwrap_or_default();
+    let mut users: Vec<User> = names.iter().take(MAX_MEMBERS).map(|name| named(directory, name)).collect();
+    if users.is_empty() {
+        users.push(User { groups: vec![(group.trim_start_matches(':').to_owned(), gid)], ..User::default() });
     }
+    users
+}
 
-    #[test]
-    fn lines_are_joined_and_comments_go() {
-        let text =
-            "# a\nops ALL = \\\n ALL # all\n#1000 ALL=ALL\n#includedir /etc/sudoers.d\n@include \"x\"\n";
-        assert_eq!(
-            joined(text),
-            [
-                (2, "ops ALL =  ALL".to_owned()),
-                (4, "#1000 ALL=ALL".to_owned()),
-                (5, "#includedir /etc/sudoers.d".to_owned()),
-                (6, "@include \"x\"".to_owned()),
-            ]
-        );
-        assert_eq!(include("#includedir /etc/sudoers.d"), Some((true, "/etc/sudoers.d")));
-        assert_eq!(include("@include \"x\""), Some((false, "x")));
-        assert_eq!(include("#included things"), None);
-    }
+/// Whether settings ask nobody for a password and no rule is there yet that shows what this opens.
+fn is_left_open(policy: &Policy, directory: &Directory, number: usize) -> bool {
+    let Some(defaults) = policy.defaults.get(number) else { return false };
+    let users = match &defaults.scope {
+        Scope::Everything | Scope::Hosts(_) => vec![User::default()],
+        Scope::Users(users) => named_by(policy, directory, users),
+        Scope::Runas(_) | Scope::Commands(_) => return false,
+    };
+    let everybody = !matches!(defaults.scope, Scope::Users(_));
+    let acts_on = |rule: &Rule| {
+        let theirs = |user: &User| policy.users(&rule.users, user, 'U', 0) == Some(true);
+        let named = named_by(policy, directory, &rule.users);
+        let concerned = if everybody { !named.is_empty() } else { users.iter().any(theirs) };
+        let mut grants = rule.privileges.iter().flat_map(|privilege| &privilege.grants);
+        concerned && grants.any(|grant| grant.nopasswd != Some(true))
+    };
+    let decides = |user: &User| policy.deciding(user, None) == Some((number, false));
+    !users.is_empty() && users.iter().all(decides) && !policy.rules.iter().any(acts_on)
+}
+
+/// The users that a list is about.
+fn named_by(policy: &Policy, directory: &Directory, list: &[Member<Who>]) -> Vec<User> {
+    let mut users = all_named(policy, directory, list);
+    users.retain(|user| policy.users(list, user, 'U', 0) == Some(true));
+    users
+}
+
+/// All users that a list names, be it to leave them out.
+fn all_named(policy: &Policy, directory: &Directory, list: &[Member<Who>]) -> Vec<User> {
+    list.iter().flat_map(|member| candidates(policy, directory, &member.what, 0)).collect()
+}
+
+fn listed(names: &BTreeSet<String>) -> String {
+    let shown: Vec<&str> = names.iter().take(MAX_NAMES).map(String::as_str).collect();
+    let more = names.len().saturating_sub(MAX_NAMES);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }

@@ -1,6 +1,7 @@
 //! The sovereign scan over roots that the tests make: each check on a machine where it finds something, on
 //! one where it does not, and on one where it cannot look.
 
+mod cases;
 mod checks;
 mod command;
 mod degrees;

@@ -56,7 +56,7 @@ const ROWS: &[Row] = &[
         fires: |m| m.put_mode("etc/sudoers.d/dev", b"dev ALL=(ALL) NOPASSWD: \\\n  ALL\n", 0o440),
         subject: "/etc/sudoers.d/dev dev",
         clean: |m| m.put_mode("etc/sudoers.d/dev.bak", b"dev ALL=(ALL) NOPASSWD: ALL\n", 0o440),
-        unknown: |m| m.folder("etc/sudoers.d/dev", 0o755),
+        unknown: |m| m.put_mode("etc/sudoers.d/dev", b"dev is no rule\n", 0o440),
     },
     Row {
         check: "sudoers",
@@ -108,8 +108,11 @@ const ROWS: &[Row] = &[
     },
     Row {
         check: "sshd-login",
-        fires: |m| m.put("etc/ssh/sshd_config.d/a.conf", "Match User deploy\n  PermitRootLogin yes\n"),
-        subject: "PermitRootLogin in Match User deploy",
+        fires: |m| {
+            let text = "PasswordAuthentication yes\nMatch Address 10.0.0.0/8\n  PermitRootLogin yes\n";
+            m.put("etc/ssh/sshd_config.d/a.conf", text);
+        },
+        subject: "PermitRootLogin in Match Address 10.0.0.0/8",
         // The first value counts, and that is the included one's.
         clean: |m| {
             m.put("etc/ssh/sshd_config.d/a.conf", "PermitRootLogin prohibit-password\n");
@@ -119,7 +122,12 @@ const ROWS: &[Row] = &[
     },
     Row {
         check: "sshd-login",
-        fires: |m| m.add("etc/ssh/sshd_config", "permitemptypasswords=yes\n"),
+        fires: |m| {
+            m.put(
+                "etc/ssh/sshd_config.d/a.conf",
+                "permitemptypasswords=yes\nPasswordAuthentication\tyes # x\n",
+            );
+        },
         subject: "PermitEmptyPasswords",
         clean: |m| m.remove("etc/ssh/sshd_config"),
         unknown: |m| m.add("etc/ssh/sshd_config", "nonsense\n"),

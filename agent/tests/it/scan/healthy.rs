@@ -39,7 +39,7 @@ const FILES: &[(&str, u32, &str)] = &[
     (
         "etc/pam.d/common-auth",
         0o644,
-        "auth [success=1 default=ignore] pam_unix.so\nauth required pam_permit.so\n",
+        "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n",
     ),
     ("etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/bash\nops:x:1000:1000::/srv/ops:/bin/bash\n"),
     ("etc/profile", 0o644, "umask 022\n"),

@@ -36,6 +36,7 @@ fn texts() -> Vec<TextFile> {
         ".gitignore",
         "LICENSE",
         "agent/tests/lynis/compare.py",
+        "agent/tests/judges/run",
         "agent/tests/lynis/run",
         "ledger/cli/tests/schemathesis/run",
     ];
