@@ -2,8 +2,9 @@
 //! pages and completions all come from these definitions.
 
 use crate::commands::{
-    agent, attention, bisect, demo, enroll, export, import, incidents, init, keys, logs, nodes, orders,
-    policies, prove, reference, replay, rollouts, schedules, serve, tokens, verify, webhooks, witness,
+    agent, attention, bisect, demo, enroll, export, findings, import, incidents, init, keys, logs, nodes,
+    orders, policies, prove, reference, replay, rollouts, schedules, serve, tokens, verify, webhooks,
+    witness,
 };
 use crate::options::Global;
 use clap::{Parser, Subcommand};
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     /// Who needs a look, why, and what other rules would have said.
     #[command(subcommand)]
     Attention(attention::Attention),
+    /// What the nodes' latest scans found, the gravest first.
+    Findings(findings::Findings),
     /// What somebody has to look after: see it, answer it, silence it.
     #[command(subcommand)]
     Incidents(incidents::Incidents),

@@ -7,6 +7,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod demo;
 pub(crate) mod enroll;
 pub(crate) mod export;
+pub(crate) mod findings;
 pub(crate) mod import;
 pub(crate) mod incidents;
 pub(crate) mod init;

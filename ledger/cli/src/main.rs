@@ -52,6 +52,7 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Tokens(command) => commands::tokens::run(&global, &command),
         Command::Nodes(command) => commands::nodes::run(&global, &command),
         Command::Attention(command) => commands::attention::run(&global, &command),
+        Command::Findings(args) => commands::findings::run(&global, &args),
         Command::Incidents(command) => commands::incidents::run(&global, &command),
         Command::Commands(command) => commands::orders::run(&global, &command),
         Command::Policies(command) => commands::policies::run(&global, &command),

@@ -23,6 +23,14 @@ pub(crate) struct Global {
     pub(crate) log: tracing::Level,
 }
 
+/// Whether a person is asked before what cannot be taken back.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Sure {
+    /// Do not ask first. Without a terminal nobody is asked.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
 /// Where help shows what every command takes.
 const EVERYWHERE: &str = "Options of every command";
 

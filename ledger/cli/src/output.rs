@@ -14,7 +14,7 @@ pub(crate) use cell::{Cell, Look, clock, short, word};
 pub(crate) use table::{Card, Table, column, wide};
 
 use crate::failure::Failure;
-use crate::options::{Global, Output};
+use crate::options::{Global, Output, Sure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use std::io::{IsTerminal as _, Write as _};
@@ -69,6 +69,32 @@ pub(crate) fn tell(text: &str) {
     eprintln!("{}", safe_lines(text));
 }
 
+/// Asks before what cannot be taken back, where there is somebody to ask.
+#[expect(clippy::print_stderr, reason = "a question for people stands beside the answer, never in it")]
+pub(crate) fn ask(sure: Sure, question: &str) -> Result<(), Failure> {
+    let (input, terminal) = (std::io::stdin(), std::io::stderr().is_terminal());
+    if sure.yes || !terminal || !input.is_terminal() {
+        return Ok(());
+    }
+    eprint!("{} [y/N] ", safe(question));
+    let mut said = String::new();
+    input.read_line(&mut said)?;
+    if means_yes(&said) { Ok(()) } else { Err(Failure::refused("nothing was done")) }
+}
+
+fn means_yes(said: &str) -> bool {
+    matches!(said.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+/// How wide the terminal is that answers go to, if they go to one.
+fn terminal_width() -> Option<usize> {
+    let out = std::io::stdout();
+    out.is_terminal()
+        .then(|| rustix::termios::tcgetwinsize(&out).ok())
+        .flatten()
+        .map(|size| usize::from(size.ws_col.max(20)))
+}
+
 /// A bar over bytes that shows itself only after a second, and only on a terminal.
 pub(crate) fn bytes_bar(total: u64, what: &'static str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
@@ -95,4 +121,15 @@ pub(crate) fn start_log(level: tracing::Level) {
         .with_ansi(false)
         .with_target(false)
         .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::means_yes;
+
+    #[test]
+    fn only_yes_is_yes() {
+        assert!(["y\n", " YES \n"].into_iter().all(means_yes));
+        assert!(!["", "\n", "n\n", "yes, but\n"].into_iter().any(means_yes));
+    }
 }

@@ -81,7 +81,7 @@ fn what_each_command_shows_is_committed() {
         assert!(all.iter().any(|known| known == path), "`ledger {path}` is no command");
     }
     for path in all {
-        let look = |wide| Look { now: now(), wide };
+        let look = |wide| Look { now: now(), wide, width: None };
         let Some(shown) = samples::of(&path) else {
             assert!(
                 others.contains(&*path),

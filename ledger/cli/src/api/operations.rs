@@ -15,9 +15,9 @@ use service::wire::{
     TokenCreated, TokenRequest, TokenRow, WebhookCreated, WebhookRequest, WitnessesAnswer,
 };
 use serving::answers::{
-    CommandAnswer, CommandRow, EntryRow, IncidentAnswer, IncidentRow, NodeAnswer, NodePolicyAnswer, NodeRow,
-    NodeScansAnswer, PolicyAnswer, PolicyRow, RolloutAnswer, RolloutRow, ScheduleAnswer, ScheduleRow,
-    SilenceRow, WebhookRow,
+    CommandAnswer, CommandRow, EntryRow, FindingRow, IncidentAnswer, IncidentRow, NodeAnswer,
+    NodePolicyAnswer, NodeRow, NodeScansAnswer, PolicyAnswer, PolicyRow, RolloutAnswer, RolloutRow,
+    ScheduleAnswer, ScheduleRow, SilenceRow, WebhookRow,
 };
 use spec::payload::WitnessSetChange;
 use spec::{Hash, Kind, Name, PublicKey, Severity, Uuid};
@@ -202,6 +202,10 @@ impl Client {
 
     pub(crate) async fn scans_of(&self, node: Uuid) -> Said<NodeScansAnswer<'static>> {
         self.get(&routes::NODE_SCANS, &[&node], Query::default()).await
+    }
+
+    pub(crate) async fn findings(&self, query: Query) -> All<FindingRow<'static>> {
+        self.all(&routes::FINDINGS, &[], query).await
     }
 
     pub(crate) async fn incidents(&self, query: Query) -> All<IncidentRow<'static>> {

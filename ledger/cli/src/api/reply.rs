@@ -105,7 +105,7 @@ pub(crate) fn look(global: &Global, said: &Value) -> Look {
 fn at(global: &Global, as_of: Option<&Value>) -> Look {
     let time = as_of.and_then(|as_of| as_of.get("time")).and_then(Value::as_str);
     let time = time.and_then(|text| Timestamp::parse(text).ok());
-    Look { now: time.unwrap_or_else(crate::times::now), wide: global.is_wide() }
+    Look::at(global, time.unwrap_or_else(crate::times::now))
 }
 
 #[cfg(test)]

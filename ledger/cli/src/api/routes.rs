@@ -47,6 +47,7 @@ routes! {
     CREATE_WEBHOOK = POST "/api/orgs/{org}/webhooks";
     ENROLMENTS = GET "/api/orgs/{org}/nodes/enrollment-tokens";
     ENTRIES = GET "/api/events";
+    FINDINGS = GET "/api/findings";
     GOVERN_KEY = PATCH "/api/keys/{key}/governance";
     IMPORT = POST "/api/import";
     INCIDENT = GET "/api/incidents/{id}";

@@ -2,8 +2,8 @@
 
 use crate::api::{Ref, with_client};
 use crate::failure::Failure;
-use crate::options::Global;
-use crate::output::{Card, Cell, Table, answer, column, short};
+use crate::options::{Global, Sure};
+use crate::output::{Card, Cell, Table, answer, ask, column, short};
 use crate::times::secs_or_number;
 use clap::Subcommand;
 use serde_json::json;
@@ -42,6 +42,8 @@ pub(crate) enum Enroll {
         /// The organisation.
         #[arg(long, default_value = "default")]
         org: Name,
+        #[command(flatten)]
+        sure: Sure,
     },
 }
 
@@ -73,8 +75,9 @@ pub(crate) fn run(global: &Global, command: &Enroll) -> Result<ExitCode, Failure
             made.show(global, |made, look| CREATED.text(made, look))
         }
         Enroll::List { org } => client.enrolments(org).await?.show(global, &TOKENS),
-        Enroll::Revoke { token_id, org } => {
+        Enroll::Revoke { token_id, org, sure } => {
             let id = client.enrolment_of(org, token_id).await?;
+            ask(*sure, &format!("End enrolment token {} for good?", short(&id)))?;
             client.revoke_enrolment(org, &id).await?;
             answer(global, &json!({"revoked": id}), || Ok(format!("ended enrolment token {}\n", short(&id))))
         }

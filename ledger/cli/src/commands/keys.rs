@@ -4,8 +4,8 @@ use crate::api::{Ref, with_client};
 use crate::client::block_on;
 use crate::data::{DataDir, Manner, close};
 use crate::failure::Failure;
-use crate::options::Global;
-use crate::output::{Card, Cell, Look, Table, answer, column, short, tell, wide};
+use crate::options::{Global, Sure};
+use crate::output::{Card, Cell, Look, Table, answer, ask, column, short, tell, wide};
 use clap::Subcommand;
 use ledger::keyring;
 use serde::Serialize;
@@ -54,6 +54,8 @@ pub(crate) enum Keys {
         /// It was stolen: doubt what it signed from this entry on.
         #[arg(long, value_name = "SEQ")]
         compromised_from: Option<u64>,
+        #[command(flatten)]
+        sure: Sure,
     },
 }
 
@@ -96,8 +98,8 @@ pub(crate) fn run(global: &Global, command: &Keys) -> Result<ExitCode, Failure> 
     match command {
         Keys::Show => with_client(global, async |client| client.keys().await)?.show(global, &KEYS),
         Keys::Introduce { org, user, out } => introduce(global, org, *user, out),
-        Keys::Revoke { key, reason, compromised_from } => {
-            revoke(global, key, reason.as_deref(), *compromised_from)
+        Keys::Revoke { key, reason, compromised_from, sure } => {
+            revoke(global, key, reason.as_deref(), *compromised_from, *sure)
         }
         Keys::Rotate { key_use, recovery_key } => rotate(global, key_use, recovery_key),
     }?;
@@ -139,7 +141,13 @@ fn introduce(global: &Global, org: &Name, user: Option<Uuid>, out: &Path) -> Res
     answer(global, &json!(made), || Ok(INTRODUCED.text(&made, &look)))
 }
 
-fn revoke(global: &Global, key: &Ref, reason: Option<&str>, from: Option<u64>) -> Result<(), Failure> {
+fn revoke(
+    global: &Global,
+    key: &Ref,
+    reason: Option<&str>,
+    from: Option<u64>,
+    sure: Sure,
+) -> Result<(), Failure> {
     let request = KeyStatusRequest {
         status: if from.is_some() { "compromised" } else { "revoked" }.to_owned(),
         reason: reason.map(str::to_owned),
@@ -147,6 +155,7 @@ fn revoke(global: &Global, key: &Ref, reason: Option<&str>, from: Option<u64>) -
     };
     let ended = with_client(global, async |client| {
         let key = client.key_of(key).await?;
+        ask(sure, &format!("End key {key} for good?"))?;
         client.govern_key(&key, &request).await
     })?;
     ended.show(global, |row, _| revoked_line(row))?;

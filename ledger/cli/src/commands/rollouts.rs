@@ -5,8 +5,8 @@ use super::{parameter, parameters};
 use crate::api::{Ref, Reply, with_reads};
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::options::Global;
-use crate::output::{Card, Cell, Look, Table, clock, column, safe, short, wide};
+use crate::options::{Global, Sure};
+use crate::output::{Card, Cell, Look, Table, ask, clock, column, safe, short, wide};
 use crate::times::secs;
 use clap::{Args, Subcommand};
 use projections::rollouts::State;
@@ -49,7 +49,12 @@ pub(crate) enum Rollouts {
     /// Let it go on.
     Resume(WhichRollout),
     /// End it; commands that were given stay given.
-    Abort(WhichRollout),
+    Abort {
+        #[command(flatten)]
+        which: WhichRollout,
+        #[command(flatten)]
+        sure: Sure,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -215,8 +220,9 @@ async fn answer(global: &Global, client: &Client, command: &Rollouts) -> Result<
             let id = client.rollout_of(&which.id).await?;
             done(client.resume_rollout(id, &which.org).await?, "resumed")
         }
-        Rollouts::Abort(which) => {
+        Rollouts::Abort { which, sure } => {
             let id = client.rollout_of(&which.id).await?;
+            ask(*sure, &format!("End roll-out {id} for good?"))?;
             done(client.abort_rollout(id, &which.org).await?, "ended")
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::api::{Ref, with_client};
 use crate::failure::Failure;
-use crate::options::Global;
-use crate::output::{Card, Cell, Table, answer, column, short};
+use crate::options::{Global, Sure};
+use crate::output::{Card, Cell, Table, answer, ask, column, short};
 use crate::times::secs_or_number;
 use clap::Subcommand;
 use serde_json::json;
@@ -36,6 +36,8 @@ pub(crate) enum Tokens {
         /// The token's id, the beginning of it, or its label.
         #[arg(value_name = "TOKEN")]
         id: Ref,
+        #[command(flatten)]
+        sure: Sure,
     },
 }
 
@@ -68,8 +70,9 @@ pub(crate) fn run(global: &Global, command: &Tokens) -> Result<ExitCode, Failure
             made.show(global, |made, look| CREATED.text(made, look))
         }
         Tokens::List => client.tokens().await?.show(global, &TOKENS),
-        Tokens::Revoke { id } => {
+        Tokens::Revoke { id, sure } => {
             let id = client.token_of(id).await?;
+            ask(*sure, &format!("End token {id} for good?"))?;
             client.revoke_token(id).await?;
             answer(global, &json!({"revoked": id}), || Ok(format!("ended token {}\n", short(&id))))
         }

@@ -3,8 +3,8 @@
 use super::nodes::Past;
 use crate::api::{Ref, with_reads};
 use crate::failure::Failure;
-use crate::options::Global;
-use crate::output::{Card, Cell, Table, answer, column, short};
+use crate::options::{Global, Sure};
+use crate::output::{Card, Cell, Table, answer, ask, column, short};
 use clap::Subcommand;
 use serde_json::json;
 use service::wire::{WebhookCreated, WebhookRequest};
@@ -43,6 +43,8 @@ pub(crate) enum Webhooks {
         /// The organisation.
         #[arg(long, default_value = "default")]
         org: Name,
+        #[command(flatten)]
+        sure: Sure,
     },
 }
 
@@ -80,8 +82,9 @@ pub(crate) fn run(global: &Global, command: &Webhooks) -> Result<ExitCode, Failu
             made.show(global, |made, look| CREATED.text(made, look))
         }
         Webhooks::List { org, past } => client.webhooks(org, past.query()).await?.show(global, &WEBHOOKS),
-        Webhooks::Remove { id, org } => {
+        Webhooks::Remove { id, org, sure } => {
             let id = client.webhook_of(org, id).await?;
+            ask(*sure, &format!("Remove webhook {id} and its secret for good?"))?;
             client.remove_webhook(org, id).await?;
             answer(global, &json!({"removed": id}), || Ok(format!("removed webhook {}\n", short(&id))))
         }

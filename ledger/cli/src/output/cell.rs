@@ -12,12 +12,20 @@ pub(crate) struct Look {
     pub(crate) now: Timestamp,
     /// Whether there is room: every column, whole ids, whole times.
     pub(crate) wide: bool,
+    /// How wide a line may be, where it would be broken otherwise.
+    pub(crate) width: Option<usize>,
 }
 
 impl Look {
     /// A look at what is so at this moment, by the clock of this machine.
     pub(crate) fn here(global: &Global) -> Self {
-        Self { now: crate::times::now(), wide: global.is_wide() }
+        Self::at(global, crate::times::now())
+    }
+
+    /// A look at what is so at some moment.
+    pub(crate) fn at(global: &Global, now: Timestamp) -> Self {
+        let wide = global.is_wide();
+        Self { now, wide, width: super::terminal_width().filter(|_| !wide) }
     }
 }
 

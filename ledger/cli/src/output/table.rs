@@ -2,7 +2,7 @@
 
 use super::cell::{Cell, Look, SHORT};
 use std::collections::BTreeSet;
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// A column of a table, or a line of a card: a name, and what of a row stands there.
 pub(crate) struct Column<T: 'static> {
@@ -38,11 +38,10 @@ impl<T> Table<T> {
         }
         let columns = self.columns.iter().filter(|column| look.wide || !column.wide);
         let columns: Vec<Vec<String>> = columns.map(|column| filled(column, rows, look)).collect();
-        lines(&columns)
+        let text = lines(&columns);
+        look.width.map_or_else(|| text.clone(), |width| cut(&text, width))
     }
-}
 
-impl<T> Table<T> {
     /// Rows as they come, whose widths nobody knows: each on a line, without a head.
     pub(crate) fn lines(&self, rows: &[T], look: &Look) -> String {
         let line = |row: &T| {
@@ -70,6 +69,26 @@ fn tells_apart(cells: &[Cell]) -> usize {
     let common = |(a, b): (&&str, &&str)| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let longest = ids.iter().zip(ids.iter().skip(1)).map(common).max().unwrap_or_default();
     SHORT.max(longest + 1)
+}
+
+/// The lines of a text, none wider than this: what a terminal breaks is no table any more.
+fn cut(text: &str, width: usize) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        if line.width() <= width {
+            out.push_str(line);
+        } else {
+            let mut used = 1;
+            let fits = |c: &char| {
+                used += c.width().unwrap_or_default();
+                used <= width
+            };
+            out.extend(line.chars().take_while(fits));
+            out.push('…');
+        }
+        out.push('\n');
+    }
+    out
 }
 
 /// Columns side by side; the last takes what is left.
@@ -123,7 +142,7 @@ mod tests {
     use super::*;
     use spec::{Hash, Timestamp};
 
-    const LOOK: Look = Look { now: Timestamp::MAX, wide: false };
+    const LOOK: Look = Look { now: Timestamp::MAX, wide: false, width: None };
 
     #[test]
     fn ids_are_as_long_as_tells_them_apart() {
@@ -148,6 +167,16 @@ mod tests {
             format!("name{}next\n{shown}  x\n", " ".repeat(shown.len() - 2))
         );
         assert_eq!(CARD.text(&bad, &LOOK), format!("name  {shown}\n"));
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        const TABLE: Table<&str> = Table {
+            columns: &[column("name", |name: &&str| Cell::from(*name)), column("x", |_| Cell::from("x"))],
+            nothing: "",
+        };
+        let look = Look { width: Some(8), ..LOOK };
+        assert_eq!(TABLE.text(&["a", "東京東京東京"], &look), "name   …\na      …\n東京東…\n");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use crate::api::read;
 use crate::commands::{
-    attention, bisect, enroll, incidents, init, keys, logs, nodes, orders, policies, rollouts, schedules,
-    tokens, verify, webhooks, witness,
+    attention, bisect, enroll, findings, incidents, init, keys, logs, nodes, orders, policies, rollouts,
+    schedules, tokens, verify, webhooks, witness,
 };
 use crate::output::Look;
 use ledger::verify::{Check, CheckStatus};
@@ -31,6 +31,9 @@ pub(super) fn of(path: &str) -> Option<Shown> {
             enroll::CREATED.text(&typed(made), look)
         },
         "events" | "logs view" => |look| logs::ENTRIES.text(&[typed(entry(41)), typed(entry(42))], look),
+        "findings" => {
+            |look| findings::FINDINGS.text(&[typed(finding("critical")), typed(finding("low"))], look)
+        }
         "incidents ack" => |look| {
             let acked = json!({"by": by(), "until": "2026-11-30T16:53:00.000Z", "band": "ATTN"});
             incidents::acked_line(hash(0x5c), Some(&typed(acked)), look)
@@ -98,6 +101,7 @@ pub(super) fn nothing(path: &str) -> Option<Shown> {
         "commands list" => |look| orders::COMMANDS.text(&[], look),
         "enroll list" => |look| enroll::TOKENS.text(&[], look),
         "events" | "logs view" => |look| logs::ENTRIES.text(&[], look),
+        "findings" => |look| findings::FINDINGS.text(&[], look),
         "incidents list" => |look| incidents::INCIDENTS.text(&[], look),
         "incidents show" => |look| incidents::shown(&typed(incident(2)), look),
         "incidents silences" => |look| incidents::SILENCES.text(&[], look),
@@ -246,6 +250,14 @@ fn entry(seq: u64) -> Value {
     json!({
         "seq": seq, "recorded_at": "2026-11-30T11:59:00.000Z", "event_hash": hash(1), "leaf": hash(2),
         "event": {"author": author, "kind": kind, "org": "acme"}, "payload": {"text": text},
+    })
+}
+
+fn finding(severity: &str) -> Value {
+    json!({
+        "node_id": uuid(1), "org": "acme", "seq": 40, "recorded_at": "2026-11-30T04:00:00.000Z", "simulated": false,
+        "id": "ssh-root-login", "severity": severity, "subject": "/etc/ssh/sshd_config", "title": "Root may log in over SSH",
+        "remediation": "Set PermitRootLogin to no.",
     })
 }
 
