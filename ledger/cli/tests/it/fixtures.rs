@@ -148,7 +148,7 @@ fn what_a_release_wrote_is_exported_and_read() {
         let data = fixture.join("data");
         let all =
             run(&["logs", "view", "--limit", "10000", "-o", "json", "--data", data.to_str().unwrap()], 0);
-        assert_eq!(all.as_array().unwrap().len() as u64, expected["size"].as_u64().unwrap());
+        assert_eq!(all["items"].as_array().unwrap().len() as u64, expected["size"].as_u64().unwrap());
         let export = ["export", "--out", out.to_str().unwrap(), "--data", data.to_str().unwrap()];
         let exported = crate::support::ledger(&export);
         assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
