@@ -270,3 +270,21 @@ impl Projection for Metrics {
         part(&nodes.map(|(id, series)| (id, hash(series))).collect::<BTreeMap<_, _>>())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_later_is_written_as_far_as_it_is_known() {
+        let some = Some(Summary { count: 1, min: 2, max: 2, sum: 2 });
+        let (none, mut last) = (Bucket::default(), Bucket::default());
+        last.0[Metric::ALL.len() - 1] = some;
+        for (bucket, len) in [(none, ALWAYS_WRITTEN), (last, Metric::ALL.len())] {
+            let json = serde_json::to_value(bucket).unwrap();
+            assert_eq!(json.as_array().unwrap().len(), len);
+            assert_eq!(serde_json::from_value::<Bucket>(json).unwrap(), bucket);
+        }
+        assert_eq!(Bucket::try_from(vec![some; Metric::ALL.len() + 1]), Err(BucketError));
+    }
+}

@@ -59,12 +59,13 @@ fn shares_are_of_what_is_known() {
     let gib = 1u64 << 30;
     let more = json!({"memory_total_bytes": 4 * gib, "memory_available_bytes": gib,
         "disk_total_bytes": "unknown", "disk_available_bytes": gib,
-        "pressure_cpu_milli": 1234, "load1_milli": u64::from(u32::MAX) + 7});
+        "swap_used_bytes": 5 * gib + 1, "pressure_cpu_milli": 1234, "load1_milli": u64::from(u32::MAX) + 7});
     let facts = [beat(0, 0, more)];
     let last = |metric| chart(&facts, FINE, metric).first().map(|row| row.4);
     assert_eq!(last(Metric::MemoryUsed), Some(750));
     assert_eq!(last(Metric::DiskUsed), None);
     assert_eq!(last(Metric::PressureCpu), Some(1234));
+    assert_eq!(last(Metric::SwapUsed), Some(5 << 10));
     assert_eq!(last(Metric::Load1), Some(u32::MAX.into()));
     for (total, available) in [(0, 0), (1, 2)] {
         let more = json!({"disk_total_bytes": total, "disk_available_bytes": available});
