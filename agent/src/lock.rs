@@ -1,30 +1,27 @@
 //! One agent to a state directory.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use disk::DirLock;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The lock's file.
-pub const LOCK_FILE: &str = "lock";
+pub use disk::LOCK_FILE;
+pub use disk::create_dir as create_private_dir;
 
-/// Held as long as it lives; the system lets go of it when the process ends, however it ends.
+/// Held as long as it lives.
 #[derive(Debug)]
-pub struct StateLock {
-    _file: File,
-}
+pub struct StateLock(#[expect(dead_code, reason = "it holds the directory")] DirLock);
 
 /// Why the directory cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another agent has it.
-    #[error("another agent works in {0}")]
-    Taken(String),
+    #[error("another agent works in {}", .0.display())]
+    Taken(PathBuf),
     /// The directory or the lock cannot be opened.
-    #[error("{path}: {source}")]
+    #[error("{}: {source}", path.display())]
     Io {
         /// Where.
-        path: String,
+        path: PathBuf,
         /// Why.
         source: io::Error,
     },
@@ -33,24 +30,8 @@ pub enum LockError {
 impl StateLock {
     /// Takes the directory for this process.
     pub fn take(dir: &Path) -> Result<Self, LockError> {
-        let path = dir.join(LOCK_FILE);
-        let failed = |source| LockError::Io { path: path.display().to_string(), source };
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(LockError::Taken(dir.display().to_string())),
-            Err(TryLockError::Error(source)) => Err(failed(source)),
-        }
+        let failed = |source| LockError::Io { path: dir.join(LOCK_FILE), source };
+        let lock = disk::lock(dir).map_err(failed)?;
+        lock.map(Self).ok_or_else(|| LockError::Taken(dir.to_owned()))
     }
-}
-
-/// Makes a directory that only its owner can enter, unless it exists.
-pub fn create_private_dir(dir: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }

@@ -7,6 +7,8 @@
 //! Expected system calls of one append: `pwrite64`, `fdatasync`. Of one replacement: `openat`, `pwrite64`,
 //! `fdatasync`, `renameat`, `fsync` of the directory.
 
+pub use disk::{DirLock, lock, write_secret};
+
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -179,33 +181,6 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
         File::open(self.path(dir))?.sync_all()
-    }
-}
-
-/// Writes a secret to a new file that only its owner may read; fails if the file exists.
-pub fn write_secret(path: &Path, text: &str) -> io::Result<()> {
-    use std::io::Write as _;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => File::open(dir)?.sync_all(),
-        _ => Ok(()),
-    }
-}
-
-/// The lock that keeps a second writer from a data directory. Released when dropped, or by the kernel.
-#[derive(Debug)]
-pub struct DirLock(#[expect(dead_code, reason = "the open file holds the lock")] File);
-
-/// Takes the writer's lock of a data directory, or says that another process holds it.
-pub fn lock(dir: &Path) -> io::Result<Option<DirLock>> {
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join("lock"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(DirLock(file))),
-        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-        Err(std::fs::TryLockError::Error(e)) => Err(e),
     }
 }
 

@@ -9,16 +9,17 @@ use std::process::Command;
 const PURE: [&str; 3] = ["spec", "proofs", "projections"];
 
 /// For each crate of the workspace: which others it may depend on, and which its tests may use beside those.
-const EDGES: [(&str, &[&str], &[&str]); 11] = [
+const EDGES: [(&str, &[&str], &[&str]); 12] = [
     ("spec", &[], &[]),
     ("proofs", &["spec"], &[]),
-    ("ledger", &["spec", "proofs"], &[]),
+    ("disk", &[], &[]),
+    ("ledger", &["spec", "proofs", "disk"], &[]),
     ("projections", &["spec", "proofs"], &["vaultmesh-agent"]),
     ("web", &["spec", "proofs", "ledger"], &[]),
     ("ingest", &["spec", "proofs", "ledger", "web"], &[]),
     ("serving", &["spec", "proofs", "ledger", "projections", "web"], &[]),
     ("service", &["spec", "proofs", "ledger", "projections", "web", "ingest", "serving"], &[]),
-    ("vaultmesh-agent", &["spec", "proofs"], &[]),
+    ("vaultmesh-agent", &["spec", "proofs", "disk"], &[]),
     (
         "ledger-cli",
         &["spec", "proofs", "ledger", "projections", "web", "serving", "service", "vaultmesh-agent"],
