@@ -3,19 +3,43 @@
 use super::run::policy_file;
 use super::{Failure, answer, state_dir};
 use crate::args::Check;
-use crate::client::HttpClient;
+use crate::client::{ClientError, HttpClient};
 use crate::config::Environment;
 use crate::control::applied::Applied;
-use crate::control::policy::Policy;
+use crate::control::policy::{Policy, PolicyFileError};
 use crate::disk::FileDisk;
-use crate::identity::enrol::Enrolment;
-use crate::identity::key::Identity;
+use crate::identity::enrol::{Enrolment, EnrolmentError};
+use crate::identity::key::{Identity, IdentityError};
 use crate::identity::permissions::check_permissions;
 use crate::procfs::Root;
 use spec::Name;
 use spec::payload::PolicyMode;
-use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// What is wrong with a thing.
+#[derive(Debug, thiserror::Error)]
+enum Wrong {
+    #[error("{}: no such directory", .0.display())]
+    NoDirectory(PathBuf),
+    #[error("this node is not enrolled")]
+    NotEnrolled,
+    #[error("none; `vaultmesh-agent enroll` makes one")]
+    NoKey,
+    #[error("no address; see VAULTMESH_CC_URL")]
+    NoAddress,
+    #[error("unknown; see VAULTMESH_OS_PROFILE")]
+    NoProfile,
+    #[error("{0}; commands are refused until another is applied")]
+    Applied(String),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Enrolment(#[from] EnrolmentError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Policy(#[from] PolicyFileError),
+}
 
 /// One line for each thing: what was found, or what is wrong.
 #[derive(Default)]
@@ -25,12 +49,12 @@ struct Report {
 }
 
 impl Report {
-    fn line(&mut self, what: &str, found: Result<String, String>) {
+    fn line(&mut self, what: &str, found: Result<String, Wrong>) {
         let (mark, text) = match found {
             Ok(text) => ("ok   ", text),
-            Err(text) => {
+            Err(wrong) => {
                 self.wrong += 1;
-                ("WRONG", text)
+                ("WRONG", wrong.to_string())
             }
         };
         let lines = std::mem::take(&mut self.lines);
@@ -43,20 +67,19 @@ pub(crate) fn run(args: &Check, environment: &Environment) -> Result<(), Failure
     let dir = state_dir(&args.state, environment);
     report.line("state", state(&dir));
     let disk = FileDisk::new(&dir);
-    let enrolment = Enrolment::load(&disk).map_err(|e| e.to_string());
-    let enrolment = enrolment.and_then(|found| found.ok_or("this node is not enrolled".to_owned()));
+    let enrolment = Enrolment::load(&disk).map_err(Wrong::from);
+    let enrolment = enrolment.and_then(|found| found.ok_or(Wrong::NotEnrolled));
     let url = environment.url.clone().or(enrolment.as_ref().ok().map(|(enrolment, _)| enrolment.url.clone()));
     report.line(
         "enrolment",
         enrolment.map(|(e, _)| format!("{} of {}, ledger {}", e.node_id, e.org, e.ledger)),
     );
     report.line("key", key(&disk));
-    let address = url.ok_or("no address; see VAULTMESH_CC_URL".to_owned());
-    report.line("service", address.and_then(|url| text(HttpClient::new(&url)).map(|_| url)));
+    report.line("service", address(url));
     let profile = environment.os_profile.clone().or_else(|| Root::new("/").os_profile());
     let policy = policy_file(args.policy.as_ref(), environment);
-    let allowed = text(Policy::load(&policy)).map(|policy| policy.summary(profile.as_deref()));
-    report.line("profile", profile.clone().ok_or("unknown; see VAULTMESH_OS_PROFILE".to_owned()));
+    let allowed = Policy::load(&policy).map_err(Wrong::from).map(|policy| policy.summary(profile.as_deref()));
+    report.line("profile", profile.clone().ok_or(Wrong::NoProfile));
     report.line("policy", allowed.map(|allowed| format!("{}: {allowed}", policy.display())));
     report.line("applied", applied(&disk));
     answer(&report.lines)?;
@@ -68,7 +91,7 @@ pub(crate) fn run(args: &Check, environment: &Environment) -> Result<(), Failure
 }
 
 /// The policy that the node was told to follow.
-fn applied(disk: &FileDisk) -> Result<String, String> {
+fn applied(disk: &FileDisk) -> Result<String, Wrong> {
     match Applied::load(disk) {
         Applied::Nothing => Ok("none".to_owned()),
         Applied::Policy { hash, document } => {
@@ -76,23 +99,24 @@ fn applied(disk: &FileDisk) -> Result<String, String> {
             let mode = if document.mode == PolicyMode::Enforce { "at most" } else { "observes" };
             Ok(format!("{hash}: {mode} {}", allowed.join(", ")))
         }
-        Applied::Damaged(why) => Err(format!("{why}; commands are refused until another is applied")),
+        Applied::Damaged(why) => Err(Wrong::Applied(why)),
     }
 }
 
-fn state(dir: &Path) -> Result<String, String> {
+fn state(dir: &Path) -> Result<String, Wrong> {
     if !dir.is_dir() {
-        return Err(format!("{}: no such directory", dir.display()));
+        return Err(Wrong::NoDirectory(dir.to_owned()));
     }
-    text(check_permissions(dir)).map(|()| dir.display().to_string())
+    check_permissions(dir)?;
+    Ok(dir.display().to_string())
 }
 
-fn key(disk: &FileDisk) -> Result<String, String> {
-    let identity =
-        text(Identity::load(disk))?.ok_or("none; `vaultmesh-agent enroll` makes one".to_owned())?;
-    Ok(identity.public().to_string())
+fn key(disk: &FileDisk) -> Result<String, Wrong> {
+    Ok(Identity::load(disk)?.ok_or(Wrong::NoKey)?.public().to_string())
 }
 
-fn text<T>(result: Result<T, impl Display>) -> Result<T, String> {
-    result.map_err(|error| error.to_string())
+fn address(url: Option<String>) -> Result<String, Wrong> {
+    let url = url.ok_or(Wrong::NoAddress)?;
+    HttpClient::new(&url)?;
+    Ok(url)
 }
