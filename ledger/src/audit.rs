@@ -16,7 +16,7 @@ use proofs::signature::{self, Item};
 use serde::Serialize;
 use spec::event::SIGNING_CONTEXT;
 use spec::payload::{ChainFork, Recovery, Refusal, Seal};
-use spec::{Hash, Kind, PublicKey, Refold, Signature};
+use spec::{Hash, Kind, PublicKey, Refold, Signature, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -30,7 +30,7 @@ const SIGNATURE_BATCH: usize = 1024;
 /// How far an author's clock may differ from the ledger's before that is a finding.
 const CLOCK_SKEW_MS: u64 = 5 * 60 * 1000;
 
-/// What the log proves about an author.
+/// What somebody should look at, though the log is sound: about an author, or about what the ledger says of its folds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Stable code.
@@ -79,6 +79,10 @@ pub struct Audit {
     pub checkpoints: BTreeMap<u64, Checkpoint>,
     /// Cut tails the log accounts for: segment, offset, hash.
     pub cuts: Vec<(u64, u64, Hash)>,
+    /// When entry 0 was recorded.
+    pub first_recorded: Option<Timestamp>,
+    /// Whether a failure ended the audit before the end of the log: what lies behind it was not judged.
+    pub stopped: bool,
     /// First seq and checksum of the id file that each closed segment should have, in order.
     pub id_files: Vec<(u64, Hash)>,
     /// Bytes after the last commit line of the last segment.
@@ -222,6 +226,8 @@ impl<'a, 'f> Auditor<'a, 'f> {
             seals: Vec::new(),
             checkpoints: BTreeMap::new(),
             cuts: Vec::new(),
+            first_recorded: None,
+            stopped: false,
             id_files: Vec::new(),
             uncommitted_bytes: 0,
         };
@@ -230,6 +236,7 @@ impl<'a, 'f> Auditor<'a, 'f> {
 
     fn stop(&mut self, fault: Fault) -> bool {
         self.audit.fail(fault);
+        self.audit.stopped = true;
         false
     }
 
@@ -333,6 +340,12 @@ impl<'a, 'f> Auditor<'a, 'f> {
             check_quote(state, item)?;
             found.seal(state, item)
         })?;
+        let size = self.audit.state.size();
+        if let Some((seq, _)) = found.seals.iter().find(|(seq, _)| seq + 1 != size) {
+            let place = replayed.iter().find(|item| item.record.entry.position.seq == *seq);
+            let fault = Fault::new("seal", "it is not the last of its group").at_seq(*seq);
+            return Err(fault.at_byte(place.map_or(group.start, |item| item.offset)));
+        }
         self.audit.counts.commits += 1;
         self.audit.counts.lines += replayed.len() as u64 + 1;
         if wanted.contains(&self.audit.state.size()) {
@@ -353,6 +366,7 @@ impl<'a, 'f> Auditor<'a, 'f> {
         let Replayed { record, header, offset, .. } = item;
         let seq = record.entry.position.seq;
         let identity = record.entry.header.identity();
+        self.audit.first_recorded.get_or_insert(record.entry.position.recorded_at);
         self.ids.insert_with_traces(&record, identity);
         self.identities.push((identity, seq));
         self.findings(&record);
@@ -386,7 +400,7 @@ impl<'a, 'f> Auditor<'a, 'f> {
                     Compared::NotChecked => self.audit.counts.digests_unknown += 1,
                     Compared::Differs => {
                         let detail = format!("the fold {name} over {} entries has another digest", said.size);
-                        self.audit.fail(Fault::new("digest", detail).at_seq(seq));
+                        self.audit.findings.push(Finding { code: "digest", seq, detail });
                     }
                 }
             }

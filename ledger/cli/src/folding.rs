@@ -42,7 +42,8 @@ impl Files {
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    fn with<T>(&self, work: impl FnOnce(&dyn Source) -> T) -> T {
+    /// What verifies and proves works on a source of files.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&dyn Source) -> T) -> T {
         match self {
             Self::Disk(disk) => work(&DiskSource(disk)),
             Self::Service(remote) => work(&**remote),

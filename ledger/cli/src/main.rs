@@ -38,6 +38,10 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
     let global = cli.global;
+    // What is written here is the operator's own; manual pages alone are for everybody.
+    if !matches!(cli.command, Command::Man { .. } | Command::Completions { .. }) {
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    }
     match cli.command {
         Command::Init(args) => commands::init::run(&global, &args),
         Command::Serve(args) => commands::serve::run(&global, &args),

@@ -40,6 +40,15 @@ impl Source for Remote {
     fn list(&self, _folder: &str) -> Result<Vec<String>, Fault> {
         Ok(Vec::new())
     }
+
+    fn fresh(&self, name: &str) -> Result<Option<Vec<u8>>, Fault> {
+        let asked = self.runtime.block_on(self.client.document(name));
+        asked.map_err(|e| Fault::new("unreadable", e.to_string()).in_file(name))
+    }
+
+    fn is_whole(&self) -> bool {
+        false
+    }
 }
 
 impl Remote {
@@ -60,7 +69,8 @@ impl Remote {
 
 async fn documents(client: &Client) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let mut documents = BTreeMap::new();
-    for name in ["ROOT.txt", "COSIGNED.txt", "PROOFCHAIN.json"] {
+    // In this order: the newest checkpoint is never older than the cosigned one.
+    for name in ["COSIGNED.txt", "ROOT.txt", "PROOFCHAIN.json"] {
         if let Some(bytes) = client.document(name).await? {
             documents.insert(name.to_owned(), bytes);
         }

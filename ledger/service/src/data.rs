@@ -123,6 +123,45 @@ impl DataDir {
         self.0.join("log").read_dir().is_ok_and(|mut entries| entries.next().is_some())
     }
 
+    /// What an operator should know of how the directory lies: who else may read it, and a recovery key that was left
+    /// where a thief of the other keys finds it too.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let open = self.open_to_others();
+        if let Some(first) = open.first() {
+            warnings.push(format!(
+                "others may read or write {} and {} more in {}: `chmod -R go= {}`",
+                first.display(),
+                open.len() - 1,
+                self.0.display(),
+                self.0.display()
+            ));
+        }
+        let recovery = self.recovery_key_file();
+        if recovery.exists() {
+            warnings.push(format!(
+                "{} lies beside the keys that it replaces: whoever takes them has it too. Move it to another machine.",
+                recovery.display()
+            ));
+        }
+        warnings
+    }
+
+    /// The directory, and what lies in it and in its folders, as far as others than its owner may get at it.
+    fn open_to_others(&self) -> Vec<PathBuf> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let list = |dir: &Path| -> Vec<PathBuf> {
+            dir.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+        };
+        let top = list(&self.0);
+        let within = top.iter().flat_map(|path| list(path)).collect::<Vec<_>>();
+        let all = std::iter::once(self.0.clone()).chain(top).chain(within);
+        let is_open = |path: &PathBuf| {
+            path.symlink_metadata().is_ok_and(|m| !m.is_symlink() && m.permissions().mode() & 0o077 != 0)
+        };
+        all.filter(is_open).collect()
+    }
+
     /// The disk, to be read beside a running service.
     pub fn disk(&self) -> RealDisk {
         RealDisk::existing(&self.0)

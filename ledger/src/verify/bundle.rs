@@ -1,9 +1,10 @@
 //! Verifying a proof bundle: one entry, from a pinned ledger id alone.
 
 use super::files::pin;
-use super::report::Standing;
+use super::report::{Proves, Standing};
 use super::trust::{AuthorityKeys, read_record};
 use super::{Options, Report, TargetKind};
+use crate::audit::Finding;
 use crate::fault::Fault;
 use crate::replay::Replayed;
 use crate::state::key_path;
@@ -20,7 +21,7 @@ pub fn verify_bundle(bytes: &[u8], options: &Options) -> Report {
     if let Err(fault) = check(bytes, options, &mut report) {
         report.fail(fault);
     }
-    report.finish(options.strict)
+    report.finish(options)
 }
 
 const NOT_NAMED: &str = "the introduction does not name the signing key";
@@ -40,6 +41,8 @@ fn check(bytes: &[u8], options: &Options, report: &mut Report) -> Result<(), Fau
     report.origin.clone_from(&checkpoint.origin);
     report.size = checkpoint.size;
     report.root = checkpoint.root;
+    report.covers(&verified);
+    report.count_tails(checkpoint.size);
     report.count("checkpoints", 1);
 
     let entry = read_record(&record_of(&bundle)).map_err(fault)?;
@@ -56,8 +59,24 @@ fn check(bytes: &[u8], options: &Options, report: &mut Report) -> Result<(), Fau
     }
     report.count("signatures", 1);
 
-    check_key(&bundle, &entry, checkpoint).map_err(at)?;
+    let suspect = check_key(&bundle, &entry, checkpoint).map_err(at)?;
     check_introduction(&bundle, &entry, checkpoint).map_err(at)?;
+    if let Some(from) = suspect {
+        let detail = format!(
+            "its key is said to be compromised from entry {from} on: whoever stole it may have signed this"
+        );
+        report.find(Finding { code: "suspect-key", seq, detail });
+    }
+    report.proves = Some(Proves {
+        seq,
+        kind: header.kind.clone(),
+        author: header.author.clone(),
+        org: header.org.clone(),
+        node_id: header.subject_node(),
+        ts: header.ts,
+        recorded_at: entry.record.entry.position.recorded_at,
+        payload: bundle.payload.is_some(),
+    });
     report.count("bundle", 1);
     Ok(())
 }
@@ -95,8 +114,9 @@ fn included(item: &Replayed, path: &[Hash], checkpoint: &Checkpoint) -> Result<(
         .map_err(|e| format!("inclusion: {e}"))
 }
 
-/// The signing key was valid when it signed, as of the checkpoint.
-fn check_key(bundle: &Bundle, entry: &Replayed, checkpoint: &Checkpoint) -> Result<(), String> {
+/// The signing key was valid when it signed, as of the checkpoint. Gives the entry from which on it is in doubt, if this
+/// one is.
+fn check_key(bundle: &Bundle, entry: &Replayed, checkpoint: &Checkpoint) -> Result<Option<u64>, String> {
     let key = entry.record.entry.header.key;
     let path = key_path(&key);
     let value = canonical::to_vec(&bundle.key.record).map_err(|e| e.to_string())?;
@@ -113,10 +133,7 @@ fn check_key(bundle: &Bundle, entry: &Replayed, checkpoint: &Checkpoint) -> Resu
     if !since || number("until").is_some_and(|until| seq >= until && !closes_itself(until)) {
         return Err("the key was not valid at the entry's position".to_owned());
     }
-    if number("suspect_from").is_some_and(|from| seq >= from) {
-        return Err("the key was compromised before it signed this entry".to_owned());
-    }
-    Ok(())
+    Ok(number("suspect_from").filter(|from| seq >= *from))
 }
 
 /// The record that introduced the key says so, and is where the key record puts it.

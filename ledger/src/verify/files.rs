@@ -1,26 +1,36 @@
 //! Verifying what travels alone: a proof chain, a checkpoint, an equivocation file.
 
+use super::report::Standing;
 use super::trust::AuthorityKeys;
 use super::{Options, Report, TargetKind, TrustStatus};
 use crate::fault::Fault;
+use crate::watermark::COSIGNED_FILE;
 use proofs::Checkpoint;
+use proofs::checkpoint::Verified;
 use proofs::equivocation::Equivocation;
 use proofs::proofchain::{ProofChain, Row, RowAuditor};
 use spec::KeyUse;
 
-/// Verifies a `PROOFCHAIN.json`; `part` gives the files it names. With an older copy in `options`, every
-/// seal of that copy must be in this one.
-pub fn verify_proofchain(bytes: &[u8], part: &dyn Fn(&str) -> Option<Vec<u8>>, options: &Options) -> Report {
+/// Verifies a `PROOFCHAIN.json`; `beside` gives the parts it names, and `COSIGNED.txt`. With older copies in `options`,
+/// every seal of theirs must be in this one.
+///
+/// Rows bear the ledger's line alone. Where its witness set is asked for, because the ledger id is pinned, it is met by
+/// a `COSIGNED.txt` of the size of one of the rows.
+pub fn verify_proofchain(
+    bytes: &[u8],
+    beside: &dyn Fn(&str) -> Option<Vec<u8>>,
+    options: &Options,
+) -> Report {
     let mut report = Report::new(TargetKind::Proofchain);
-    if let Err(fault) = check_proofchain(bytes, part, options, &mut report) {
+    if let Err(fault) = check_proofchain(bytes, beside, options, &mut report) {
         report.fail(fault);
     }
-    report.finish(options.strict)
+    report.finish(options)
 }
 
 fn check_proofchain(
     bytes: &[u8],
-    part: &dyn Fn(&str) -> Option<Vec<u8>>,
+    beside: &dyn Fn(&str) -> Option<Vec<u8>>,
     options: &Options,
     report: &mut Report,
 ) -> Result<(), Fault> {
@@ -32,7 +42,8 @@ fn check_proofchain(
     }
     pin(&authority, options, report)?;
     report.origin.clone_from(&chain.origin);
-    let (rows, whole) = rows_of(&chain, part)?;
+    let (rows, whole) = rows_of(&chain, beside)?;
+    let mut checkpoints = Vec::new();
     let mut auditor: Option<RowAuditor> = whole.then(|| RowAuditor::new(&chain.origin));
     for row in &rows {
         let key = authority.key_at(KeyUse::Checkpoint, row.seq + 1);
@@ -49,15 +60,44 @@ fn check_proofchain(
         report.count("proofchain", 1);
         report.size = verified.checkpoint.size;
         report.root = verified.checkpoint.root;
+        report.covers(&verified);
         report.seals = row.index + 1;
+        checkpoints.push(verified);
     }
+    check_quorum(beside, &authority, &checkpoints, options, report);
     if !whole {
         report.skip("proofchain-parts");
     }
-    if let Some(old) = &options.old {
+    for old in &options.old {
         check_extends(old, &chain, &rows, &authority, report)?;
     }
     Ok(())
+}
+
+/// Whether the witnesses that are asked for stand behind one of the rows: behind a `COSIGNED.txt` that says the same.
+fn check_quorum(
+    beside: &dyn Fn(&str) -> Option<Vec<u8>>,
+    authority: &AuthorityKeys,
+    rows: &[Verified],
+    options: &Options,
+    report: &mut Report,
+) {
+    let cosigned = beside(COSIGNED_FILE).and_then(|bytes| {
+        let note = proofs::note::Note::parse(&bytes).ok()?;
+        let size = Checkpoint::parse(&note.text).ok()?.size;
+        let keys: Vec<_> = authority.key_at(KeyUse::Checkpoint, size).into_iter().collect();
+        let (own, _) = authority.witnesses_at(size);
+        Checkpoint::open(&bytes, &keys, &options.trust.known_with(own)).ok()
+    });
+    let stand = |verified: &Verified| {
+        let (_, quorum) = authority.witnesses_at(verified.checkpoint.size);
+        Standing::of(verified, options, quorum)
+    };
+    let mut standings: Vec<_> = rows.iter().map(&stand).collect();
+    standings
+        .extend(cosigned.iter().filter(|c| rows.iter().any(|row| row.checkpoint == c.checkpoint)).map(stand));
+    report.witnessed(&standings, options);
+    report.count_tails(report.size);
 }
 
 /// All rows, or those of the file alone if a part is not at hand.
@@ -148,7 +188,7 @@ pub fn verify_equivocation(bytes: &[u8], options: &Options) -> Report {
     if let Err(fault) = result {
         report.fail(fault);
     }
-    report.finish(options.strict)
+    report.finish(options)
 }
 
 /// Reads a checkpoint alone: without the ledger's authority only its form can be checked.
@@ -164,14 +204,16 @@ pub fn verify_note(bytes: &[u8], options: &Options) -> Report {
             report.root = checkpoint.root;
             let detail =
                 "a checkpoint alone names no keys: verify the data directory, an export, or PROOFCHAIN.json";
-            report.fail(Fault::new("checkpoint", detail));
+            report.fail(Fault::new("alone", detail));
         }
         Err(e) => report.fail(Fault::new("checkpoint", e)),
     }
-    report.finish(options.strict)
+    report.finish(options)
 }
 
 pub(super) fn pin(authority: &AuthorityKeys, options: &Options, report: &mut Report) -> Result<(), Fault> {
+    report.ledger = Some(authority.ledger);
+    report.first_recorded_at = Some(authority.began);
     match options.trust.ledger {
         None => Ok(()),
         Some(pinned) if pinned == authority.ledger => {

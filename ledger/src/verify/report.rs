@@ -1,11 +1,11 @@
 //! The report of a verification: what was checked, what failed, what was found.
 
-use super::Options;
+use super::{Damage, Options};
 use crate::audit::{Audit, Finding, MAX_LISTED};
 use crate::fault::Fault;
 use proofs::checkpoint::{Verified, witness_key};
 use serde::Serialize;
-use spec::{Hash, Timestamp};
+use spec::{Author, Hash, Kind, Name, Timestamp, Uuid};
 use std::collections::BTreeMap;
 
 /// The value of `format`.
@@ -19,6 +19,8 @@ pub enum Verdict {
     Verified,
     /// Something does not.
     Failed,
+    /// Something could not be read, and nothing that was read is wrong: neither the one nor the other.
+    Unreadable,
 }
 
 /// What the verdict rests on beside the target itself.
@@ -70,6 +72,40 @@ pub struct Check {
     pub status: CheckStatus,
     /// How often it was made.
     pub count: u64,
+}
+
+/// Something that bears on no verdict and that whoever reads it may want to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// Stable code.
+    pub code: &'static str,
+    /// The file it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// In words.
+    pub detail: String,
+}
+
+/// What a bundle proves: that this entry stands in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Proves {
+    /// The entry's number.
+    pub seq: u64,
+    /// Its kind.
+    pub kind: Kind,
+    /// Who said it.
+    pub author: Author,
+    /// In which organisation.
+    pub org: Name,
+    /// The node it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<Uuid>,
+    /// When it happened, by the author's clock.
+    pub ts: Timestamp,
+    /// When the ledger recorded it.
+    pub recorded_at: Timestamp,
+    /// Whether the payload is at hand and was checked.
+    pub payload: bool,
 }
 
 /// How far a quorum of witnesses vouches for a ledger.
@@ -129,15 +165,46 @@ pub struct Report {
     pub trust: TrustStatus,
     /// What was verified.
     pub kind: TargetKind,
+    /// Version of the program that verified.
+    pub version: &'static str,
+    /// The ledger's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Hash>,
     /// The ledger's origin.
     pub origin: String,
     /// Number of entries.
     pub size: u64,
+    /// Size of the largest checkpoint at hand that holds.
+    pub covered_size: u64,
+    /// Entries behind it, which nobody has signed for.
+    pub tail: u64,
+    /// Whether the target may be ahead of its newest checkpoint, as a directory in service is.
+    pub in_service: bool,
+    /// The largest size that the ledger is known to have signed; more than `size` where a damaged log ends early.
+    pub signed_size: u64,
+    /// When entry 0 was recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_recorded_at: Option<Timestamp>,
+    /// When the last entry was recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_recorded_at: Option<Timestamp>,
+    /// When the ledger says that it signed the checkpoint of `covered_size`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_at: Option<Timestamp>,
+    /// What a bundle proves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proves: Option<Proves>,
+    /// What lies behind the place at which the audit of a damaged log ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damage: Option<Damage>,
     /// Root of the tree at that size.
     pub root: Hash,
     /// What witnesses vouch for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub witnessed: Option<Witnessed>,
+    /// How many entries stand behind that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub witnessed_tail: Option<u64>,
     /// Leaf of the last entry.
     pub chain_head: Hash,
     /// Number of seals.
@@ -150,10 +217,16 @@ pub struct Report {
     pub failures: Vec<Fault>,
     /// How many there are.
     pub failure_count: u64,
-    /// Authors' faults that the log proves, at most 100.
+    /// What somebody should look at though the target holds, at most 100: first what nobody has accepted.
     pub findings: Vec<Finding>,
     /// How many there are.
     pub finding_count: u64,
+    /// How many of them nobody has accepted.
+    pub open_finding_count: u64,
+    /// What bears on no verdict, at most 100.
+    pub notes: Vec<Note>,
+    /// How many there are.
+    pub note_count: u64,
     /// How long it took.
     pub elapsed_ms: u64,
     #[serde(skip)]
@@ -170,20 +243,19 @@ fn check_of(code: &str) -> &'static str {
         "commit-format" | "commit-bytes" | "commit-hash" | "commit-size" | "commit-empty" | "torn-tail" => {
             "commits"
         }
-        "seq" | "chain" | "lane" | "clock" | "genesis" | "segment-name" => "order",
+        "seq" | "chain" | "lane" | "clock" | "genesis" | "segment-name" | "no-log" => "order",
         "payload-hash" | "payload-missing" | "payload-schema" => "payloads",
         "commit-root" => "tree",
         "signature" => "signatures",
         "admission" => "admission",
         "duplicate" => "identities",
         "seal" => "seals",
-        "digest" => "digests",
         "proofchain" => "proofchain",
-        "checkpoint" | "root-txt" | "shorter" => "checkpoints",
+        "checkpoint" | "root-txt" | "shorter" | "uncovered" => "checkpoints",
         "not-extended" => "old",
         "cut-tail" => "cut-tails",
         "ids" => "ids",
-        "witness" => "witnesses",
+        "witness" | "cosigned" => "witnesses",
         "bundle" => "bundle",
         "equivocation" => "equivocation",
         _ => "target",
@@ -197,10 +269,22 @@ impl Report {
             verdict: Verdict::Verified,
             trust: TrustStatus::Unpinned,
             kind,
+            version: env!("CARGO_PKG_VERSION"),
+            ledger: None,
             origin: String::new(),
             size: 0,
+            covered_size: 0,
+            tail: 0,
+            in_service: false,
+            signed_size: 0,
+            first_recorded_at: None,
+            last_recorded_at: None,
+            checkpoint_at: None,
+            proves: None,
+            damage: None,
             root: Hash::empty(),
             witnessed: None,
+            witnessed_tail: None,
             chain_head: Hash::ZERO,
             seals: 0,
             uncommitted_bytes: 0,
@@ -209,6 +293,9 @@ impl Report {
             failure_count: 0,
             findings: Vec::new(),
             finding_count: 0,
+            open_finding_count: 0,
+            notes: Vec::new(),
+            note_count: 0,
             elapsed_ms: 0,
             counted: BTreeMap::new(),
         }
@@ -230,9 +317,35 @@ impl Report {
         }
     }
 
-    pub(super) fn failed(mut self, fault: Fault, strict: bool) -> Self {
+    pub(super) fn failed(mut self, fault: Fault, options: &Options) -> Self {
         self.fail(fault);
-        self.finish(strict)
+        self.finish(options)
+    }
+
+    pub(super) fn note(&mut self, note: Note) {
+        self.note_count += 1;
+        if self.notes.len() < MAX_LISTED {
+            self.notes.push(note);
+        }
+    }
+
+    pub(super) fn find(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// The ledger has signed a checkpoint of this size.
+    pub(super) fn signed(&mut self, size: u64) {
+        self.signed_size = self.signed_size.max(size);
+    }
+
+    /// A checkpoint holds.
+    pub(super) fn covers(&mut self, verified: &Verified) {
+        let size = verified.checkpoint.size;
+        self.signed(size);
+        if size >= self.covered_size {
+            self.covered_size = size;
+            self.checkpoint_at = Some(Timestamp::from_millis(verified.time.saturating_mul(1000)));
+        }
     }
 
     /// Notes which witnesses stand behind the checkpoints at hand, and whether they are enough behind any. The largest
@@ -281,7 +394,7 @@ impl Report {
         if counts.digests_unknown > 0 {
             self.count(DIGESTS_UNKNOWN, counts.digests_unknown);
         }
-        self.origin = audit.state.origin.clone();
+        self.origin.clone_from(&audit.state.origin);
         self.size = entries;
         self.root = audit.state.tree.root();
         self.chain_head = audit.state.head;
@@ -296,12 +409,38 @@ impl Report {
                 self.failures.push(fault);
             }
         }
-        self.finding_count = audit.findings.len() as u64;
-        self.findings = audit.findings;
+        self.findings.extend(audit.findings);
+        if entries > 0 {
+            self.ledger = Some(audit.state.ledger);
+            self.first_recorded_at = audit.first_recorded;
+            self.last_recorded_at = Some(audit.state.last_recorded);
+        }
+    }
+
+    /// Counts what of `entries` stands behind the largest checkpoint, and behind the largest that has its quorum.
+    pub(super) fn count_tails(&mut self, entries: u64) {
+        self.tail = entries.saturating_sub(self.covered_size);
+        self.witnessed_tail = self.witnessed.as_ref().map(|witnessed| entries.saturating_sub(witnessed.size));
+    }
+
+    /// Parts findings that somebody has looked at from those that nobody has.
+    fn accept(&mut self, options: &Options) {
+        let accepted = options.accepted.as_ref();
+        if accepted.is_some_and(|accepted| self.ledger.is_some_and(|ledger| ledger != accepted.ledger)) {
+            let detail = "the findings to accept are those of another ledger".to_owned();
+            self.note(Note { code: "accepted-elsewhere", file: None, detail });
+        }
+        let ledger = self.ledger;
+        let known = accepted.filter(|accepted| Some(accepted.ledger) == ledger);
+        let looked_at = |finding: &Finding| known.is_some_and(|accepted| accepted.covers(finding));
+        self.finding_count = self.findings.len() as u64;
+        self.open_finding_count = self.findings.iter().filter(|finding| !looked_at(finding)).count() as u64;
+        self.findings.sort_by_key(looked_at);
         self.findings.truncate(MAX_LISTED);
     }
 
-    pub(super) fn finish(mut self, strict: bool) -> Self {
+    pub(super) fn finish(mut self, options: &Options) -> Self {
+        self.accept(options);
         let failed: Vec<&str> = self.failures.iter().map(|fault| check_of(fault.code)).collect();
         self.checks = self
             .counted
@@ -317,8 +456,17 @@ impl Report {
                 Check { code: (*code).to_owned(), status, count: *count }
             })
             .collect();
-        let good = self.failure_count == 0 && !(strict && self.finding_count > 0);
-        self.verdict = if good { Verdict::Verified } else { Verdict::Failed };
+        let unread = self.failures.iter().filter(|fault| is_unread(fault)).count() as u64;
+        self.verdict = match self.failure_count {
+            0 => Verdict::Verified,
+            all if all == unread => Verdict::Unreadable,
+            _ => Verdict::Failed,
+        };
         self
     }
+}
+
+/// Whether a failure says that something could not be judged, rather than that it is wrong.
+fn is_unread(fault: &Fault) -> bool {
+    matches!(fault.code, "unreadable" | "alone")
 }

@@ -9,7 +9,7 @@ use proofs::signature;
 use serde::Deserialize;
 use spec::entry::Line;
 use spec::payload::{Authority, WitnessSetChange};
-use spec::{Hash, KeyUse, Kind, PublicKey};
+use spec::{Hash, KeyUse, Kind, PublicKey, Timestamp};
 
 /// What is trusted from elsewhere.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,9 @@ pub enum TrustError {
     /// Neither an id nor a policy.
     #[error("neither a ledger id of 64 hex digits nor a trust policy: {0}")]
     Form(String),
+    /// Hex digits, and too few or too many.
+    #[error("a ledger id has 64 hex digits, these are {0}: give the whole of it")]
+    Length(usize),
     /// A witness key that cannot be read.
     #[error("{0:?} is not a witness's vkey")]
     Witness(String),
@@ -52,10 +55,18 @@ impl Trust {
         known
     }
 
+    /// Whether a text is meant to be a ledger id: hex digits and nothing else.
+    pub fn is_id_like(text: &str) -> bool {
+        text.len() >= 8 && text.bytes().all(|b| b.is_ascii_hexdigit())
+    }
+
     /// Reads a ledger id, or a policy `{"format":"vaultmesh-trust-v1","ledger","quorum","witnesses":[vkey…]}`.
     pub fn parse(text: &str) -> Result<Self, TrustError> {
         let text = text.trim();
-        if let Ok(ledger) = Hash::from_hex(text) {
+        if Self::is_id_like(text) {
+            // People copy ids from where they were written in capitals.
+            let ledger =
+                Hash::from_hex(&text.to_ascii_lowercase()).map_err(|_| TrustError::Length(text.len()))?;
             return Ok(Self { ledger: Some(ledger), ..Self::default() });
         }
         let policy: Policy = serde_json::from_str(text).map_err(|e| TrustError::Form(e.to_string()))?;
@@ -81,6 +92,8 @@ pub struct AuthorityKeys {
     pub ledger: Hash,
     /// The origin.
     pub origin: String,
+    /// When entry 0 was recorded.
+    pub began: Timestamp,
     /// Genesis and the changes: seq, leaf.
     pub entries: Vec<(u64, Hash)>,
     state: State,
@@ -91,6 +104,7 @@ impl AuthorityKeys {
     pub fn from_records(records: &[serde_json::Value]) -> Result<Self, String> {
         let mut state = State::default();
         let mut entries = Vec::new();
+        let mut began = None;
         for (i, value) in records.iter().enumerate() {
             let item = read_record(value)?;
             let header = &item.record.entry.header;
@@ -114,11 +128,13 @@ impl AuthorityKeys {
                 .apply(header, item.event_hash, position, Leaf::of(&bytes), Some(json))
                 .map_err(|e| e.to_string())?;
             entries.push((position.seq, item.record.leaf));
+            began.get_or_insert(position.recorded_at);
         }
         if entries.is_empty() || !entries.is_sorted_by(|a, b| a.0 < b.0) {
             return Err("the authority has no genesis, or is out of order".to_owned());
         }
-        Ok(Self { ledger: state.ledger, origin: state.origin.clone(), entries, state })
+        let began = began.unwrap_or_default();
+        Ok(Self { ledger: state.ledger, origin: state.origin.clone(), began, entries, state })
     }
 
     /// The keys under which the witnesses of the set in force at `size` cosign, and how many of them must.
@@ -177,13 +193,24 @@ pub(super) fn read_record(value: &serde_json::Value) -> Result<Replayed, String>
     Ok(Replayed { record, header, event_hash, offset: 0, len: line.len() })
 }
 
-/// Whether authority records are exactly those of a log.
-pub(super) fn check_authority(records: &[serde_json::Value], state: &State) -> Result<(), String> {
+/// Whether authority records are those of a log: all of them up to the seal with which they were written last, at
+/// `written`, and behind it none that the log does not have. Of a log whose audit `stopped`, as far as it came.
+pub(super) fn check_authority(
+    records: &[serde_json::Value],
+    state: &State,
+    written: u64,
+    stopped: bool,
+) -> Result<(), String> {
     let keys = AuthorityKeys::from_records(records)?;
-    // An older file may lack the newest changes; what it has must be the log's own, in order.
-    let seqs: Vec<u64> = keys.entries.iter().map(|(seq, _)| *seq).collect();
-    if keys.ledger != state.ledger || !state.authority_seqs.starts_with(&seqs) {
+    let known = |seq: &u64| !stopped || *seq < state.size();
+    let seqs: Vec<u64> = keys.entries.iter().map(|(seq, _)| *seq).filter(known).collect();
+    if (keys.ledger != state.ledger && state.size() > 0) || !state.authority_seqs.starts_with(&seqs) {
         return Err("its authority is not the log's".to_owned());
     }
-    Ok(())
+    match state.authority_seqs.get(seqs.len()) {
+        Some(missing) if *missing < written => {
+            Err(format!("its authority lacks the record of entry {missing}"))
+        }
+        _ => Ok(()),
+    }
 }

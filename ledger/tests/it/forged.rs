@@ -10,7 +10,7 @@ use spec::limits::{MAX_GROUP_BYTES, MAX_SAFE_INTEGER};
 use spec::{Author, Commit, Event, Hash, Kind, Timestamp};
 
 /// A lie: a name for it, the code it is found under, and how it is told; gives the seq it is found at.
-type Lie = (&'static str, &'static str, fn(&mut Forger) -> u64);
+pub(crate) type Lie = (&'static str, &'static str, fn(&mut Forger) -> u64);
 
 /// Tells a lie in the record line of a note.
 fn about(forger: &mut Forger, lie: impl FnOnce(&mut spec::Record)) -> u64 {
@@ -40,7 +40,7 @@ fn in_line(forger: &mut Forger, from: &str, to: &str) -> u64 {
     seq
 }
 
-const LIES: [Lie; 35] = [
+pub(crate) const LIES: [Lie; 35] = [
     ("a number left out", "seq", |f| about(f, |r| r.entry.position.seq += 1)),
     ("a number told twice", "seq", |f| about(f, |r| r.entry.position.seq -= 1)),
     ("no entry before", "chain", |f| about(f, |r| r.entry.position.prev = Hash::ZERO)),

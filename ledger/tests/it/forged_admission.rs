@@ -9,7 +9,7 @@ use spec::limits::{MAX_ID_AHEAD_MS, MAX_ID_BEHIND_MS};
 use spec::{Author, ChainLink, Epoch, Event, Hash, Header, KeyUse, Kind, Timestamp, Uuid, Via};
 
 /// What is said, the refusal it should have met, and how it is written past that; gives its seq.
-type Smuggled = (&'static str, &'static str, fn(&mut Forger) -> u64);
+pub(crate) type Smuggled = (&'static str, &'static str, fn(&mut Forger) -> u64);
 
 /// A note of the node with another header.
 fn note_with(forger: &Forger, change: impl FnOnce(&mut Header)) -> Event {
@@ -78,7 +78,7 @@ fn approval(forger: &Forger, author: Author, method: &str) -> Event {
     signed(Header { author, via, ..event.header }, &payload, &forger.service_key)
 }
 
-const SMUGGLED: [Smuggled; 45] = [
+pub(crate) const SMUGGLED: [Smuggled; 45] = [
     ("a key nobody introduced", "unknown-key", |f| {
         let event = note_with(f, |header| header.key = stranger().public());
         let event = signed(event.header, &json!({"text": "forged"}), &stranger());

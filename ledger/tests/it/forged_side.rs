@@ -22,7 +22,9 @@ fn check(report: &Report, expected: &[(&str, Option<u64>, Option<&str>)], what: 
     let found: Vec<_> =
         report.failures.iter().map(|fault| (fault.code, fault.seq, fault.file.as_deref())).collect();
     assert_eq!(found, expected, "{what}: {:?}", report.failures);
-    assert_eq!(report.verdict == Verdict::Failed, !expected.is_empty());
+    let unread = expected.iter().any(|(code, ..)| *code == "unreadable");
+    let bad = if unread { Verdict::Unreadable } else { Verdict::Failed };
+    assert_eq!(report.verdict, if expected.is_empty() { Verdict::Verified } else { bad }, "{what}");
     assert_eq!(report.failure_count, expected.len() as u64);
 }
 
@@ -52,7 +54,7 @@ fn a_stored_checkpoint_is_the_ledgers_and_the_logs() {
         check(&report, &[(code, None, Some(ROOT))], what);
         assert_eq!(count(&report, "checkpoints"), (CheckStatus::Failed, 0), "{what}");
         // The same as an older copy: the log does not extend it.
-        let old = Some(forger.files.0[ROOT].clone());
+        let old = vec![forger.files.0[ROOT].clone()];
         let report = Forger::new().verify_with(&Options { old, ..Options::default() });
         check(&report, &[("not-extended", None, None)], what);
         assert_eq!(count(&report, "old"), (CheckStatus::Failed, 0), "{what}");
@@ -129,7 +131,7 @@ fn a_row_is_signed_by_the_key_of_its_size() {
             chain.authority = authority;
         });
         let chain = forger.files.0[CHAIN].clone();
-        let old = Options { old: Some(chain.clone()), ..Options::default() };
+        let old = Options { old: vec![chain.clone()], ..Options::default() };
         let alone = verify_proofchain(&chain, &|_| None, &old);
         assert_eq!(alone.verdict == Verdict::Verified, good, "{:?}", alone.failures);
         let expected = [("proofchain", Some(seq), Some(CHAIN))];
@@ -336,6 +338,7 @@ fn kept_bytes_are_accounted_for() {
     for name in [cut_name(0, 701), cut_name(1, 700), "log/cut-by-hand".to_owned()] {
         let mut forger = Forger::new();
         forger.append(&recovery(&forger, 700));
+        forger.files.0.insert(cut_name(0, 700), bytes.clone());
         forger.files.0.insert(name.clone(), bytes.clone());
         check(&forger.verify(), &[("cut-tail", None, Some(&name))], "another place");
     }
@@ -447,11 +450,6 @@ fn a_directory_holds_segments_and_nothing_that_passes_for_one() {
     assert_eq!(read, forger.segments().iter().map(|bytes| bytes.len() as u64).sum::<u64>());
     write("log/half.tmp", b"");
     check(&verify().0, &[], "a file that is being written");
-    for name in ["log/0.jsonl", "log/00000000000000000000.json", "log/notes"] {
-        write(name, b"");
-        check(&verify().0, &[("segment-name", None, Some(name))], name);
-        std::fs::remove_file(dir.path().join(name)).unwrap();
-    }
     write("log/cut-00000000000000000000-5", b"x");
     assert_eq!(failures(&verify().0), [("cut-tail", None)]);
     std::fs::remove_file(dir.path().join("log/cut-00000000000000000000-5")).unwrap();
@@ -460,21 +458,4 @@ fn a_directory_holds_segments_and_nothing_that_passes_for_one() {
     check(&verify().0, &[("root-txt", None, Some(ROOT))], "no checkpoint");
     std::fs::create_dir(dir.path().join(ROOT)).unwrap();
     check(&verify().0, &[("unreadable", None, Some(ROOT))], "a folder");
-}
-
-#[test]
-fn findings_fail_a_strict_verification_alone() {
-    let forger = {
-        let mut forger = Forger::new();
-        let opened = forger.node.open_epoch();
-        forger.append(&opened);
-        forger
-    };
-    let report = forger.passes();
-    let findings: Vec<_> = report.findings.iter().map(|f| (f.code, f.seq)).collect();
-    assert_eq!((findings, report.finding_count), (vec![("chain-open", forger.size() - 1)], 1));
-    let strict = forger.verify_with(&Options { strict: true, ..Options::default() });
-    assert_eq!((strict.verdict, strict.failure_count), (Verdict::Failed, 0));
-    let clean = Forger::new().verify_with(&Options { strict: true, ..Options::default() });
-    assert_eq!(clean.verdict, Verdict::Verified);
 }

@@ -31,4 +31,6 @@ mod runs;
 mod sim_disk;
 mod storage;
 mod support;
+mod vectors;
+mod verdict;
 mod witnesses;

@@ -15,9 +15,9 @@ use spec::payload::{
 };
 use spec::{Hash, Kind};
 
-const COSIGNED: &str = "COSIGNED.txt";
+pub(crate) const COSIGNED: &str = "COSIGNED.txt";
 
-fn named(n: u8) -> String {
+pub(crate) fn named(n: u8) -> String {
     format!("w{n}.example")
 }
 
@@ -50,25 +50,25 @@ async fn propose(ledger: &Ledger, change: &WitnessSetChange) -> Result<u64, Code
     }
 }
 
-async fn name_set(ledger: &Ledger, members: &[u8]) -> u64 {
+pub(crate) async fn name_set(ledger: &Ledger, members: &[u8]) -> u64 {
     propose(ledger, &change(ledger, set(ledger, members), &recovery_keys()[..2])).await.unwrap()
 }
 
 /// A witness's word on what is offered.
-fn word(ledger: &Ledger, n: u8) -> String {
+pub(crate) fn word(ledger: &Ledger, n: u8) -> String {
     let offer = ledger.witnessing().offers().borrow().clone().unwrap();
     let mut note = Note::parse(offer.note.as_bytes()).unwrap();
     note.signatures.push(cosign(&note, &named(n), &key(n), 1_795_293_721));
     note.to_string()
 }
 
-fn cosigns(ledger: &Ledger, note: &str) -> Result<Progress, CosignError> {
+pub(crate) fn cosigns(ledger: &Ledger, note: &str) -> Result<Progress, CosignError> {
     let size = ledger.witnessing().offers().borrow().as_ref().unwrap().checkpoint.size;
     let set = ledger.directory(|d| ledger::witness_set::set_at(&d.witness_sets, size).cloned());
     ledger.witnessing().cosign(set.as_ref(), note.as_bytes())
 }
 
-fn offer(ledger: &Ledger) -> u64 {
+pub(crate) fn offer(ledger: &Ledger) -> u64 {
     let head = ledger.head().borrow().clone();
     ledger.witnessing().offer(&head);
     head.size
@@ -231,6 +231,8 @@ fn what_was_cosigned_outlives_the_process_and_no_shorter_log_is_opened() {
         let report = verified(&place, pinned(ledger.id()));
         assert_eq!((report.verdict, report.trust), (Verdict::Verified, TrustStatus::Witnessed));
         assert!(report.size > size, "the seal came after it");
+        let witnessed = report.witnessed.unwrap();
+        assert_eq!((witnessed.size, report.witnessed_tail, report.tail), (size, Some(report.size - size), 0));
 
         // The log as it was before, its side files with it: only the witnesses know better.
         let older = Place { rows: Place::memory().rows, ..Place::memory() };
@@ -246,4 +248,123 @@ fn what_was_cosigned_outlives_the_process_and_no_shorter_log_is_opened() {
         assert!(matches!(place.try_open().await, Err(OpenError::Cosigned(_))));
         assert_eq!(verified(&place, Trust::default()).failures[0].code, "checkpoint");
     });
+}
+
+/// The closing seal leaves `ROOT.txt` without cosignatures; a reader who asks for the quorum is still served.
+#[test]
+fn a_bundle_takes_the_checkpoint_that_has_its_quorum() {
+    run(async {
+        let place = Place::memory();
+        let ledger = place.start().await;
+        name_set(&ledger, &[1]).await;
+        let node = crate::support::enrol(&place, &ledger, "acme").await;
+        let (seq, size) = (ledger.head().borrow().size - 1, offer(&ledger));
+        cosigns(&ledger, &word(&ledger, 1)).unwrap();
+        // Another key, the end of one that is doubted further back, and a seal: the map of keys is another now.
+        crate::support::enrol(&place, &ledger, "acme").await;
+        let status =
+            serde_json::json!({"key": node.key.public(), "status": "compromised", "suspect_from": 1});
+        let event = crate::support::admin(&ledger, "acme", Kind::KeyStatus, status);
+        crate::support::recorded(&ledger, event).await;
+        ledger.seal().await.unwrap();
+        let wanted = Options { trust: pinned(ledger.id()), ..Options::default() };
+        let served = ledger::bundle::build(&ledger, seq).await.unwrap();
+        let late = ledger.head().borrow().size - 1;
+        let newest = ledger::bundle::build(&ledger, late).await.unwrap();
+        ledger.close(true);
+        let copied = ledger::bundle::from_log(&crate::support::StorageSource(&*place.storage), seq).unwrap();
+        assert_eq!(served.to_canonical(), copied.to_canonical());
+        let report = verify::verify_bundle(&served.to_canonical(), &wanted);
+        assert_eq!((report.verdict, report.size), (Verdict::Verified, size), "{:?}", report.failures);
+        assert_eq!(report.trust, TrustStatus::Witnessed);
+        // What no quorum covers yet is proved under the ledger's word alone, and a reader who asks for more is told.
+        let report = verify::verify_bundle(&newest.to_canonical(), &wanted);
+        assert_eq!(report.failures.iter().map(|f| f.code).collect::<Vec<_>>(), ["witness"]);
+    });
+}
+
+#[test]
+fn cosigned_txt_is_what_its_name_says() {
+    run(async {
+        let place = Place::memory();
+        let ledger = place.start().await;
+        name_set(&ledger, &[1, 2, 3]).await;
+        let size = offer(&ledger);
+        for n in 1..=3 {
+            cosigns(&ledger, &word(&ledger, n)).unwrap();
+        }
+        let id = ledger.id();
+        ledger.close(true);
+        let honest = place.get(COSIGNED).unwrap();
+        let codes =
+            |trust: Trust| -> Vec<&str> { verified(&place, trust).failures.iter().map(|f| f.code).collect() };
+        assert_eq!(codes(pinned(id)), Vec::<&str>::new());
+        // Without one line of its quorum, whoever is trusted.
+        let mut note = Note::parse(&honest).unwrap();
+        note.signatures.pop();
+        place.put(COSIGNED, note.to_string().as_bytes());
+        assert_eq!(codes(Trust::default()), ["cosigned"]);
+        assert_eq!(codes(pinned(id)), ["cosigned", "witness"]);
+        // In the place of the other.
+        let root = place.get("ROOT.txt").unwrap();
+        place.put(COSIGNED, &root);
+        place.put("ROOT.txt", &honest);
+        assert_eq!(codes(Trust::default()), ["cosigned"]);
+        // Newer than `ROOT.txt`, which is written first.
+        place.put(COSIGNED, &honest);
+        let chain = proofs::proofchain::ProofChain::parse(&place.get("PROOFCHAIN.json").unwrap()).unwrap();
+        assert!(chain.seals[0].seq + 1 > size);
+        place.put("ROOT.txt", &root);
+        assert_eq!(codes(pinned(id)), Vec::<&str>::new());
+
+        // The proof chain alone bears the ledger's lines, whatever lies beside it.
+        let bytes = place.get("PROOFCHAIN.json").unwrap();
+        let wanted = Options { trust: pinned(id), ..Options::default() };
+        let alone =
+            |beside: &dyn Fn(&str) -> Option<Vec<u8>>| verify::verify_proofchain(&bytes, beside, &wanted);
+        let report = alone(&|_| None);
+        assert_eq!(report.failures.iter().map(|f| f.code).collect::<Vec<_>>(), ["witness"]);
+        let report = alone(&|name| (name == COSIGNED).then(|| honest.clone()));
+        assert_eq!(report.verdict, Verdict::Failed, "it is of a size of which there is no row");
+        let mut row = Note::parse(chain.seals[0].checkpoint.as_bytes()).unwrap();
+        for n in 1..=3 {
+            let line = cosign(&row, &named(n), &key(n), 1_795_293_722);
+            row.signatures.push(line);
+        }
+        let report = alone(&|name| (name == COSIGNED).then(|| row.to_string().into_bytes()));
+        assert_eq!((report.verdict, report.trust), (Verdict::Verified, TrustStatus::Witnessed));
+        let unpinned = verify::verify_proofchain(&bytes, &|_| None, &Options::default());
+        assert_eq!(unpinned.verdict, Verdict::Verified);
+        // Missing: a reader who asks for nobody is told that nobody vouches.
+        now_without(&place);
+    });
+}
+
+/// Without `COSIGNED.txt` the log says that there were witnesses, and the report that none is at hand.
+fn now_without(place: &Place) {
+    let files = Without(crate::support::StorageSource(&*place.storage));
+    let report = verify::verify_log(&files, &Options::default(), None, &mut |_| ());
+    assert_eq!((report.verdict, report.notes.len()), (Verdict::Verified, 1), "{:?}", report.failures);
+    assert_eq!((report.notes[0].code, report.notes[0].file.as_deref()), ("no-quorum", Some(COSIGNED)));
+}
+
+/// A store without `COSIGNED.txt`.
+struct Without<'a>(crate::support::StorageSource<'a>);
+
+impl verify::Source for Without<'_> {
+    fn segments(&self) -> Result<Vec<(u64, u64)>, ledger::fault::Fault> {
+        self.0.segments()
+    }
+
+    fn segment(&self, first: u64) -> Result<Vec<u8>, ledger::fault::Fault> {
+        self.0.segment(first)
+    }
+
+    fn document(&self, name: &str) -> Result<Option<Vec<u8>>, ledger::fault::Fault> {
+        if name == COSIGNED { Ok(None) } else { self.0.document(name) }
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, ledger::fault::Fault> {
+        self.0.list(folder)
+    }
 }

@@ -5,6 +5,7 @@ mod fleet;
 mod screen;
 mod story;
 
+use super::prove::write_new;
 use super::serve::{self, stop_signal};
 use crate::client::{Client, block_on};
 use crate::data::{DataDir, Manner};
@@ -45,6 +46,12 @@ const PORTS_TRIED: u16 = 50;
 /// How often the screen and the story move on.
 const TICK: Duration = Duration::from_millis(250);
 
+/// The file that says that a demo made what lies beside it, and whether it made the directory too.
+const MARK: &str = "made-by-ledger-demo";
+
+/// What the mark says of a directory that the demo made.
+const MADE_DIRECTORY: &str = "the directory and all in it\n";
+
 pub(crate) fn run(global: &Global, args: &Demo) -> Result<ExitCode, Failure> {
     let default = Path::new("./vaultmesh-data");
     let data = if global.data == default { PathBuf::from("./vaultmesh-demo") } else { global.data.clone() };
@@ -52,8 +59,29 @@ pub(crate) fn run(global: &Global, args: &Demo) -> Result<ExitCode, Failure> {
     block_on(demo(&DataDir::new(&data), args, Screen::new(jsonl)))
 }
 
+/// Takes a directory as the stage: a new one, an empty one, or one that a demo made. A real ledger is no place for a
+/// story with a break-in. Says whether the whole directory is the demo's, to be deleted when it is over.
+fn take_stage(dir: &Path) -> Result<bool, Failure> {
+    let mark = dir.join(MARK);
+    let named = |e: std::io::Error| Failure::io(format!("{}: {e}", dir.display()));
+    if let Ok(said) = std::fs::read_to_string(&mark) {
+        return Ok(said == MADE_DIRECTORY);
+    }
+    let made = !dir.exists();
+    if !made && dir.read_dir().map_err(named)?.next().is_some() {
+        return Err(Failure::usage(format!(
+            "{} holds something that no demo made, and the demo plays in nothing else: name a directory that is new or \
+             empty with --data",
+            dir.display()
+        )));
+    }
+    write_new(&mark, if made { MADE_DIRECTORY } else { "what lies beside this\n" }.as_bytes())?;
+    Ok(made)
+}
+
 async fn demo(dir: &DataDir, args: &Demo, mut screen: Screen) -> Result<ExitCode, Failure> {
     let stop = stop_signal()?;
+    let all_made = take_stage(dir.path())?;
     let resumed = dir.has_ledger();
     if !resumed {
         dir.init(&"demo.vaultmesh.local".parse().map_err(Failure::io)?).await?;
@@ -77,7 +105,7 @@ async fn demo(dir: &DataDir, args: &Demo, mut screen: Screen) -> Result<ExitCode
     fleet.stop().await;
     let poisoned = running.finish().await;
     let told = story.told();
-    screen.farewell(dir, told)?;
+    screen.farewell(dir, told, all_made)?;
     outcome?;
     if let Some(why) = poisoned {
         return Err(Failure::io(format!("the ledger stopped: {why}")));

@@ -4,12 +4,15 @@ use super::prove::write_new;
 use crate::data::DataDir;
 use crate::failure::Failure;
 use crate::options::Global;
-use crate::output::{advance, answer, bytes_bar, safe};
+use crate::output::{advance, answer, bytes_bar, safe, tell};
 use clap::Args;
 use ledger::durable::Disk;
 use ledger::segment::{Next, next_group};
-use ledger::storage::{segment_first, segment_name};
+use ledger::storage::segment_name;
 use ledger::verify::{DiskSource, Source as _};
+use proofs::Checkpoint;
+use proofs::note::Note;
+use proofs::proofchain::ProofChain;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,17 +36,36 @@ const SPECIFICATION: [(&str, &str); 7] = [
 ];
 
 pub(crate) fn run(global: &Global, args: &Export) -> Result<ExitCode, Failure> {
-    let entries = copy(&DataDir::new(&global.data), &args.out)?;
-    answer(global, &json!({"out": args.out, "bytes": entries}), || {
+    if let Some(url) = &global.url {
+        return Err(Failure::usage(format!(
+            "an export is a copy of a data directory, and is made where that lies: {url} (--url or \
+             VAULTMESH_CC_URL) was given, which this command does not read"
+        )));
+    }
+    let Copied { bytes, left_out } = copy(&DataDir::new(&global.data), &args.out)?;
+    if left_out > 0 {
+        tell(&format!(
+            "left out {left_out} entries behind the newest checkpoint, for which nobody has signed yet"
+        ));
+    }
+    answer(global, &json!({"out": args.out, "bytes": bytes, "left_out": left_out}), || {
         let out = args.out.display().to_string();
         let out = safe(&out);
-        Ok(format!("exported {entries} bytes of log to {out}; check it with `ledger verify {out}`\n"))
+        Ok(format!("exported {bytes} bytes of log to {out}; check it with `ledger verify {out}`\n"))
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Copies a data directory's log and proofs to `out` and returns the bytes of log.
-pub(crate) fn copy(dir: &DataDir, out: &Path) -> Result<u64, Failure> {
+/// What an export holds.
+pub(crate) struct Copied {
+    /// Bytes of log.
+    pub(crate) bytes: u64,
+    /// Entries behind the newest checkpoint, which are not in it.
+    pub(crate) left_out: u64,
+}
+
+/// Copies a data directory's log and proofs to `out`.
+pub(crate) fn copy(dir: &DataDir, out: &Path) -> Result<Copied, Failure> {
     if out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Failure::usage(format!("{} is not empty", out.display())));
     }
@@ -53,31 +75,31 @@ pub(crate) fn copy(dir: &DataDir, out: &Path) -> Result<u64, Failure> {
     let disk = dir.disk();
     let source = DiskSource(&disk);
     let read = |name: &str| source.document(name).map_err(Failure::io);
-    // Watermarks first: the log only ever grows past them.
-    let mut documents = vec![
-        ("ROOT.txt".to_owned(), read("ROOT.txt")?),
-        ("COSIGNED.txt".to_owned(), read("COSIGNED.txt")?),
-        ("PROOFCHAIN.json".to_owned(), read("PROOFCHAIN.json")?),
-    ];
-    for folder in ["proofchain", "log"] {
-        for name in disk.list(folder)? {
-            let temporary = Path::new(&name).extension().is_some_and(|e| e == "tmp");
-            if !temporary && segment_first(&name).is_none() {
-                let path = format!("{folder}/{name}");
-                let bytes = read(&path)?;
-                documents.push((path, bytes));
-            }
-        }
+    // Watermarks first: the log only ever grows past them. Of these the cosigned one, which is never the newer.
+    let mut documents = Vec::new();
+    for name in ["COSIGNED.txt", "ROOT.txt", "PROOFCHAIN.json"] {
+        documents.push((name.to_owned(), read(name)?));
+    }
+    let covered = documents.iter().filter_map(|(_, bytes)| signed_size(bytes.as_deref()?)).max();
+    let parts = disk.list("proofchain")?.into_iter().filter(|name| is_of(name, ".jsonl"));
+    let cuts = disk.list("log")?.into_iter().filter(|name| name.starts_with("cut-") && !is_of(name, ".tmp"));
+    let parts = parts.map(|name| format!("proofchain/{name}"));
+    for path in parts.chain(cuts.map(|name| format!("log/{name}"))).collect::<Vec<_>>() {
+        let bytes = read(&path)?;
+        documents.push((path, bytes));
     }
     let segments = source.segments().map_err(Failure::io)?;
     let bar = bytes_bar(segments.iter().map(|(_, len)| len).sum(), "exporting");
-    let mut total = 0;
+    let mut copied = Copied { bytes: 0, left_out: 0 };
     for (first, _) in &segments {
         let bytes = disk.read(&segment_name(*first))?;
-        let committed = bytes.get(..committed_length(&bytes)).unwrap_or_default();
-        write_new(&out.join(segment_name(*first)), committed)?;
-        total += committed.len() as u64;
-        advance(&bar, committed.len() as u64);
+        let (length, left_out) = covered_length(&bytes, *first, covered.unwrap_or(u64::MAX));
+        copied.left_out += left_out;
+        if length > 0 || left_out == 0 {
+            write_new(&out.join(segment_name(*first)), bytes.get(..length).unwrap_or_default())?;
+        }
+        copied.bytes += length as u64;
+        advance(&bar, bytes.len() as u64);
     }
     bar.finish_and_clear();
     for (name, bytes) in documents {
@@ -88,19 +110,40 @@ pub(crate) fn copy(dir: &DataDir, out: &Path) -> Result<u64, Failure> {
     for (name, text) in SPECIFICATION {
         write_new(&out.join(name), text.as_bytes())?;
     }
-    Ok(total)
+    Ok(copied)
 }
 
-/// Length up to the last whole group: a group being written is left out.
+fn is_of(name: &str, ending: &str) -> bool {
+    name.ends_with(ending)
+}
+
+/// The size of a checkpoint, or of the last row of a proof chain. Whether it holds is for whoever verifies.
+fn signed_size(bytes: &[u8]) -> Option<u64> {
+    if let Ok(chain) = ProofChain::parse(bytes) {
+        return chain.seals.last().map(|row| row.seq + 1);
+    }
+    let note = Note::parse(bytes).ok()?;
+    Checkpoint::parse(&note.text).ok().map(|checkpoint| checkpoint.size)
+}
+
+/// Length up to the last whole group that a checkpoint covers, and how many entries stand behind it: a group being
+/// written is left out, and so is what nobody has signed for yet.
 ///
 /// A damaged segment is copied as it is: an export shows what there is.
-fn committed_length(bytes: &[u8]) -> usize {
-    let mut at = 0;
+fn covered_length(bytes: &[u8], first: u64, covered: u64) -> (usize, u64) {
+    let (mut at, mut length, mut size) = (0, 0, first);
+    let left_out = |size: u64| size.saturating_sub(covered.max(first));
     loop {
         match next_group(bytes, at, 0) {
-            Next::Group(group) => at = usize::try_from(group.end).unwrap_or(usize::MAX),
-            Next::Invalid(fault) if fault.code == "torn-tail" => return at,
-            Next::End | Next::Invalid(_) => return bytes.len(),
+            Next::Group(group) => {
+                at = usize::try_from(group.end).unwrap_or(usize::MAX);
+                size = group.commit.size;
+                if size <= covered {
+                    length = at;
+                }
+            }
+            Next::Invalid(fault) if fault.code != "torn-tail" => return (bytes.len(), 0),
+            Next::End | Next::Invalid(_) => return (length, left_out(size)),
         }
     }
 }

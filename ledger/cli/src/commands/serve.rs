@@ -65,6 +65,7 @@ async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
             dir.owner_token_file().display()
         ));
     }
+    dir.warnings().iter().for_each(|warning| tell(warning));
     // The address first: a port that is taken is found out before anything is opened.
     let listener = TcpListener::bind(args.listen).await.map_err(|e| {
         Failure::io(format!("cannot listen on {}: {e}; choose another with --listen", args.listen))

@@ -1,34 +1,56 @@
 //! `ledger verify`.
 
+mod words;
+
 use crate::failure::Failure;
 use crate::options::Global;
-use crate::output::{Cell, Look, Table, advance, answer, bytes_bar, column, safe, say_json, tell, word};
+use crate::output::{Cell, Look, Table, advance, answer, bytes_bar, column, say_json, tell};
 use crate::remote::Remote;
 use clap::Args;
 use ledger::durable::RealDisk;
 use ledger::verify::{
-    Check, CheckStatus, DiskSource, Options, Report, Source, Trust, Verdict, verify_bundle,
+    Accepted, Check, CheckStatus, DiskSource, Options, Report, Source, Trust, Verdict, verify_bundle,
     verify_equivocation, verify_log, verify_note, verify_proofchain,
 };
 use projections::Projections;
+use proofs::proofchain::Row;
 use serde_json::Value;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+/// Largest file that is read as one that travels alone: a proof chain of many witnesses' changes is far below.
+const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// What in a directory says that it is a ledger's.
+const LEDGER_FILES: [&str; 4] = ["log", "ROOT.txt", "PROOFCHAIN.json", "COSIGNED.txt"];
+
+/// What stands in the `format` of files that travel alone.
+const FORMATS: [&str; 3] = [proofs::proofchain::FORMAT, proofs::equivocation::FORMAT, proofs::bundle::FORMAT];
+
+/// Verified, with findings that nobody has accepted, where `--strict` asks for it.
+const FOUND: u8 = 4;
+
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Data directory, export, bundle, PROOFCHAIN.json, equivocation file, or http(s) address.
+    /// Data directory, export, bundle, PROOFCHAIN.json, equivocation file, http(s) address, or `-` for standard input.
     target: String,
-    /// An older PROOFCHAIN.json or ROOT.txt that the target must extend.
+    /// An older PROOFCHAIN.json or ROOT.txt, or a directory with them, that the target must extend.
     #[arg(long)]
     old: Option<PathBuf>,
     /// Ledger id, or a file with one or with a trust policy.
     #[arg(long)]
     trust: Option<String>,
-    /// Count findings about authors as failures.
+    /// End with exit code 4 if there are findings that nobody has accepted.
     #[arg(long)]
     strict: bool,
+    /// A file of findings that were looked at: `vaultmesh-accepted-v1 LEDGER_ID`, then `CODE SEQ REMARK` a line.
+    #[arg(long, value_name = "FILE")]
+    accept: Option<PathBuf>,
+    /// Fail if entries stand behind the newest checkpoint, in a directory in service too.
+    #[arg(long)]
+    covered: bool,
     /// The same as -o json.
     #[arg(long)]
     json: bool,
@@ -50,15 +72,20 @@ pub(crate) const CHECKS: Table<Check> = Table {
 
 pub(crate) fn run(global: &Global, args: &Verify) -> Result<ExitCode, Failure> {
     let started = Instant::now();
-    let options = Options {
+    let mut options = Options {
         trust: args.trust.as_deref().map(trust).transpose()?.unwrap_or_default(),
-        old: args.old.as_deref().map(read).transpose()?,
-        strict: args.strict,
+        old: args.old.as_deref().map(older).transpose()?.unwrap_or_default(),
+        covered: args.covered,
+        accepted: args.accept.as_deref().map(accepted).transpose()?,
     };
     let mut report = if args.target.starts_with("http://") || args.target.starts_with("https://") {
         verify_service(&Remote::connect(&args.target, global.token.clone())?, &options)?
+    } else if args.target == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+        verify_bytes(&bytes, Path::new("standard input"), &|_| None, &options)?
     } else {
-        verify_path(Path::new(&args.target), &options)?
+        verify_path(Path::new(&args.target), &mut options)?
     };
     report.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let said = serde_json::to_value(&report).map_err(Failure::io)?;
@@ -66,19 +93,19 @@ pub(crate) fn run(global: &Global, args: &Verify) -> Result<ExitCode, Failure> {
         say_json(&said)?;
     } else {
         let look = Look::here(global);
-        answer(global, &said, || Ok(describe(&report, &args.target, &look)))?;
+        answer(global, &said, || Ok(words::describe(&report, &args.target, &look)))?;
     }
-    // What could not be read proves nothing either way.
-    let unreadable = report.failures.iter().any(|fault| fault.code == "unreadable");
-    Ok(match (report.verdict, unreadable) {
-        (Verdict::Verified, _) => ExitCode::SUCCESS,
-        (Verdict::Failed, true) => ExitCode::from(3),
-        (Verdict::Failed, false) => ExitCode::from(1),
+    Ok(match report.verdict {
+        Verdict::Verified if args.strict && report.open_finding_count > 0 => ExitCode::from(FOUND),
+        Verdict::Verified => ExitCode::SUCCESS,
+        Verdict::Failed => ExitCode::from(1),
+        Verdict::Unreadable => ExitCode::from(3),
     })
 }
 
+/// A ledger id, or a file with one or with a policy. Hex digits are an id, whole or not, unless a file has that name.
 fn trust(text: &str) -> Result<Trust, Failure> {
-    let parsed = if text.len() == 64 {
+    let parsed = if Trust::is_id_like(text) && !Path::new(text).exists() {
         Trust::parse(text)
     } else {
         Trust::parse(&String::from_utf8_lossy(&read(Path::new(text))?))
@@ -86,25 +113,63 @@ fn trust(text: &str) -> Result<Trust, Failure> {
     parsed.map_err(|e| Failure::usage(format!("--trust: {e}")))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|e| Failure::io(format!("{}: {e}", path.display())))
+fn accepted(path: &Path) -> Result<Accepted, Failure> {
+    Accepted::parse(&String::from_utf8_lossy(&read(path)?))
+        .map_err(|e| Failure::usage(format!("--accept {}: {e}", path.display())))
 }
 
-fn verify_path(path: &Path, options: &Options) -> Result<Report, Failure> {
-    if path.is_dir() {
-        if !path.join("log").is_dir() && path.join("PROOFCHAIN.json").is_file() {
-            return verify_file(&path.join("PROOFCHAIN.json"), options);
-        }
-        if !path.join("log").is_dir() {
-            return Err(Failure::io(format!(
-                "{} holds no ledger: there is no log folder in it",
-                path.display()
-            )));
-        }
-        let disk = RealDisk::existing(path);
-        return Ok(with_bar(&DiskSource(&disk), options));
+/// The checkpoints and proof chains of an older copy: of one file, or of a directory.
+fn older(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+    if !path.is_dir() {
+        return Ok(vec![read(path)?]);
     }
-    verify_file(path, options)
+    let mut found = Vec::new();
+    for name in ["PROOFCHAIN.json", "ROOT.txt", "COSIGNED.txt"].map(|name| path.join(name)) {
+        if name.is_file() {
+            found.push(read(&name)?);
+        }
+    }
+    if found.is_empty() {
+        let path = path.display();
+        return Err(Failure::usage(format!(
+            "--old {path}: neither ROOT.txt nor PROOFCHAIN.json is in there"
+        )));
+    }
+    // Rows that have moved to parts, each by its checkpoint.
+    for part in path.join("proofchain").read_dir().into_iter().flatten() {
+        let bytes = read(&part?.path())?;
+        let rows = bytes.split_inclusive(|b| *b == b'\n').filter_map(Row::parse);
+        found.extend(rows.map(|row| row.checkpoint.into_bytes()));
+    }
+    Ok(found)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|e| unread(path, e))
+}
+
+fn unread(path: &Path, problem: impl std::fmt::Display) -> Failure {
+    Failure::io(format!("could not read {}: {problem}", path.display()))
+}
+
+fn verify_path(path: &Path, options: &mut Options) -> Result<Report, Failure> {
+    let metadata = path.metadata().map_err(|e| unread(path, e))?;
+    if !metadata.is_dir() {
+        let bytes = read(path)?;
+        let beside = path.parent().map(Path::to_owned).unwrap_or_default();
+        return verify_bytes(&bytes, path, &|name| std::fs::read(beside.join(name)).ok(), options);
+    }
+    let mut is_ledger = false;
+    for name in LEDGER_FILES {
+        is_ledger |= path.join(name).try_exists().map_err(|e| unread(path, e))?;
+    }
+    if !is_ledger {
+        return Err(unread(path, "it is no ledger: there is neither a folder log nor a ROOT.txt in it"));
+    }
+    // A directory that is served has the writer's lock in it, and may be ahead of its newest checkpoint. A copy made
+    // for an auditor has none, and is whole.
+    options.covered |= !path.join("lock").exists();
+    Ok(with_bar(&DiskSource(&RealDisk::existing(path)), options))
 }
 
 fn with_bar(source: &dyn Source, options: &Options) -> Report {
@@ -116,29 +181,51 @@ fn with_bar(source: &dyn Source, options: &Options) -> Report {
     report
 }
 
-/// A single file: what it is stands in its `format`, or it is a signed note.
-fn verify_file(path: &Path, options: &Options) -> Result<Report, Failure> {
-    let bytes = read(path)?;
-    let format = serde_json::from_slice::<Value>(&bytes)
+/// A single file: what it is stands in its `format`, or it is a signed note. One that is damaged there is taken for what
+/// it says elsewhere that it is, and one that says nothing of the kind is none of a ledger's.
+fn verify_bytes(
+    bytes: &[u8],
+    path: &Path,
+    beside: &dyn Fn(&str) -> Option<Vec<u8>>,
+    options: &Options,
+) -> Result<Report, Failure> {
+    if is_packed(bytes) {
+        return Err(unread(path, "it is packed; unpack it first"));
+    }
+    let says = |word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
+    let format = serde_json::from_slice::<Value>(bytes)
         .ok()
         .and_then(|value| value.get("format").and_then(Value::as_str).map(str::to_owned));
-    Ok(match format.as_deref() {
-        Some(proofs::bundle::FORMAT) => verify_bundle(&bytes, options),
-        Some(proofs::equivocation::FORMAT) => verify_equivocation(&bytes, options),
-        Some(proofs::proofchain::FORMAT) => {
-            let beside = path.parent().map(Path::to_owned).unwrap_or_default();
-            let part = |name: &str| std::fs::read(beside.join(name)).ok();
-            verify_proofchain(&bytes, &part, options)
-        }
-        // Damaged in its first bytes, or something else altogether: judged by its name.
-        _ if path.extension().is_some_and(|e| e == "json")
-            && path.file_stem().is_some_and(|s| s == "PROOFCHAIN") =>
-        {
-            verify_proofchain(&bytes, &|_| None, options)
-        }
-        _ if path.extension().is_some_and(|e| e == "txt") => verify_note(&bytes, options),
-        _ => verify_bundle(&bytes, options),
+    // By the format, else by what else such a file says.
+    let is = |name: &str, member: &str| match format.as_deref() {
+        Some(known) if FORMATS.contains(&known) => known == name,
+        _ => says(name) || says(member),
+    };
+    Ok(if is(proofs::proofchain::FORMAT, "\"seals\":[") {
+        // It extends another; what checkpoints say of entries is for the log.
+        let old = options.old.iter().filter(|old| old.starts_with(b"{")).cloned().collect();
+        let (trust, accepted) = (options.trust.clone(), options.accepted.clone());
+        verify_proofchain(bytes, beside, &Options { trust, old, covered: options.covered, accepted })
+    } else if is(proofs::equivocation::FORMAT, "\"leaf_a\":") {
+        verify_equivocation(bytes, options)
+    } else if is(proofs::bundle::FORMAT, "\"introduction\":") {
+        verify_bundle(bytes, options)
+    } else if says("\n\u{2014} ") {
+        verify_note(bytes, options)
+    } else if bytes.starts_with(b"{\"entry\":") {
+        return Err(unread(path, "it is a segment of a log: verify the directory that it belongs to"));
+    } else {
+        return Err(unread(
+            path,
+            "it is no bundle, proof chain, equivocation file or checkpoint of a ledger",
+        ));
     })
+}
+
+/// Whether the bytes begin as those of gzip, zip, zstd, xz or bzip2 do, or are those of tar.
+fn is_packed(bytes: &[u8]) -> bool {
+    const MAGIC: [&[u8]; 5] = [b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh"];
+    MAGIC.iter().any(|magic| bytes.starts_with(magic)) || bytes.get(257..262) == Some(b"ustar")
 }
 
 /// All of a service's log, or, for whoever may not read entries, its proof chain alone.
@@ -151,53 +238,4 @@ fn verify_service(remote: &Remote, options: &Options) -> Result<Report, Failure>
     })?;
     tell("Without a token only the public proof chain is checked; --token checks every entry.");
     Ok(verify_proofchain(chain, &|name| remote.documents.get(name).cloned(), options))
-}
-
-/// The report for people: the verdict first, then what it rests on, then what is wrong.
-pub(crate) fn describe(report: &Report, target: &str, look: &Look) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::new();
-    let verdict = match report.verdict {
-        Verdict::Verified => "VERIFIED",
-        Verdict::Failed => "DOES NOT VERIFY",
-    };
-    let _ = writeln!(out, "{verdict}  {}\n", safe(target));
-    let rows = [
-        ("kind", word(&report.kind)),
-        ("trust", word(&report.trust)),
-        ("origin", report.origin.clone()),
-        ("size", format!("{} entries, {} seals", report.size, report.seals)),
-        ("root", report.root.to_hex()),
-    ];
-    for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
-        let _ = writeln!(out, "{name:<8}{}", safe(value));
-    }
-    if report.uncommitted_bytes > 0 {
-        let _ = writeln!(
-            out,
-            "tail    {} bytes not committed: a write under way, or cut at the next open",
-            report.uncommitted_bytes
-        );
-    }
-    let _ = write!(out, "\n{}", CHECKS.text(&report.checks, look));
-    for failure in &report.failures {
-        let _ = writeln!(out, "\nFAILURE {}", safe(&failure.to_string()));
-    }
-    if report.failure_count > report.failures.len() as u64 {
-        let _ = writeln!(out, "… and {} more", report.failure_count - report.failures.len() as u64);
-    }
-    if report.finding_count > 0 {
-        let _ = writeln!(out, "\n{} findings about authors:", report.finding_count);
-        for finding in report.findings.iter().take(10) {
-            let _ = writeln!(out, "  {} at seq {}: {}", finding.code, finding.seq, safe(&finding.detail));
-        }
-    }
-    if matches!(report.trust, ledger::verify::TrustStatus::Unpinned) {
-        let _ = writeln!(
-            out,
-            "\nNothing was pinned: a history that was signed anew as a whole would verify as well.\nGive the ledger id you know with --trust."
-        );
-    }
-    let _ = writeln!(out, "\n{} ms", report.elapsed_ms);
-    out
 }

@@ -319,17 +319,17 @@ fn another_ledger_does_not_pass_for_the_pinned_one() {
     let trust = |text: &str| ledger::verify::Trust::parse(text).unwrap();
     let first = serde_json::to_value(one.files.verify().origin).unwrap();
     let id = first.as_str().unwrap().split('/').nth(1).unwrap().to_owned();
-    let pinned = |old: Option<Vec<u8>>| Options { trust: trust(&id), old, strict: false };
-    let report = verify_log(&one.files, &pinned(None), None, &mut |_| {});
+    let pinned = |old: Vec<Vec<u8>>| Options { trust: trust(&id), old, ..Options::default() };
+    let report = verify_log(&one.files, &pinned(Vec::new()), None, &mut |_| {});
     assert_eq!(report.verdict, Verdict::Verified);
     assert_eq!(report.trust, ledger::verify::TrustStatus::Pinned);
-    assert_eq!(verify_log(&other.files, &pinned(None), None, &mut |_| {}).verdict, Verdict::Failed);
-    assert_eq!(verify_bundle(&other.bundle, &pinned(None)).verdict, Verdict::Failed);
+    assert_eq!(verify_log(&other.files, &pinned(Vec::new()), None, &mut |_| {}).verdict, Verdict::Failed);
+    assert_eq!(verify_bundle(&other.bundle, &pinned(Vec::new())).verdict, Verdict::Failed);
     for file in ["ROOT.txt", "PROOFCHAIN.json"] {
-        let old = Options { old: Some(other.files.0[file].clone()), ..Options::default() };
+        let old = Options { old: vec![other.files.0[file].clone()], ..Options::default() };
         let report = verify_log(&one.files, &old, None, &mut |_| {});
         assert_eq!(report.failures[0].code, "not-extended", "{file}: {:?}", report.failures);
-        let old = pinned(Some(one.files.0[file].clone()));
+        let old = pinned(vec![one.files.0[file].clone()]);
         assert_eq!(verify_log(&one.files, &old, None, &mut |_| {}).verdict, Verdict::Verified, "{file}");
     }
 }

@@ -32,6 +32,7 @@ mod simulated;
 mod streams;
 mod support;
 mod tidy;
+mod verdicts;
 mod watching;
 mod webhooks;
 mod witnessing;

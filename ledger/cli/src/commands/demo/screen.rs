@@ -137,17 +137,18 @@ impl Screen {
         say(&format!("\r\x1b[2K{line}"))
     }
 
-    pub(super) fn farewell(&mut self, dir: &DataDir, told: bool) -> Result<(), Failure> {
+    pub(super) fn farewell(&mut self, dir: &DataDir, told: bool, all_made: bool) -> Result<(), Failure> {
         if self.form == Form::Jsonl {
             return say(&format!("{}\n", json!({"event": "end", "story_told": told})));
         }
         self.clear()?;
         let data = dir.path().display();
+        // Nobody is told to delete what was there before.
+        let delete = if all_made { format!("\x20 delete  rm -r {data}\n") } else { String::new() };
         say(&format!(
             "\nThe ledger is sealed and closed.\n\n\
              \x20 verify  cargo ledger verify {data}\n\
-             \x20 resume  cargo ledger demo --data {data}\n\
-             \x20 delete  rm -r {data}\n"
+             \x20 resume  cargo ledger demo --data {data}\n{delete}"
         ))
     }
 

@@ -131,6 +131,7 @@ impl Story {
         let disk = RealDisk::existing(&out);
         let options = Options {
             trust: Trust { ledger: Some(self.ledger.id()), ..Trust::default() },
+            covered: true,
             ..Options::default()
         };
         let good = verify_log(&DiskSource(&disk), &options, Some(&mut Projections::default()), &mut |_| {});
