@@ -13,8 +13,9 @@
 //!     └─ report   the payload of the event, within its limits
 //! ```
 
+mod access;
 mod accounts;
-mod apt;
+pub mod apt;
 mod attributes;
 pub mod baseline;
 mod certificates;
@@ -22,6 +23,7 @@ pub mod check;
 mod configured;
 mod containers;
 mod cx;
+mod dpkg;
 mod files;
 mod glob;
 mod integrity;
@@ -32,10 +34,14 @@ mod logins;
 mod modules;
 mod mounts;
 mod pace;
+mod package_files;
 mod packages;
 mod packets;
 mod pacman;
+pub mod pacman_conf;
 mod pam;
+pub mod pem;
+mod powers;
 mod preload;
 mod processes;
 mod reboot;
@@ -47,6 +53,7 @@ pub mod source;
 mod ssh;
 mod sshd;
 mod state;
+mod storage;
 mod sudoers;
 pub mod text;
 pub mod tree;
@@ -162,7 +169,7 @@ pub fn run(
     let source = Source::open(&options.root, Pace::new(options.bytes_per_sec, tell))
         .map_err(|source| ScanError::Root { path: shown.clone(), source })?;
     let baseline = options.baseline.as_deref().map(Baseline::load).transpose()?;
-    let packages = Packages::load(&source);
+    let packages = Packages::load(&source, &options.watched);
     let mut state = open_state(options, now);
     let head = Head {
         format: baseline::FORMAT.to_owned(),

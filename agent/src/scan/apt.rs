@@ -1,10 +1,18 @@
 //! Where packages come from, and whether their signatures are asked for: apt and pacman.
 
+pub mod conf;
+pub mod sources;
+mod words;
+
 use super::check::Check;
 use super::cx::Cx;
-use super::text;
+use super::pacman_conf;
+use super::source::{Source, Type};
 use super::unread::{Optional as _, Unread};
+use conf::Configuration;
+use sources::Entry;
 use spec::Severity;
+use std::collections::BTreeMap;
 
 /// Packages that nobody signed may be installed, or from a new place.
 pub(super) static SOURCES: Check = Check {
@@ -16,30 +24,35 @@ pub(super) static SOURCES: Check = Check {
 };
 
 /// Settings of apt that switch the question off.
-const LAX: [&str; 6] = [
+const LAX: [&str; 5] = [
     "acquire::allowdowngradetoinsecurerepositories",
     "acquire::allowinsecurerepositories",
     "acquire::allowweakrepositories",
-    "acquire::https::verify-peer",
     "apt::get::allowunauthenticated",
     "aptitude::cmdline::ignore-trust-violations",
 ];
 
+/// Settings of apt's connections that must stay on, for all hosts or for one.
+const ASKED: [&str; 2] = ["verify-host", "verify-peer"];
+
 /// A machine with neither package manager has no sources.
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
-    for path in files(cx, "/etc/apt/sources.list", "/etc/apt/sources.list.d", &["list", "sources"])? {
-        let text = cx.source.text(&path);
-        let Some(text) = cx.known(&SOURCES, text) else { continue };
-        if path.ends_with(".sources") { stanzas(cx, &path, &text) } else { lines(cx, &path, &text) }
+    let settings = Configuration::load(cx.source);
+    let main = settings.file("Dir::Etc::sourcelist");
+    let mut files = Vec::new();
+    if cx.source.lstat(&main).optional()?.is_some() {
+        files.push(main);
     }
-    for path in files(cx, "/etc/apt/apt.conf", "/etc/apt/apt.conf.d", &["", "conf"])? {
-        let text = cx.source.text(&path);
-        let Some(text) = cx.known(&SOURCES, text) else { continue };
-        settings(cx, &path, &text);
+    files.extend(listed(cx.source, &settings.dir("Dir::Etc::sourceparts"), &["list", "sources"])?);
+    for path in files.iter().chain(settings.files()) {
+        changed_by_others(cx, path);
     }
-    if let Some(text) = cx.source.text("/etc/pacman.conf").optional()? {
-        pacman(cx, &text);
+    read(cx, &files);
+    lax(cx, &settings);
+    for refused in &settings.refused {
+        cx.unknown(&SOURCES, refused);
     }
+    pacman(cx)?;
     if !cx.seen.contains_key(SOURCES.id) {
         return Ok(());
     }
@@ -52,132 +65,100 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
     Ok(())
 }
 
-/// The file and the files of the folder, as far as they exist; those that others can change are reported.
-fn files(cx: &mut Cx<'_>, file: &str, folder: &str, suffixes: &[&str]) -> Result<Vec<String>, Unread> {
-    let mut paths = Vec::new();
-    if cx.source.lstat(file).optional()?.is_some() {
-        paths.push(file.to_owned());
-    }
-    let names = cx.source.list(folder).optional()?.unwrap_or_default();
-    let read = |name: &&String| {
-        // Apt reads names without a suffix, too, where it reads settings.
-        let suffix = name.rsplit_once('.').map_or("", |(_, suffix)| suffix);
-        !name.starts_with('.') && suffixes.contains(&suffix)
+/// The files of a folder that apt reads, in its order. A folder that does not exist has none; what is there under
+/// such a name and cannot be read as a file is listed, so that it is said to be unknown.
+fn listed(source: &Source, folder: &str, endings: &[&str]) -> Result<Vec<String>, Unread> {
+    let names = source.list(folder).optional()?.unwrap_or_default();
+    let paths =
+        names.iter().filter(|name| words::name_counts(name, endings)).map(|name| format!("{folder}/{name}"));
+    let file = |path: &String| match source.stat(path) {
+        Ok(meta) => meta.kind != Type::Directory,
+        Err(unread) => !unread.is_missing(),
     };
-    paths.extend(names.iter().filter(read).map(|name| format!("{folder}/{name}")));
-    for path in &paths {
-        let meta = cx.source.stat(path);
-        if let Some(meta) = cx.known(&SOURCES, meta)
-            && !meta.only_root_writes()
-        {
-            let seen = format!("{path} {:o} {} {}", meta.mode, meta.uid, meta.gid);
-            cx.find(&SOURCES, format!("{path} mode"), seen)
-                .title("Others than root can say where packages come from");
-        }
-    }
-    Ok(paths)
+    Ok(paths.filter(file).collect())
 }
 
-/// `deb [trusted=yes] http://… stable main`.
-fn lines(cx: &mut Cx<'_>, path: &str, text: &str) {
-    for (number, line) in text::lines(text) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let Some(("deb" | "deb-src", rest)) = words.split_first().map(|(first, rest)| (*first, rest)) else {
-            cx.unknown(&SOURCES, format!("line {number} of {path} is not understood"));
-            continue;
-        };
-        let end = if rest.first().is_some_and(|word| word.starts_with('[')) {
-            rest.iter().position(|word| word.ends_with(']')).map_or(rest.len(), |at| at + 1)
-        } else {
-            0
-        };
-        let (options, rest) = rest.split_at(end);
-        let address = rest.first().copied().unwrap_or_default();
-        if address.is_empty() {
-            cx.unknown(&SOURCES, format!("line {number} of {path} is not understood"));
-            continue;
-        }
-        let options = options.join(" ").to_ascii_lowercase();
-        let lax = options.trim_matches(['[', ']', ' ']).split_whitespace().any(is_lax);
-        source(cx, path, address, lax, line);
+fn changed_by_others(cx: &mut Cx<'_>, path: &str) {
+    let meta = cx.source.stat(path);
+    if let Some(meta) = cx.known(&SOURCES, meta)
+        && !meta.only_root_writes()
+    {
+        let seen = format!("{path} {:o} {} {}", meta.mode, meta.uid, meta.gid);
+        cx.find(&SOURCES, format!("{path} mode"), seen)
+            .title("Others than root can say where packages come from");
     }
 }
 
-fn is_lax(option: &str) -> bool {
-    let lax = ["trusted=", "allow-insecure=", "allow-weak="];
-    lax.iter().any(|name| option.strip_prefix(name).is_some_and(is_yes))
-}
-
-fn is_yes(value: &str) -> bool {
-    matches!(
-        value.trim().trim_matches(['"', ';']).to_ascii_lowercase().as_str(),
-        "yes" | "true" | "1" | "force"
-    )
-}
-
-/// `URIs: http://…` and so on, a paragraph each.
-fn stanzas(cx: &mut Cx<'_>, path: &str, text: &str) {
-    for stanza in text.split("\n\n") {
-        let mut fields: Vec<(String, String)> = Vec::new();
-        for line in stanza.lines().filter(|line| !line.starts_with('#')) {
-            if line.starts_with([' ', '\t']) {
-                if let Some((_, value)) = fields.last_mut() {
-                    value.push(' ');
-                    value.push_str(line.trim());
-                }
-            } else if let Some((name, value)) = line.split_once(':') {
-                fields.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-            } else if !line.trim().is_empty() {
-                cx.unknown(&SOURCES, format!("{path} is not understood"));
+/// What the files say. Two entries for one address and suite that differ about trust are refused by apt.
+fn read(cx: &mut Cx<'_>, files: &[String]) {
+    let mut entries: BTreeMap<(String, String), (Vec<String>, Entry)> = BTreeMap::new();
+    for path in files {
+        let bytes = cx.source.bytes(path);
+        let Some(bytes) = cx.known(&SOURCES, bytes) else { continue };
+        let sources = sources::parse(path, &bytes);
+        if let Some(refused) = sources.refused {
+            cx.unknown(&SOURCES, format!("{path}: apt refuses it: {refused}"));
+        }
+        for entry in sources.entries {
+            cx.observe(&SOURCES, entry.address.clone(), &entry.address);
+            let key = (entry.address.trim_end_matches('/').to_owned(), entry.suite.clone());
+            let (paths, first) = entries.entry(key).or_insert_with(|| (Vec::new(), entry.clone()));
+            if first.trusted != entry.trusted {
+                let (address, suite) = (&entry.address, &entry.suite);
+                cx.unknown(
+                    &SOURCES,
+                    format!("{path}: apt refuses it: {address} {suite} is trusted and is not"),
+                );
+                // Neither holds as long as both are there.
+                first.trusted = None;
+            }
+            first.lax |= entry.lax;
+            if !paths.contains(path) {
+                paths.push(path.clone());
             }
         }
-        let field = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
-        if field("enabled").is_some_and(|value| !is_yes(&value)) {
-            continue;
-        }
-        let lax = ["trusted", "allow-insecure", "allow-weak"]
-            .iter()
-            .any(|name| field(name).is_some_and(|v| is_yes(&v)));
-        for address in field("uris").unwrap_or_default().split_whitespace() {
-            source(cx, path, address, lax, stanza);
+    }
+    for (paths, entry) in entries.into_values().filter(|(_, entry)| entry.trusted == Some(true) || entry.lax)
+    {
+        for path in paths {
+            let seen = format!("{} {} {:?} {}", entry.address, entry.suite, entry.trusted, entry.lax);
+            cx.find(&SOURCES, format!("{path} {}", entry.address), seen);
         }
     }
 }
 
-fn source(cx: &mut Cx<'_>, path: &str, address: &str, lax: bool, seen: &str) {
-    cx.observe(&SOURCES, address, address);
-    if lax {
-        cx.find(&SOURCES, format!("{path} {address}"), seen);
+/// Settings that hold for every source.
+fn lax(cx: &mut Cx<'_>, settings: &Configuration) {
+    let mut names: Vec<(String, bool)> = LAX.iter().map(|name| ((*name).to_owned(), true)).collect();
+    let hosts = settings
+        .below("Acquire::https")
+        .into_iter()
+        .map(|host| format!("acquire::https::{}", host.to_ascii_lowercase()));
+    for scope in std::iter::once("acquire::https".to_owned()).chain(hosts) {
+        names.extend(ASKED.iter().map(|name| (format!("{scope}::{name}"), false)));
     }
-}
-
-/// `APT::Get::AllowUnauthenticated "true";`, in one line as everybody writes them.
-fn settings(cx: &mut Cx<'_>, path: &str, text: &str) {
-    for (_, line) in text::lines(text).filter(|(_, line)| !line.starts_with("//")) {
-        let Some((name, value)) = line.split_once(char::is_whitespace) else { continue };
-        let name = name.to_ascii_lowercase();
-        let inverted = name.ends_with("verify-peer");
-        if LAX.contains(&name.as_str()) && is_yes(value) != inverted {
-            cx.find(&SOURCES, format!("{path} {name}"), line);
+    for (name, bad) in names {
+        if settings.switch(&name) == Some(bad)
+            && let Some((value, file)) = settings.value(&name)
+        {
+            cx.find(&SOURCES, format!("{} {name}", file.unwrap_or("apt")), format!("{name} {value}"));
         }
     }
 }
 
-/// `SigLevel = Never` and `TrustAll`, in the file's own words.
-fn pacman(cx: &mut Cx<'_>, text: &str) {
-    let mut section = String::from("options");
-    for (_, line) in text::lines(text) {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            name.clone_into(&mut section);
-        }
-        let Some((name, value)) = line.split_once('=') else { continue };
-        let lax = value
-            .split_whitespace()
-            .any(|word| matches!(word, "Never" | "PackageNever" | "TrustAll" | "PackageTrustAll"));
-        match name.trim() {
-            "SigLevel" if lax => drop(cx.find(&SOURCES, format!("/etc/pacman.conf {section}"), line)),
-            "Server" => cx.observe(&SOURCES, value.trim(), value.trim()),
-            _ => {}
-        }
+/// What pacman takes without a signature, for all repositories or for one.
+fn pacman(cx: &mut Cx<'_>) -> Result<(), Unread> {
+    let Some(settings) = pacman_conf::load(cx.source)? else { return Ok(()) };
+    for refused in settings.refused {
+        cx.unknown(&SOURCES, refused);
     }
+    for (section, why) in settings.lax {
+        let severity = if section == "LocalFileSigLevel" { Severity::Medium } else { Severity::High };
+        let seen = format!("{section} {why}");
+        cx.find(&SOURCES, format!("/etc/pacman.conf {section}"), seen).severity(severity);
+    }
+    for server in settings.servers {
+        cx.observe(&SOURCES, server.clone(), server);
+    }
+    Ok(())
 }

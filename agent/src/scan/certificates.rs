@@ -1,14 +1,15 @@
 //! Certificates that services show, and when they end.
+//!
+//! The first of a file is the service's own. Of those behind it, one that has ended matters if the chain needs it:
+//! if it issued one that is used, and no other that is still good bears its name, neither in the file nor among the
+//! authorities of the machine.
 
 use super::check::Check;
 use super::cx::Cx;
-use super::source::Type;
+use super::pem::{self, Certificate};
+use super::source::{Meta, Type};
 use super::unread::{Optional as _, Unread};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use spec::Severity;
-use x509_cert::certificate::{CertificateInner, Raw};
-use x509_cert::der::Decode as _;
+use spec::{Severity, Timestamp};
 
 /// A certificate that ends soon, or has.
 pub(super) static EXPIRY: Check = Check {
@@ -18,29 +19,79 @@ pub(super) static EXPIRY: Check = Check {
     remediation: "Renew the certificate and reload what shows it; find out why that did not happen by itself.",
 };
 
-/// Where services keep theirs. Those of authorities, which systems bring in hundreds, are not asked for.
-const PLACES: [&str; 14] = [
-    "/etc/apache2",
-    "/etc/docker/certs.d",
-    "/etc/dovecot",
-    "/etc/haproxy",
-    "/etc/kubernetes/pki",
-    "/etc/letsencrypt/live",
-    "/etc/nginx",
-    "/etc/openvpn",
-    "/etc/pki/tls/certs",
-    "/etc/postfix",
-    "/etc/postgresql",
-    "/etc/ssl",
-    "/etc/vaultmesh",
-    "/var/lib/kubelet/pki",
+/// Where services keep theirs, and how many folders deep they are looked for. Those of authorities, which systems
+/// bring in hundreds, are not asked for.
+const PLACES: [(&str, usize); 56] = [
+    ("/etc/acme", DEEP),
+    ("/etc/apache2", DEEP),
+    ("/etc/bind", DEEP),
+    ("/etc/caddy", DEEP),
+    ("/etc/cockpit/ws-certs.d", DEEP),
+    ("/etc/consul.d", DEEP),
+    ("/etc/courier", DEEP),
+    ("/etc/cups/ssl", DEEP),
+    ("/etc/docker/certs.d", DEEP),
+    ("/etc/dovecot", DEEP),
+    ("/etc/ejabberd", DEEP),
+    ("/etc/elasticsearch", DEEP),
+    ("/etc/etcd", DEEP),
+    ("/etc/exim4", DEEP),
+    ("/etc/freeradius", DEEP),
+    ("/etc/gitlab/ssl", DEEP),
+    ("/etc/grafana", DEEP),
+    ("/etc/haproxy", DEEP),
+    ("/etc/httpd", DEEP),
+    ("/etc/ipsec.d/certs", DEEP),
+    ("/etc/kubernetes/pki", DEEP),
+    ("/etc/ldap", DEEP),
+    ("/etc/letsencrypt/live", DEEP),
+    ("/etc/lighttpd", DEEP),
+    ("/etc/mosquitto", DEEP),
+    ("/etc/mysql", DEEP),
+    ("/etc/nginx", DEEP),
+    ("/etc/nomad.d", DEEP),
+    ("/etc/openldap", DEEP),
+    ("/etc/openvpn", DEEP),
+    ("/etc/pki/tls/certs", DEEP),
+    ("/etc/postfix", DEEP),
+    ("/etc/postgresql", DEEP),
+    ("/etc/proftpd", DEEP),
+    ("/etc/prosody", DEEP),
+    ("/etc/rabbitmq", DEEP),
+    ("/etc/redis", DEEP),
+    ("/etc/squid", DEEP),
+    ("/etc/ssl", DEEP),
+    ("/etc/stunnel", DEEP),
+    ("/etc/swanctl", DEEP),
+    ("/etc/traefik", DEEP),
+    ("/etc/turnserver", DEEP),
+    ("/etc/unbound", DEEP),
+    ("/etc/valkey", DEEP),
+    ("/etc/vault.d", DEEP),
+    ("/etc/vaultmesh", DEEP),
+    ("/etc/vsftpd", DEEP),
+    ("/etc/webmin", 0),
+    ("/var/lib/acme", DEEP),
+    ("/var/lib/caddy/.local/share/caddy/certificates", DEEP),
+    ("/var/lib/kubelet/pki", DEEP),
+    ("/var/lib/mysql", 0),
+    ("/var/lib/pgsql", 3),
+    ("/var/lib/postgresql", 2),
+    ("/var/lib/rancher/k3s/server/tls", DEEP),
 ];
 
-/// The folders and files of authorities within them.
-const AUTHORITIES: [&str; 3] =
-    ["/etc/ssl/certs", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/pki/tls/certs/ca-bundle.trust.crt"];
+/// How deep configuration is nested at most; what is deeper is unknown. Folders of data are looked into as deep as
+/// they keep certificates, and no deeper.
+const DEEP: usize = 8;
 
-const MAX_DEPTH: usize = 4;
+/// Files of authorities within the places, and the folder in which links are theirs.
+const AUTHORITIES: [&str; 3] =
+    [BUNDLE, "/etc/pki/tls/certs/ca-bundle.crt", "/etc/pki/tls/certs/ca-bundle.trust.crt"];
+const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+const OF_AUTHORITIES: &str = "/etc/ssl/certs";
+
+/// Longest file that is read, in bytes: a chain is far shorter, and folders of services hold other things.
+const MAX_BYTES: u64 = 512 * 1024;
 
 /// How soon is soon.
 const SOON_DAYS: u64 = 21;
@@ -48,67 +99,132 @@ const DAY_SECS: u64 = 86_400;
 
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
     cx.source.dir("/etc")?;
-    for place in PLACES {
-        let outcome = visit(cx, place, 0);
+    let mut authorities = None;
+    for (place, deep) in PLACES {
+        let mut search = Search { cx, deep, authorities: &mut authorities };
+        let outcome = search.visit(place, 0);
         cx.known(&EXPIRY, outcome);
     }
     Ok(())
 }
 
-fn visit(cx: &mut Cx<'_>, path: &str, depth: usize) -> Result<(), Unread> {
-    if AUTHORITIES.contains(&path) || depth > MAX_DEPTH {
-        return Ok(());
-    }
-    // `live` holds links to the newest certificates, so links to files are followed.
-    let Some(meta) = cx.source.stat(path).optional()? else { return Ok(()) };
-    let named = [".pem", ".crt", ".cer", ".cert"].iter().any(|end| path.ends_with(end));
-    match meta.kind {
-        Type::Directory => {
-            // Links to directories lead around in circles.
-            if depth > 0 && cx.source.lstat(path)?.kind == Type::Link {
-                return Ok(());
+struct Search<'s, 'a> {
+    cx: &'s mut Cx<'a>,
+    deep: usize,
+    /// Certificates of the machine's authorities, once somebody asked.
+    authorities: &'s mut Option<Vec<Certificate>>,
+}
+
+impl Search<'_, '_> {
+    fn visit(&mut self, path: &str, depth: usize) -> Result<(), Unread> {
+        if AUTHORITIES.contains(&path) {
+            return Ok(());
+        }
+        // `live` holds links to the newest certificates, so links to files are followed.
+        let Some(meta) = self.cx.source.stat(path).optional()? else { return Ok(()) };
+        match meta.kind {
+            Type::Directory if depth > self.deep => {
+                // Of a folder of data the rest is data.
+                if self.deep == DEEP {
+                    return Err(Unread::odd(path, "is nested too deep"));
+                }
             }
-            for name in cx.source.list(path)? {
-                let outcome = visit(cx, &format!("{path}/{name}"), depth + 1);
-                cx.known(&EXPIRY, outcome);
+            Type::Directory => {
+                // Links to directories lead around in circles.
+                if depth > 0 && self.cx.source.lstat(path)?.kind == Type::Link {
+                    return Ok(());
+                }
+                for name in self.cx.source.list(path)? {
+                    let outcome = self.visit(&format!("{path}/{name}"), depth + 1);
+                    self.cx.known(&EXPIRY, outcome);
+                }
+            }
+            Type::File => self.file(path, &meta)?,
+            Type::Link | Type::Special => {}
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &str, meta: &Meta) -> Result<(), Unread> {
+        let lower = path.to_ascii_lowercase();
+        let named = [".pem", ".crt", ".cer", ".cert", ".der"].iter().any(|end| lower.ends_with(end));
+        // A folder of data has many files that are none; a folder of authorities has links to theirs.
+        let perhaps = self.deep == DEEP && meta.size <= MAX_BYTES;
+        if !named && !perhaps {
+            return Ok(());
+        }
+        if super::watch::below(path, OF_AUTHORITIES)
+            && (self.cx.source.lstat(path)?.kind == Type::Link || self.cx.packages.owner(path).is_some())
+        {
+            return Ok(());
+        }
+        let bytes = self.cx.source.bytes(path)?;
+        let all = pem::certificates(&bytes);
+        let der = bytes.first() == Some(&0x30);
+        if all.contains(&None) && (named || !der) {
+            self.cx.unknown(&EXPIRY, format!("{path} is not understood"));
+        }
+        let all: Vec<Certificate> = all.into_iter().flatten().collect();
+        self.judge(path, &all);
+        Ok(())
+    }
+
+    /// What the ends of a file's certificates mean for whoever is shown them.
+    fn judge(&mut self, path: &str, all: &[Certificate]) {
+        let Some((own, behind)) = all.split_first() else { return };
+        let now = self.cx.now.secs();
+        // Of several authorities in one file each is taken for itself.
+        let bundle = own.authority && behind.iter().any(|other| other.authority && other.not_after > now);
+        if own.not_after <= now {
+            let severity = if bundle { Severity::Medium } else { Severity::High };
+            self.ended(path, own, &format!("A certificate ended at {}", end(own)), severity);
+        } else if own.not_after - now < SOON_DAYS * DAY_SECS {
+            self.ended(path, own, &format!("A certificate ends at {}", end(own)), Severity::Medium);
+        }
+        for other in behind.iter().filter(|other| other.not_after <= now) {
+            if own.not_after > now && self.is_needed(other, all) {
+                let title =
+                    format!("A certificate that the chain needs ended at {}: {}", end(other), other.name);
+                self.ended(path, other, &title, Severity::High);
+            } else {
+                let title = format!(
+                    "A certificate behind the first, which is good without it, ended at {}: {}",
+                    end(other),
+                    other.name
+                );
+                self.ended(path, other, &title, Severity::Low);
             }
         }
-        Type::File if named => file(cx, path)?,
-        Type::File | Type::Link | Type::Special => {}
     }
-    Ok(())
+
+    fn ended(&mut self, path: &str, certificate: &Certificate, title: &str, severity: Severity) {
+        self.cx
+            .find(&EXPIRY, path, certificate.not_after.to_string())
+            .title(title.to_owned())
+            .severity(severity);
+    }
+
+    /// Whether one that has ended issued one that is good, and no good one could stand in its place.
+    fn is_needed(&mut self, ended: &Certificate, all: &[Certificate]) -> bool {
+        let now = self.cx.now.secs();
+        let good = |certificate: &&Certificate| certificate.not_after > now;
+        let issued = all
+            .iter()
+            .filter(good)
+            .any(|other| other.issuer == ended.subject && other.subject != ended.subject);
+        if !issued || all.iter().filter(good).any(|other| other.subject == ended.subject) {
+            return false;
+        }
+        let source = self.cx.source;
+        let authorities = self.authorities.get_or_insert_with(|| {
+            let bundle =
+                [BUNDLE, "/etc/pki/tls/certs/ca-bundle.crt"].iter().find_map(|path| source.bytes(path).ok());
+            pem::certificates(&bundle.unwrap_or_default()).into_iter().flatten().collect()
+        });
+        !authorities.iter().filter(good).any(|other| other.subject == ended.subject)
+    }
 }
 
-/// The certificates of a file: the first of a chain is the service's own, and each counts.
-fn file(cx: &mut Cx<'_>, path: &str) -> Result<(), Unread> {
-    let bytes = cx.source.bytes(path)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let mut ends = Vec::new();
-    if bytes.first() == Some(&0x30) {
-        ends.push(not_after(&bytes));
-    }
-    for block in text.split("-----BEGIN CERTIFICATE-----").skip(1) {
-        let base64: String = block.split("-----END").next().unwrap_or_default().split_whitespace().collect();
-        ends.push(STANDARD.decode(base64).ok().and_then(|der| not_after(&der)));
-    }
-    if ends.contains(&None) {
-        cx.unknown(&EXPIRY, format!("{path} is not understood"));
-    }
-    let Some(first) = ends.into_iter().flatten().min() else { return Ok(()) };
-    let now = cx.now.secs();
-    let end = spec::Timestamp::from_millis(first.saturating_mul(1000));
-    if first <= now {
-        cx.find(&EXPIRY, path, first.to_string())
-            .title(format!("A certificate ended at {end}"))
-            .severity(Severity::High);
-    } else if first - now < SOON_DAYS * DAY_SECS {
-        cx.find(&EXPIRY, path, first.to_string()).title(format!("A certificate ends at {end}"));
-    }
-    Ok(())
-}
-
-/// When a certificate ends, in seconds since 1970.
-fn not_after(der: &[u8]) -> Option<u64> {
-    let certificate = CertificateInner::<Raw>::from_der(der).ok()?;
-    Some(certificate.tbs_certificate().validity().not_after.to_unix_duration().as_secs())
+fn end(certificate: &Certificate) -> Timestamp {
+    Timestamp::from_millis(certificate.not_after.saturating_mul(1000))
 }

@@ -103,7 +103,7 @@ fn writable(cx: &mut Cx<'_>, check: &'static Check, place: &Place, path: &str, m
 /// Reports what differs from the baseline; what a package brought is explained.
 pub(super) fn drift(cx: &mut Cx<'_>, check: &'static Check, what: &str) {
     for (path, change, digest) in cx.drift(check) {
-        let owner = super::integrity::explain(cx, &path).filter(|_| change != Change::Gone);
+        let owner = super::package_files::explain(cx, &path).filter(|_| change != Change::Gone);
         let found = cx.find(check, path, digest.0);
         found.title(format!("{what} is {} since the baseline", change.word()));
         if change == Change::Gone {

@@ -6,7 +6,8 @@
 use super::baseline::{Before, Files};
 use super::check::Check;
 use super::cx::{Change, Cx};
-use super::packages::Digest;
+use super::package_files::{self, Suspect, Wrong};
+use super::packages::{Digest, Entry};
 use super::source::{Folder, Meta, Type};
 use super::state::Cached;
 use super::text;
@@ -18,6 +19,7 @@ use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 use spec::{Hash, Severity};
 use std::ffi::{CStr, CString};
+use std::io::Read as _;
 use std::os::fd::AsFd as _;
 
 /// A program that is not what its package says.
@@ -55,6 +57,10 @@ const PROGRAMS: [&str; 9] = ["/bin", "/boot", "/lib", "/lib32", "/lib64", "/libx
 
 const MAX_DEPTH: usize = 128;
 
+/// Most bytes of holes that are read as zeros: a file with more is as good as unreadable, for it may be as long as a
+/// disk and hold nothing.
+const MAX_HOLE_BYTES: u64 = 256 * 1024 * 1024;
+
 /// A file whose times are as young as this may change again without their showing it, in nanoseconds.
 const SETTLED_NS: i128 = 2_000_000_000;
 
@@ -74,6 +80,10 @@ struct Walk<'c, 'a, 'w> {
     files: Option<Files>,
     /// What could not be read: nothing below is gone.
     blind: Vec<String>,
+    /// Files that seem not to be what their packages brought.
+    suspects: Vec<Suspect>,
+    /// Which files of packages were met, a bit each.
+    met: Vec<u64>,
 }
 
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
@@ -83,7 +93,8 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
 /// Walks the watched paths; the leaves also go to `writer`.
 pub(super) fn walk(cx: &mut Cx<'_>, writer: Option<&mut super::baseline::Writer<'_>>) -> Result<(), Unread> {
     cx.source.dir("/etc")?;
-    if let Some(trouble) = &cx.packages.trouble {
+    let packages = cx.packages;
+    for trouble in packages.trouble.iter().chain(&packages.damaged) {
         cx.unknown(&PACKAGE, trouble);
     }
     let files = cx.baseline.map(super::baseline::Baseline::files).transpose()?;
@@ -91,7 +102,8 @@ pub(super) fn walk(cx: &mut Cx<'_>, writer: Option<&mut super::baseline::Writer<
         cx.unknown(&DRIFT, "there is no baseline to compare with");
     }
     let watched = cx.watched;
-    let mut walk = Walk { cx, writer, files, blind: Vec::new() };
+    let met = vec![0; cx.packages.len().div_ceil(64)];
+    let mut walk = Walk { cx, writer, files, blind: Vec::new(), suspects: Vec::new(), met };
     let mut members = Members::default();
     for path in &watched.paths {
         match walk.top(path) {
@@ -102,6 +114,10 @@ pub(super) fn walk(cx: &mut Cx<'_>, writer: Option<&mut super::baseline::Writer<
     }
     walk.before(None);
     walk.cx.tree_root = Some(members.root());
+    let Walk { cx, mut suspects, met, .. } = walk;
+    package_files::chosen(cx, &mut suspects);
+    package_files::report(cx, suspects);
+    package_files::missing(cx, |place| met.get(place / 64).is_some_and(|bits| bits >> (place % 64) & 1 == 1));
     Ok(())
 }
 
@@ -126,13 +142,34 @@ impl Walk<'_, '_, '_> {
         }
         let mut leaf = Leaf::new(path.to_owned(), meta);
         match meta.kind {
-            Type::Directory => return Some(self.directory(folder, name, leaf, depth)),
+            Type::Directory => {
+                if let Some(entry) = self.listed(path) {
+                    self.suspect(path, &entry, Wrong::Type("directory"), leaf.hash());
+                }
+                return Some(self.directory(folder, name, leaf, depth));
+            }
             Type::File => self.file(folder, name, &mut leaf, meta),
             Type::Link => match folder.link(name) {
-                Ok(target) => leaf.content = Some(Hash(*blake3::hash(&target).as_bytes())),
+                Ok(target) => {
+                    let content = Hash(*blake3::hash(&target).as_bytes());
+                    leaf.content = Some(content);
+                    match self.listed(path) {
+                        Some(entry) if !entry.digest.is_link() => {
+                            self.suspect(path, &entry, Wrong::Type("link"), content);
+                        }
+                        Some(entry) if entry.digest != Digest::link(&target) => {
+                            self.suspect(path, &entry, Wrong::Target, content);
+                        }
+                        _ => {}
+                    }
+                }
                 Err(error) => self.blind(path, &Unread::of(path, error)),
             },
-            Type::Special => {}
+            Type::Special => {
+                if let Some(entry) = self.listed(path) {
+                    self.suspect(path, &entry, Wrong::Type(meta.word), leaf.hash());
+                }
+            }
         }
         self.emit(&leaf);
         Some(leaf.hash())
@@ -177,7 +214,12 @@ impl Walk<'_, '_, '_> {
     /// Contents and attributes of a regular file, from the cache where it can still be trusted.
     fn file(&mut self, folder: &Folder, name: &CStr, leaf: &mut Leaf, meta: &Meta) {
         let path = leaf.path.clone();
-        let listed = self.cx.packages.entry(&path).copied();
+        let listed = self.listed(&path);
+        if meta.size.saturating_sub(meta.allocated) > MAX_HOLE_BYTES {
+            let hole = (meta.size - meta.allocated) >> 20;
+            return self
+                .blind(&path, &Unread::odd(&path, &format!("has holes of {hole} MiB, which are not read")));
+        }
         let stamp = (meta.ino, meta.size, meta.mtime_ns, meta.ctime_ns);
         let cached = self.cx.state.cached(&path).filter(|cached| cached.stamp == stamp);
         let cached = cached.filter(|cached| cached.packaged.is_some() || listed.is_none());
@@ -198,12 +240,32 @@ impl Walk<'_, '_, '_> {
         {
             self.cx.unknown(&DRIFT, format!("the cache cannot be written: {error}"));
         }
-        let Some(entry) = listed.filter(|_| !below(&path, "/etc")) else { return };
+        let Some(entry) = listed else { return };
         if known.packaged.as_deref() != Some(entry.digest.hex().as_str()) {
-            let package = self.cx.packages.name(&entry).unwrap_or_default();
-            self.cx
-                .find(&PACKAGE, path, known.content.0)
-                .title(format!("A program is not what its package brought: {package}"));
+            let wrong = if entry.digest.is_link() { Wrong::Type("file") } else { Wrong::Content };
+            self.suspect(&path, &entry, wrong, known.content);
+        } else if let Some(listed) = entry.mode.map(u32::from)
+            && package_files::gives_more(meta.mode, listed)
+        {
+            self.suspect(&path, &entry, Wrong::Mode(listed), leaf.hash());
+        }
+    }
+
+    /// What a package has at a path, which is thereby met.
+    fn listed(&mut self, path: &str) -> Option<Entry> {
+        let place = self.cx.packages.place(path)?;
+        if let Some(bits) = self.met.get_mut(place / 64) {
+            *bits |= 1 << (place % 64);
+        }
+        self.cx.packages.entry_at(place)
+    }
+
+    /// Configuration is the administrator's to change.
+    fn suspect(&mut self, path: &str, entry: &Entry, wrong: Wrong, seen: Hash) {
+        if !below(path, "/etc") {
+            let package = self.cx.packages.name(entry).unwrap_or_default();
+            let (path, listed) = (path.to_owned(), entry.digest);
+            self.suspects.push(Suspect { path, package, listed, wrong, seen, configured: false });
         }
     }
 
@@ -219,7 +281,8 @@ impl Walk<'_, '_, '_> {
         let xattrs = tree::attributes_hash(&super::attributes::of(file.as_fd())?);
         let mut content = blake3::Hasher::new();
         let mut packaged = Packaged::new(listed);
-        let drained = self.cx.source.drain(file, |bytes| {
+        // A file that grows as fast as it is read would never end.
+        let drained = self.cx.source.drain(file.take(meta.size), |bytes| {
             content.update(bytes);
             packaged.update(bytes);
         });
@@ -291,13 +354,12 @@ impl Walk<'_, '_, '_> {
         self.cx.find(&DRIFT, leaf.path.clone(), seen).title(title).severity(severity).explained(package);
     }
 
-    /// The package whose list has just these contents. Mode and owner are root's and nobody else's to write,
-    /// or nothing is explained.
+    /// The package that brought just this, or what a link leads to. Mode and owner are root's and nobody else's to
+    /// write, or nothing is explained.
     fn explanation(&self, leaf: &Leaf) -> Option<String> {
-        let entry = self.cx.packages.entry(&leaf.path)?;
-        let sound = leaf.uid == 0 && leaf.mode & 0o6022 == 0 && leaf.xattrs.is_none();
-        let digest = sound.then(|| digest(self.cx, &leaf.path, entry.digest)).flatten()?;
-        (digest == entry.digest.hex()).then(|| self.cx.packages.name(entry)).flatten()
+        let link = leaf.r#type == "link";
+        let sound = leaf.uid == 0 && (link || leaf.mode & 0o6022 == 0 && leaf.xattrs.is_none());
+        sound.then(|| package_files::explain(self.cx, &leaf.path)).flatten()
     }
 }
 
@@ -313,15 +375,8 @@ fn severity(leaf: &Leaf, change: Change) -> Severity {
     }
 }
 
-/// The package whose list has the contents that a file has now.
-pub(super) fn explain(cx: &Cx<'_>, path: &str) -> Option<String> {
-    let entry = cx.packages.entry(path)?;
-    let digest = digest(cx, path, entry.digest)?;
-    (digest == entry.digest.hex()).then(|| cx.packages.name(entry)).flatten()
-}
-
 /// A file's digest by the kind that its package lists.
-fn digest(cx: &Cx<'_>, path: &str, kind: Digest) -> Option<String> {
+pub(super) fn digest(cx: &Cx<'_>, path: &str, kind: Digest) -> Option<String> {
     let mut packaged = Packaged::new(Some(kind));
     cx.source.stream(path, |bytes| packaged.update(bytes)).ok()?;
     packaged.finish()
@@ -337,7 +392,7 @@ enum Packaged {
 impl Packaged {
     fn new(listed: Option<Digest>) -> Self {
         match listed {
-            None => Self::None,
+            None | Some(Digest::Link(_)) => Self::None,
             Some(Digest::Md5(_)) => Self::Md5(Md5::new()),
             Some(Digest::Sha256(_)) => Self::Sha256(Sha256::new()),
         }

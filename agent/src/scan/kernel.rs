@@ -45,13 +45,22 @@ const HANDLERS: [&str; 7] = [
 
 pub(super) fn core_pattern(cx: &mut Cx<'_>) -> Result<(), Unread> {
     let pattern = cx.source.text("/proc/sys/kernel/core_pattern")?;
-    let Some(program) = pattern.trim().strip_prefix('|').and_then(|rest| rest.split_whitespace().next())
-    else {
+    let pattern = pattern.trim();
+    if let Some(socket) = pattern.strip_prefix('@') {
+        // Since Linux 6.16; what lies below `/run/systemd` only root can put there.
+        if !super::watch::below(socket.trim_start_matches('@'), "/run/systemd") {
+            cx.find(&CORE, pattern, pattern)
+                .title("The kernel hands the memory of programs that crash to an unknown socket");
+        }
         return Ok(());
-    };
+    }
+    let mut words = pattern.strip_prefix('|').unwrap_or_default().split_whitespace();
+    let Some(program) = words.next() else { return Ok(()) };
     if !HANDLERS.contains(&program) {
-        let owner = cx.packages.owner(program);
-        cx.find(&CORE, program, pattern.trim()).explained(owner);
+        // What a shell or an interpreter does, its arguments say, and no package.
+        let anything = super::powers::gives_all(program.rsplit('/').next().unwrap_or_default());
+        let owner = super::package_files::explain(cx, program).filter(|_| !anything);
+        cx.find(&CORE, program, pattern).explained(owner);
     }
     Ok(())
 }
@@ -118,6 +127,7 @@ pub(super) fn hardening(cx: &mut Cx<'_>) -> Result<(), Unread> {
         let Some(Some(text)) = cx.known(&HARDENING, text) else { continue };
         match text.trim().parse::<i64>() {
             Ok(value) if u64::try_from(value).is_ok_and(|value| want.holds(value)) => {}
+            Ok(_) if name == REVERSE_PATH && every_interface_filters(cx) => {}
             Ok(value) => {
                 let title = format!(
                     "A protection of the kernel is off: {name} is {value}, should be {}",
@@ -129,6 +139,21 @@ pub(super) fn hardening(cx: &mut Cx<'_>) -> Result<(), Unread> {
         }
     }
     Ok(())
+}
+
+/// Of this setting the kernel takes the larger of that for all and that of the interface (ip-sysctl, `rp_filter`).
+const REVERSE_PATH: &str = "net.ipv4.conf.all.rp_filter";
+
+fn every_interface_filters(cx: &Cx<'_>) -> bool {
+    let folder = "/proc/sys/net/ipv4/conf";
+    let names = cx.source.list(folder).unwrap_or_default();
+    let mut interfaces =
+        names.iter().filter(|name| !["all", "default", "lo"].contains(&name.as_str())).peekable();
+    let filters = |name: &String| {
+        let value = cx.source.text(&format!("{folder}/{name}/rp_filter")).unwrap_or_default();
+        matches!(value.trim(), "1" | "2")
+    };
+    interfaces.peek().is_some() && interfaces.all(filters)
 }
 
 pub(super) fn access_control(cx: &mut Cx<'_>) -> Result<(), Unread> {

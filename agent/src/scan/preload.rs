@@ -24,7 +24,7 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
         .flat_map(|(_, line)| line.split('#').next().unwrap_or_default().split([' ', '\t', ':', ',']));
     let libraries: Vec<String> = libraries.filter(|l| !l.is_empty()).map(str::to_owned).collect();
     for library in libraries {
-        let owner = cx.packages.owner(&library);
+        let owner = super::package_files::explain(cx, &library);
         let seen = library.clone();
         cx.find(&PRELOAD, library, seen).explained(owner);
     }

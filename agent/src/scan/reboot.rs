@@ -42,23 +42,59 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
     Ok(())
 }
 
-/// What kind of kernel a release is, without numbers: `6.1.0-18-cloud-amd64` is `cloud amd`.
+/// What kind of kernel a release is: `6.1.0-18-cloud-amd64` is `cloud amd`. Which release of the distribution it
+/// was built for, and that it is a candidate, does not tell kinds apart.
 fn flavour(release: &str) -> Vec<&str> {
     let words = release.split(|c: char| !c.is_ascii_alphanumeric());
     let words = words.filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
-    words.map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit())).collect()
+    let words = words.map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()));
+    words.filter(|word| !["bpo", "deb", "rc"].contains(word)).collect()
 }
 
-/// Releases in their order: numbers by value, the rest by its letters.
+/// Releases in their order, as linux-version(1) has it: that of Debian's versions (deb-version(7)), a candidate
+/// before what it is a candidate for.
 fn compare(a: &str, b: &str) -> Ordering {
-    parts(a).cmp(&parts(b))
+    let (a, b) = (a.replace("-rc", "~rc"), b.replace("-rc", "~rc"));
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    while !a.is_empty() || !b.is_empty() {
+        // Up to the next digit each character by its weight, then a number by its value.
+        let (text_a, text_b) = (until(&mut a, u8::is_ascii_digit), until(&mut b, u8::is_ascii_digit));
+        for at in 0..text_a.len().max(text_b.len()) {
+            let order = weight(text_a.get(at)).cmp(&weight(text_b.get(at)));
+            if order != Ordering::Equal {
+                return order;
+            }
+        }
+        let (digits_a, digits_b) =
+            (until(&mut a, |byte| !byte.is_ascii_digit()), until(&mut b, |byte| !byte.is_ascii_digit()));
+        let (digits_a, digits_b) = (without_zeros(digits_a), without_zeros(digits_b));
+        let order = digits_a.len().cmp(&digits_b.len()).then(digits_a.cmp(digits_b));
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    Ordering::Equal
 }
 
-fn parts(release: &str) -> Vec<(u64, &str)> {
-    let pieces = release.split(|c: char| !c.is_ascii_alphanumeric()).filter(|piece| !piece.is_empty());
-    pieces
-        .map(|piece| (piece.parse().unwrap_or(0), piece.trim_start_matches(|c: char| c.is_ascii_digit())))
-        .collect()
+/// Takes what stands before the first byte that `ends` names off the front.
+fn until<'b>(bytes: &mut &'b [u8], ends: impl Fn(&u8) -> bool) -> &'b [u8] {
+    let (front, rest) = bytes.split_at(bytes.iter().position(ends).unwrap_or(bytes.len()));
+    *bytes = rest;
+    front
+}
+
+fn without_zeros(digits: &[u8]) -> &[u8] {
+    digits.get(digits.iter().take_while(|digit| **digit == b'0').count()..).unwrap_or_default()
+}
+
+/// A tilde comes before the end, letters before all else.
+fn weight(byte: Option<&u8>) -> i32 {
+    match byte {
+        Some(b'~') => -1,
+        None => 0,
+        Some(letter) if letter.is_ascii_alphabetic() => i32::from(*letter),
+        Some(other) => 256 + i32::from(*other),
+    }
 }
 
 #[cfg(test)]
@@ -70,6 +106,12 @@ mod tests {
         assert_eq!(compare("6.1.0-18-amd64", "6.1.0-9-amd64"), Ordering::Greater);
         assert_eq!(compare("6.12.4-arch1-1", "6.6.9-arch1-1"), Ordering::Greater);
         assert_eq!(compare("6.1.0-18-amd64", "6.1.0-18-amd64"), Ordering::Equal);
+        assert_eq!(compare("6.10.0-amd64", "6.10-rc5-amd64"), Ordering::Greater);
+        assert_eq!(compare("6.10.0-rc5-amd64", "6.10.0-amd64"), Ordering::Less);
+        for newer in ["6.12.38+deb13-amd64", "6.5.0-0.deb12.4-amd64"] {
+            assert_eq!(compare(newer, "6.1.0-31-amd64"), Ordering::Greater);
+            assert_eq!(flavour(newer), flavour("6.1.0-31-amd64"));
+        }
         assert_eq!(flavour("6.1.0-18-amd64"), flavour("6.1.0-9-amd64"));
         assert_ne!(flavour("6.1.0-18-amd64"), flavour("6.1.0-18-cloud-amd64"));
     }

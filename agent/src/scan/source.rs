@@ -7,14 +7,15 @@
 use super::pace::Pace;
 use super::unread::Unread;
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, readlinkat, statat,
+    AtFlags, FileType, Mode, OFlags, RawDir, ResolveFlags, SeekFrom, Stat, fstat, openat, openat2,
+    readlinkat, seek, statat,
 };
 use rustix::io::Errno;
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::Path;
 
 /// Longest file that is read whole, in bytes: configuration is far shorter.
@@ -28,6 +29,9 @@ const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// Times an open is tried again after a rename somewhere made the kernel unsure of `..`.
 const MAX_TRIES: usize = 8;
+
+/// Room for names that are read at once from a directory, in bytes.
+const MEMBERS_BYTES: usize = 16 * 1024;
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -60,12 +64,17 @@ pub struct Meta {
     pub gid: u32,
     /// Its length in bytes.
     pub size: u64,
+    /// Bytes that it takes up on its device: fewer than it is long if it has holes.
+    pub allocated: u64,
     /// The device it lies on.
     pub dev: u64,
     /// The device it is, if it is one.
     pub rdev: u64,
     /// Its number on that device.
     pub ino: u64,
+    /// The most that a named user or group of its access list may do, as bits of a mode. Only known of what was asked
+    /// for by its path; a mode without rights of the group leaves them none.
+    pub named: u16,
     /// When its contents changed last, in nanoseconds since 1970.
     pub mtime_ns: i128,
     /// When anything of it changed last, in nanoseconds since 1970; cannot be set.
@@ -78,9 +87,12 @@ impl Meta {
         self.mode & 0o002 != 0
     }
 
-    /// Whether only root decides what it holds: owned by root, and nobody else may write.
+    /// Whether only root decides what it holds: owned by root, and nobody else may write, be it by an access list.
     pub fn only_root_writes(&self) -> bool {
-        self.uid == 0 && self.world_writable().eq(&false) && (self.mode & 0o020 == 0 || self.gid == 0)
+        self.uid == 0
+            && !self.world_writable()
+            && (self.mode & 0o020 == 0 || self.gid == 0)
+            && self.named & 0o2 == 0
     }
 }
 
@@ -112,9 +124,11 @@ impl Owner {
             uid: if stat.st_uid == self.uid { 0 } else { stat.st_uid },
             gid: if stat.st_gid == self.gid { 0 } else { stat.st_gid },
             size: u64::try_from(stat.st_size).unwrap_or_default(),
+            allocated: u64::try_from(stat.st_blocks).unwrap_or_default().saturating_mul(512),
             dev: stat.st_dev,
             rdev: stat.st_rdev,
             ino: stat.st_ino,
+            named: 0,
             #[allow(clippy::useless_conversion, reason = "the types differ between architectures")]
             mtime_ns: nanos(stat.st_mtime.into(), stat.st_mtime_nsec.into()),
             #[allow(clippy::useless_conversion, reason = "the types differ between architectures")]
@@ -155,14 +169,22 @@ impl Source {
 
     /// What is at `path`, links followed.
     pub fn stat(&self, path: &str) -> Result<Meta, Unread> {
-        let fd = self.resolve(path, OFlags::PATH)?;
-        fstat(&fd).map(|stat| self.owner.meta(&stat)).map_err(|e| Unread::of(path, e))
+        self.meta(path, &self.resolve(path, OFlags::PATH)?)
     }
 
     /// What is at `path` itself, be it a link.
     pub fn lstat(&self, path: &str) -> Result<Meta, Unread> {
-        let fd = self.resolve(path, OFlags::PATH | OFlags::NOFOLLOW)?;
-        fstat(&fd).map(|stat| self.owner.meta(&stat)).map_err(|e| Unread::of(path, e))
+        self.meta(path, &self.resolve(path, OFlags::PATH | OFlags::NOFOLLOW)?)
+    }
+
+    fn meta(&self, path: &str, fd: &OwnedFd) -> Result<Meta, Unread> {
+        let mut meta = fstat(fd).map(|stat| self.owner.meta(&stat)).map_err(|e| Unread::of(path, e))?;
+        if matches!(meta.kind, Type::File | Type::Directory) && meta.mode & 0o070 != 0 && meta.size > 0 {
+            // What cannot be asked has no list: file systems without them say so.
+            let list = super::attributes::of_open(fd.as_fd(), c"system.posix_acl_access").ok().flatten();
+            meta.named = list.map(|list| super::access::named_rights(&list)).unwrap_or_default();
+        }
+        Ok(meta)
     }
 
     /// Where the link at `path` points, as it says.
@@ -204,21 +226,42 @@ impl Source {
     /// A text file line by line, however long it is. Of a line longer than 64 KiB the first so
     /// many bytes are given.
     pub fn each_line(&self, path: &str, mut each: impl FnMut(&str)) -> Result<(), Unread> {
+        self.each_raw_line(path, |line| each(&String::from_utf8_lossy(line)))
+    }
+
+    /// The same with the bytes as they are, without the LF.
+    pub fn each_raw_line(&self, path: &str, mut each: impl FnMut(&[u8])) -> Result<(), Unread> {
         let mut rest: Vec<u8> = Vec::new();
         self.stream(path, |bytes| {
             for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+                let (line, whole) = part.strip_suffix(b"\n").map_or((part, false), |line| (line, true));
+                if whole && rest.is_empty() && line.len() <= MAX_LINE_BYTES {
+                    each(line);
+                    continue;
+                }
                 let room = MAX_LINE_BYTES.saturating_sub(rest.len());
-                rest.extend_from_slice(part.get(..room.min(part.len())).unwrap_or_default());
-                if part.ends_with(b"\n") {
-                    each(String::from_utf8_lossy(&rest).trim_end_matches('\n'));
+                rest.extend_from_slice(line.get(..room.min(line.len())).unwrap_or_default());
+                if whole {
+                    each(&rest);
                     rest.clear();
                 }
             }
         })?;
         if !rest.is_empty() {
-            each(&String::from_utf8_lossy(&rest));
+            each(&rest);
         }
         Ok(())
+    }
+
+    /// Where a path leads once all its links are followed, as a path below the root; `None` if it leads nowhere.
+    pub fn real(&self, path: &str) -> Option<String> {
+        let name = |fd: &OwnedFd| {
+            readlinkat(rustix::fs::CWD, format!("/proc/self/fd/{}", fd.as_raw_fd()), Vec::new()).ok()
+        };
+        let (top, real) = (name(&self.top)?, name(&self.resolve(path, OFlags::PATH).ok()?)?);
+        let below =
+            real.as_bytes().strip_prefix(top.as_bytes().strip_suffix(b"/").unwrap_or(top.as_bytes()))?;
+        below.starts_with(b"/").then(|| super::text::of_bytes(below))
     }
 
     /// The members of a directory, sorted by name.
@@ -239,7 +282,7 @@ impl Source {
     }
 
     /// Reads what is open, piece by piece.
-    pub(super) fn drain(&self, mut file: File, mut each: impl FnMut(&[u8])) -> io::Result<u64> {
+    pub(super) fn drain(&self, mut file: impl io::Read, mut each: impl FnMut(&[u8])) -> io::Result<u64> {
         let mut buffer = vec![0; CHUNK_BYTES];
         let mut total = 0;
         loop {
@@ -288,17 +331,41 @@ impl Folder {
     /// The names of its members, sorted by their bytes.
     pub fn names(&self) -> Result<Vec<CString>, Unread> {
         let mut names = Vec::new();
-        for entry in Dir::read_from(&self.fd).map_err(|e| Unread::of("", e))? {
-            let entry = entry.map_err(|e| Unread::of("", e))?;
-            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-                names.push(entry.file_name().to_owned());
+        self.each(|name, _| {
+            // One more than may be tells that there are too many.
+            if names.len() <= MAX_MEMBERS {
+                names.push(name.to_owned());
             }
-            if names.len() > MAX_MEMBERS {
-                return Err(Unread::odd("", "has too many members"));
-            }
+        })
+        .map_err(|e| Unread::of("", e))?;
+        if names.len() > MAX_MEMBERS {
+            return Err(Unread::odd("", "has too many members"));
         }
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// Each of its members and what it is, as far as the file system says so by itself, in whichever order they come
+    /// and however many there are.
+    pub(super) fn each(&self, mut each: impl FnMut(&CStr, Option<Type>)) -> Result<(), Errno> {
+        seek(&self.fd, SeekFrom::Start(0))?;
+        let mut buffer = Vec::with_capacity(MEMBERS_BYTES);
+        let mut members = RawDir::new(&self.fd, buffer.spare_capacity_mut());
+        while let Some(member) = members.next() {
+            let member = member?;
+            if matches!(member.file_name().to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let kind = match member.file_type() {
+                FileType::RegularFile => Some(Type::File),
+                FileType::Directory => Some(Type::Directory),
+                FileType::Symlink => Some(Type::Link),
+                FileType::Unknown => None,
+                _ => Some(Type::Special),
+            };
+            each(member.file_name(), kind);
+        }
+        Ok(())
     }
 
     /// What the directory itself is.
@@ -334,9 +401,15 @@ impl Folder {
         super::attributes::of(self.fd.as_fd())
     }
 
-    /// Whether a member has file capabilities: opened by name through `/proc`, as only an open file or a path
-    /// can be asked.
-    pub fn has_capabilities(&self, name: &CStr) -> Result<bool, Errno> {
-        super::attributes::has_capabilities(self.fd.as_fd(), name)
+    /// The attribute that gives a member capabilities, if it has one: asked by name through `/proc`, as only an open
+    /// file or a path can be.
+    pub(super) fn capabilities(&self, name: &CStr) -> Result<Option<Vec<u8>>, Errno> {
+        super::attributes::of_member(self.fd.as_fd(), name, c"security.capability")
+    }
+
+    /// The most that a named user or group of a member's access list may do with it, as bits of a mode.
+    pub(super) fn named_rights(&self, name: &CStr) -> Result<u16, Errno> {
+        let list = super::attributes::of_member(self.fd.as_fd(), name, c"system.posix_acl_access")?;
+        Ok(list.map(|list| super::access::named_rights(&list)).unwrap_or_default())
     }
 }

@@ -9,8 +9,11 @@ mod healthy;
 mod integrity;
 mod limits;
 mod machine;
+mod packaged;
+mod places;
 mod schedule;
 mod source;
+mod sources;
 mod vectors;
 
 pub(crate) use healthy::{Machine, now};

@@ -264,7 +264,7 @@ const ROWS: &[Row] = &[
         fires: |m| {
             m.put(
                 "etc/apt/sources.list.d/x.sources",
-                "Types: deb\nURIs: http://x.example.org\nTrusted: yes\n",
+                "Types: deb\nURIs: http://x.example.org\nSuites: ./\nTrusted: yes\n",
             );
         },
         subject: "/etc/apt/sources.list.d/x.sources http://x.example.org",
@@ -332,7 +332,10 @@ const ROWS: &[Row] = &[
         check: "certificate-expiry",
         fires: |m| m.put("etc/nginx/tls.pem", SOON),
         subject: "/etc/nginx/tls.pem",
-        clean: |m| m.put("etc/ssl/certs/authority.pem", SOON),
+        clean: |m| {
+            m.put("usr/share/ca-certificates/authority.crt", SOON);
+            m.link("etc/ssl/certs/authority.pem", "/usr/share/ca-certificates/authority.crt");
+        },
         unknown: |m| {
             m.put("etc/nginx/tls.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
         },

@@ -98,7 +98,7 @@ const ROWS: &[(&str, Change, &str, &str)] = &[
     ("mandatory-access", |m| m.put("sys/fs/selinux/enforce", "0"), "SELinux", "medium"),
     ("mount-options", |m| m.put("proc/mounts", "tmpfs /tmp tmpfs rw,nodev 0 0\n"), "/tmp", "low"),
     ("privileged-file", |m| m.put_mode("usr/bin/bash", b"x", 0o4755), "/usr/bin/bash", "critical"),
-    ("privileged-file", |m| m.put_mode("tmp/.x", b"x", 0o4755), "/tmp/.x", "critical"),
+    ("privileged-file", |m| m.put_mode("var/tmp/.x", b"x", 0o4755), "/var/tmp/.x", "critical"),
     ("privileged-file", |m| m.put_mode("usr/bin/app", b"x", 0o2755), "/usr/bin/app", "high"),
     ("root-process-binary", |m| m.link("proc/100/exe", "/memfd:x (deleted)"), "/memfd:x", "high"),
     (
