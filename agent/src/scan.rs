@@ -31,6 +31,7 @@ mod kernel;
 mod keys;
 mod listeners;
 mod logins;
+mod loose;
 mod modules;
 mod mounts;
 mod pace;

@@ -7,7 +7,6 @@ mod words;
 use super::check::Check;
 use super::cx::Cx;
 use super::pacman_conf;
-use super::source::{Source, Type};
 use super::unread::{Optional as _, Unread};
 use conf::Configuration;
 use sources::Entry;
@@ -43,10 +42,11 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
     if cx.source.lstat(&main).optional()?.is_some() {
         files.push(main);
     }
-    files.extend(listed(cx.source, &settings.dir("Dir::Etc::sourceparts"), &["list", "sources"])?);
+    files.extend(words::listed(cx.source, &settings.dir("Dir::Etc::sourceparts"), &["list", "sources"])?);
     for path in files.iter().chain(settings.files()) {
         changed_by_others(cx, path);
     }
+    super::loose::visit_all(cx, &SOURCES, &super::loose::SIGN);
     read(cx, &files);
     lax(cx, &settings);
     for refused in &settings.refused {
@@ -63,19 +63,6 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
         found.severity = found.severity.min(Severity::Medium);
     }
     Ok(())
-}
-
-/// The files of a folder that apt reads, in its order. A folder that does not exist has none; what is there under
-/// such a name and cannot be read as a file is listed, so that it is said to be unknown.
-fn listed(source: &Source, folder: &str, endings: &[&str]) -> Result<Vec<String>, Unread> {
-    let names = source.list(folder).optional()?.unwrap_or_default();
-    let paths =
-        names.iter().filter(|name| words::name_counts(name, endings)).map(|name| format!("{folder}/{name}"));
-    let file = |path: &String| match source.stat(path) {
-        Ok(meta) => meta.kind != Type::Directory,
-        Err(unread) => !unread.is_missing(),
-    };
-    Ok(paths.filter(file).collect())
 }
 
 fn changed_by_others(cx: &mut Cx<'_>, path: &str) {
@@ -103,25 +90,22 @@ fn read(cx: &mut Cx<'_>, files: &[String]) {
             cx.observe(&SOURCES, entry.address.clone(), &entry.address);
             let key = (entry.address.trim_end_matches('/').to_owned(), entry.suite.clone());
             let (paths, first) = entries.entry(key).or_insert_with(|| (Vec::new(), entry.clone()));
-            if first.trusted != entry.trusted {
+            if (first.trusted, first.lax) != (entry.trusted, entry.lax) {
                 let (address, suite) = (&entry.address, &entry.suite);
-                cx.unknown(
-                    &SOURCES,
-                    format!("{path}: apt refuses it: {address} {suite} is trusted and is not"),
-                );
+                let why = "is asked for a signature in one entry and not in another";
+                cx.unknown(&SOURCES, format!("{path}: apt refuses it: {address} {suite} {why}"));
                 // Neither holds as long as both are there.
-                first.trusted = None;
+                (first.trusted, first.lax) = (None, [None; 3]);
             }
-            first.lax |= entry.lax;
             if !paths.contains(path) {
                 paths.push(path.clone());
             }
         }
     }
-    for (paths, entry) in entries.into_values().filter(|(_, entry)| entry.trusted == Some(true) || entry.lax)
-    {
+    let lax = |entry: &Entry| entry.trusted == Some(true) || entry.lax.contains(&Some(true));
+    for (paths, entry) in entries.into_values().filter(|(_, entry)| lax(entry)) {
         for path in paths {
-            let seen = format!("{} {} {:?} {}", entry.address, entry.suite, entry.trusted, entry.lax);
+            let seen = format!("{} {} {:?} {:?}", entry.address, entry.suite, entry.trusted, entry.lax);
             cx.find(&SOURCES, format!("{path} {}", entry.address), seen);
         }
     }

@@ -73,6 +73,8 @@ fn visit(
         Type::Link => {
             let target = super::text::of_bytes(&cx.source.link(path)?);
             cx.observe(check, path, format!("link {target}"));
+            super::loose::link(cx, check, path);
+            outside(cx, check, path)?;
         }
         Type::File => {
             writable(cx, check, place, path, &meta);
@@ -84,6 +86,21 @@ fn visit(
         }
         Type::Special => cx.unknown(check, format!("{path} is not a regular file")),
     }
+    Ok(())
+}
+
+/// Observes the contents of what a link leads to, where nobody else watches it and no package brought it.
+fn outside(cx: &mut Cx<'_>, check: &'static Check, path: &str) -> Result<(), Unread> {
+    let Some(real) = cx.source.real(path) else { return Ok(()) };
+    let watched = cx.watched.paths.iter().any(|top| super::watch::below(&real, top));
+    if watched || cx.packages.owner(&real).is_some() || cx.source.lstat(&real)?.kind != Type::File {
+        return Ok(());
+    }
+    let mut hasher = blake3::Hasher::new();
+    cx.source.stream(&real, |bytes| {
+        hasher.update(bytes);
+    })?;
+    cx.observe(check, format!("{path} target"), format!("{real} {}", hasher.finalize()));
     Ok(())
 }
 

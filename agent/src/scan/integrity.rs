@@ -6,7 +6,7 @@
 use super::baseline::{Before, Files};
 use super::check::Check;
 use super::cx::{Change, Cx};
-use super::package_files::{self, Suspect, Wrong};
+use super::package_files::{self, PACKAGE, Packaged, Suspect, Wrong};
 use super::packages::{Digest, Entry};
 use super::source::{Folder, Meta, Type};
 use super::state::Cached;
@@ -14,22 +14,11 @@ use super::text;
 use super::tree::{self, Leaf, Members};
 use super::unread::{Optional as _, Unread};
 use super::watch::below;
-use md5::Md5;
 use rustix::io::Errno;
-use sha2::{Digest as _, Sha256};
 use spec::{Hash, Severity};
 use std::ffi::{CStr, CString};
 use std::io::Read as _;
 use std::os::fd::AsFd as _;
-
-/// A program that is not what its package says.
-pub(super) static PACKAGE: Check = Check {
-    id: "package-file",
-    severity: Severity::Critical,
-    title: "A program is not what its package brought",
-    remediation: "Compare it with a fresh copy of the package (apt-get download, dpkg -V NAME) and install the package \
-                  again. If nobody changed the file on purpose, examine the machine from other media.",
-};
 
 /// A watched file that is not as in the baseline.
 pub(super) static DRIFT: Check = Check {
@@ -372,45 +361,5 @@ fn severity(leaf: &Leaf, change: Change) -> Severity {
         Change::New if among(&PROGRAMS) => Severity::High,
         Change::New | Change::Changed if among(&DECISIVE) => Severity::High,
         Change::New | Change::Changed | Change::Gone => Severity::Medium,
-    }
-}
-
-/// A file's digest by the kind that its package lists.
-pub(super) fn digest(cx: &Cx<'_>, path: &str, kind: Digest) -> Option<String> {
-    let mut packaged = Packaged::new(Some(kind));
-    cx.source.stream(path, |bytes| packaged.update(bytes)).ok()?;
-    packaged.finish()
-}
-
-/// A digest of the kind that a package lists, in the making.
-enum Packaged {
-    None,
-    Md5(Md5),
-    Sha256(Sha256),
-}
-
-impl Packaged {
-    fn new(listed: Option<Digest>) -> Self {
-        match listed {
-            None | Some(Digest::Link(_)) => Self::None,
-            Some(Digest::Md5(_)) => Self::Md5(Md5::new()),
-            Some(Digest::Sha256(_)) => Self::Sha256(Sha256::new()),
-        }
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::None => {}
-            Self::Md5(digest) => digest.update(bytes),
-            Self::Sha256(digest) => digest.update(bytes),
-        }
-    }
-
-    fn finish(self) -> Option<String> {
-        match self {
-            Self::None => None,
-            Self::Md5(digest) => Some(Digest::Md5(digest.finalize().into()).hex()),
-            Self::Sha256(digest) => Some(Digest::sha256(&digest.finalize().into()).hex()),
-        }
     }
 }

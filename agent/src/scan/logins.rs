@@ -39,6 +39,7 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
     cx.source.dir("/etc")?;
     configured::observe(cx, &DRIFT, PLACES.into_iter().chain(configured::at_home(&AT_HOME)));
     pam::open_doors(cx, &DRIFT);
+    super::loose::visit_all(cx, &DRIFT, &super::loose::LOGIN);
     configured::drift(cx, &DRIFT, "A file that decides about logins");
     Ok(())
 }

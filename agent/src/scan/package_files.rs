@@ -4,15 +4,26 @@
 //! The database is read once at the start and the files up to minutes later, so packages may be upgraded in between.
 //! A suspicion therefore becomes a finding only after the database and the file were asked again.
 
+use super::check::Check;
 use super::cx::Cx;
 use super::dpkg::{Again, Now};
-use super::integrity::{PACKAGE, digest};
 use super::packages::Digest;
 use super::source::{Meta, Type};
 use super::unread::Optional as _;
 use super::watch::below;
+use md5::Md5;
+use sha2::{Digest as _, Sha256};
 use spec::{Hash, Severity};
 use std::collections::BTreeMap;
+
+/// A program that is not what its package says.
+pub(super) static PACKAGE: Check = Check {
+    id: "package-file",
+    severity: Severity::Critical,
+    title: "A program is not what its package brought",
+    remediation: "Compare it with a fresh copy of the package (apt-get download, dpkg -V NAME) and install the package \
+                  again. If nobody changed the file on purpose, examine the machine from other media.",
+};
 
 /// Most suspicions that are asked about again; a machine with more has other worries than an upgrade.
 const MAX_ASKED: usize = 512;
@@ -216,5 +227,45 @@ fn unchanged(cx: &Cx<'_>, path: &str, meta: &Meta) -> Option<String> {
     match again.of(&package, path) {
         Now::Has(listed) if listed.hex() == found => Some(package),
         _ => None,
+    }
+}
+
+/// A file's digest by the kind that its package lists.
+fn digest(cx: &Cx<'_>, path: &str, kind: Digest) -> Option<String> {
+    let mut packaged = Packaged::new(Some(kind));
+    cx.source.stream(path, |bytes| packaged.update(bytes)).ok()?;
+    packaged.finish()
+}
+
+/// A digest of the kind that a package lists, in the making.
+pub(super) enum Packaged {
+    None,
+    Md5(Md5),
+    Sha256(Sha256),
+}
+
+impl Packaged {
+    pub(super) fn new(listed: Option<Digest>) -> Self {
+        match listed {
+            None | Some(Digest::Link(_)) => Self::None,
+            Some(Digest::Md5(_)) => Self::Md5(Md5::new()),
+            Some(Digest::Sha256(_)) => Self::Sha256(Sha256::new()),
+        }
+    }
+
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::None => {}
+            Self::Md5(digest) => digest.update(bytes),
+            Self::Sha256(digest) => digest.update(bytes),
+        }
+    }
+
+    pub(super) fn finish(self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Md5(digest) => Some(Digest::Md5(digest.finalize().into()).hex()),
+            Self::Sha256(digest) => Some(Digest::sha256(&digest.finalize().into()).hex()),
+        }
     }
 }

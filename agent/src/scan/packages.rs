@@ -3,11 +3,12 @@
 //! Read from dpkg's database ([`super::dpkg`]) and pacman's ([`super::pacman`]), from both where both are there. Kept
 //! are digests of what lies where programs, libraries and configuration do; documentation is not.
 
+use super::dpkg;
+use super::pacman;
 use super::source::{Source, Type};
 use super::text;
 use super::unread::Unread;
 use super::watch::{Watched, below};
-use super::{dpkg, pacman};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where files are worth an entry.

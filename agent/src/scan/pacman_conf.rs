@@ -42,7 +42,7 @@ impl Level {
     /// Takes up the words of one line; false if one of them is none.
     fn take(&mut self, value: &str) -> bool {
         let mut next = *self;
-        for word in value.split([' ', '\t', '\n', '\u{b}', '\u{c}', '\r']).filter(|word| !word.is_empty()) {
+        for word in value.split(' ').filter(|word| !word.is_empty()) {
             let (word, of_packages) = match (word.strip_prefix("Package"), word.strip_prefix("Database")) {
                 (Some(word), _) => (word, true),
                 (None, Some(word)) => (word, false),

@@ -5,7 +5,7 @@ use super::cx::Cx;
 use super::unread::Unread;
 use super::{
     accounts, apt, certificates, containers, files, integrity, kernel, keys, listeners, logins, modules,
-    mounts, packets, preload, processes, reboot, records, schedules, ssh, sudoers,
+    mounts, package_files, packets, preload, processes, reboot, records, schedules, ssh, sudoers,
 };
 
 /// Some checks that share what they read. If `run` fails, none of them could be made.
@@ -42,7 +42,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { checks: &[&containers::SOCKET], run: containers::run },
     Step { checks: &[&certificates::EXPIRY], run: certificates::run },
     Step { checks: &[&files::PRIVILEGED, &files::WRITABLE], run: files::run },
-    Step { checks: &[&integrity::PACKAGE, &integrity::DRIFT], run: integrity::run },
+    Step { checks: &[&package_files::PACKAGE, &integrity::DRIFT], run: integrity::run },
 ];
 
 /// Every check, in the order in which they are made.

@@ -39,6 +39,7 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
     cx.source.dir("/etc")?;
     let at_home = configured::at_home(&[".config/systemd/user"]);
     configured::observe(cx, &DRIFT, PLACES.into_iter().chain(at_home));
+    super::loose::visit_all(cx, &DRIFT, &super::loose::RUN);
     configured::drift(cx, &DRIFT, "A scheduled job or a unit");
     Ok(())
 }

@@ -87,6 +87,13 @@ impl Meta {
         self.mode & 0o002 != 0
     }
 
+    /// Whether an access list could let somebody in whom the mode does not: its names have the rights of the group at
+    /// most.
+    fn may_have_list(&self) -> bool {
+        let more = self.mode >> 3 & !self.mode & 0o5;
+        matches!(self.kind, Type::File | Type::Directory) && (self.mode & 0o020 != 0 || more != 0)
+    }
+
     /// Whether only root decides what it holds: owned by root, and nobody else may write, be it by an access list.
     pub fn only_root_writes(&self) -> bool {
         self.uid == 0
@@ -179,7 +186,7 @@ impl Source {
 
     fn meta(&self, path: &str, fd: &OwnedFd) -> Result<Meta, Unread> {
         let mut meta = fstat(fd).map(|stat| self.owner.meta(&stat)).map_err(|e| Unread::of(path, e))?;
-        if matches!(meta.kind, Type::File | Type::Directory) && meta.mode & 0o070 != 0 && meta.size > 0 {
+        if meta.may_have_list() {
             // What cannot be asked has no list: file systems without them say so.
             let list = super::attributes::of_open(fd.as_fd(), c"system.posix_acl_access").ok().flatten();
             meta.named = list.map(|list| super::access::named_rights(&list)).unwrap_or_default();

@@ -9,7 +9,7 @@ use std::path::Path;
 /// Watched unless told otherwise: what a system starts from, and what decides who may do what. Libraries
 /// beside those of PAM and systemd are left out for their size; `/usr/lib` in the list of an operator
 /// brings them in.
-const BUILT_IN: [&str; 20] = [
+const BUILT_IN: [&str; 29] = [
     "/bin",
     "/boot",
     "/etc",
@@ -17,19 +17,28 @@ const BUILT_IN: [&str; 20] = [
     "/lib32",
     "/lib64",
     "/libx32",
+    concat!("/root", "/.bash_aliases"),
+    concat!("/root", "/.ssh/rc"),
+    concat!("/root", "/.zshenv"),
     "/sbin",
     "/usr/bin",
     "/usr/lib/aarch64-linux-gnu/security",
+    "/usr/lib/apt",
     "/usr/lib/modules",
     "/usr/lib/openssh",
     "/usr/lib/security",
     "/usr/lib/systemd",
+    "/usr/lib/tmpfiles.d",
+    "/usr/lib/udev",
+    "/usr/lib/userdb",
     "/usr/lib/x86_64-linux-gnu/security",
     "/usr/libexec",
     "/usr/local/bin",
     "/usr/local/lib",
     "/usr/local/sbin",
     "/usr/sbin",
+    "/usr/share/dbus-1/system-services",
+    "/usr/share/polkit-1",
 ];
 
 /// Most paths of an operator's list.

@@ -4,7 +4,7 @@
 //! It follows `ReadConfigFile` and `Configuration` of apt 2.6 and 3.0, which share them, oddities included: what
 //! `apt-config dump` shows is what this tree holds.
 
-use super::words::{c_word, quoted_word, strip, truth};
+use super::words::{c_word, listed, quoted_word, strip, truth};
 use crate::scan::source::Source;
 use crate::scan::text;
 use crate::scan::unread::{Optional as _, Unread};
@@ -19,13 +19,16 @@ const MAX_ITEMS: usize = 20_000;
 const PACKED: [&str; 6] = ["bz2", "gz", "lz4", "lzma", "xz", "zst"];
 
 /// What apt sets before it reads a file, as far as it matters here.
-const DEFAULTS: [(&str, &str); 6] = [
+const DEFAULTS: [(&str, &str); 9] = [
     ("Dir", "/"),
     ("Dir::Etc", "etc/apt"),
     ("Dir::Etc::sourcelist", "sources.list"),
     ("Dir::Etc::sourceparts", "sources.list.d"),
     ("Dir::Etc::main", "apt.conf"),
     ("Dir::Etc::parts", "apt.conf.d"),
+    ("Acquire::AllowInsecureRepositories", "0"),
+    ("Acquire::AllowWeakRepositories", "0"),
+    ("Acquire::AllowDowngradeToInsecureRepositories", "0"),
 ];
 
 /// One item of the tree.
@@ -150,7 +153,7 @@ impl Configuration {
     /// Reads the files of a folder whose names count.
     fn folder(&mut self, source: &Source, path: &str, depth: usize) {
         let path = path.trim_end_matches('/');
-        match super::listed(source, path, &["conf", ""]) {
+        match listed(source, path, &["conf", ""]) {
             Ok(files) => {
                 for file in files {
                     self.read(source, &file, depth);

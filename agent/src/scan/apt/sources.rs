@@ -18,8 +18,9 @@ pub struct Entry {
     pub suite: String,
     /// What the option `trusted` says, if it is there.
     pub trusted: Option<bool>,
-    /// Whether it may be unsigned or weakly signed; apt knows such options in the one-line style only.
-    pub lax: bool,
+    /// Whether it may be unsigned, weakly signed, or no longer signed (`allow-insecure`, `allow-weak`,
+    /// `allow-downgrade-to-insecure`); apt knows these options in the one-line style only.
+    pub lax: [Option<bool>; 3],
 }
 
 /// What a file holds, and what apt refuses about it.
@@ -94,7 +95,7 @@ fn line_entry(line: &[u8], from: usize) -> Option<Entry> {
         at
     };
     let mut at = blanks(from);
-    let (mut trusted, mut lax) = (None, [false; 3]);
+    let (mut trusted, mut lax) = (None, [None; 3]);
     if line.get(at) == Some(&b'[') {
         at = blanks(at + 1);
         while *line.get(at)? != b']' {
@@ -119,9 +120,9 @@ fn line_entry(line: &[u8], from: usize) -> Option<Entry> {
             let on = truth(&text::of_bytes(value));
             match name {
                 b"trusted" => trusted = Some(on == Some(true)),
-                b"allow-insecure" => lax[0] = on == Some(true),
-                b"allow-weak" => lax[1] = on == Some(true),
-                b"allow-downgrade-to-insecure" => lax[2] = on == Some(true),
+                b"allow-insecure" => lax[0] = on,
+                b"allow-weak" => lax[1] = on,
+                b"allow-downgrade-to-insecure" => lax[2] = on,
                 _ => {}
             }
         }
@@ -134,12 +135,7 @@ fn line_entry(line: &[u8], from: usize) -> Option<Entry> {
     if !address.contains(&b':') || components == flat {
         return None;
     }
-    Some(Entry {
-        address: text::of_bytes(&address),
-        suite: text::of_bytes(&suite),
-        trusted,
-        lax: lax.contains(&true),
-    })
+    Some(Entry { address: text::of_bytes(&address), suite: text::of_bytes(&suite), trusted, lax })
 }
 
 /// Fields by name, the last of equal names last.
@@ -246,7 +242,12 @@ fn stanza(fields: &Fields, entries: &mut Vec<Entry>) -> Option<()> {
                 if suite.ends_with('/') != components.is_empty() || entries.len() > MAX_ENTRIES {
                     return None;
                 }
-                entries.push(Entry { address: address.clone(), suite: suite.clone(), trusted, lax: false });
+                entries.push(Entry {
+                    address: address.clone(),
+                    suite: suite.clone(),
+                    trusted,
+                    lax: [None; 3],
+                });
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Words, truth values and names of files as apt reads them: `ParseQuoteWord`, `ParseCWord`, `StringToBool` and
 //! `GetListOfFilesInDir` of apt's own library, on which sources.list(5) and apt.conf(5) rest.
 
+use crate::scan::source::{Source, Type};
+use crate::scan::unread::{Optional as _, Unread};
+
 /// What `isspace` holds to be blank in the C locale.
 pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')
@@ -153,6 +156,18 @@ pub(super) fn name_counts(name: &str, endings: &[&str]) -> bool {
     let ends = if name.contains('.') { !ending.is_empty() } else { true } && endings.contains(&ending);
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "_-:.".contains(c));
     ends && plain && !name.starts_with('.') && !name.is_empty()
+}
+
+/// The files of a folder that apt reads, in its order. A folder that does not exist has none; what is there under
+/// such a name and cannot be read as a file is listed, so that it is said to be unknown.
+pub(super) fn listed(source: &Source, folder: &str, endings: &[&str]) -> Result<Vec<String>, Unread> {
+    let names = source.list(folder).optional()?.unwrap_or_default();
+    let paths = names.iter().filter(|name| name_counts(name, endings)).map(|name| format!("{folder}/{name}"));
+    let file = |path: &String| match source.stat(path) {
+        Ok(meta) => meta.kind != Type::Directory,
+        Err(unread) => !unread.is_missing(),
+    };
+    Ok(paths.filter(file).collect())
 }
 
 #[cfg(test)]

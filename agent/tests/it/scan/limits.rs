@@ -60,7 +60,8 @@ fn names_that_are_no_text_and_lines_of_control_characters_do_not_get_through() {
 }
 
 /// Every file that some check reads as text.
-const READ: [&str; 28] = [
+const READ: [&str; 38] = [
+    "etc/apt/apt.conf",
     "etc/apt/apt.conf.d/01recommends",
     "etc/apt/sources.list",
     "etc/apt/sources.list.d/x.sources",
@@ -68,12 +69,14 @@ const READ: [&str; 28] = [
     "etc/ld.so.preload",
     "etc/nginx/tls.pem",
     "etc/pacman.conf",
+    "etc/pacman.d/x",
     "etc/pam.d/common-auth",
     "etc/passwd",
     "etc/shadow",
     "etc/ssh/sshd_config",
     "etc/sudoers",
     "proc/100/environ",
+    "proc/100/mountinfo",
     "proc/100/status",
     "proc/loadavg",
     "proc/modules",
@@ -87,8 +90,15 @@ const READ: [&str; 28] = [
     "root/.ssh/authorized_keys",
     "sys/class/net/eth0/flags",
     "usr/lib/modules/6.1.0-18-amd64/modules.dep",
+    "var/lib/dpkg/diversions",
+    "var/lib/dpkg/info/base.list",
     "var/lib/dpkg/info/base.md5sums",
+    "var/lib/dpkg/statoverride",
     "var/lib/dpkg/status",
+    "var/lib/dpkg/updates/0001",
+    "var/lib/pacman/local/x-1-1/mtree",
+    "var/log/wtmp",
+    "var/log/wtmp.db",
 ];
 
 /// Bytes as they may stand in such files, and bytes as they may not.
@@ -105,8 +115,76 @@ proptest! {
     fn no_contents_stop_a_scan(which in prop::collection::vec((0..READ.len(), contents()), 1..12)) {
         let machine = Machine::healthy();
         for (file, bytes) in &which {
-            machine.put_mode(READ[*file], bytes, 0o644);
+            let packed = READ[*file].ends_with("mtree") && bytes.len() % 2 == 0;
+            machine.put_mode(READ[*file], &if packed { gzip(bytes) } else { bytes.clone() }, 0o644);
         }
         assert_valid(&machine.scan());
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+/// Text of which parsers of configuration are made, in any order.
+fn pieces() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop::sample::select(vec![
+        "deb",
+        "[",
+        "]",
+        "=",
+        "trusted=yes",
+        " ",
+        "\n",
+        "\n\n",
+        "\r",
+        "\t",
+        "http://x",
+        "./",
+        "main",
+        "#",
+        "Types:",
+        "URIs:",
+        "Suites:",
+        ":",
+        "\"",
+        "%",
+        "%4",
+        "-----BEGIN CERTIFICATE-----",
+        "-----END CERTIFICATE-----",
+        "MIIB",
+        "\u{0}",
+        "\u{e9}",
+        "{",
+        "}",
+        ";",
+        "//",
+        "/*",
+        "*/",
+        "::",
+        "#include",
+        "#clear",
+    ]);
+    let text = prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat().into_bytes());
+    prop_oneof![text, prop::collection::vec(any::<u8>(), 0..200)]
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_stop_a_parser(bytes in pieces()) {
+        for name in ["/x.list", "/x.sources"] {
+            vaultmesh_agent::scan::apt::sources::parse(name, &bytes);
+        }
+        vaultmesh_agent::scan::pem::certificates(&bytes);
+        let machine = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(machine.path().join("etc/apt")).unwrap();
+        for path in ["etc/apt/apt.conf", "etc/pacman.conf"] {
+            std::io::Write::write_all(&mut std::fs::File::create(machine.path().join(path)).unwrap(), &bytes).unwrap();
+        }
+        let source = vaultmesh_agent::scan::source::Source::open(machine.path(), vaultmesh_agent::scan::Pace::new(None, None)).unwrap();
+        vaultmesh_agent::scan::apt::conf::Configuration::load(&source);
+        let _ = vaultmesh_agent::scan::pacman_conf::load(&source);
     }
 }

@@ -49,14 +49,14 @@ fn what_nobody_can_start_gives_nothing_away() {
     // A home that only its owner enters keeps the owner in.
     if rustix::process::geteuid().is_root() {
         machine.remove("usr/lib/c");
-        machine.put_mode("home/bob/helper", b"x", 0o4755);
-        machine.mode("home/bob", 0o700);
+        machine.put_mode("srv/bob/helper", b"x", 0o4755);
+        machine.mode("srv/bob", 0o700);
         let own =
             |path: &str, uid| std::os::unix::fs::chown(machine.path(path), Some(uid), Some(uid)).unwrap();
-        own("home/bob", 1000);
-        assert_eq!(found(&machine, "privileged-file"), one("high", "/home/bob/helper"));
-        own("home/bob/helper", 1000);
-        machine.mode("home/bob/helper", 0o4755);
+        own("srv/bob", 1000);
+        assert_eq!(found(&machine, "privileged-file"), one("high", "/srv/bob/helper"));
+        own("srv/bob/helper", 1000);
+        machine.mode("srv/bob/helper", 0o4755);
         assert_eq!(found(&machine, "privileged-file"), []);
     }
 }
@@ -140,11 +140,11 @@ fn systems_within_the_system_are_spoken_of_once() {
     }
     // One that nobody is known to keep is said once, and not hidden; a shell with root's powers never is.
     let machine = machine();
-    machine.put_mode("opt/build/root/usr/bin/su", b"x", 0o4755);
-    machine.put_mode("opt/build/root/bin/mount", b"x", 0o4755);
-    assert_eq!(found(&machine, "privileged-file"), one("medium", "/opt/build/root"));
+    machine.put_mode("opt/build/sys/usr/bin/su", b"x", 0o4755);
+    machine.put_mode("opt/build/sys/bin/mount", b"x", 0o4755);
+    assert_eq!(found(&machine, "privileged-file"), one("medium", "/opt/build/sys"));
     machine.put_mode("srv/chroot/x/usr/bin/dash", b"x", 0o4755);
-    let expected = [("medium", "/opt/build/root"), ("critical", "/srv/chroot/x/usr/bin/dash")];
+    let expected = [("medium", "/opt/build/sys"), ("critical", "/srv/chroot/x/usr/bin/dash")];
     assert_eq!(found(&machine, "privileged-file"), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
 }
 
@@ -218,7 +218,7 @@ fn settings_of_the_kernel_are_what_the_kernel_makes_of_them() {
     machine.put(&format!("{conf}/eth1/rp_filter"), "0\n");
     assert_eq!(found(&machine, "kernel-hardening"), one("low", "net.ipv4.conf.all.rp_filter"));
     for (pattern, expected) in [
-        ("|/usr/bin/dash /home/ops/x.sh", one("high", "/usr/bin/dash")),
+        ("|/usr/bin/dash /srv/ops/x.sh", one("high", "/usr/bin/dash")),
         ("@/run/x.sock", one("high", "@/run/x.sock")),
         ("@@/run/systemd/coredump", vec![]),
         ("core.%p", vec![]),
@@ -252,4 +252,154 @@ fn processes_that_a_mount_hides_are_unknown() {
     for scan in [status("000001ffffffffff", ""), status("0000000000000000", "4 27")] {
         assert_eq!(of(&scan, "hidden-process"), one("critical", "process 777"));
     }
+}
+
+/// Only root gives files away.
+fn give(machine: &Machine, path: &str) -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if root {
+        std::os::unix::fs::lchown(machine.path(path), Some(1000), Some(1000)).unwrap();
+    }
+    root
+}
+
+#[test]
+fn what_root_runs_or_reads_only_root_may_change() {
+    for (path, check) in [
+        ("etc/cron.yearly/job", "schedule-drift"),
+        ("etc/systemd/system-generators/x", "schedule-drift"),
+        ("etc/systemd/system.control/x.service", "schedule-drift"),
+        ("run/systemd/system/x.service", "schedule-drift"),
+        ("usr/lib/systemd/system/x.service", "schedule-drift"),
+        ("etc/udev/rules.d/x.rules", "schedule-drift"),
+        ("etc/NetworkManager/dispatcher.d/x", "schedule-drift"),
+        ("etc/network/if-up.d/x", "schedule-drift"),
+        ("etc/kernel/postinst.d/x", "schedule-drift"),
+        ("etc/update-motd.d/x", "login-drift"),
+        ("etc/ssh/sshd_config.d/x.conf", "login-drift"),
+        ("etc/ld.so.preload", "login-drift"),
+        ("etc/apt/keyrings/x.gpg", "apt-source"),
+    ] {
+        let machine = machine();
+        machine.put(path, "");
+        assert_eq!(found(&machine, check), [], "{path}");
+        if give(&machine, path) {
+            assert_eq!(found(&machine, check), one("high", &format!("/{path} mode")), "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_link_is_as_safe_as_what_it_leads_to() {
+    let machine = machine();
+    machine.put("srv/user/job", "#!/bin/sh\n");
+    machine.put("opt/app/x.service", "[Service]\n");
+    machine.link("etc/cron.daily/job", "/srv/user/job");
+    machine.link("etc/systemd/system/x.service", "/opt/app/x.service");
+    machine.link("etc/systemd/system/masked.service", "/dev/null");
+    assert_eq!(found(&machine, "schedule-drift"), []);
+    if give(&machine, "srv/user") {
+        assert_eq!(found(&machine, "schedule-drift"), one("high", "/etc/cron.daily/job target"));
+    }
+    // What it leads to changes after the baseline, and nobody else watches it.
+    machine.rebase();
+    machine.put("opt/app/x.service", "[Service]\nExecStart=/x\n");
+    let scan = machine.scan();
+    assert!(
+        of(&scan, "schedule-drift")
+            .contains(&("medium".to_owned(), "/etc/systemd/system/x.service target".to_owned()))
+    );
+}
+
+#[test]
+fn an_access_list_is_as_good_as_a_mode() {
+    let machine = machine();
+    machine.put_mode("etc/cron.d/job", b"x", 0o664);
+    assert_eq!(found(&machine, "schedule-drift"), []);
+    // user::rw- user:1000:rw- group::r-- mask::rw- other::r--
+    let entries: [(u16, u16, u32); 5] =
+        [(1, 6, u32::MAX), (2, 6, 1000), (4, 4, u32::MAX), (0x10, 6, u32::MAX), (0x20, 4, u32::MAX)];
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    for (tag, rights, id) in entries {
+        list.extend([tag.to_le_bytes(), rights.to_le_bytes()].concat());
+        list.extend(id.to_le_bytes());
+    }
+    let path = machine.path("etc/cron.d/job");
+    // Not every file system of a test has access lists.
+    if rustix::fs::setxattr(path, c"system.posix_acl_access", &list, rustix::fs::XattrFlags::empty()).is_ok()
+    {
+        assert_eq!(found(&machine, "schedule-drift"), one("high", "/etc/cron.d/job mode"));
+    }
+}
+
+/// Scans twice with a change between, and says what `login-records` found.
+fn between(first: impl Fn(&Machine), then: impl Fn(&Machine)) -> Vec<(String, String)> {
+    let machine = machine();
+    first(&machine);
+    machine.scan();
+    then(&machine);
+    found(&machine, "login-records")
+}
+
+#[test]
+fn records_that_were_put_away_are_not_lost() {
+    let record = |n: usize| vec![7_u8; 384 * n];
+    let first = |m: &Machine| m.put_mode("var/log/wtmp", &record(9), 0o664);
+    let copied = |m: &Machine, name: &str, n: usize| {
+        m.put_mode(name, &record(n), 0o664);
+        m.shorten("var/log/wtmp", 0);
+    };
+    assert_eq!(between(first, |m| copied(m, "var/log/wtmp.1", 9)), []);
+    assert_eq!(between(first, |m| copied(m, "var/log/wtmp-20261130", 9)), []);
+    assert_eq!(between(first, |m| copied(m, "var/log/wtmp.1", 8)), one("high", "/var/log/wtmp"));
+    // An older copy does not have what is missing.
+    let old = |m: &Machine| {
+        first(m);
+        m.put_mode("var/log/wtmp.1", &record(20), 0o664);
+    };
+    assert_eq!(between(old, |m| m.shorten("var/log/wtmp", 0)), one("high", "/var/log/wtmp"));
+    let zeros =
+        |m: &Machine| m.put_mode("var/log/wtmp", &[record(1), vec![0; 384 * 3], record(1)].concat(), 0o664);
+    assert_eq!(between(zeros, |_| ()), one("medium", "/var/log/wtmp wiped"));
+    for database in ["var/log/wtmp.db", "var/lib/wtmpdb/wtmp.db"] {
+        let first = |m: &Machine| m.put(database, "SQLite format 3");
+        let subject = format!("/{database}");
+        assert_eq!(between(first, |m| m.remove(database)), one("high", &subject));
+        assert_eq!(between(first, |m| m.shorten(database, 0)), one("high", &subject));
+        assert_eq!(between(first, |m| m.add(database, "more")), []);
+    }
+}
+
+#[test]
+fn the_first_certificate_is_the_services_own() {
+    let (late, ended) = (super::healthy::LATE, include_str!("../../lynis/ended.pem"));
+    let titles = |text: &str, path: &str| {
+        let machine = machine();
+        machine.put(path, text);
+        let findings = machine.scan().findings.into_iter();
+        let of = findings.filter(|f| f.id.as_str() == "certificate-expiry");
+        of.map(|f| (f.severity.as_str().to_owned(), f.subject, f.title)).collect::<Vec<_>>()
+    };
+    let both = titles(&format!("{late}{ended}"), "etc/nginx/fullchain.pem");
+    assert_eq!(both.len(), 1, "{both:?}");
+    assert!(both[0].0 == "low" && both[0].2.starts_with("A certificate behind the first"), "{both:?}");
+    for path in [
+        "etc/ssl/certs/shop.example.pem",
+        "etc/nginx/a/b/c/d/e/deep.pem",
+        "etc/exim4/exim.crt",
+        "etc/mosquitto/certs/server.crt",
+        "etc/caddy/site.PEM",
+        "etc/nginx/noending",
+        "var/lib/postgresql/15/main/server.crt",
+    ] {
+        let found = titles(ended, path);
+        assert_eq!((found.len(), found[0].0.as_str()), (1, "high"), "{path}: {found:?}");
+    }
+    let labelled = ended.replace("CERTIFICATE", "X509 CERTIFICATE");
+    assert_eq!(titles(&labelled, "etc/nginx/x509.pem").len(), 1);
+    assert_eq!(titles(ended, "etc/letsencrypt/archive/x/cert1.pem"), []);
+    let machine = machine();
+    machine.put("etc/nginx/a/b/c/d/e/f/g/h/i/j/deep.pem", ended);
+    let unchecked = machine.scan().unchecked;
+    assert!(unchecked.iter().any(|u| u.id.as_str() == "certificate-expiry" && u.reason.contains("too deep")));
 }

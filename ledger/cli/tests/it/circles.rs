@@ -20,10 +20,13 @@ const CIRCLES: &[(&[&str], &str)] = &[
         &["spec/src/entry.rs", "spec/src/written.rs"],
         "an entry is read by the reader of its written form, which makes entries",
     ),
-    (&["agent/src/scan/packages.rs", "agent/src/scan/pacman.rs"], "the lists of packages know their readers"),
     (
         &["agent/src/scan/accounts/directory.rs", "agent/src/scan/accounts/userdb.rs"],
         "the accounts are read from all their sources, and this one adds to them",
+    ),
+    (
+        &["agent/src/scan/dpkg.rs", "agent/src/scan/packages.rs", "agent/src/scan/pacman.rs"],
+        "the lists of packages know their readers",
     ),
     // For now: a registry stands in the file of its vocabulary. Each goes when the two are taken apart.
     (

@@ -38,6 +38,7 @@ fn texts() -> Vec<TextFile> {
         "agent/tests/lynis/compare.py",
         "agent/tests/judges/run",
         "agent/tests/lynis/run",
+        "agent/tests/package_judges/run",
         "ledger/cli/tests/schemathesis/run",
     ];
     for path in others {
