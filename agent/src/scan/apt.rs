@@ -90,7 +90,9 @@ fn read(cx: &mut Cx<'_>, files: &[String]) {
             cx.observe(&SOURCES, entry.address.clone(), &entry.address);
             let key = (entry.address.trim_end_matches('/').to_owned(), entry.suite.clone());
             let (paths, first) = entries.entry(key).or_insert_with(|| (Vec::new(), entry.clone()));
-            if (first.trusted, first.lax) != (entry.trusted, entry.lax) {
+            // Off is as good as not said, but for trust.
+            let on = |entry: &Entry| entry.lax.map(|option| option == Some(true));
+            if (first.trusted, on(first)) != (entry.trusted, on(&entry)) {
                 let (address, suite) = (&entry.address, &entry.suite);
                 let why = "is asked for a signature in one entry and not in another";
                 cx.unknown(&SOURCES, format!("{path}: apt refuses it: {address} {suite} {why}"));
