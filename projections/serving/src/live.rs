@@ -248,3 +248,27 @@ impl Digests for Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recent::tests::told_about;
+
+    #[test]
+    fn folds_that_a_panic_left_half_changed_are_not_gone_on_with() {
+        let live = Live::new();
+        let first = told_about(0, 1, None);
+        live.folds.write().unwrap().now.apply(&first.record).unwrap();
+        let changing = Arc::clone(&live);
+        let panicked = std::thread::spawn(move || {
+            let mut folds = Changing(changing.folds.write().unwrap());
+            // Some of the folds have the entry now, and in their midst somebody stumbles.
+            folds.0.now.apply(&told_about(1, 1, None).record).unwrap();
+            panic!("a fault that a test injects");
+        });
+        assert!(panicked.join().is_err());
+        assert_eq!(live.with(Projections::size), 0, "they are folded anew");
+        live.folds.write().unwrap_or_else(PoisonError::into_inner).now.apply(&first.record).unwrap();
+        assert_eq!(live.with(Projections::size), 1);
+    }
+}
