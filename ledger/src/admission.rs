@@ -273,7 +273,8 @@ impl State {
             return Err(Code::WrongOrg);
         }
         let allowed = match header.kind {
-            Kind::Baseline
+            Kind::Acceptance
+            | Kind::Baseline
             | Kind::Command
             | Kind::Enrolment
             | Kind::KeyStatus

@@ -120,6 +120,8 @@ macro_rules! kinds {
 }
 
 kinds! {
+    /// Findings that people know of are accepted for a while, or no longer.
+    Acceptance "acceptance" Operator false payload::Acceptance;
     /// An operator has seen an incident.
     Ack "ack" Anyone true payload::Ack;
     /// Who looks after an incident.

@@ -1,6 +1,7 @@
 //! The payload schemas, one type a kind. Closed: an unknown field is refused, `null` is refused, numbers
 //! are integers. What a type writes back is what it read, so a schema loses nothing.
 
+mod acceptance;
 mod attention;
 mod baseline;
 mod command;
@@ -19,7 +20,8 @@ mod silence;
 mod webhook;
 mod witness;
 
-pub use attention::{Attention, AttentionChange, Band, Onset, ReasonState, WeighedReason};
+pub use acceptance::Acceptance;
+pub use attention::{Attention, AttentionChange, Band, Onset, Posture, ReasonState, WeighedReason};
 pub use baseline::Baseline;
 pub use command::{
     COMMAND_CONTEXT, Command, CommandOrder, CommandReceipt, CommandState, Rollout, command_bytes,

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use spec::{Author, Hash, Kind, Timestamp, Uuid, Via};
 
 /// A payload of each kind that only operators say, and whether a node_admin may say it.
-fn operator_kinds() -> [(Kind, Value, bool); 10] {
+fn operator_kinds() -> [(Kind, Value, bool); 11] {
     let until = Timestamp::from_millis(START + DAY);
     let id = Uuid::v4([4; 16]);
     [
+        (Kind::Acceptance, json!({"acceptance": Hash::ZERO, "action": "withdraw"}), true),
         (Kind::Baseline, json!({"baseline": Hash::ZERO, "node": id}), true),
         (Kind::Command, json!({"action": "cancel", "target": Hash::ZERO}), true),
         (Kind::Labels, json!({"labels": {"rack": "b4"}}), true),

@@ -50,6 +50,35 @@ pub struct WeighedReason {
     pub weight: u64,
 }
 
+/// What of a node's findings counts: those that are not accepted, and whose weight is not 0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Posture {
+    /// How many are critical.
+    pub critical: u64,
+    /// How many are high.
+    pub high: u64,
+    /// How many are low.
+    pub low: u64,
+    /// How many are of medium weight.
+    pub medium: u64,
+    /// The gravest of them; absent exactly if there is none.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub worst: Option<WeighedReason>,
+}
+
+impl Posture {
+    /// How many findings count.
+    pub fn findings(&self) -> u64 {
+        [self.critical, self.high, self.medium, self.low].into_iter().fold(0, u64::saturating_add)
+    }
+
+    fn validate(&self) -> Result<(), PayloadError> {
+        rule(self.worst.is_some() == (self.findings() > 0), "worst is one of those that count")?;
+        self.worst.iter().try_for_each(|worst| weighed(worst.subject.as_deref(), worst.weight))
+    }
+}
+
 /// Whether a reason counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -85,6 +114,9 @@ pub enum AttentionChange {
     },
     /// A reason.
     Reason {
+        /// With a finding: what of the node's findings counts after the change.
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        posture: Option<Posture>,
         /// The reason.
         reason: Name,
         /// What it is about, at most 4,096 bytes; absent: the node or site itself.
@@ -127,7 +159,10 @@ impl AttentionChange {
                     "reasons must be sorted, the heaviest first",
                 )
             }
-            Self::Reason { subject, weight, .. } => weighed(subject.as_deref(), *weight),
+            Self::Reason { posture, subject, weight, .. } => {
+                posture.iter().try_for_each(Posture::validate)?;
+                weighed(subject.as_deref(), *weight)
+            }
             Self::Flapping { .. } => Ok(()),
             Self::Storm { site, nodes, of, .. } => {
                 at_most("site", site, MAX_SITE_BYTES)?;
@@ -161,6 +196,13 @@ pub struct Attention {
 }
 
 impl Schema for Attention {
+    const VERSION: u64 = 2;
+
+    /// Version 1 knows no posture.
+    fn version(&self) -> u64 {
+        if matches!(self.change, AttentionChange::Reason { posture: Some(_), .. }) { 2 } else { 1 }
+    }
+
     fn validate(&self) -> Result<(), PayloadError> {
         within("score", self.score, 0..=MAX_SCORE)?;
         self.change.validate(self.band)

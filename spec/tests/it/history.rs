@@ -4,6 +4,7 @@
 //! Signatures, proofs of possession, hashes, chains and lanes are genuine. What a projection, the
 //! admission rules or a witness would say stands in as fixed bytes: this crate knows none of them.
 
+mod findings;
 mod operations;
 mod rollouts;
 mod rotation;
@@ -160,7 +161,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 10] = [
+pub(crate) const GROUPS: [usize; 11] = [
     1,
     20,
     operations::RECORDS,
@@ -171,6 +172,7 @@ pub(crate) const GROUPS: [usize; 10] = [
     rollouts::APPROVALS,
     rotation::RECORDS,
     1,
+    findings::RECORDS,
 ];
 
 fn genesis() -> Event {
@@ -352,6 +354,8 @@ fn append_later(log: &mut Log, ledger: Hash, incident: Hash) {
     rotation::append(log, ledger);
     log.commit();
     append_swap(log, ledger);
+    log.commit();
+    findings::append(log, ledger);
     log.commit();
 }
 

@@ -1,5 +1,6 @@
 //! Payloads of every kind: what a type writes is what it read.
 
+mod findings;
 mod operations;
 mod rollouts;
 pub(crate) mod schedules;

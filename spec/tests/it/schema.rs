@@ -1,5 +1,6 @@
 //! The rules of each payload schema, one by one, and the registry as the text prints it.
 
+mod findings;
 mod operations;
 mod rollouts;
 mod schedules;
@@ -186,6 +187,8 @@ fn refused_changes(kind: &Kind, version: u64) -> Vec<Change> {
             ("/expires_at", Some(json!("2026-11-21T20:42:00Z"))),
         ],
         Kind::Custom(_) => vec![],
+        Kind::Acceptance => findings::refused_changes(kind),
+        Kind::Attention if version > 1 => findings::refused_changes(kind),
         Kind::Rollout | Kind::RolloutWave => rollouts::refused_changes(kind, version),
         Kind::Schedule | Kind::ScheduleRun => schedules::refused_changes(kind),
         other => operations::refused_changes(other),
@@ -271,9 +274,8 @@ fn the_longest_texts_are_accepted() {
         (Kind::Refusal, "/code", 64),
     ]
     .map(|(kind, pointer, bytes)| (kind, 1, pointer, bytes));
-    for (kind, version, pointer, bytes) in
-        first.into_iter().chain(operations::longest()).chain(schedules::longest()).chain(rollouts::longest())
-    {
+    let later = operations::longest().into_iter().chain(schedules::longest()).chain(rollouts::longest());
+    for (kind, version, pointer, bytes) in first.into_iter().chain(later).chain(findings::longest()) {
         let good: Value = serde_json::from_str(&sample_of(&kind, version).payload.json).unwrap();
         let fits = canonical_text(&changed(&good, &(pointer, long(bytes))));
         assert_eq!(kind.check_payload(version, &fits), Ok(()), "{kind} {pointer}");

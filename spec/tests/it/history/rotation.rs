@@ -1,4 +1,4 @@
-//! The last group of the history: a node goes over to a new key, and speaks with it.
+//! A group of the history: a node goes over to a new key, and speaks with it.
 
 use super::{Draft, Log, NODE, Voice, fixed, next, public, sign};
 use serde_json::json;

@@ -23,7 +23,7 @@ fn onset() -> impl Strategy<Value = Onset> {
     select(vec![Onset::Began, Onset::Ended])
 }
 
-fn weighed() -> impl Strategy<Value = WeighedReason> {
+pub(super) fn weighed() -> impl Strategy<Value = WeighedReason> {
     (name(), maybe(text()), 0..=100u64).prop_map(|(reason, subject, weight)| WeighedReason {
         reason,
         subject,
@@ -41,7 +41,7 @@ fn change() -> impl Strategy<Value = (AttentionChange, Band)> {
     let state = select(vec![ReasonState::Firing, ReasonState::Cleared]);
     let reason = (weighed(), state).prop_map(|(reason, state)| {
         let WeighedReason { reason, subject, weight } = reason;
-        AttentionChange::Reason { reason, subject, state, weight }
+        AttentionChange::Reason { posture: None, reason, subject, state, weight }
     });
     let storm = (text(), onset(), number(), number()).prop_map(|(site, state, a, b)| {
         AttentionChange::Storm { site, state, nodes: a.min(b), of: a.max(b) }
