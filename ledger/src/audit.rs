@@ -393,7 +393,8 @@ impl<'a, 'f> Auditor<'a, 'f> {
             && let Some(seal) =
                 record.payload.as_ref().and_then(|payload| serde_json::from_str::<Seal>(&payload.json).ok())
         {
-            let made = [folds.digests(), folds.sealed()];
+            let mut made = vec![folds.digests(), folds.sealed()];
+            made.extend(folds.former());
             for (name, said) in &seal.advisory {
                 match compare(&made, name, said) {
                     Compared::Matches => self.audit.counts.digests += 1,

@@ -67,6 +67,11 @@ impl Selected {
     pub fn text(&self) -> &str {
         &self.text
     }
+
+    /// Whether it selects a node with these labels.
+    pub fn selects(&self, labels: &BTreeMap<Name, String>) -> bool {
+        self.selector.selects(labels)
+    }
 }
 
 impl TryFrom<String> for Selected {
@@ -137,10 +142,15 @@ impl Assignments {
         let labels = of.labels.get(&node).unwrap_or(&unlabelled);
         let selected = |assignment: &&Assignment| match &assignment.to {
             To::Node(_) => false,
-            To::Selector(selected) => selected.selector.selects(labels),
+            To::Selector(selected) => selected.selects(labels),
         };
         let mut newest = of.held.values().rev();
         newest.find(named).or_else(|| of.held.values().rev().find(selected))
+    }
+
+    /// The labels of a node, if it has any.
+    pub fn labels(&self, org: &Name, node: Uuid) -> Option<&BTreeMap<Name, String>> {
+        self.orgs.get(org)?.labels.get(&node)
     }
 
     /// The hash of the policy that a node is to follow.

@@ -14,11 +14,14 @@
 //! notices    what of it operators are told: once, and as one where it is one (tell, flapping, site)
 //! ```
 
+mod accepted;
+mod answer;
 mod change;
 mod flapping;
 mod liveness;
 mod node;
 mod orders;
+mod posture;
 mod reason;
 mod rules;
 mod signals;
@@ -28,12 +31,14 @@ mod tell;
 pub use change::{Change, Transition};
 pub use liveness::{Level, Rhythm};
 pub use node::{Active, MAX_LISTED, Standing};
+pub use posture::Findings;
 pub use reason::{Hold, Phase, Reason, Signal, Subject};
 pub use rules::{ReasonRules, Rules};
 pub use spec::payload::Band;
 pub use tell::Notice;
 
 use crate::Projection;
+use crate::acceptances::Acceptances;
 use crate::assignments::Assignments;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
@@ -41,7 +46,7 @@ use crate::listening::{Listening, Moment, Now};
 use node::{Cx, NodeAttention};
 use serde::{Deserialize, Serialize};
 use site::{Presence, Site};
-use spec::payload::{self, AttentionChange, Command, CommandReceipt, CommandState, Onset, ReasonState};
+use spec::payload::{self, AttentionChange, Command, CommandReceipt, CommandState, Onset};
 use spec::{Author, Hash, LEDGER_ORG, Name, PublicKey, Timestamp, Uuid};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -67,6 +72,8 @@ const SITE: &str = "site";
 /// Attention for every node of every organisation.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Attention {
+    /// How what scans find is told.
+    findings: Findings,
     listening: Listening,
     seq: u64,
     rules: BTreeMap<Name, Rules>,
@@ -82,6 +89,9 @@ pub struct Attention {
     orders: BTreeMap<Hash, usize>,
     /// Which policy each node is to follow.
     assignments: Assignments,
+    acceptances: Acceptances,
+    /// When acceptances end that hold: of which organisation, made by the entry with which seq.
+    ends: BTreeSet<(Timestamp, Name, u64)>,
     owed: VecDeque<Notice>,
     /// Announced reasons that a person may end, by the event hash of the announcement.
     answerable: BTreeMap<Hash, (usize, Reason, Subject)>,
@@ -101,6 +111,16 @@ impl Attention {
     /// Attention as it would have been under these rules, whatever rulesets the log has.
     pub fn rehearsing(rules: Rules) -> Self {
         Self { built_in: rules, rehearses: true, ..Self::default() }
+    }
+
+    /// Attention by the rules of one of its versions, 3 or 4; `None` for others, which nobody has any more.
+    pub fn of_version(version: u64) -> Option<Self> {
+        let findings = match version {
+            3 => Findings::Each,
+            Self::VERSION => Findings::AsPosture,
+            _ => return None,
+        };
+        Some(Self { findings, ..Self::default() })
     }
 
     /// How a node stands at `now`, which is not before the last entry. Nothing is remembered of the look.
@@ -157,16 +177,11 @@ impl Attention {
         let moment = self.listening.moment(now);
         let resumed = self.listening.resumed();
         let rules = self.rules(&node.org);
-        if node.due(resumed, rules).is_none_or(|due| due > moment) {
-            return node.standing(rules);
+        let is_due = node.due(resumed, rules).is_some_and(|due| due <= moment);
+        if is_due || self.ends.first().is_some_and(|(end, ..)| *end <= now) {
+            return self.ahead(node, now).standing(rules);
         }
-        let mut ahead = node.clone();
-        while let Some(due) = ahead.due(resumed, rules).filter(|due| *due <= moment) {
-            let mut cx = Cx { now: self.listening.now(due), resumed, rules, changes: &mut Vec::new() };
-            ahead.run(&mut cx);
-            ahead.settle(&mut cx);
-        }
-        ahead.standing(rules)
+        node.standing(rules)
     }
 
     /// Runs everything that is due until `moment`, in the order of time.
@@ -225,7 +240,7 @@ impl Attention {
         let Some(node) = self.nodes.get_mut(place) else { return };
         let rules = rules_of(&self.rules, &self.built_in, &node.org);
         let (owed, noticed) = (&mut self.owed, &mut self.noticed);
-        tell::tell(node, rules, self.seq, now, &mut |notice| {
+        tell::tell(node, rules, self.findings, self.seq, now, &mut |notice| {
             noticed.push(notice.clone());
             owed.push_back(notice);
         });
@@ -328,7 +343,7 @@ impl Attention {
         let org = &fact.header.org;
         match &fact.said {
             Said::Heartbeat(heartbeat) => self.heartbeat(fact, heartbeat, now),
-            Said::Scan(scan) => self.of_own_node(fact, now, |node, cx| node.scan(scan, cx)),
+            Said::Scan(scan) => self.scan(fact, scan, now),
             Said::Goodbye(goodbye) => self.of_own_node(fact, now, |node, cx| node.goodbye(goodbye, cx)),
             Said::Key(introduction) => {
                 if let Author::Node(id) = introduction.author {
@@ -397,6 +412,17 @@ impl Attention {
             let place = self.place(&fact.header.org, id);
             self.change(place, now, work);
         }
+    }
+
+    fn scan(&mut self, fact: &Fact<'_>, scan: &payload::Scan, now: Now) {
+        let Author::Node(id) = fact.header.author else { return };
+        let (place, findings) = (self.place(&fact.header.org, id), self.findings);
+        let Some(node) = self.nodes.get(place) else { return };
+        let said = node.scanned(scan, findings);
+        let accepted =
+            |(reason, subject, _): &signals::Said| self.is_accepted(node, *reason, subject, now.at);
+        let said: Vec<_> = said.into_iter().map(|said| (accepted(&said), said)).collect();
+        self.change(place, now, |node, cx| node.scan(said, cx));
     }
 
     fn heartbeat(&mut self, fact: &Fact<'_>, heartbeat: &payload::Heartbeat, now: Now) {
@@ -468,66 +494,6 @@ impl Attention {
             node.signal(Reason::CommandOverdue, &subject, Signal::Good, cx);
         });
     }
-
-    /// An announcement is in the log: it is owed no longer, and people can answer it.
-    fn announced(&mut self, fact: &Fact<'_>, announced: &payload::Attention) {
-        let is_it = |notice: &Notice| {
-            // Under other rules the same change has another id.
-            notice.id == fact.header.id
-                || self.rehearses
-                    && notice.node == fact.header.node_id
-                    && notice.org == fact.header.org
-                    && tell::is_same(&notice.payload.change, &announced.change)
-        };
-        let Some(at) = self.owed.iter().position(is_it) else { return };
-        let Some(notice) = self.owed.remove(at) else { return };
-        let AttentionChange::Reason { reason, subject, state, .. } = &announced.change else { return };
-        let Some(reason) = Reason::from_word(reason.as_str()) else { return };
-        let place = notice.node.and_then(|id| self.places.get(&notice.org)?.get(&id)).copied();
-        let Some(place) = place else { return };
-        let subject = Subject::from(subject.clone().unwrap_or_default());
-        self.answerable.retain(|_, known| (known.0, known.1, &known.2) != (place, reason, &subject));
-        if *state == ReasonState::Firing && answers(reason).is_some() {
-            self.answerable.insert(fact.event_hash(), (place, reason, subject));
-        }
-    }
-
-    /// A person answers an announced reason: some are over when somebody says so.
-    fn answer(&mut self, org: &Name, target: &Hash, resolved: bool, now: Now) {
-        let Some((place, reason, subject)) = self.answerable.get(target).cloned() else { return };
-        let own = self.nodes.get(place).is_some_and(|node| node.org == *org);
-        if !own {
-            return;
-        }
-        if resolved || answers(reason) == Some(Answer::Ack) {
-            self.answerable.remove(target);
-            self.change(place, now, |node, cx| node.clear(reason, &subject, cx));
-        }
-    }
-
-    /// Forgets what is owed for too long.
-    fn forgive(&mut self, now: Moment) {
-        while self.owed.len() > MAX_OWED
-            || self.owed.front().is_some_and(|notice| now.since(notice.since) > MAX_OWED_MS)
-        {
-            self.owed.pop_front();
-        }
-    }
-}
-
-/// What it takes of a person to end a reason that does not end by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Ack,
-    Resolve,
-}
-
-fn answers(reason: Reason) -> Option<Answer> {
-    match reason {
-        Reason::ChainFork | Reason::RevokedKey | Reason::LedgerContradiction => Some(Answer::Resolve),
-        Reason::CommandFailed | Reason::CommandOverdue => Some(Answer::Ack),
-        _ => None,
-    }
 }
 
 /// The key of a quoted header.
@@ -546,7 +512,7 @@ fn site_of(node: &NodeAttention) -> &str {
 
 impl Projection for Attention {
     const NAME: &'static str = "attention";
-    const VERSION: u64 = 3;
+    const VERSION: u64 = 4;
 
     fn apply(&mut self, fact: &Fact<'_>) {
         self.transitions.clear();
@@ -557,14 +523,16 @@ impl Projection for Attention {
         };
         // What was due while the ledger listened came about before it heard this entry.
         let due = self.listening.until(fact.at, service);
-        self.run_until(due);
+        self.pass(due);
         self.listening.hear(fact.at, service);
         self.seq = fact.seq;
         let now = Now { moment: self.listening.moment(fact.at), at: fact.at };
+        self.end_until(fact.at, now);
         self.hear(fact, now);
         if self.assignments.hear(fact) {
             self.reassign(&fact.header.org, now);
         }
+        self.accept(fact, now);
         self.forgive(now.moment);
     }
 

@@ -76,6 +76,8 @@ impl<'a> Fact<'a> {
 }
 
 said! {
+    /// Findings are accepted, or no longer.
+    Acceptance payload::Acceptance;
     /// An operator looks after an incident.
     Ack payload::Ack;
     /// An incident is somebody's.

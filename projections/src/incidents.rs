@@ -1,7 +1,7 @@
 //! Incidents: what somebody has to look after, from the time it began until it is over.
 //!
-//! Attention opens one for each thing that is wrong with a node or a site, whatever the degree, and resolves it;
-//! people open others. Only what is in the log counts: an announced change, or what a person said.
+//! Attention opens one for each thing that is wrong with a node or a site, whatever the degree, and one for all that
+//! scans found on a node, and resolves it; people open others. Only what is in the log counts: an announced change, or what a person said.
 //!
 //! ```text
 //! opened    attention announced a reason, a storm or flapping; or an `incident` event
@@ -14,6 +14,7 @@
 //! is still open when the silence ends is told then.
 
 mod incident;
+mod posture;
 mod silences;
 mod webhooks;
 
@@ -25,9 +26,10 @@ pub use webhooks::{
 };
 
 use crate::Projection;
-use crate::attention::Reason;
+use crate::attention::{Findings, Reason};
 use crate::fact::{Fact, Said};
 use crate::fold::part;
+use posture::{POSTURE, Singles, Told};
 use serde::{Deserialize, Serialize};
 use spec::payload::{self, Attention, AttentionChange, Band, Onset, ReasonState, WeighedReason};
 use spec::{Hash, Name, Severity, Timestamp};
@@ -51,6 +53,8 @@ const BAND_TYPE: &str = "attention.band";
 /// The incidents of every organisation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incidents {
+    /// How what scans find is told.
+    findings: Findings,
     orgs: BTreeMap<Name, OrgIncidents>,
     /// When the first silence over something that is open ends.
     loud_at: Option<Timestamp>,
@@ -67,6 +71,7 @@ pub struct OrgIncidents {
     resolved: VecDeque<Hash>,
     silences: Silences,
     webhooks: Webhooks,
+    singles: Singles,
     /// Open ones that were not told because of a silence.
     quiet: BTreeSet<Hash>,
     /// When the first silence over one of those ends.
@@ -123,6 +128,16 @@ mod by_matter {
 }
 
 impl Incidents {
+    /// Incidents by the rules of one of their versions, 2 or 3; `None` for others, which nobody has any more.
+    pub fn of_version(version: u64) -> Option<Self> {
+        let findings = match version {
+            2 => Findings::Each,
+            Self::VERSION => Findings::AsPosture,
+            _ => return None,
+        };
+        Some(Self { findings, ..Self::default() })
+    }
+
     /// The incidents of every organisation that has some.
     pub fn iter(&self) -> impl Iterator<Item = (&Name, &OrgIncidents)> {
         self.orgs.iter()
@@ -219,7 +234,8 @@ impl OrgIncidents {
     }
 
     /// Takes in a change that attention announced.
-    fn announced(&mut self, fact: &Fact<'_>, announced: &Attention) {
+    fn announced(&mut self, fact: &Fact<'_>, announced: &Attention, findings: Findings) {
+        let as_posture = findings == Findings::AsPosture;
         let by = By { author: None, ..by(fact) };
         let about = |topic: &str, subject: &str| Matter {
             tenant: fact.header.tenant.clone(),
@@ -229,12 +245,19 @@ impl OrgIncidents {
             subject: subject.to_owned(),
         };
         let (matter, title, begins) = match &announced.change {
-            AttentionChange::Reason { reason, subject, state, .. } => {
-                let topic = match Reason::from_word(reason.as_str()) {
+            AttentionChange::Reason { posture, reason, subject, state, weight } => {
+                let known = Reason::from_word(reason.as_str());
+                let topic = match known {
                     Some(reason) => reason.topic(),
                     None => reason.as_str(),
                 };
                 let subject = subject.as_deref().unwrap_or_default();
+                if let Some(known) = known.filter(|known| as_posture && known.is_finding()) {
+                    let (finding, posture) = ((known, subject, *weight), posture.as_ref());
+                    let told = Told { finding, state: *state, posture, event: fact.event_hash(), by };
+                    self.found(about(POSTURE, ""), told);
+                    return;
+                }
                 let title = format!("{reason} {subject}").trim_end().to_owned();
                 (about(topic, subject), title, *state == ReasonState::Firing)
             }
@@ -247,9 +270,10 @@ impl OrgIncidents {
             }
             AttentionChange::Band { from, to, reasons } => {
                 self.band(fact, announced, (*from, *to), reasons);
+                // A posture is as grave as what is found, whatever else is wrong with the node.
                 let of_node = |incident: &&mut Incident| {
-                    let found = incident.matter.topic != PERSONS;
-                    found && incident.resolved.is_none() && incident.matter.node_id == fact.header.node_id
+                    let follows = ![PERSONS, POSTURE].contains(&incident.matter.topic.as_str());
+                    follows && incident.resolved.is_none() && incident.matter.node_id == fact.header.node_id
                 };
                 self.incidents.values_mut().filter(of_node).for_each(|incident| incident.be(*to));
                 return;
@@ -422,6 +446,7 @@ fn new(id: Hash, matter: Matter, title: String, band: Band, by: By) -> Incident 
         assignee: None,
         tags: BTreeSet::new(),
         notes: Vec::new(),
+        posture: None,
     }
 }
 
@@ -435,7 +460,7 @@ fn recently(resolved: Option<&By>, now: Timestamp) -> bool {
 
 impl Projection for Incidents {
     const NAME: &'static str = "incidents";
-    const VERSION: u64 = 2;
+    const VERSION: u64 = 3;
 
     fn apply(&mut self, fact: &Fact<'_>) {
         let org = &fact.header.org;
@@ -449,7 +474,7 @@ impl Projection for Incidents {
                 }
             }
             Said::Attention(announced) => {
-                self.orgs.entry(org.clone()).or_default().announced(fact, announced);
+                self.orgs.entry(org.clone()).or_default().announced(fact, announced, self.findings);
             }
             Said::Incident(incident) => {
                 self.orgs.entry(org.clone()).or_default().reported(fact, incident);

@@ -5,12 +5,14 @@
 //! and compare. [`Projections`] holds all folds at one size. The crate does no I/O and knows no ledger that runs: to
 //! keep folds at its head, and to show them, is the affair of `serving`.
 
+pub mod acceptances;
 pub mod assignments;
 pub mod attention;
 pub mod commands;
 pub mod fact;
 pub mod fleet;
 pub mod fold;
+pub mod former;
 pub mod incidents;
 pub mod keys;
 pub mod listening;

@@ -1,4 +1,5 @@
-//! A rehearsal: which pages other rules of attention would have sent over the same history.
+//! A rehearsal: which pages other rules of attention would have sent over the same history, or the same rules in
+//! another version.
 //!
 //! Both sides are folded from the same entries, so they differ by the rules alone. A *page* is a notice that
 //! something began: a reason, a storm, flapping.
@@ -69,7 +70,7 @@ pub struct Difference {
 }
 
 /// The same entries under two sets of rules.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Rehearsal {
     before: Attention,
     after: Attention,
@@ -82,6 +83,13 @@ impl Rehearsal {
     pub fn new(ruleset: &spec::payload::Ruleset, since: Timestamp) -> Self {
         let after = Attention::rehearsing(Rules::of(ruleset, Hash::ZERO));
         Self { before: Attention::default(), after, since, pages: BTreeMap::new() }
+    }
+
+    /// A rehearsal of the rules as they are in place of those that attention had in a version before; `None` if
+    /// nobody has that version any more. Pages from `since` on count.
+    pub fn of_versions(before: u64, since: Timestamp) -> Option<Self> {
+        let (before, after) = (Attention::of_version(before)?, Attention::default());
+        Some(Self { before, after, since, pages: BTreeMap::new() })
     }
 
     /// Takes the next entry in.

@@ -5,11 +5,13 @@
 //! scan    made up for a trial           → history, and latest while there is no real one
 //! scan    imported                      → the same, while the node has not reported one itself
 //! baseline                              → which baseline of the node is accepted; the newest counts
+//! acceptance                            → which findings people know of and take as they are
 //! ```
 //!
 //! A finding is open while the latest scan of its node has it.
 
 use crate::Projection;
+use crate::acceptances::{Acceptance, Acceptances};
 use crate::fact::{Fact, Said};
 use crate::fold::part;
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,7 @@ pub const MAX_KEPT_SCANS: usize = 20;
 pub struct Scans {
     orgs: BTreeMap<Name, BTreeMap<Uuid, NodeScans>>,
     accepted: BTreeMap<Name, BTreeMap<Uuid, Accepted>>,
+    acceptances: Acceptances,
 }
 
 /// A baseline that a person accepted for a node.
@@ -98,6 +101,11 @@ impl Scans {
     /// The scans of a node.
     pub fn node(&self, org: &Name, id: Uuid) -> Option<&NodeScans> {
         self.orgs.get(org)?.get(&id)
+    }
+
+    /// The findings that are accepted, or were.
+    pub fn acceptances(&self) -> &Acceptances {
+        &self.acceptances
     }
 
     /// The baseline that was last accepted for a node.
@@ -174,23 +182,28 @@ impl Projection for Scans {
         match &fact.said {
             Said::Scan(scan) => self.take(fact, scan),
             Said::Baseline(said) => self.accept(fact, said),
+            Said::Acceptance(_) => drop(self.acceptances.hear(fact)),
             _ => {}
         }
     }
 
     fn orgs(&self) -> Vec<&Name> {
-        let orgs: BTreeSet<&Name> = self.orgs.keys().chain(self.accepted.keys()).collect();
+        let orgs: BTreeSet<&Name> =
+            self.orgs.keys().chain(self.accepted.keys()).chain(self.acceptances.orgs()).collect();
         orgs.into_iter().collect()
     }
 
     fn part(&self, org: &Name) -> Vec<u8> {
         #[derive(Serialize)]
         struct Part<'a> {
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            acceptances: Vec<&'a Acceptance>,
             #[serde(skip_serializing_if = "Option::is_none")]
             accepted: Option<&'a BTreeMap<Uuid, Accepted>>,
             #[serde(skip_serializing_if = "Option::is_none")]
             nodes: Option<&'a BTreeMap<Uuid, NodeScans>>,
         }
-        part(&Part { accepted: self.accepted.get(org), nodes: self.orgs.get(org) })
+        let acceptances = self.acceptances.of(org).collect();
+        part(&Part { acceptances, accepted: self.accepted.get(org), nodes: self.orgs.get(org) })
     }
 }

@@ -4,6 +4,7 @@ use super::Change;
 use super::flapping::Flapping;
 use super::liveness::{Level, Rhythm};
 use super::orders::Orders;
+use super::posture::{self, Findings};
 use super::reason::{Machine, Phase, Reason, Signal, Subject, explanation, score};
 use super::rules::Rules;
 use super::signals;
@@ -12,7 +13,7 @@ use super::tell::Told;
 use crate::fleet::DEFAULT_INTERVAL;
 use crate::listening::{Moment, Now};
 use serde::{Deserialize, Serialize};
-use spec::payload::{Band, Goodbye, Heartbeat, Reading, Scan};
+use spec::payload::{Band, Goodbye, Heartbeat, Posture, Reading, Scan};
 use spec::{Hash, Name, PublicKey, Timestamp, Uuid};
 
 /// Reasons that are listed; of more, only how many there are.
@@ -51,6 +52,9 @@ pub struct Standing {
     /// Reasons beyond those.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more_reasons: usize,
+    /// Findings that count for nothing because people accepted them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub accepted_findings: usize,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -323,16 +327,44 @@ impl NodeAttention {
         at.millis().saturating_sub(made) > (2 * self.interval_ms).max(60_000)
     }
 
-    /// Takes in what a scan found. One that is made up for a trial says nothing.
-    pub(super) fn scan(&mut self, scan: &Scan, cx: &mut Cx<'_>) {
+    /// What a scan says of it. One that is made up for a trial says nothing.
+    pub(super) fn scanned(&self, scan: &Scan, findings: Findings) -> Vec<signals::Said> {
         if scan.simulated {
-            return;
+            return Vec::new();
         }
-        let known = self.machines.iter().filter(|machine| machine.reason.is_finding());
-        let known = known.map(|machine| (machine.reason, machine.subject.clone()));
-        for (reason, subject, signal) in signals::of_scan(scan, known) {
+        let known = self.findings().map(|(_, machine)| (machine.reason, machine.subject.clone()));
+        signals::of_scan(scan, findings, known)
+    }
+
+    /// Takes in what a scan said, each with whether people accepted it.
+    pub(super) fn scan(&mut self, said: Vec<(bool, signals::Said)>, cx: &mut Cx<'_>) {
+        for (accepted, (reason, subject, signal)) in said {
             self.signal(reason, &subject, signal, cx);
+            let at = self.machines.binary_search_by(|m| (m.reason, &m.subject).cmp(&(reason, &subject)));
+            if let Some(machine) = at.ok().and_then(|at| self.machines.get_mut(at)) {
+                machine.accepted = accepted;
+            }
         }
+    }
+
+    /// What scans found on it, each with its place among the reasons at work.
+    pub(super) fn findings(&self) -> impl Iterator<Item = (usize, &Machine)> {
+        self.machines.iter().enumerate().filter(|(_, machine)| machine.reason.is_finding())
+    }
+
+    /// People accepted findings, or no longer do: from `now` on those count.
+    pub(super) fn accept(&mut self, changed: &[(usize, bool)], now: Timestamp) {
+        for (place, accepted) in changed {
+            if let Some(machine) = self.machines.get_mut(*place) {
+                machine.accepted = *accepted;
+                machine.fired = if *accepted { machine.fired } else { now };
+            }
+        }
+    }
+
+    /// What of its findings counts.
+    pub(super) fn posture(&self, rules: &Rules) -> Posture {
+        posture::posture(&self.explanation(rules), rules)
     }
 
     /// The node said that it would be away: it is not missed until it said it would be back.
@@ -497,6 +529,10 @@ impl NodeAttention {
             score: self.score,
             reasons,
             more_reasons,
+            accepted_findings: self
+                .findings()
+                .filter(|(_, machine)| machine.accepted && machine.is_active())
+                .count(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::rules::{ReasonRules, Rules};
 use crate::listening::{Moment, Now};
 use serde::{Deserialize, Serialize};
-use spec::Timestamp;
+use spec::{Severity, Timestamp};
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -106,6 +106,22 @@ impl Reason {
         self.topic() == "silence"
     }
 
+    /// How grave what a scan found is; `None` if no scan did.
+    pub fn severity(self) -> Option<Severity> {
+        match self {
+            Self::FindingCritical => Some(Severity::Critical),
+            Self::FindingHigh => Some(Severity::High),
+            Self::FindingMedium => Some(Severity::Medium),
+            Self::FindingLow => Some(Severity::Low),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a finding that somebody is told of.
+    pub fn is_grave(self) -> bool {
+        self.severity() >= Some(Severity::High)
+    }
+
     /// Whether a scan found it.
     pub fn is_finding(self) -> bool {
         self.topic() == "finding"
@@ -198,21 +214,30 @@ pub(super) struct Machine {
     /// Since when it counts, if it does.
     pub(super) fired: Timestamp,
     beats: u32,
+    /// Whether people accepted it: it counts for nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) accepted: bool,
 }
 
 impl Machine {
     /// A reason that has just become so.
     pub(super) fn begin(reason: Reason, subject: Subject, rules: ReasonRules, now: Now) -> Self {
+        let (since, fired) = (now.moment, now.at);
         let mut machine =
-            Self { reason, subject, phase: Phase::Pending, since: now.moment, fired: now.at, beats: 0 };
+            Self { reason, subject, phase: Phase::Pending, since, fired, beats: 0, accepted: false };
         // What is so cannot be over.
         let _ = machine.take(Signal::Bad, rules, now);
         machine
     }
 
-    /// Whether it counts.
+    /// Whether it is so for long enough.
     pub(super) fn is_active(&self) -> bool {
         self.phase != Phase::Pending
+    }
+
+    /// Whether it counts.
+    pub(super) fn counts(&self) -> bool {
+        self.is_active() && !self.accepted
     }
 
     /// Takes a signal in; false if the reason is over.
@@ -258,7 +283,7 @@ impl Machine {
 /// The reasons that count, in the order in which they explain the score: the heaviest first, ties by the order
 /// of reasons. Of the degrees of one thing only the gravest counts.
 pub(super) fn explanation<'a>(machines: &'a [Machine], rules: &Rules) -> Vec<&'a Machine> {
-    let mut active: Vec<&Machine> = machines.iter().filter(|machine| machine.is_active()).collect();
+    let mut active: Vec<&Machine> = machines.iter().filter(|machine| machine.counts()).collect();
     if active.len() > 1 {
         active.sort_by_key(|machine| (Reverse(rules.weight(machine.reason)), machine.reason));
         let mut seen = BTreeSet::new();

@@ -1,5 +1,6 @@
 //! What a heartbeat and a scan say about reasons.
 
+use super::posture::Findings;
 use super::reason::{Reason, Signal, Subject};
 use spec::Severity;
 use spec::payload::{Heartbeat, Reading, Scan};
@@ -48,8 +49,12 @@ fn used_permille(total: Option<&Reading<u64>>, available: Option<&Reading<u64>>)
 }
 
 /// What a scan says: what it found is so, what it looked for and did not find is over, and what it could not
-/// check stays as it was. `known` are the findings that are at work.
-pub(super) fn of_scan(scan: &Scan, known: impl Iterator<Item = (Reason, Subject)>) -> Vec<Said> {
+/// check stays as it was. What a package explains is low at most. `known` are the findings that are at work.
+pub(super) fn of_scan(
+    scan: &Scan,
+    findings: Findings,
+    known: impl Iterator<Item = (Reason, Subject)>,
+) -> Vec<Said> {
     let subject = |id: &str, subject: &str| Subject::from(format!("{id} {subject}").trim_end().to_owned());
     let mut said: BTreeMap<(Reason, Subject), Signal> = BTreeMap::new();
     for (reason, subject) in known {
@@ -58,7 +63,9 @@ pub(super) fn of_scan(scan: &Scan, known: impl Iterator<Item = (Reason, Subject)
         said.insert((reason, subject), if unchecked { Signal::Unknown } else { Signal::Good });
     }
     for finding in &scan.findings {
+        let is_explained = findings == Findings::AsPosture && finding.explained.is_some();
         let reason = match finding.severity {
+            _ if is_explained => Reason::FindingLow,
             Severity::Critical => Reason::FindingCritical,
             Severity::High => Reason::FindingHigh,
             Severity::Medium => Reason::FindingMedium,

@@ -6,11 +6,12 @@
 
 use super::MAX_OWED_MS;
 use super::node::NodeAttention;
+use super::posture::{self, Finding, Findings, News};
 use super::reason::{Machine, Phase, Reason, Subject};
 use super::rules::Rules;
 use crate::listening::{Moment, Now};
 use serde::{Deserialize, Serialize};
-use spec::payload::{Attention, AttentionChange, Band, Onset, ReasonState, WeighedReason};
+use spec::payload::{Attention, AttentionChange, Band, Onset, Posture, ReasonState, WeighedReason};
 use spec::{Domain, Hash, Name, Timestamp, Uuid, canonical};
 use std::collections::BTreeMap;
 
@@ -110,10 +111,17 @@ pub(super) fn is_same(one: &AttentionChange, other: &AttentionChange) -> bool {
     }
 }
 
+/// Whether a change is of something that a scan found.
+pub(super) fn is_finding(change: &AttentionChange) -> bool {
+    let AttentionChange::Reason { reason, .. } = change else { return false };
+    Reason::from_word(reason.as_str()).is_some_and(Reason::is_finding)
+}
+
 /// Notes what changed since it was last told, and hands it to `tell`.
 pub(super) fn tell(
     node: &mut NodeAttention,
     rules: &Rules,
+    findings: Findings,
     seq: u64,
     now: Now,
     tell: &mut impl FnMut(Notice),
@@ -151,8 +159,16 @@ pub(super) fn tell(
     if reasons.is_empty() && node.told.reasons.is_empty() && band == node.told.band {
         return;
     }
-    let mut before = std::mem::take(&mut node.told.reasons);
+    let as_posture = |reason: Reason| findings == Findings::AsPosture && reason.is_finding();
+    let before = std::mem::take(&mut node.told.reasons).into_iter();
+    let (grave, mut before): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        before.partition(|(_, reason)| as_posture(*reason));
+    let mut found = Vec::new();
     for ((reason, subject, fired), going) in reasons.iter().zip(going) {
+        if as_posture(*reason) {
+            found.push(Finding { reason: *reason, subject: subject.clone(), fired: *fired, going });
+            continue;
+        }
         let key = (reason.topic().to_owned(), subject.clone());
         let told = before.remove(&key);
         // What was held back until it is nearly over is no news any more.
@@ -163,16 +179,23 @@ pub(super) fn tell(
             continue;
         }
         // Another degree of what was told, and what was held back for long, is news of now.
-        let is_late = now.at.millis().saturating_sub(fired.millis()) > MAX_OWED_MS;
-        let at = if told.is_some() || is_late { now.at } else { *fired };
-        say(of_reason(*reason, subject, ReasonState::Firing, rules), at);
+        let at = if told.is_some() { now.at } else { begun(*fired, now) };
+        say(of_reason(*reason, subject, ReasonState::Firing, rules, None), at);
         node.told.reasons.insert(key, *reason);
     }
-    for ((_, subject), reason) in before {
-        say(of_reason(reason, &subject, ReasonState::Cleared, rules), now.at);
-    }
     // A band that nobody was told a reason for is what is left of something held back.
-    let known = band < node.told.band || !node.told.reasons.is_empty();
+    let mut known = band < node.told.band || !found.is_empty();
+    let mut grave = grave.into_iter().map(|((_, subject), reason)| (subject, reason)).collect();
+    if let Some(News { state, reason, subject, fired }) = posture::news(found, &mut grave) {
+        let at = fired.map_or(now.at, |fired| begun(fired, now));
+        say(of_reason(reason, &subject, state, rules, Some(node.posture(rules))), at);
+    }
+    let grave = grave.into_iter().map(|(subject, reason)| ((reason.topic().to_owned(), subject), reason));
+    node.told.reasons.extend(grave);
+    for ((_, subject), reason) in before {
+        say(of_reason(reason, &subject, ReasonState::Cleared, rules, None), now.at);
+    }
+    known |= !node.told.reasons.is_empty();
     if band != node.told.band && known && !quiet {
         let from = std::mem::replace(&mut node.told.band, band);
         let weighed = |(reason, subject, _): &(Reason, Subject, Timestamp)| WeighedReason {
@@ -185,8 +208,20 @@ pub(super) fn tell(
     }
 }
 
-fn of_reason(reason: Reason, subject: &Subject, state: ReasonState, rules: &Rules) -> AttentionChange {
+/// When what is told began; if it was held back for long, that is news of now.
+fn begun(fired: Timestamp, now: Now) -> Timestamp {
+    if now.at.millis().saturating_sub(fired.millis()) > MAX_OWED_MS { now.at } else { fired }
+}
+
+fn of_reason(
+    reason: Reason,
+    subject: &Subject,
+    state: ReasonState,
+    rules: &Rules,
+    posture: Option<Posture>,
+) -> AttentionChange {
     AttentionChange::Reason {
+        posture,
         reason: word(reason),
         subject: text(subject),
         state,
@@ -194,11 +229,11 @@ fn of_reason(reason: Reason, subject: &Subject, state: ReasonState, rules: &Rule
     }
 }
 
-fn word(reason: Reason) -> Name {
+pub(super) fn word(reason: Reason) -> Name {
     // Every id of a reason is a name; a test goes through all of them.
     reason.as_str().parse().unwrap_or_else(|_| unreachable!("{} is a name", reason.as_str()))
 }
 
-fn text(subject: &Subject) -> Option<String> {
+pub(super) fn text(subject: &Subject) -> Option<String> {
     (!subject.is_empty()).then(|| subject.to_string())
 }

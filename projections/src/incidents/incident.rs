@@ -1,7 +1,7 @@
 //! One incident: what it is about, how it stands, and what people said of it.
 
 use serde::{Deserialize, Serialize};
-use spec::payload::Band;
+use spec::payload::{Band, Posture};
 use spec::{Author, Hash, Name, Timestamp, Uuid};
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ pub struct Matter {
     /// The site, for what is about many nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,
-    /// What is wrong with it, whatever the degree: `silence`, `disk`, `finding`, `storm`, …
+    /// What is wrong with it, whatever the degree: `silence`, `disk`, `posture`, `storm`, …
     pub topic: String,
     /// What the reason is about, such as a service; empty for the node or site itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -113,6 +113,9 @@ pub struct Incident {
     /// Remarks, the oldest first, at most [`MAX_NOTES`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Remark>,
+    /// Of a node's posture: what of its findings counted when it was last told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posture: Option<Posture>,
 }
 
 impl Incident {

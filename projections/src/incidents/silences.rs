@@ -1,6 +1,7 @@
 //! Silences: what is not to be told for a while, and who said so.
 
 use super::incident::{By, Matter};
+use super::posture::POSTURE;
 use crate::attention::Reason;
 use serde::{Deserialize, Serialize};
 use spec::{Hash, Name, Timestamp, Uuid};
@@ -38,6 +39,8 @@ impl Silence {
     /// Whether it is about this.
     fn covers(&self, matter: &Matter) -> bool {
         let reason = |word: &Name| match Reason::from_word(word.as_str()) {
+            // Of findings, one is silenced by accepting it.
+            Some(reason) if reason.is_finding() && matter.topic == POSTURE => true,
             Some(reason) => reason.topic() == matter.topic,
             None => word.as_str() == matter.topic,
         };

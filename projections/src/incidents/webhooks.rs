@@ -175,8 +175,20 @@ impl Webhook {
         Message { id, r#type, due, attempts: 0, items }
     }
 
+    /// A message went out that is none of these: rules before these made it up of other happenings. What it told is
+    /// not told again.
+    fn forget(&mut self, notice: &Notice) {
+        if notice.outcome != Delivery::Failed {
+            for message in &mut self.messages {
+                message.items.retain(|item| !notice.events.contains(&item.event));
+            }
+            self.messages.retain(|message| !message.items.is_empty());
+        }
+    }
+
     fn told(&mut self, notice: &Notice, by: By) {
         let Some(place) = self.messages.iter().position(|message| message.id == notice.message) else {
+            self.forget(notice);
             return;
         };
         let now = by.at;

@@ -3,6 +3,7 @@
 use crate::entries::{event, name};
 use projections::Projections;
 use projections::attention::{Notice, Transition};
+use projections::rehearsal::Rehearsal;
 use spec::{Author, Hash, Kind, Record};
 
 /// The folds, what they owed, and what came about.
@@ -14,6 +15,10 @@ pub(crate) struct Announcing {
     pub(crate) transitions: Vec<Transition>,
     /// Nobody announces.
     pub(crate) deaf: bool,
+    /// Every entry, if they are kept.
+    pub(crate) records: Option<Vec<Record>>,
+    /// Other rules over the same entries.
+    pub(crate) rehearsal: Option<Rehearsal>,
 }
 
 impl Announcing {
@@ -48,6 +53,8 @@ impl Announcing {
 
     fn fold(&mut self, record: &Record) {
         self.folds.apply(record).unwrap();
+        self.records.iter_mut().for_each(|records| records.push(record.clone()));
+        self.rehearsal.iter_mut().for_each(|rehearsal| rehearsal.apply(record));
         self.transitions.extend_from_slice(self.folds.attention().transitions());
     }
 }

@@ -6,7 +6,7 @@ use projections::attention::{Attention, Band, Change, Level, Phase, Reason, Stan
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use spec::payload::PolicyDocument;
-use spec::{Hash, Kind};
+use spec::{Author, Hash, Kind};
 
 const I: u64 = 30;
 
@@ -112,7 +112,8 @@ fn silence_raises_by_the_nodes_own_rhythm_and_three_heartbeats_end_it() {
             silence: Level::Live,
             score: 0,
             reasons: vec![],
-            more_reasons: 0
+            more_reasons: 0,
+            accepted_findings: 0
         }
     );
     // The band is left after five minutes below its edge.
@@ -328,6 +329,13 @@ fn facts(history: &[(u64, u16, Value)]) -> Vec<(u64, Fact)> {
     // Nodes of one organisation are to follow a policy; most of their heartbeats name none.
     let assign = json!({"action": "assign", "document": policy().0, "selector": ""});
     let mut facts = vec![(0, said(user(1), Kind::Policy, "acme", None, assign))];
+    // What a scan found at first is accepted, but not for long.
+    let found = crate::scans::scan(Author::Node(node(1)), "acme", None, false, &["high", "critical"]);
+    facts.push((0, found));
+    for (check, end) in [("check-0", 97), ("check-1", 1003)] {
+        let accept = json!({"action": "accept", "check": check, "expires_at": at(end), "text": "known"});
+        facts.push((0, said(user(1), Kind::Acceptance, "acme", None, accept)));
+    }
     for (gap, id, more) in history {
         now += gap;
         let org = if *id == 3 { "umbrella" } else { "acme" };

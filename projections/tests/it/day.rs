@@ -138,6 +138,10 @@ fn a_day_of_500_nodes_pages_for_what_happens_and_for_nothing_else() {
     golden("announcements.txt", whole.announced.iter().map(|(notice, _)| announcement(notice)));
     golden("transitions.txt", whole.transitions.iter().map(transition));
 
+    // Nobody is paged more, or for anything else, than by the rules before.
+    let difference = whole.rehearsal.as_ref().unwrap().difference();
+    assert_eq!((difference.kept, difference.before, difference.after), (26, 26, 26), "{difference:?}");
+
     // From a snapshot in the middle it goes on to the same, to the byte.
     assert_eq!(restored.announced, whole.announced);
     assert_eq!(restored.folds.digests(), whole.folds.digests());

@@ -12,7 +12,7 @@ use ledger::verify::{
     Accepted, Check, CheckStatus, DiskSource, Options, Report, Source, Trust, Verdict, verify_bundle,
     verify_equivocation, verify_log, verify_note, verify_proofchain,
 };
-use projections::Projections;
+use projections::former::Refolding;
 use proofs::proofchain::Row;
 use serde_json::Value;
 use std::io::Read as _;
@@ -176,7 +176,7 @@ fn with_bar(source: &dyn Source, options: &Options) -> Report {
     let total = source.segments().map_or(0, |all| all.iter().map(|(_, len)| len).sum());
     let bar = bytes_bar(total, "verifying");
     let report =
-        verify_log(source, options, Some(&mut Projections::default()), &mut |bytes| advance(&bar, bytes));
+        verify_log(source, options, Some(&mut Refolding::default()), &mut |bytes| advance(&bar, bytes));
     bar.finish_and_clear();
     report
 }

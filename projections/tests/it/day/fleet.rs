@@ -5,6 +5,7 @@ use super::script::{END, Item, NODES, SNAPSHOT, What, interval_secs, ms, site};
 use crate::announcing::Announcing;
 use crate::entries::{Fact, START, at, entry, event, key, name, node};
 use projections::Projections;
+use projections::rehearsal::Rehearsal;
 use serde_json::{Value, json};
 use spec::{Author, Hash, Kind, Record, Signature, Timestamp, Uuid};
 use std::collections::BTreeMap;
@@ -97,6 +98,7 @@ impl<'a> Fleet<'a> {
             logs: vec![Announcing::default(); 2],
             next_odd: 0,
         };
+        fleet.logs[0].rehearsal = Rehearsal::of_versions(3, Timestamp::from_millis(0));
         fleet.schedule(0, Event::Service(Some(Fact::Start)));
         fleet.schedule(ms(SNAPSHOT), Event::Snapshot);
         for n in 0..NODES {
@@ -207,6 +209,7 @@ impl<'a> Fleet<'a> {
                 Event::Answer(kind, said) => self.answer(&kind, &said, now),
                 Event::Snapshot => {
                     let mut restored = self.logs[0].clone();
+                    restored.rehearsal = None;
                     restored.folds = Projections::restore(&restored.folds.snapshot()).unwrap();
                     self.logs.push(restored);
                 }

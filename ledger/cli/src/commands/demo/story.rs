@@ -10,7 +10,7 @@ use ledger::Ledger;
 use ledger::durable::{Disk as _, RealDisk};
 use ledger::storage::segment_name;
 use ledger::verify::{DiskSource, Options, Trust, Verdict, verify_log};
-use projections::Projections;
+use projections::former::Refolding;
 use std::time::{Duration, Instant};
 
 /// The agent the story is about.
@@ -134,7 +134,7 @@ impl Story {
             covered: true,
             ..Options::default()
         };
-        let good = verify_log(&DiskSource(&disk), &options, Some(&mut Projections::default()), &mut |_| {});
+        let good = verify_log(&DiskSource(&disk), &options, Some(&mut Refolding::default()), &mut |_| {});
         if good.verdict != Verdict::Verified {
             let why = good.failures.first().map(ToString::to_string).unwrap_or_default();
             return Err(Failure::refused(format!("the copy does not verify: {why}")));
@@ -148,7 +148,7 @@ impl Story {
         let old = disk.read_at(&name, byte, 1)?;
         let flipped: Vec<u8> = old.iter().map(|b| b ^ 1).collect();
         disk.write_at(&name, byte, &flipped)?;
-        let bad = verify_log(&DiskSource(&disk), &options, Some(&mut Projections::default()), &mut |_| {});
+        let bad = verify_log(&DiskSource(&disk), &options, Some(&mut Refolding::default()), &mut |_| {});
         let Some(failure) = bad.failures.first().filter(|_| bad.verdict == Verdict::Failed) else {
             return Err(Failure::refused("a flipped bit in the copy was not found"));
         };
