@@ -5,6 +5,7 @@
 //! read. The normative text is `spec/api.md`, from section 8 on.
 
 pub mod answers;
+mod console;
 pub mod docs;
 mod followers;
 pub mod history;

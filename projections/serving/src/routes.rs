@@ -4,9 +4,9 @@ use crate::answers::{
     commands, entries, incidents, keys, metrics, policies, rollouts, scans, schedules, slo, usage, webhooks,
 };
 use crate::reads::Reads;
-use crate::{nodes, page, stream};
+use crate::{console, nodes, page, stream};
 use axum::http::Method;
-use web::openapi::{HTML, JSON};
+use web::openapi::{HTML, JSON, TEXT};
 use web::{Access, Action, BodyRule, Handler, Route};
 
 /// The filters of a list of nodes, after the organisation.
@@ -73,9 +73,18 @@ fn asset<A: 'static>(
         .answers(200, media, "text")
 }
 
+/// A page of the console, for everyone: who looks signs in on it, and asks the API.
+fn shown<A: 'static>(path: &'static str, handler: impl Handler<Reads, A>, id: &'static str) -> Route<Reads> {
+    Route::new(Method::GET, path, Access::Public, BodyRule::None, handler)
+        .called(id, "Console")
+        .says("The web console: a page of it, or a file.")
+        .answers(200, HTML, "text")
+        .answers(501, TEXT, "text")
+}
+
 /// The list of them.
 pub fn routes() -> Vec<Route<Reads>> {
-    nodes().into_iter().chain(matters()).chain(orgs()).chain(pages()).collect()
+    nodes().into_iter().chain(matters()).chain(orgs()).chain(pages()).chain(consoles()).collect()
 }
 
 fn nodes() -> Vec<Route<Reads>> {
@@ -316,5 +325,16 @@ fn pages() -> Vec<Route<Reads>> {
             .shows(page::not_signed_in),
         asset("/assets/page.css", page::style, "getStyle", "text/css"),
         asset("/assets/page.js", page::script, "getScript", "text/javascript"),
+    ]
+}
+
+fn consoles() -> Vec<Route<Reads>> {
+    vec![
+        shown("/console", console::at_its_name, "getConsole"),
+        shown("/console/", console::at_its_folder, "getConsoleFolder"),
+        shown("/console/{page}", console::page, "getConsolePage").takes("page: text").refuses(&[404]),
+        shown("/console/{folder}/{page}", console::page_below, "getConsolePageBelow")
+            .takes("folder: text, page: text")
+            .refuses(&[404]),
     ]
 }

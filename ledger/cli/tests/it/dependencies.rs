@@ -17,7 +17,8 @@ const EDGES: [(&str, &[&str], &[&str]); 12] = [
     ("projections", &["spec", "proofs"], &["vaultmesh-agent"]),
     ("web", &["spec", "proofs", "ledger"], &[]),
     ("ingest", &["spec", "proofs", "ledger", "web"], &[]),
-    ("serving", &["spec", "proofs", "ledger", "projections", "web"], &[]),
+    ("console", &[], &[]),
+    ("serving", &["spec", "proofs", "ledger", "projections", "web", "console"], &[]),
     ("service", &["spec", "proofs", "ledger", "projections", "web", "ingest", "serving"], &[]),
     ("vaultmesh-agent", &["spec", "proofs", "disk"], &[]),
     (

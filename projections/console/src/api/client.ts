@@ -1,0 +1,53 @@
+// The service over HTTP. Types come from its own description, so a renamed member does not compile.
+
+import createClient, { type Middleware } from "openapi-fetch";
+import { SERVICE } from "../base";
+import type { components, paths } from "./schema";
+import { signOut, token } from "./session";
+
+type Schemas = components["schemas"];
+export type Row<Name extends keyof Schemas> = Schemas[Name];
+
+/** A refusal by the service (RFC 9457), or what the network says. */
+export class Refused extends Error {
+  override readonly name = "Refused";
+  constructor(readonly status: number, readonly code: string, message: string) {
+    super(message);
+  }
+}
+
+const authorise: Middleware = {
+  onRequest({ request }) {
+    const bearer = token();
+    if (bearer !== null) request.headers.set("Authorization", `Bearer ${bearer}`);
+    return request;
+  },
+};
+
+export const client = createClient<paths>({ baseUrl: SERVICE });
+client.use(authorise);
+
+/** The answer to a call, or a refusal thrown. Whoever is no longer known is signed out. */
+export async function answer<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data, error, response } = await call.catch(() => {
+    throw new Refused(0, "unreachable", "The service does not answer.");
+  });
+  if (data !== undefined && response.ok) return data;
+  throw await refusal(response, error);
+}
+
+/** The answer to a call whose body is no JSON. */
+export async function fetchBytes(path: string): Promise<Uint8Array> {
+  const bearer = token();
+  const response = await fetch(`${SERVICE}${path}`, bearer === null ? {} : { headers: { Authorization: `Bearer ${bearer}` } }).catch(() => {
+    throw new Refused(0, "unreachable", "The service does not answer.");
+  });
+  if (!response.ok) throw await refusal(response, await response.json().catch(() => undefined));
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+async function refusal(response: Response, body: unknown): Promise<Refused> {
+  if (response.status === 401) signOut();
+  const problem = (body ?? {}) as Partial<Row<"Problem">>;
+  return new Refused(response.status, problem.code ?? "failed", problem.detail ?? problem.title ?? `The service answers ${response.status}.`);
+}
