@@ -3,7 +3,10 @@
 //! The sources are copied first: npm and Vite write beside what they read, and the repository is to stay as it is.
 //! Without npm, or where that fails, the crate builds all the same and has no files.
 
-#![allow(clippy::disallowed_methods, reason = "a build script writes where cargo tells it to, and nothing durable")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a build script writes where cargo tells it to, and nothing durable"
+)]
 
 use std::env;
 use std::error::Error;
@@ -104,7 +107,8 @@ fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<()> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing").to_owned();
+    let last =
+        said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing").to_owned();
     Err(format!("{program} {}: {last}", arguments.join(" ")).into())
 }
 

@@ -26,7 +26,7 @@ pub(crate) async fn at_its_folder(_: Call) -> Result<Response<Body>, Problem> {
 /// `GET /console/{page}`: a page, or a file of the console.
 pub(crate) async fn page(call: Call) -> Result<Response<Body>, Problem> {
     let name = call.part("page");
-    match console::file(name) {
+    match web_console::file(name) {
         Some(file) => Ok(sent(file, &call)),
         None if name.contains('.') => Err(Problem::new(NOT_FOUND, format!("the console has no {name}"))),
         None => Ok(document(Some(0))),
@@ -36,7 +36,7 @@ pub(crate) async fn page(call: Call) -> Result<Response<Body>, Problem> {
 /// `GET /console/{folder}/{page}`: a page about one thing, or a file below a folder of the console.
 pub(crate) async fn page_below(call: Call) -> Result<Response<Body>, Problem> {
     let path = format!("{}/{}", call.part("folder"), call.part("page"));
-    match console::file(&path) {
+    match web_console::file(&path) {
         Some(file) => Ok(sent(file, &call)),
         None if path.starts_with("assets/") => {
             Err(Problem::new(NOT_FOUND, format!("the console has no {path}; it is of another version")))
@@ -46,7 +46,7 @@ pub(crate) async fn page_below(call: Call) -> Result<Response<Body>, Problem> {
 }
 
 fn document(folders: Option<usize>) -> Response<Body> {
-    let Some(page) = console::page(folders) else {
+    let Some(page) = web_console::page(folders) else {
         return answer::text(StatusCode::NOT_IMPLEMENTED, LACKING);
     };
     let mut response = answer::with_type(StatusCode::OK, "text/html; charset=utf-8", Body::from(page));
@@ -55,7 +55,7 @@ fn document(folders: Option<usize>) -> Response<Body> {
 }
 
 /// A file as it is, or compressed for whoever takes that (RFC 9110, section 12.5.3).
-fn sent(file: &'static console::File, call: &Call) -> Response<Body> {
+fn sent(file: &'static web_console::File, call: &Call) -> Response<Body> {
     let accepted = call.header("accept-encoding").unwrap_or_default();
     let is_gzip = |one: &str| matches!(one.split(';').next().map(str::trim), Some("gzip" | "*"));
     let compressed = accepted.split(',').any(|one| is_gzip(one) && !one.replace(' ', "").ends_with(";q=0"));

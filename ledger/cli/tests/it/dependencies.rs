@@ -17,8 +17,8 @@ const EDGES: [(&str, &[&str], &[&str]); 12] = [
     ("projections", &["spec", "proofs"], &["vaultmesh-agent"]),
     ("web", &["spec", "proofs", "ledger"], &[]),
     ("ingest", &["spec", "proofs", "ledger", "web"], &[]),
-    ("console", &[], &[]),
-    ("serving", &["spec", "proofs", "ledger", "projections", "web", "console"], &[]),
+    ("web-console", &[], &[]),
+    ("serving", &["spec", "proofs", "ledger", "projections", "web", "web-console"], &[]),
     ("service", &["spec", "proofs", "ledger", "projections", "web", "ingest", "serving"], &[]),
     ("vaultmesh-agent", &["spec", "proofs", "disk"], &[]),
     (
