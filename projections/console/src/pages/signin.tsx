@@ -1,6 +1,6 @@
 import { useState, type FormEvent } from "react";
 import { answer, client, Refused } from "../api/client";
-import { signIn, signOut } from "../api/session";
+import { signIn } from "../api/session";
 import { Button } from "../ui/atoms";
 
 /** An API token lets one in; it is asked about before it is kept. */
@@ -12,10 +12,9 @@ export function SignIn() {
     const value = String(new FormData(event.currentTarget).get("token") ?? "").trim();
     setBusy(true);
     try {
+      await answer(client.GET("/api/me", { headers: { Authorization: `Bearer ${value}` } }));
       signIn(value);
-      await answer(client.GET("/api/me"));
     } catch (error) {
-      signOut();
       setProblem(error instanceof Refused && error.status === 401 ? "This token is unknown, ended or revoked." : (error as Error).message);
       setBusy(false);
     }
