@@ -3,7 +3,7 @@
 /// What a scan of a new server finds: check, subject and severity, most of them settings that nobody made yet.
 pub(crate) const FIRST_SCAN: [(&str, &str, &str); 45] = [
     ("apt-source", "/etc/apt/sources.list.d/internal.list:1", "high"),
-    ("authorized-keys", "/home/deploy/.ssh/authorized_keys", "medium"),
+    ("authorized-keys", "/srv/deploy/.ssh/authorized_keys", "medium"),
     ("certificate-expiry", "/etc/nginx/tls/old.pem", "high"),
     ("certificate-expiry", "/etc/postfix/smtpd.pem", "medium"),
     ("docker-socket", "deploy", "medium"),
