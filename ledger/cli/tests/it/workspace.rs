@@ -3,8 +3,16 @@
 use std::path::{Path, PathBuf};
 
 /// Folders that hold nothing of the project's own.
-const NOT_OURS: [&str; 7] =
-    ["target", "node_modules", "dist", "mutants.out", "vaultmesh-data", "vaultmesh-demo", ".git"];
+const NOT_OURS: [&str; 8] = [
+    "target",
+    "node_modules",
+    "dist",
+    "generated",
+    "mutants.out",
+    "vaultmesh-data",
+    "vaultmesh-demo",
+    ".git",
+];
 
 /// A text file of the workspace.
 #[derive(Debug, Clone)]

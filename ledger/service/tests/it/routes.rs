@@ -13,7 +13,7 @@ use web::problem::{ADMISSION_CODES, ROWS};
 const API: &str = include_str!("../../../../spec/api.md");
 
 /// What everyone may see: nothing may join this list unnoticed.
-const PUBLIC: [&str; 19] = [
+const PUBLIC: [&str; 23] = [
     "/api/openapi.json",
     "/api/docs",
     "/assets/page.css",
@@ -33,6 +33,10 @@ const PUBLIC: [&str; 19] = [
     "/COSIGNED.txt",
     "/api/ledger/witnesses",
     "/api/ledger/witness-checkpoint",
+    "/console",
+    "/console/",
+    "/console/{page}",
+    "/console/{folder}/{page}",
 ];
 
 #[test]

@@ -2,7 +2,7 @@
 
 import createClient, { type Middleware } from "openapi-fetch";
 import { SERVICE } from "../base";
-import type { components, paths } from "./schema";
+import type { components, paths } from "../generated/schema";
 import { signOut, token } from "./session";
 
 type Schemas = components["schemas"];
