@@ -33,7 +33,7 @@ export function Incidents() {
       {data === undefined && <Waiting error={error} />}
       {data?.length === 0 && <Empty>{state === "open" ? "Nothing is open." : "There is none."}</Empty>}
       {data !== undefined && data.length > 0 && (
-        <div className="grid min-h-0 flex-1 gap-3 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
+        <div className="grid min-h-0 flex-1 grid-cols-1 gap-3 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
           <ul className="overflow-auto rounded-lg border border-line bg-panel" aria-label="incidents">
             {data.map((one) => (
               <li key={one.id} className="border-b border-line/60">

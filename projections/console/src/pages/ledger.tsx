@@ -24,7 +24,7 @@ export function Ledger() {
         <input type="search" defaultValue={kind} placeholder="kind  /" aria-label="kind of entries" className="rounded border border-line bg-raised px-2 py-1"
           onChange={({ target }) => void navigate({ search: ({ kind: _kind, ...before }) => (target.value === "" ? before : { ...before, kind: target.value }), replace: true })} />
       </div>
-      <div className="grid gap-3 lg:grid-cols-2">
+      <div className="grid grid-cols-1 gap-3 lg:grid-cols-2">
         <Panel title="Entries" aside="newest first" className="lg:max-h-[80vh]">
           {data === undefined && <Waiting error={error} />}
           {data?.items.length === 0 && <Empty>No entry fits.</Empty>}

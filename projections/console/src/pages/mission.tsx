@@ -25,7 +25,7 @@ export function Mission() {
   return (
     <div className="flex min-h-full flex-col gap-3 lg:h-full">
       <Kpis all={data} chosen={band} />
-      <div className="grid min-h-0 flex-1 gap-3 lg:grid-cols-[17rem_minmax(0,1fr)_21rem]">
+      <div className="grid min-h-0 flex-1 grid-cols-1 gap-3 lg:grid-cols-[17rem_minmax(0,1fr)_21rem]">
         <NodeList rows={shown} focus={focus?.node_id} q={q} />
         {focus === undefined ? (
           <Panel title="Node"><Empty command="ledger enroll token">No node is enrolled yet. A token lets one in:</Empty></Panel>

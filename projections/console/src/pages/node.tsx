@@ -56,14 +56,14 @@ export function NodePage() {
       <h1 className="flex flex-wrap items-baseline gap-3 text-xl font-semibold">
         <Band band={data.band} /> {nodeName(data)} <Hash value={data.node_id} chars={36} />
       </h1>
-      <div className="grid gap-3 lg:grid-cols-2">
+      <div className="grid grid-cols-1 gap-3 lg:grid-cols-2">
         <Panel title="What it says"><Facts node={data} /></Panel>
         <Panel title="Why it needs a look" aside={`score ${data.score}`}>
           {data.reasons.length === 0 ? <Empty>{data.band === "OK" ? "Nothing is wrong with it." : "Nothing is wrong any more; the band follows within minutes."}</Empty> : <Reasons reasons={data.reasons} more={data.more_reasons} />}
         </Panel>
       </div>
       <Panel title="Telemetry"><Telemetry id={id} /></Panel>
-      <div className="grid gap-3 lg:grid-cols-2">
+      <div className="grid grid-cols-1 gap-3 lg:grid-cols-2">
         <Timeline id={id} checks />
         <Scan id={id} />
       </div>

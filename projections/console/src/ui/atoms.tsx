@@ -67,7 +67,7 @@ export function Hash({ value, chars = 10 }: { value: string; chars?: number }) {
 
 export function Panel({ title, aside, children, className = "" }: { title: ReactNode; aside?: ReactNode; children: ReactNode; className?: string }) {
   return (
-    <section className={`flex min-h-0 flex-col rounded-lg border border-line bg-panel ${className}`}>
+    <section className={`flex min-h-0 min-w-0 flex-col rounded-lg border border-line bg-panel ${className}`}>
       <header className="flex items-baseline justify-between gap-2 border-b border-line px-3 py-2">
         <h2 className="text-xs font-semibold uppercase tracking-wider text-soft">{title}</h2>
         <div className="text-xs text-faint">{aside}</div>
