@@ -143,7 +143,7 @@ fn usertype(args: &[String], visitor: Visitor<'_>) -> Said {
         "isregular" => Some(false),
         _ => None,
     });
-    Said::Code(wanted.map_or(SERVICE_ERR, |wanted| if wanted == is_system { SUCCESS } else { PERM_DENIED }))
+    Said::Code(wanted.map_or(SERVICE_ERR, |wanted| if wanted == is_system { SUCCESS } else { AUTH_ERR }))
 }
 
 /// `pam_succeed_if`: conditions of three words each, all of which must hold.
