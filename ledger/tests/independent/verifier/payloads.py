@@ -234,11 +234,15 @@ SCAN = fields(
     root=text(4096), simulated=boolean, started_at=is_time, _tree_root=is_hash,
     unchecked=rising(fields(id=is_name, reason=text(1024)), 0, 1024, by_bytes("id")),
 )  # fmt: skip
+POSTURE = fields(
+    lambda v: ("worst" in v) == any(v[severity] for severity in ("critical", "high", "medium", "low")),
+    critical=integer(), high=integer(), low=integer(), medium=integer(), _worst=REASON,
+)  # fmt: skip
 CHANGE = told_apart(
     "what",
     band=fields(**{"from": BAND, "to": BAND, "reasons": array(REASON, 0, 64)}),
     flapping=fields(state=one_of("began", "ended")),
-    reason=fields(reason=is_name, state=one_of("firing", "cleared"), _subject=text(4096), weight=PERCENT),
+    reason=fields(_posture=POSTURE, reason=is_name, state=one_of("firing", "cleared"), _subject=text(4096), weight=PERCENT),
     storm=fields(lambda v: v["nodes"] <= v["of"], nodes=integer(), of=integer(), site=text(256), state=one_of("began", "ended")),
 )
 ISSUE = fields(
@@ -263,6 +267,15 @@ START = fields(
 BY_ID = fields(id=is_uuid)
 
 SCHEMAS = {
+    "acceptance": told_apart(
+        "action",
+        accept=fields(
+            lambda v: not {"node", "selector"} <= set(v),
+            check=is_name, expires_at=is_time, _node=is_uuid, _selector=text(1024),
+            _severity=one_of("low", "medium", "high", "critical"), _subject=text(4096), text=text(1024, 1),
+        ),
+        withdraw=fields(acceptance=is_hash),
+    ),
     "ack": fields(_expires_at=is_time, target=is_hash, _text=REMARK),
     "assign": fields(_assignee=text(256, 1), target=is_hash, _text=REMARK),
     "attention": fields(at=is_time, band=BAND, change=CHANGE, ruleset=is_hash, score=PERCENT, seq=integer()),
@@ -404,9 +417,10 @@ SCHEMAS = {
     ),
 }  # fmt: skip
 
-VERSIONS = {"ack": 2, "heartbeat": 2, "rollout": 2, "rollout-wave": 2}
+VERSIONS = {"ack": 2, "attention": 2, "heartbeat": 2, "rollout": 2, "rollout-wave": 2}
 FROM_TWO = {
     "ack": lambda v: "expires_at" in v,
+    "attention": lambda v: "posture" in v["change"],
     "heartbeat": lambda v: "swap_used_bytes" in v,
     "rollout": lambda v: "approvals" in v or v.get("action") == "approve",
     "rollout-wave": lambda v: v.get("step") == "expired",
@@ -417,7 +431,7 @@ SPEAKERS = {
     "chain": "chain-gap chain-open key-rotation",
     "node": "goodbye heartbeat receipt scan slo witness-key",
     "anyone": "ack assign incident note reopen resolve tag usage",
-    "operator": "baseline command labels policy rollout ruleset schedule silence webhook",
+    "operator": "acceptance baseline command labels policy rollout ruleset schedule silence webhook",
     "scheduler": "rollout-wave schedule-run",
 }
 SPEAKER = {kind: speaker for speaker, kinds in SPEAKERS.items() for kind in kinds.split()}

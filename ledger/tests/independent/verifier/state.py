@@ -10,7 +10,7 @@ ZEROS = "0" * 64
 AHEAD_MS, BEHIND_MS = 10 * 60 * 1000, 90 * 86400 * 1000
 SENIOR = ("org_owner", "org_admin")
 ROLES = {
-    **dict.fromkeys("baseline command enrolment key-status labels rollout schedule silence".split(), (*SENIOR, "node_admin")),
+    **dict.fromkeys("acceptance baseline command enrolment key-status labels rollout schedule silence".split(), (*SENIOR, "node_admin")),
     **dict.fromkeys("policy ruleset token webhook".split(), SENIOR),
 }
 
