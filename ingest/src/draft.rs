@@ -12,9 +12,9 @@ use crate::saying::speaker;
 use ledger::admission::Code;
 use ledger::service::Draft;
 use serde::{Deserialize, Serialize};
-use spec::kind::Speaker;
+use spec::rules::Drafted;
 use spec::time::parse_rfc3339;
-use spec::{Author, Kind, Name, Via};
+use spec::{Author, Name, Via};
 use std::fmt::Display;
 use std::str::FromStr;
 use web::problem::Problem;
@@ -54,10 +54,7 @@ impl DraftBody {
     pub(crate) fn of_principal(self, principal: &Principal) -> Result<Draft, Problem> {
         let (author, via) = speaker(principal)?;
         let draft = self.typed(author, via, principal.bound_to())?;
-        let action = action_of(&draft.kind);
-        // The service signs a command with another key, makes a webhook's secret, counts schedules and roll-outs: not as drafts.
-        let elsewhere = matches!(draft.kind, Kind::Command | Kind::Rollout | Kind::Schedule | Kind::Webhook);
-        let Some(action) = action.filter(|_| !elsewhere) else {
+        let Some(action) = action_of(draft.kind.info().drafted) else {
             let detail =
                 format!("events of kind {} have a route of their own, or are not for you to say", draft.kind);
             return Err(Problem::of_code(Code::NotAllowed).detailed(detail).pointer("/kind"));
@@ -98,17 +95,47 @@ impl DraftBody {
     }
 }
 
-/// What lets an operator say a kind; `None` if no operator may.
-fn action_of(kind: &Kind) -> Option<Action> {
-    match (kind.info().speaker, kind) {
-        (Speaker::Anyone, Kind::Note) => Some(Action::WriteNote),
-        (Speaker::Operator, Kind::Command | Kind::Rollout | Kind::Schedule) => Some(Action::IssueCommand),
-        (Speaker::Operator, Kind::Policy | Kind::Ruleset | Kind::Webhook) => Some(Action::ManageRules),
-        (Speaker::Anyone | Speaker::Operator, _) => Some(Action::WriteEvent),
-        (Speaker::Ledger | Speaker::Service | Speaker::Chain | Speaker::Node | Speaker::Scheduler, _) => None,
+/// What lets an operator say a kind as a draft; `None` if that is not the way it is said.
+fn action_of(drafted: Drafted) -> Option<Action> {
+    match drafted {
+        Drafted::Never | Drafted::Elsewhere => None,
+        Drafted::Owners => Some(Action::ManageRules),
+        Drafted::Admins => Some(Action::WriteEvent),
+        Drafted::Writers => Some(Action::WriteNote),
     }
 }
 
 fn optional<T: FromStr<Err: Display>>(pointer: &str, text: Option<&str>) -> Result<Option<T>, Problem> {
     text.map(|text| member(pointer, text)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spec::Kind;
+    use spec::payload::Role;
+    use spec::rules::Roles;
+    use web::access::allows;
+
+    /// Whoever HTTP lets say a kind, admission lets say it too.
+    #[test]
+    fn a_draft_that_is_taken_is_admitted() {
+        let roles =
+            [Role::OrgOwner, Role::OrgAdmin, Role::NodeAdmin, Role::Viewer, Role::Support, Role::Auditor];
+        for (drafted, those) in [
+            (Drafted::Owners, Roles::Owners),
+            (Drafted::Admins, Roles::Admins),
+            (Drafted::Writers, Roles::Writers),
+        ] {
+            let action = action_of(drafted).unwrap();
+            for role in roles {
+                assert_eq!(allows(role, action), those.contain(role), "{drafted:?} {role:?}");
+            }
+            for kind in Kind::REGISTERED.iter().filter(|kind| kind.info().drafted == drafted) {
+                let may = |role: &&Role| kind.info().tokens.contain(**role);
+                let taken = roles.iter().filter(|role| allows(**role, action));
+                assert!(taken.clone().count() > 0 && taken.clone().all(|role| may(&role)), "{kind}");
+            }
+        }
+    }
 }

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::http::Response;
 use ledger::admission::Code;
 use ledger::{AppendOptions, Appended};
-use spec::kind::Speaker;
+use spec::rules::{ADMISSION_VERSION, Method};
 use spec::{Author, Event, Name, Uuid, Via};
 use web::App;
 use web::Call;
@@ -69,7 +69,7 @@ fn event(app: &App, line: &[u8], source: &Name, principal: &Principal) -> Result
     if draft.id.is_some() {
         return Err(invalid("/id", "the id of an imported event follows from its line"));
     }
-    if !matches!(draft.kind.info().speaker, Speaker::Anyone | Speaker::Node) {
+    if !draft.kind.info().speaker.speaks_by(Method::Import, ADMISSION_VERSION) {
         let detail = format!("events of kind {} cannot be imported", draft.kind);
         return Err(Problem::of_code(Code::NotAllowed).detailed(detail).pointer("/kind"));
     }

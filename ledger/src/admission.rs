@@ -3,20 +3,24 @@
 //! The order of questions is fixed: key → signature → id → chain → right to say it. The signature is
 //! checked before an event reaches the sequencer; everything that depends on the position is asked here.
 
+mod accusation;
+pub(crate) mod alone;
 mod code;
-mod scheduler;
+mod kinds;
 
+pub(crate) use accusation::accused_node;
+pub use accusation::{Claim, Doubt};
 pub use code::Code;
 
 use crate::state::{KeyRecord, LEDGER_ORG, State};
 use proofs::signature;
-use spec::kind::Speaker;
-use spec::limits::{MAX_ID_AHEAD_MS, MAX_ID_BEHIND_MS};
+use spec::limits::{MAX_ENTRY_BYTES, MAX_ID_AHEAD_MS, MAX_ID_BEHIND_MS};
 use spec::payload::{
-    Authority, Enrolment, Genesis, KeyIntroduction, KeyRotation, KeyStatus, Role, Token, authority_bytes,
-    node_possession_bytes, possession_bytes, rotation_possession_bytes,
+    Authority, Command, Genesis, KeyIntroduction, KeyRotation, authority_bytes, node_possession_bytes,
+    possession_bytes, rotation_possession_bytes,
 };
-use spec::{Author, ChainLink, Epoch, Hash, Header, KeyUse, Kind, Timestamp};
+use spec::rules::{ADMISSION_VERSION, Method, Roles};
+use spec::{Author, ChainLink, Epoch, Hash, Header, KeyUse, Kind, Signature, Timestamp, Uuid};
 
 /// Most entries (forks and refusals) the ledger spends on one key; beyond it, refusals leave no trace.
 pub const MAX_MARKS_PER_KEY: u64 = 64;
@@ -55,6 +59,8 @@ pub struct Candidate<'a> {
     pub payload: &'a str,
     /// Why it can never be accepted, if a check that does not depend on the position found so.
     pub flaw: Option<Code>,
+    /// Why what it says breaks the rules of its kind, if it does by itself.
+    pub amiss: Option<Code>,
 }
 
 /// What becomes of an event.
@@ -185,14 +191,10 @@ impl State {
     /// The kind, organisation and payload against who speaks.
     fn check_right(&self, candidate: &Candidate<'_>, record: &KeyRecord, now: Timestamp) -> Check {
         let header = candidate.header;
-        let speaker = header.kind.info().speaker;
-        if record.key_use != KeyUse::Service {
-            let allowed = match speaker {
-                Speaker::Chain | Speaker::Anyone => true,
-                Speaker::Node => record.key_use == KeyUse::Node,
-                Speaker::Ledger | Speaker::Service | Speaker::Operator | Speaker::Scheduler => false,
-            };
-            if !allowed {
+        if record.key_use == KeyUse::Service {
+            self.check_service_right(candidate, now)?;
+        } else {
+            if !header.kind.info().speaker.is_chained(record.key_use) {
                 return Err(Code::NotAllowed);
             }
             if header.org != record.org {
@@ -201,48 +203,37 @@ impl State {
             if header.tenant != record.tenant {
                 return Err(Code::WrongTenant);
             }
-            return match header.kind {
-                Kind::KeyRotation => self.check_rotation(header, record, &parse(candidate.payload)?),
-                _ => Ok(()),
-            };
         }
-        self.check_service_right(candidate, speaker, now)
+        self.check_kind(candidate, record, now)
     }
 
-    fn check_service_right(&self, candidate: &Candidate<'_>, speaker: Speaker, now: Timestamp) -> Check {
+    fn check_service_right(&self, candidate: &Candidate<'_>, now: Timestamp) -> Check {
         let header = candidate.header;
         let via = header.via.as_ref().ok_or(Code::NotAllowed)?;
-        let own = via.method.as_str() == "self";
-        let in_ledger_org = header.org.as_str() == LEDGER_ORG;
-        match (&header.author, via.method.as_str()) {
-            (Author::Service(_), "self") | (Author::Import(_), "import") => {}
-            (Author::Service(name), "admin") if name.as_str() == "admin" => {}
-            (Author::Service(name), "enrolment") if name.as_str() == "ingest" && header.kind == Kind::Key => {
+        let method = Method::named(&via.method)
+            .filter(|method| method.knows(&header.author))
+            .ok_or(Code::NotAllowed)?;
+        let info = header.kind.info();
+        match method {
+            Method::Itself | Method::Admin | Method::Import => {}
+            Method::Enrolment if header.kind == Kind::Key => {}
+            Method::Enrolment => return Err(Code::NotAllowed),
+            Method::NodeJwt => self.check_node(header)?,
+            Method::Token => self.check_token(header, info.tokens, now)?,
+            // It names what it rests on.
+            Method::Schedule => {
+                let subject = via.subject.as_ref().and_then(|subject| subject.as_str().parse::<Uuid>().ok());
+                subject.ok_or(Code::NotAllowed)?;
             }
-            (Author::Service(name), "node-jwt") if name.as_str() == "ingest" => self.check_node(header)?,
-            (Author::Token(_), "token") => self.check_token(header, now)?,
-            (_, "schedule") => return scheduler::check(candidate, via, speaker),
-            _ => return Err(Code::NotAllowed),
         }
-        let allowed = match speaker {
-            Speaker::Ledger => own,
-            Speaker::Chain | Speaker::Scheduler => false,
-            Speaker::Node => matches!(via.method.as_str(), "node-jwt" | "import"),
-            Speaker::Service => !own && via.method.as_str() != "import",
-            Speaker::Anyone => !own,
-            Speaker::Operator => matches!(via.method.as_str(), "admin" | "token"),
-        };
-        if !allowed {
+        // What follows from a decision is ordered by the scheduler itself.
+        let orders = method == Method::Schedule
+            && header.kind == Kind::Command
+            && matches!(parse::<Command>(candidate.payload)?, Command::Issue(_));
+        if !orders && !info.speaker.speaks_by(method, self.admission) {
             return Err(Code::NotAllowed);
         }
-        let about_others = matches!(
-            header.kind,
-            Kind::Attention | Kind::ChainFork | Kind::Contradiction | Kind::Notice | Kind::Refusal
-        );
-        if own && !in_ledger_org && !about_others {
-            return Err(Code::WrongOrg);
-        }
-        self.check_state_change(candidate, now)
+        if info.home.takes(header.org.as_str() == LEDGER_ORG, method) { Ok(()) } else { Err(Code::WrongOrg) }
     }
 
     /// A bare heartbeat: the node must be enrolled, valid, and of this organisation and tenant.
@@ -259,7 +250,7 @@ impl State {
         if record.tenant == header.tenant { Ok(()) } else { Err(Code::WrongTenant) }
     }
 
-    fn check_token(&self, header: &Header, now: Timestamp) -> Check {
+    fn check_token(&self, header: &Header, roles: Roles, now: Timestamp) -> Check {
         let Author::Token(id) = header.author else { return Err(Code::NotAllowed) };
         let token = self.tokens.get(&id).ok_or(Code::TokenUnknown)?;
         if token.revoked {
@@ -272,81 +263,7 @@ impl State {
         if !everywhere && token.org != header.org {
             return Err(Code::WrongOrg);
         }
-        let allowed = match header.kind {
-            Kind::Acceptance
-            | Kind::Baseline
-            | Kind::Command
-            | Kind::Enrolment
-            | Kind::KeyStatus
-            | Kind::Labels
-            | Kind::Rollout
-            | Kind::Schedule
-            | Kind::Silence => {
-                matches!(token.role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin)
-            }
-            Kind::Policy | Kind::Ruleset | Kind::Token | Kind::Webhook => {
-                matches!(token.role, Role::OrgOwner | Role::OrgAdmin)
-            }
-            _ => token.role.may_write(),
-        };
-        if allowed { Ok(()) } else { Err(Code::NotAllowed) }
-    }
-
-    /// The rules of the kinds that change what admission itself rests on.
-    fn check_state_change(&self, candidate: &Candidate<'_>, now: Timestamp) -> Check {
-        let header = candidate.header;
-        match header.kind {
-            Kind::Genesis => Err(Code::NotAllowed),
-            Kind::Key => self.check_introduction(header, &parse(candidate.payload)?, now),
-            Kind::KeyStatus => {
-                let payload: KeyStatus = parse(candidate.payload)?;
-                let record = self.keys.get(&payload.key).ok_or(Code::UnknownKey)?;
-                match record.key_use {
-                    // Who is in the witness set is for the set to say.
-                    KeyUse::Witness if record.author.is_none() => Err(Code::WrongUse),
-                    KeyUse::Node | KeyUse::Device | KeyUse::Witness if record.org == header.org => Ok(()),
-                    KeyUse::Node | KeyUse::Device | KeyUse::Witness => Err(Code::WrongOrg),
-                    _ => Err(Code::WrongUse),
-                }
-            }
-            Kind::Authority => self.check_authority(&parse(candidate.payload)?),
-            Kind::WitnessSet => self.check_witness_set(&parse(candidate.payload)?),
-            Kind::Enrolment => match parse::<Enrolment>(candidate.payload)? {
-                Enrolment::Create { org, uses, token, .. } => {
-                    if org.as_str() == LEDGER_ORG || org != header.org {
-                        return Err(Code::WrongOrg);
-                    }
-                    let fresh = uses > 0 && !self.enrolments.contains_key(&token);
-                    if fresh { Ok(()) } else { Err(Code::BadPayload) }
-                }
-                Enrolment::Revoke { token } => match self.enrolments.get(&token) {
-                    None => Err(Code::TokenUnknown),
-                    Some(state) if state.org != header.org => Err(Code::WrongOrg),
-                    Some(_) => Ok(()),
-                },
-            },
-            Kind::Token => match parse::<Token>(candidate.payload)? {
-                Token::Create { org, id, .. } => {
-                    if org != header.org {
-                        return Err(Code::WrongOrg);
-                    }
-                    if self.tokens.contains_key(&id) { Err(Code::DuplicateId) } else { Ok(()) }
-                }
-                Token::Revoke { id } => match self.tokens.get(&id) {
-                    None => Err(Code::TokenUnknown),
-                    Some(state) if state.org != header.org => Err(Code::WrongOrg),
-                    Some(_) => Ok(()),
-                },
-            },
-            Kind::Rollout | Kind::Schedule if header.org.as_str() == LEDGER_ORG => Err(Code::WrongOrg),
-            _ if header.org.as_str() == LEDGER_ORG => {
-                // Only the ledger itself and its owner speak in its organisation.
-                let own =
-                    header.via.as_ref().is_some_and(|via| matches!(via.method.as_str(), "self" | "admin"));
-                if own { Ok(()) } else { Err(Code::WrongOrg) }
-            }
-            _ => Ok(()),
-        }
+        if roles.contain(token.role) { Ok(()) } else { Err(Code::NotAllowed) }
     }
 
     fn check_introduction(&self, header: &Header, payload: &KeyIntroduction, now: Timestamp) -> Check {
@@ -487,6 +404,9 @@ fn check_entry_zero(candidate: &Candidate<'_>) -> Check {
     if !right {
         return Err(Code::NotAllowed);
     }
+    if !(1..=ADMISSION_VERSION).contains(&genesis.admission) {
+        return Err(Code::BadPayload);
+    }
     let message = genesis.possession_bytes();
     for pop in &genesis.pop {
         signature::check_key(&pop.key).map_err(|_| Code::BadKey)?;
@@ -495,6 +415,16 @@ fn check_entry_zero(candidate: &Candidate<'_>) -> Check {
         }
     }
     Ok(())
+}
+
+/// Room an entry takes beside its event.
+pub(crate) const ENTRY_AROUND_EVENT: usize = 512;
+
+/// Whether the entry of an event would exceed its limit.
+fn is_too_large(header: &Header, sig: &Signature) -> bool {
+    let mut event = Vec::new();
+    header.write_signed(sig, &mut event);
+    event.len() + ENTRY_AROUND_EVENT > MAX_ENTRY_BYTES
 }
 
 fn check_id_time(header: &Header, now: Timestamp) -> Check {

@@ -4,13 +4,18 @@
 //! and root is checked on the way. Signatures are checked on other cores while the fold goes on. What the
 //! ledger did wrong is a *failure*; what the log proves about an author is a *finding*.
 
-use crate::admission::{Candidate, Found, Verdict};
+mod claims;
+mod quote;
+
+pub use claims::Pending;
+
+use crate::admission::{Candidate, Claim, Found, Verdict, alone};
 use crate::fault::Fault;
 use crate::ids::OpenIds;
 use crate::replay::{Replayed, replay_group};
 use crate::seal::{Compared, compare};
 use crate::segment::{Group, Next, later_commit, next_group};
-use crate::state::{State, quoted};
+use crate::state::State;
 use proofs::Checkpoint;
 use proofs::signature::{self, Item};
 use serde::Serialize;
@@ -77,6 +82,8 @@ pub struct Audit {
     pub seals: Vec<(u64, Hash)>,
     /// Recomputed checkpoints at the sizes asked for.
     pub checkpoints: BTreeMap<u64, Checkpoint>,
+    /// What accusations say of entries that have to be looked up: see [`Audit::settle`].
+    pub pending: Vec<Pending>,
     /// Cut tails the log accounts for: segment, offset, hash.
     pub cuts: Vec<(u64, u64, Hash)>,
     /// When entry 0 was recorded.
@@ -200,9 +207,21 @@ struct Auditor<'a, 'f> {
     identities: Vec<(Hash, u64)>,
     /// Ids of the segment that is being read.
     ids: OpenIds,
+    /// What accusations say of other entries.
+    claims: Vec<Claim>,
 }
 
 impl Audit {
+    /// Looks at the entries that accusations speak of. `segments` are the first seqs of all segments, in order, and
+    /// `read` gives the bytes of one.
+    pub fn settle(&mut self, segments: &[u64], read: &mut dyn FnMut(u64) -> Result<Vec<u8>, Fault>) {
+        let pending = std::mem::take(&mut self.pending);
+        for fault in claims::settle(pending, segments, read) {
+            self.fail(fault);
+        }
+        self.failures.sort_by_key(|fault| fault.seq);
+    }
+
     fn fail(&mut self, fault: Fault) {
         self.failure_count += 1;
         if self.failures.len() < MAX_LISTED {
@@ -225,13 +244,15 @@ impl<'a, 'f> Auditor<'a, 'f> {
             findings: Vec::new(),
             seals: Vec::new(),
             checkpoints: BTreeMap::new(),
+            pending: Vec::new(),
             cuts: Vec::new(),
             first_recorded: None,
             stopped: false,
             id_files: Vec::new(),
             uncommitted_bytes: 0,
         };
-        Self { audit, wanted, folds, sender, batch: Vec::new(), identities: Vec::new(), ids: OpenIds::new(0) }
+        let (batch, identities, claims) = (Vec::new(), Vec::new(), Vec::new());
+        Self { audit, wanted, folds, sender, batch, identities, ids: OpenIds::new(0), claims }
     }
 
     fn stop(&mut self, fault: Fault) -> bool {
@@ -336,8 +357,9 @@ impl<'a, 'f> Auditor<'a, 'f> {
             if wanted.contains(&state.size()) {
                 found.checkpoints.push(state.checkpoint_now());
             }
+            quote::check_quote(state, item)?;
             check_admission(state, item)?;
-            check_quote(state, item)?;
+            found.claim(state, item);
             found.seal(state, item)
         })?;
         let size = self.audit.state.size();
@@ -346,6 +368,7 @@ impl<'a, 'f> Auditor<'a, 'f> {
             let fault = Fault::new("seal", "it is not the last of its group").at_seq(*seq);
             return Err(fault.at_byte(place.map_or(group.start, |item| item.offset)));
         }
+        self.claims.extend(found.claims);
         self.audit.counts.commits += 1;
         self.audit.counts.lines += replayed.len() as u64 + 1;
         if wanted.contains(&self.audit.state.size()) {
@@ -466,6 +489,12 @@ impl<'a, 'f> Auditor<'a, 'f> {
                 Fault::new("duplicate", "another entry has the same organisation, author and id").at_seq(seq);
             self.audit.fail(fault);
         }
+        let claims = std::mem::take(&mut self.claims);
+        let (pending, faults) = claims::take(claims, &self.identities);
+        self.audit.pending = pending;
+        for fault in faults {
+            self.audit.fail(fault);
+        }
         if self.audit.state.size() == 0 && self.audit.failures.is_empty() {
             self.audit.fail(Fault::new("genesis", "the log has no entries"));
         }
@@ -478,9 +507,27 @@ impl<'a, 'f> Auditor<'a, 'f> {
 struct Observed {
     checkpoints: Vec<Checkpoint>,
     seals: Vec<(u64, Hash)>,
+    claims: Vec<Claim>,
 }
 
 impl Observed {
+    /// What an accusation says of other entries.
+    fn claim(&mut self, state: &State, item: &Replayed) {
+        let entry = &item.record.entry;
+        let (Some(payload), true) = (&item.record.payload, state.judges_content()) else { return };
+        let (by, json) = (entry.position.seq, &payload.json);
+        let claim = match entry.header.kind {
+            Kind::ChainFork => {
+                serde_json::from_str(json).ok().and_then(|fork: ChainFork| Claim::of_fork(by, &fork))
+            }
+            Kind::Refusal => {
+                serde_json::from_str(json).ok().and_then(|said: Refusal| Claim::of_refusal(by, &said))
+            }
+            _ => None,
+        };
+        self.claims.extend(claim);
+    }
+
     fn seal(&mut self, state: &State, item: &Replayed) -> Result<(), Fault> {
         if item.record.entry.header.kind != Kind::Seal {
             return Ok(());
@@ -515,12 +562,14 @@ fn check_admission(state: &State, item: &Replayed) -> Result<(), Fault> {
         .kind
         .check_payload(header.payload_version, &payload.json)
         .map_err(|e| Fault::new("payload-schema", e.to_string()))?;
+    quote::check_version(&header.kind, &payload.json)?;
     let candidate = Candidate {
         header,
         event_hash: item.event_hash,
         identity: Hash::ZERO,
         payload: &payload.json,
         flaw: None,
+        amiss: state.judges_content().then(|| alone::amiss(header, &payload.json)).flatten(),
     };
     // Duplicates are looked for at the end, over all entries at once.
     match state.admit(&candidate, item.record.entry.position.recorded_at, &Found::default()) {
@@ -531,37 +580,6 @@ fn check_admission(state: &State, item: &Replayed) -> Result<(), Fault> {
             format!("it should have been refused: {}: {}", refused.code, refused.detail),
         )),
     }
-}
-
-/// What the ledger says that an author signed bears the author's signature; the place of a fork is the one the
-/// author signed for, and can have been taken before.
-fn check_quote(state: &State, item: &Replayed) -> Result<(), Fault> {
-    let json = item.record.payload.as_ref().map_or("", |p| &p.json);
-    let shape = |e: serde_json::Error| Fault::new("payload-schema", e.to_string());
-    let (header, sig, fork) = match item.record.entry.header.kind {
-        Kind::ChainFork => {
-            let fork: ChainFork = serde_json::from_str(json).map_err(shape)?;
-            (fork.header, fork.sig, Some((fork.key, fork.place)))
-        }
-        Kind::Refusal => {
-            let refusal: Refusal = serde_json::from_str(json).map_err(shape)?;
-            (refusal.header, refusal.sig, None)
-        }
-        _ => return Ok(()),
-    };
-    let fault = |detail| Fault::new("signature", detail);
-    let signed = quoted(&header, &sig).filter(|(header, _)| {
-        header.ledger == state.ledger && signature::verify(&header.key, &header.signing_bytes(), &sig)
-    });
-    let Some((header, _)) = signed else {
-        return Err(fault("it quotes an event that its author did not sign"));
-    };
-    let Some((key, place)) = fork else { return Ok(()) };
-    let taken = header.chain.as_ref().is_some_and(|link| {
-        let known = state.keys.get(&key).is_some_and(|record| record.may_hold(link));
-        header.key == key && link.epoch == place.epoch && link.seq == place.seq && known
-    });
-    if taken { Ok(()) } else { Err(fault("the event it quotes is not for a place that was taken")) }
 }
 
 /// Number of the line that holds a byte, from 1.

@@ -1,11 +1,12 @@
 //! Making a ledger: entry 0, signed by every key it names.
 
 use crate::keyring::{Keyring, random};
-use crate::state::{ADMISSION_VERSION, LEDGER_ORG};
+use crate::state::LEDGER_ORG;
 use proofs::SigningKey;
 use spec::canonical;
 use spec::event::Payload;
 use spec::payload::{Genesis, GenesisKeys, KeySignature, Predecessor, RecoveryKeys};
+use spec::rules::ADMISSION_VERSION;
 use spec::{Event, Hash, Header, Kind, Name, Timestamp, Uuid, Via};
 use std::io;
 
@@ -60,7 +61,7 @@ pub fn event(plan: &Plan, now: Timestamp) -> io::Result<Event> {
         json: String::from_utf8(json).map_err(|e| invalid(e.to_string()))?.into(),
         salt: Hash(random()?),
     };
-    Kind::Genesis.check_payload(1, &payload.json).map_err(|e| invalid(e.to_string()))?;
+    let payload_version = Kind::Genesis.payload_version(&payload.json).map_err(|e| invalid(e.to_string()))?;
     let name = |text: &str| text.parse::<Name>().map_err(|e| invalid(e.to_string()));
     let header = Header {
         author: spec::Author::Service(name("ledger")?),
@@ -72,7 +73,7 @@ pub fn event(plan: &Plan, now: Timestamp) -> io::Result<Event> {
         node_id: None,
         org: name(LEDGER_ORG)?,
         payload_hash: payload.hash(),
-        payload_version: 1,
+        payload_version,
         severity: None,
         tenant: None,
         ts: now,

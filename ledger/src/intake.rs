@@ -3,12 +3,12 @@
 //! Signatures of events from many callers are checked in one batch. What depends on the position is left
 //! to the sequencer.
 
-use crate::admission::{Code, Refused};
+use crate::admission::{Code, ENTRY_AROUND_EVENT, Refused, alone};
 use proofs::signature::{self, Item};
 use spec::entry::Lane;
 use spec::event::{Payload, SIGNING_CONTEXT};
 use spec::limits::MAX_ENTRY_BYTES;
-use spec::{Author, Domain, Event, Hash, Header, Signature, Timestamp};
+use spec::{Domain, Event, Hash, Header, Signature, Timestamp};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -134,10 +134,8 @@ pub(crate) struct Prepared {
     pub(crate) event_hash: Hash,
     pub(crate) identity: Hash,
     pub(crate) flaw: Option<Code>,
+    pub(crate) amiss: Option<Code>,
 }
-
-/// Room an entry takes beside its event.
-const ENTRY_AROUND_EVENT: usize = 512;
 
 impl Prepared {
     /// Everything but the check of the signature, which the caller makes or has made.
@@ -147,16 +145,16 @@ impl Prepared {
         let sig_at = header.write_signed(&sig, &mut event);
         let flaw = if event.len() + ENTRY_AROUND_EVENT > MAX_ENTRY_BYTES {
             Some(Code::TooLarge)
-        } else if header.kind.check_payload(header.payload_version, &payload.json).is_err()
-            || !heartbeat_is_own(&header, &payload)
-        {
+        } else if header.kind.check_payload(header.payload_version, &payload.json).is_err() {
             Some(Code::BadPayload)
         } else {
             None
         };
+        // In version 1 of the rules nobody looks, and what is amiss is refused here all the same.
+        let amiss = if flaw.is_none() { alone::amiss(&header, &payload.json) } else { None };
         let identity = header.identity();
         let mut prepared =
-            Self { header, sig, payload, event, sig_at, event_hash: Hash::ZERO, identity, flaw };
+            Self { header, sig, payload, event, sig_at, event_hash: Hash::ZERO, identity, flaw, amiss };
         let [before, after] = prepared.header_bytes();
         prepared.event_hash = Hash::of(Domain::Event, &[before, after, &prepared.sig.0]);
         prepared
@@ -180,19 +178,6 @@ impl Prepared {
     pub(crate) fn room(&self) -> usize {
         self.event.len() + self.payload.json.len() + ENTRY_AROUND_EVENT
     }
-}
-
-/// A heartbeat speaks of the node that sends it and of no other.
-fn heartbeat_is_own(header: &Header, payload: &Payload) -> bool {
-    if header.kind != spec::Kind::Heartbeat {
-        return true;
-    }
-    let node = match header.author {
-        Author::Node(id) => Some(id).filter(|id| header.node_id.is_none_or(|about| about == *id)),
-        _ => header.node_id,
-    };
-    // The schema check has read the payload; here only one field matters.
-    node.is_some_and(|node| payload.json.contains(&format!("\"node_id\":\"{node}\"")))
 }
 
 /// A caller's events on their way.

@@ -183,6 +183,7 @@ pub async fn create(storage: &dyn Storage, plan: &Plan, now: Timestamp) -> Resul
         identity: prepared.identity,
         payload: &prepared.payload.json,
         flaw: prepared.flaw,
+        amiss: prepared.amiss,
     };
     if let crate::admission::Verdict::Refuse(refused) =
         state.admit(&candidate, now, &crate::admission::Found::default())

@@ -4,7 +4,7 @@
 //! maps, writes the group with one write and one sync, signs one checkpoint, and only then answers. After
 //! a failed write it answers everyone with "unknown" and accepts nothing more.
 
-use crate::admission::{Candidate, Code, Found, MAX_MARKS_PER_KEY, Refused, Trace, Verdict};
+use crate::admission::{Candidate, Code, Found, MAX_MARKS_PER_KEY, Refused, Trace, Verdict, accused_node};
 use crate::clock::{Clock, Recorder};
 use crate::group::GroupInProgress;
 use crate::id_set::IdSet;
@@ -24,7 +24,8 @@ use proofs::tile::{consistency_proof, inclusion_proof};
 use proofs::{Blake3, Checkpoint};
 use spec::entry::{Commit, write_record};
 use spec::event::Payload;
-use spec::payload::{ChainFork, Place, Refusal, Seal, ServiceAction};
+use spec::payload::{Admission, ChainFork, Place, Refusal, Seal, ServiceAction};
+use spec::rules::ADMISSION_VERSION;
 use spec::{Author, Event, Hash, Header, Kind, Name, PublicKey, Timestamp, Uuid, Via, canonical};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -122,6 +123,7 @@ impl Sequencer {
 
     async fn serve(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>) -> Result<(), String> {
         if let Some(version) = self.habits.service_version.clone() {
+            self.go_over().await?;
             self.own_service(ServiceAction::Start, &version).await?;
         }
         let mut seal_due = self.habits.seal_every.map(|every| Instant::now() + every);
@@ -277,6 +279,7 @@ impl Sequencer {
             identity: event.identity,
             payload: &event.payload.json,
             flaw: event.flaw,
+            amiss: event.amiss,
         };
         match self.state.admit(&candidate, recorded_at, &found) {
             Verdict::Append => self.append(&event).map(Outcome::Recorded),
@@ -347,9 +350,9 @@ impl Sequencer {
             }
         };
         debug_assert!(self.state.keys.get(&header.key).is_none_or(|k| k.chain.marks < MAX_MARKS_PER_KEY));
-        let record = self.state.keys.get(&header.key).map(|k| (k.org.clone(), k.tenant.clone()));
-        let Some((org, tenant)) = record else { return Ok(None) };
-        let subject = header.subject_node();
+        let record = self.state.keys.get(&header.key);
+        let record = record.map(|k| (k.org.clone(), k.tenant.clone(), accused_node(k, header)));
+        let Some((org, tenant, subject)) = record else { return Ok(None) };
         let own = self.own_event(kind.clone(), &payload, org, tenant, subject)?;
         let receipt = self.append(&Prepared::new(own))?;
         if kind == Kind::Refusal {
@@ -599,6 +602,16 @@ impl Sequencer {
         self.own(kind, payload).await?.map_err(refused)
     }
 
+    /// Goes over to the newest admission rules, one version after the other.
+    async fn go_over(&mut self) -> Result<(), String> {
+        while self.state.admission < ADMISSION_VERSION {
+            let payload = to_value(&Admission { version: self.state.admission + 1 })?;
+            self.must_own(Kind::Admission, &payload).await?;
+            tracing::info!(version = self.state.admission, "the ledger goes by newer admission rules");
+        }
+        Ok(())
+    }
+
     async fn own_service(&mut self, action: ServiceAction, version: &str) -> Result<u64, String> {
         let payload = to_value(&spec::payload::Service { action, version: version.to_owned() })?;
         self.must_own(Kind::Service, &payload).await
@@ -615,6 +628,8 @@ impl Sequencer {
         let now = self.recorded_at()?;
         let json = canonical::to_vec(payload).map_err(|e| e.to_string())?;
         let json = String::from_utf8(json).map_err(|e| e.to_string())?;
+        // The oldest version that can say it, which most readers know; what none can say, admission refuses.
+        let payload_version = kind.payload_version(&json).unwrap_or(kind.info().version);
         let payload = Payload { json: json.into(), salt: Hash(random().map_err(|e| e.to_string())?) };
         let header = Header {
             author: Author::Service(name("ledger")?),
@@ -626,7 +641,7 @@ impl Sequencer {
             node_id,
             org,
             payload_hash: payload.hash(),
-            payload_version: 1,
+            payload_version,
             severity: None,
             tenant,
             ts: now,

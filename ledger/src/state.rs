@@ -10,16 +10,17 @@ use proofs::{Blake3, Checkpoint, Frontier, Sha256, TreeHash as _, checkpoint};
 use serde::{Deserialize, Serialize};
 use spec::entry::{Lane, Position};
 use spec::payload::{
-    Authority, Enrolment, Genesis, KeyChange, KeyIntroduction, KeyRotation, KeyStatus, RecoveryKeys, Refusal,
-    Role, Token,
+    Admission, Authority, Enrolment, Genesis, KeyChange, KeyIntroduction, KeyRotation, KeyStatus,
+    RecoveryKeys, Refusal, Role, Token,
 };
+use spec::rules::ADMISSION_VERSION;
 use spec::{Author, Domain, Epoch, Hash, Header, KeyUse, Kind, Name, PublicKey, Timestamp, Uuid, canonical};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use spec::LEDGER_ORG;
 
-/// Version of the admission rules.
-pub const ADMISSION_VERSION: u64 = 1;
+/// Version of the admission rules of snapshots that do not say.
+const FIRST_ADMISSION_VERSION: u64 = 1;
 
 /// What is known of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +143,8 @@ pub struct SealState {
 pub struct State {
     /// The ledger id: leaf of entry 0. Zeros while there is none.
     pub ledger: Hash,
+    /// Version of the admission rules that the next entry is judged by.
+    pub admission: u64,
     /// `<name>/<ledger id>/blake3`.
     pub origin: String,
     /// Leaf of the last entry.
@@ -209,6 +212,7 @@ impl Default for State {
     fn default() -> Self {
         Self {
             ledger: Hash::ZERO,
+            admission: FIRST_ADMISSION_VERSION,
             origin: String::new(),
             head: Hash::ZERO,
             last_recorded: Timestamp::default(),
@@ -327,7 +331,7 @@ impl State {
             roles.insert(&map::path(Domain::KeyPath, id.as_bytes()), &canonical_bytes(&value));
         }
         let digest = serde_json::json!({
-            "chains": chains.root(), "roles": roles.root(), "tokens": tokens.root(), "version": ADMISSION_VERSION,
+            "chains": chains.root(), "roles": roles.root(), "tokens": tokens.root(), "version": self.admission,
         });
         Hash::of(Domain::Admission, &[&canonical_bytes(&digest)])
     }
@@ -374,8 +378,15 @@ impl State {
         leaf: Hash,
         payload: Option<&str>,
     ) -> Result<(), ApplyError> {
-        match header.kind {
-            Kind::Genesis => self.apply_genesis(read(header, payload)?, event_hash, leaf),
+        match &header.kind {
+            Kind::Admission => {
+                self.admission = known_version(header, read::<Admission>(header, payload)?.version)?;
+            }
+            Kind::Genesis => {
+                let genesis: Genesis = read(header, payload)?;
+                self.admission = known_version(header, genesis.admission)?;
+                self.apply_genesis(genesis, event_hash, leaf);
+            }
             Kind::Key => self.apply_introduction(header, read(header, payload)?, event_hash, seq),
             Kind::KeyRotation => self.apply_rotation(header, &read(header, payload)?, event_hash, seq),
             Kind::KeyStatus => self.apply_key_status(&read(header, payload)?, seq),
@@ -393,7 +404,41 @@ impl State {
                     record.chain.marks += 1;
                 }
             }
-            _ => {}
+            // They change nothing that admission and checkpoints rest on.
+            Kind::Acceptance
+            | Kind::Ack
+            | Kind::Assign
+            | Kind::Attention
+            | Kind::Baseline
+            | Kind::ChainGap
+            | Kind::ChainOpen
+            | Kind::Command
+            | Kind::Contradiction
+            | Kind::Custom(_)
+            | Kind::Goodbye
+            | Kind::Heartbeat
+            | Kind::Incident
+            | Kind::Labels
+            | Kind::Note
+            | Kind::Notice
+            | Kind::Policy
+            | Kind::Receipt
+            | Kind::Recovery
+            | Kind::Reopen
+            | Kind::Resolve
+            | Kind::Rollout
+            | Kind::RolloutWave
+            | Kind::Ruleset
+            | Kind::Scan
+            | Kind::Schedule
+            | Kind::ScheduleRun
+            | Kind::Service
+            | Kind::Silence
+            | Kind::Slo
+            | Kind::Tag
+            | Kind::Usage
+            | Kind::Webhook
+            | Kind::WitnessKey => {}
         }
         Ok(())
     }
@@ -597,6 +642,16 @@ impl Chain {
     }
 }
 
+/// Rules that are not known here cannot be followed: what they let in may be more, or less, than what is.
+fn known_version(header: &Header, version: u64) -> Result<u64, ApplyError> {
+    if version <= ADMISSION_VERSION {
+        return Ok(version);
+    }
+    let problem =
+        format!("version {version} of the admission rules is not known here; use a newer executable");
+    Err(ApplyError { kind: header.kind.to_string(), problem })
+}
+
 fn read<T: serde::de::DeserializeOwned>(header: &Header, payload: Option<&str>) -> Result<T, ApplyError> {
     let error = |problem: String| ApplyError { kind: header.kind.to_string(), problem };
     let json = payload.ok_or_else(|| error("it is missing".to_owned()))?;
@@ -640,6 +695,8 @@ pub(crate) fn canonical_bytes(value: &serde_json::Value) -> Vec<u8> {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     ledger: Hash,
+    #[serde(default = "first_admission_version")]
+    admission: u64,
     origin: String,
     head: Hash,
     last_recorded: Timestamp,
@@ -659,10 +716,15 @@ pub struct Snapshot {
     sha256: Vec<Hash>,
 }
 
+fn first_admission_version() -> u64 {
+    FIRST_ADMISSION_VERSION
+}
+
 impl From<&State> for Snapshot {
     fn from(state: &State) -> Self {
         Self {
             ledger: state.ledger,
+            admission: state.admission,
             origin: state.origin.clone(),
             head: state.head,
             last_recorded: state.last_recorded,
@@ -698,6 +760,7 @@ impl Snapshot {
     pub fn restore(self) -> Option<State> {
         let mut state = State {
             ledger: self.ledger,
+            admission: self.admission,
             origin: self.origin,
             head: self.head,
             last_recorded: self.last_recorded,

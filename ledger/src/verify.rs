@@ -137,6 +137,8 @@ pub fn verify_log(
     });
     let sizes = side.sizes();
     let mut result = audit(&sizes, bytes, folds, progress);
+    let firsts: Vec<u64> = segments.iter().map(|(first, _)| *first).collect();
+    result.settle(&firsts, &mut |first| source.segment(first));
     let unread = result.failures.iter().any(|fault| fault.code == "unreadable");
     if !unread {
         // Behind what could not be read nothing can be judged, the side files neither.

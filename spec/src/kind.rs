@@ -4,66 +4,10 @@
 
 use crate::ids::{Name, TextError};
 use crate::payload::{self, PayloadError};
+use crate::rules::{Drafted, Home, Roles, Speaker};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
-
-/// What a key is for. One key, one use, introduced once per ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KeyUse {
-    /// Changes the ledger's own keys; kept off the machine.
-    Recovery,
-    /// Signs native checkpoints.
-    Checkpoint,
-    /// Signs checkpoints of the SHA-256 face.
-    CheckpointSha256,
-    /// Signs events on behalf of authors without a key, and the ledger's own.
-    Service,
-    /// Signs commands.
-    Command,
-    /// Signs a node's events.
-    Node,
-    /// Cosigns checkpoints.
-    Witness,
-    /// Signs a person's events.
-    Device,
-}
-
-impl KeyUse {
-    /// The word as it stands in a payload.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Recovery => "recovery",
-            Self::Checkpoint => "checkpoint",
-            Self::CheckpointSha256 => "checkpoint-sha256",
-            Self::Service => "service",
-            Self::Command => "command",
-            Self::Node => "node",
-            Self::Witness => "witness",
-            Self::Device => "device",
-        }
-    }
-}
-
-/// Who may say a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Speaker {
-    /// Only the ledger about itself: service key, `via` method `self`.
-    Ledger,
-    /// The service on behalf of whoever changes the ledger's state: service key.
-    Service,
-    /// A node about its own chain: node or device key.
-    Chain,
-    /// A node, or the service on its behalf.
-    Node,
-    /// Anyone: nodes, devices, and the service on behalf of people, tokens and imports.
-    Anyone,
-    /// An operator: the service on behalf of an API token or of whoever has access to the machine.
-    Operator,
-    /// The ledger's scheduler: service key, `via` method `schedule`.
-    Scheduler,
-}
 
 /// One row of the registry.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +16,12 @@ pub struct KindInfo {
     pub name: &'static str,
     /// Who may say it.
     pub speaker: Speaker,
+    /// In which organisations.
+    pub home: Home,
+    /// Which API tokens may say it there, if operators may.
+    pub tokens: Roles,
+    /// Whether HTTP takes it as a draft.
+    pub drafted: Drafted,
     /// Whether the payload may be erased. False for everything admission, keys, roles and proofs rest on.
     pub erasable: bool,
     /// The newest version of the payload's schema.
@@ -80,10 +30,11 @@ pub struct KindInfo {
     schema: fn(&str) -> Result<u64, PayloadError>,
 }
 
-/// Writes the enum and its table from one list, so that neither can lack a row. A row ends with the payload's type,
-/// which knows its versions.
+/// Writes the enum and its table from one list, so that neither can lack a row. A row says who may say the kind, where,
+/// by which tokens, whether HTTP takes it as a draft, whether its payload may be erased, and the payload's type, which
+/// knows its versions.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $variant:ident $name:literal $speaker:ident $erasable:ident $schema:ty;)*) => {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $speaker:ident $home:ident $tokens:ident $drafted:ident $erasable:ident $schema:ty;)*) => {
         /// What kind of fact an event states.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind {
@@ -102,6 +53,9 @@ macro_rules! kinds {
                     $(Self::$variant => KindInfo {
                         name: $name,
                         speaker: Speaker::$speaker,
+                        home: Home::$home,
+                        tokens: Roles::$tokens,
+                        drafted: Drafted::$drafted,
                         erasable: $erasable,
                         version: <$schema as payload::Schema>::VERSION,
                         schema: payload::oldest_version::<$schema>,
@@ -109,6 +63,9 @@ macro_rules! kinds {
                     Self::Custom(_) => KindInfo {
                         name: "x-",
                         speaker: Speaker::Anyone,
+                        home: Home::Any,
+                        tokens: Roles::Writers,
+                        drafted: Drafted::Admins,
                         erasable: true,
                         version: crate::limits::MAX_SAFE_INTEGER,
                         schema: |json| payload::check_object(json).map(|()| 1),
@@ -121,93 +78,95 @@ macro_rules! kinds {
 
 kinds! {
     /// Findings that people know of are accepted for a while, or no longer.
-    Acceptance "acceptance" Operator false payload::Acceptance;
+    Acceptance "acceptance" Operator Any Admins Admins false payload::Acceptance;
     /// An operator has seen an incident.
-    Ack "ack" Anyone true payload::Ack;
+    Ack "ack" Anyone Any Writers Admins true payload::Ack;
+    /// The ledger goes over to a newer version of the admission rules.
+    Admission "admission" Ledger Ledger Nobody Never false payload::Admission;
     /// Who looks after an incident.
-    Assign "assign" Anyone true payload::Assign;
+    Assign "assign" Anyone Any Writers Admins true payload::Assign;
     /// How a node or a site stands has changed.
-    Attention "attention" Ledger true payload::Attention;
+    Attention "attention" Ledger Subject Nobody Never true payload::Attention;
     /// A change of the ledger's own keys, under the recovery threshold.
-    Authority "authority" Ledger false payload::Authority;
+    Authority "authority" Ledger Ledger Nobody Never false payload::Authority;
     /// A person accepts what the scans of a node are compared with.
-    Baseline "baseline" Operator false payload::Baseline;
+    Baseline "baseline" Operator Any Admins Admins false payload::Baseline;
     /// An author offered a second event for a place its chain had already taken.
-    ChainFork "chain-fork" Ledger false payload::ChainFork;
+    ChainFork "chain-fork" Ledger Subject Nobody Never false payload::ChainFork;
     /// An author's spool had to drop a run of events.
-    ChainGap "chain-gap" Chain false payload::ChainGap;
+    ChainGap "chain-gap" Chain Any Nobody Never false payload::ChainGap;
     /// An author opens a new epoch of its chain.
-    ChainOpen "chain-open" Chain false payload::ChainOpen;
+    ChainOpen "chain-open" Chain Any Nobody Never false payload::ChainOpen;
     /// A command to a node is given, approved or taken back.
-    Command "command" Operator false payload::Command;
+    Command "command" Operator Any Admins Elsewhere false payload::Command;
     /// Checkpoints that the ledger signed and cannot both be true.
-    Contradiction "contradiction" Ledger false payload::Contradiction;
+    Contradiction "contradiction" Ledger Subject Nobody Never false payload::Contradiction;
     /// An enrolment token is made or revoked.
-    Enrolment "enrolment" Service false payload::Enrolment;
+    Enrolment "enrolment" Service Customer Admins Elsewhere false payload::Enrolment;
     /// Entry 0.
-    Genesis "genesis" Ledger false payload::Genesis;
+    Genesis "genesis" Ledger Ledger Nobody Never false payload::Genesis;
     /// A node falls silent on purpose.
-    Goodbye "goodbye" Node true payload::Goodbye;
+    Goodbye "goodbye" Node Any Nobody Never true payload::Goodbye;
     /// A node's state, as the node reports it.
-    Heartbeat "heartbeat" Node true payload::Heartbeat;
+    Heartbeat "heartbeat" Node Any Nobody Never true payload::Heartbeat;
     /// Something an operator should look at.
-    Incident "incident" Anyone true payload::Incident;
+    Incident "incident" Anyone Any Writers Admins true payload::Incident;
     /// A key is introduced.
-    Key "key" Service false payload::KeyIntroduction;
+    Key "key" Enrolment Customer Nobody Elsewhere false payload::KeyIntroduction;
     /// An author goes over to a new key.
-    KeyRotation "key-rotation" Chain false payload::KeyRotation;
+    KeyRotation "key-rotation" Chain Any Nobody Never false payload::KeyRotation;
     /// A key's status changes.
-    KeyStatus "key-status" Service false payload::KeyStatus;
+    KeyStatus "key-status" Service Governed Admins Elsewhere false payload::KeyStatus;
     /// The labels of a node.
-    Labels "labels" Operator true payload::Labels;
+    Labels "labels" Operator Any Admins Admins true payload::Labels;
     /// A remark.
-    Note "note" Anyone true payload::Note;
+    Note "note" Anyone Any Writers Writers true payload::Note;
     /// What a webhook was sent.
-    Notice "notice" Ledger true payload::Notice;
+    Notice "notice" Ledger Subject Nobody Never true payload::Notice;
     /// A policy is assigned to nodes, or no longer.
-    Policy "policy" Operator false payload::Policy;
+    Policy "policy" Operator Any Owners Owners false payload::Policy;
     /// What became of a command.
-    Receipt "receipt" Node true payload::CommandReceipt;
+    Receipt "receipt" Node Any Nobody Never true payload::CommandReceipt;
     /// What an open of the ledger had to repair.
-    Recovery "recovery" Ledger false payload::Recovery;
+    Recovery "recovery" Ledger Ledger Nobody Never false payload::Recovery;
     /// A validly signed event that is refused for good.
-    Refusal "refusal" Ledger false payload::Refusal;
+    Refusal "refusal" Ledger Subject Nobody Never false payload::Refusal;
     /// An incident was not over.
-    Reopen "reopen" Anyone true payload::Reply;
+    Reopen "reopen" Anyone Any Writers Admins true payload::Reply;
     /// An incident is over.
-    Resolve "resolve" Anyone true payload::Reply;
+    Resolve "resolve" Anyone Any Writers Admins true payload::Reply;
     /// A command to a selection of nodes in waves is started, held or ended.
-    Rollout "rollout" Operator false payload::RolloutAction;
+    Rollout "rollout" Operator Customer Admins Elsewhere false payload::RolloutAction;
     /// What is decided about a roll-out.
-    RolloutWave "rollout-wave" Scheduler false payload::RolloutWave;
+    RolloutWave "rollout-wave" Scheduler Customer Nobody Never false payload::RolloutWave;
     /// The organisation's rules of attention.
-    Ruleset "ruleset" Operator false payload::Ruleset;
+    Ruleset "ruleset" Operator Any Owners Owners false payload::Ruleset;
     /// What a scan of a node found.
-    Scan "scan" Node true payload::Scan;
+    Scan "scan" Node Any Nobody Never true payload::Scan;
     /// Something that nodes are told to do again and again is set or removed.
-    Schedule "schedule" Operator false payload::Schedule;
+    Schedule "schedule" Operator Customer Admins Elsewhere false payload::Schedule;
     /// What becomes of what a schedule has due.
-    ScheduleRun "schedule-run" Scheduler false payload::ScheduleRun;
+    ScheduleRun "schedule-run" Scheduler Customer Nobody Never false payload::ScheduleRun;
     /// The ledger commits to its state.
-    Seal "seal" Ledger false payload::Seal;
+    Seal "seal" Ledger Ledger Nobody Never false payload::Seal;
     /// The service started, stopped, or is alive.
-    Service "service" Ledger true payload::Service;
+    Service "service" Ledger Ledger Nobody Never true payload::Service;
     /// What operators do not want to be told for a while.
-    Silence "silence" Operator true payload::Silence;
+    Silence "silence" Operator Any Admins Admins true payload::Silence;
     /// How the operations of a span of time ended.
-    Slo "slo" Node true payload::Slo;
+    Slo "slo" Node Any Nobody Never true payload::Slo;
     /// Words to find an event by.
-    Tag "tag" Anyone true payload::Tag;
+    Tag "tag" Anyone Any Writers Admins true payload::Tag;
     /// An API token is made or revoked.
-    Token "token" Service false payload::Token;
+    Token "token" Service Governed Owners Elsewhere false payload::Token;
     /// What a tenant used.
-    Usage "usage" Anyone true payload::Usage;
+    Usage "usage" Anyone Any Writers Admins true payload::Usage;
     /// A webhook is made or removed.
-    Webhook "webhook" Operator false payload::Webhook;
+    Webhook "webhook" Operator Any Owners Elsewhere false payload::Webhook;
     /// The key with which a node would cosign.
-    WitnessKey "witness-key" Node false payload::WitnessKey;
+    WitnessKey "witness-key" Node Any Nobody Never false payload::WitnessKey;
     /// The witnesses whose quorum counts.
-    WitnessSet "witness-set" Ledger false payload::WitnessSetChange;
+    WitnessSet "witness-set" Ledger Ledger Nobody Never false payload::WitnessSetChange;
 }
 
 impl Kind {

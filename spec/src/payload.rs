@@ -36,8 +36,8 @@ pub use keys::{
 pub use labels::Labels;
 pub use policy::{Narrowing, Policy, PolicyDocument, PolicyFormat, PolicyMode};
 pub use record::{
-    ChainFork, ChainGap, ChainOpen, Digest, Place, Recovery, RecoveryAction, Refusal, Seal, Service,
-    ServiceAction,
+    Admission, ChainFork, ChainGap, ChainOpen, Digest, Place, Recovery, RecoveryAction, Refusal, Seal,
+    Service, ServiceAction,
 };
 pub use report::{Goodbye, Metric, Outcome, OutcomeCount, Slo, Usage};
 pub use rollout::{

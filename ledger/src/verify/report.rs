@@ -247,7 +247,7 @@ fn check_of(code: &str) -> &'static str {
         "payload-hash" | "payload-missing" | "payload-schema" => "payloads",
         "commit-root" => "tree",
         "signature" => "signatures",
-        "admission" => "admission",
+        "admission" | "admission-version" => "admission",
         "duplicate" => "identities",
         "seal" => "seals",
         "proofchain" => "proofchain",

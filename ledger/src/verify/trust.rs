@@ -172,8 +172,14 @@ fn admit(state: &State, item: &Replayed, json: &str) -> Result<(), String> {
         };
         return checked.map_err(|code| code.detail().to_owned());
     }
-    let candidate =
-        Candidate { header, event_hash: item.event_hash, identity: Hash::ZERO, payload: json, flaw: None };
+    let candidate = Candidate {
+        header,
+        event_hash: item.event_hash,
+        identity: Hash::ZERO,
+        payload: json,
+        flaw: None,
+        amiss: None,
+    };
     match state.admit(&candidate, item.record.entry.position.recorded_at, &Found::default()) {
         Verdict::Refuse(refused) => Err(refused.detail),
         Verdict::Append | Verdict::Duplicate(_) => Ok(()),

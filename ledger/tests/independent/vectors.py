@@ -220,6 +220,20 @@ def check_audit(vector, tally):
             tally.same((record.seq, suspect), (case["seq"], case["suspect"]), case["name"])
 
 
+def check_admission(vector, tally):
+    """The log alone, without the files beside it."""
+
+    def codes(log):
+        audit = Audit({f"log/{0:020}.jsonl": log.encode()}, is_covered=False)
+        return [code for code in audit.codes if code not in BESIDE]
+
+    tally.same(codes(vector["log"]), [], "the log")
+    tally.same(codes(vector["log"] + vector["accepted"]), [], "what is accepted")
+    for case in vector["refused"]:
+        tally.same(codes(vector["log"] + case["appended"]), [case["failure"]["code"]], case["name"])
+
+
+BESIDE = ("root-txt", "proofchain", "uncovered", "ids")
 CHECKS = {
     "canonical.json": check_canonical,
     "event.json": check_event,
@@ -231,4 +245,5 @@ CHECKS = {
     "cctv-ed25519.json": check_cctv,
     "wycheproof-ed25519.json": check_wycheproof,
     "audit.json": check_audit,
+    "admission.json": check_admission,
 }

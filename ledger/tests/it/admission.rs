@@ -488,7 +488,17 @@ fn what_the_service_may_sign() {
         let cases = [
             (&service, "node-jwt", "acme", Kind::Heartbeat, Some(node.id), beat(node.id), "ok"),
             (&service, "node-jwt", "other", Kind::Heartbeat, Some(node.id), beat(node.id), "wrong-org"),
-            (&service, "node-jwt", "acme", Kind::Heartbeat, None, beat(node.id), "bad-payload"),
+            (&service, "node-jwt", "acme", Kind::Heartbeat, None, beat(node.id), "not-allowed"),
+            (&import, "import", "acme", Kind::Heartbeat, None, beat(node.id), "bad-payload"),
+            (
+                &import,
+                "import",
+                "acme",
+                Kind::Heartbeat,
+                Some(Uuid::v4([8; 16])),
+                beat(node.id),
+                "bad-payload",
+            ),
             (&service, "enrolment", "acme", Kind::Note, None, note.clone(), "not-allowed"),
             (&service, "admin", "acme", Kind::Note, None, note.clone(), "not-allowed"),
             (&administrator, "admin", "acme", Kind::Note, None, note.clone(), "ok"),

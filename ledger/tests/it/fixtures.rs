@@ -4,8 +4,10 @@ use crate::support::{FakeClock, Place, admin, all_recorded, append, check_whole,
 use ledger::durable::RealDisk;
 use ledger::index::FjallRows;
 use ledger::keyring::Keyring;
+use ledger::open::Options;
 use ledger::storage::FsStorage;
 use serde_json::{Value, json};
+use spec::rules::ADMISSION_VERSION;
 use spec::{Event, Kind, Record};
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -62,8 +64,8 @@ fn a_fixture_has_something_of_everything() {
         let place = place(release, dir.path());
         let records = place.records();
         let kinds: BTreeSet<_> = records.iter().map(|record| record.entry.header.kind.clone()).collect();
-        // A contradiction takes a ledger that was put back; acceptances came after the release.
-        let lacking = [Kind::Contradiction, Kind::Acceptance];
+        // A contradiction takes a ledger that was put back; the others came after the release.
+        let lacking = [Kind::Contradiction, Kind::Acceptance, Kind::Admission];
         let missing: Vec<_> =
             Kind::REGISTERED.iter().filter(|kind| !kinds.contains(kind) && !lacking.contains(kind)).collect();
         if release == "0.1" {
@@ -113,6 +115,31 @@ fn a_fixture_is_continued() {
         let after = place.records();
         assert!(after.len() > before.len());
         assert!(after.iter().zip(&before).all(|(new, old)| new.leaf == old.leaf));
+        check_whole(&place);
+    }
+}
+
+#[test]
+fn a_fixture_goes_over_to_newer_rules() {
+    for release in RELEASES {
+        let dir = tempfile::tempdir().unwrap();
+        let place = place(release, dir.path());
+        let before = place.records().len();
+        for _ in 0..2 {
+            let options = Options { service_version: Some("new".to_owned()), ..place.options() };
+            run(async {
+                let (ledger, _) = ledger::open::open(options).await.unwrap();
+                ledger.close(true);
+            });
+        }
+        let said: Vec<Value> = place.records()[before..]
+            .iter()
+            .filter(|record| record.entry.header.kind == Kind::Admission)
+            .map(|record| serde_json::from_str(&record.payload.as_ref().unwrap().json).unwrap())
+            .collect();
+        let first = json!({"version": 2});
+        assert!(said.len() as u64 == ADMISSION_VERSION - 1 && said.first() == Some(&first), "{said:?}");
+        assert_eq!(place.records()[before].entry.header.kind, Kind::Admission, "before all else");
         check_whole(&place);
     }
 }

@@ -476,13 +476,6 @@ fn what_is_found_beyond_the_list_is_counted() {
     }
 }
 
-/// A header as other payloads quote it.
-fn header_of(event: &Event) -> serde_json::Value {
-    let mut bytes = Vec::new();
-    event.header.write(None, &mut bytes);
-    serde_json::from_slice(&bytes).unwrap()
-}
-
 #[test]
 fn what_authors_did_is_found_and_is_no_failure() {
     let mut forger = Forger::new();
@@ -517,19 +510,11 @@ fn what_authors_did_is_found_and_is_no_failure() {
     expected.push(("recovery", forger.append(&repaired)));
     let taken = forger.note();
     let recorded = forger.append(&taken);
-    let link = taken.header.chain.unwrap();
     let fork = forger.node.craft(Kind::Note, &json!({"text": "fork"}), |h| h.chain = taken.header.chain);
-    let fork = forger.own(
-        Kind::ChainFork,
-        json!({
-            "header": header_of(&fork), "key": fork.header.key, "recorded": recorded, "sig": fork.sig,
-            "place": {"epoch": link.epoch, "seq": link.seq},
-        }),
-    );
+    let fork = forger.fork(&fork, recorded);
     expected.push(("chain-fork", forger.append(&fork)));
     let refused = forger.node.event(Kind::Note, &json!({"words": "no such field"}));
-    let refusal = json!({"code": "bad-payload", "header": header_of(&refused), "sig": refused.sig});
-    let refusal = forger.own(Kind::Refusal, refusal);
+    let refusal = forger.refusal("bad-payload", &refused);
     expected.push(("refusal", forger.append(&refusal)));
     let after = forger.note();
     forger.append(&after);

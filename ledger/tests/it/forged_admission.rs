@@ -1,7 +1,7 @@
 //! Entries that admission would have refused, written past it by the ledger itself: the auditor replays the
 //! decision.
 
-use crate::forger::{Forger, failures, stranger};
+use crate::forger::{Forger, failures, header_of, stranger};
 use crate::rotation::rotation;
 use crate::support::{Node, START, introduction, name, random, signed, token};
 use serde_json::{Value, json};
@@ -407,27 +407,19 @@ fn what_admission_lets_in_the_auditor_does_too() {
 /// What the ledger says of an author is the author's own word, or it is the ledger's lie.
 #[test]
 fn what_is_said_of_an_author_bears_the_authors_signature() {
-    let header_of = |event: &Event| {
-        let mut bytes = Vec::new();
-        event.header.write(None, &mut bytes);
-        serde_json::from_slice::<Value>(&bytes).unwrap()
-    };
-    let refusal = |forger: &Forger, event: &Event| {
-        let payload = json!({"code": "bad-payload", "header": header_of(event), "sig": event.sig});
-        forger.own(Kind::Refusal, payload)
-    };
+    let refusal = |forger: &Forger, event: &Event| forger.refusal("bad-payload", event);
+    let mut forger = Forger::new();
+    let taken = forger.note();
+    let recorded = forger.append(&taken);
     let fork = |forger: &Forger, event: &Event, by: i64| {
         let link = event.header.chain.unwrap();
         let place = json!({"epoch": link.epoch, "seq": link.seq.strict_add_signed(by)});
         let payload = json!({
-            "header": header_of(event), "key": forger.node.key.public(), "place": place, "recorded": 4,
+            "header": header_of(event), "key": forger.node.key.public(), "place": place, "recorded": recorded,
             "sig": event.sig,
         });
-        forger.own(Kind::ChainFork, payload)
+        forger.accuse(Kind::ChainFork, &payload)
     };
-    let mut forger = Forger::new();
-    let taken = forger.note();
-    forger.append(&taken);
     let next = note_with(&forger, |_| ());
     let again = note_with(&forger, |header| header.chain = taken.header.chain);
     let unsigned = |event: &Event| signed(event.header.clone(), &json!({"text": "forged"}), &stranger());

@@ -1,7 +1,9 @@
 //! Somebody who holds the ledger's keys and keeps none of its rules: writes any line, group or side file, and
 //! makes every hash that nobody signed fit. Admission is never asked.
 
-use crate::support::{Node, Place, START, StorageSource, admin, append, draft, enrol, key, name, run};
+use crate::support::{
+    Node, Place, START, StorageSource, admin, append, draft, enrol, key, name, run, signed,
+};
 use ledger::Ledger;
 use ledger::audit::{Audit, SegmentBytes, audit};
 use ledger::fault::Fault;
@@ -17,7 +19,7 @@ use proofs::{Blake3, Checkpoint, Frontier, SigningKey, TreeHash as _};
 use serde_json::{Value, json};
 use spec::entry::{Entry, Lane, Position};
 use spec::payload::{Seal, authority_bytes, possession_bytes};
-use spec::{Author, Commit, Event, Hash, KeyUse, Kind, Name, Record, Timestamp, Via};
+use spec::{Author, Commit, Event, Hash, Header, KeyUse, Kind, Name, Record, Timestamp, Via};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
@@ -318,6 +320,30 @@ impl Forger {
         self.ledger.sign(&draft(author, via, "ledger", kind, payload)).unwrap()
     }
 
+    /// What the ledger says against the node, where the node belongs.
+    pub(crate) fn accuse(&self, kind: Kind, payload: &Value) -> Event {
+        let header = self.own(kind, payload.clone()).header;
+        let header = Header { org: self.node.org.clone(), node_id: Some(self.node.id), ..header };
+        signed(header, payload, &self.service_key)
+    }
+
+    /// A refusal of an event of the node's.
+    pub(crate) fn refusal(&self, code: &str, of: &Event) -> Event {
+        let payload = json!({"code": code, "header": header_of(of), "sig": of.sig});
+        self.accuse(Kind::Refusal, &payload)
+    }
+
+    /// Word of a fork: of an event for a place that the entry `recorded` is said to hold.
+    pub(crate) fn fork(&self, of: &Event, recorded: u64) -> Event {
+        let link = of.header.chain.unwrap();
+        let place = json!({"epoch": link.epoch, "seq": link.seq});
+        let payload = json!({
+            "header": header_of(of), "key": self.node.key.public(), "place": place, "recorded": recorded,
+            "sig": of.sig,
+        });
+        self.accuse(Kind::ChainFork, &payload)
+    }
+
     /// A seal over what is committed, as `lie` wants it, in a group of its own.
     pub(crate) fn seal(&mut self, lie: impl FnOnce(&mut Seal)) -> u64 {
         let state = self.state();
@@ -489,6 +515,11 @@ fn check_of(code: &str) -> &'static str {
     let mut rows = rows.filter_map(|row| row.strip_prefix("| `")?.split_once("` | "));
     let (_, rest) = rows.find(|(listed, _)| *listed == code).unwrap();
     rest.split(" | ").next().unwrap()
+}
+
+/// The header of an event, as accusations quote it.
+pub(crate) fn header_of(event: &Event) -> Value {
+    spec::event::header_value(&event.header)
 }
 
 /// A key that no ledger knows.

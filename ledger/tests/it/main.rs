@@ -11,6 +11,7 @@
 )]
 
 mod admission;
+mod admission_vectors;
 mod concurrency;
 mod durable;
 mod faults;
@@ -18,6 +19,7 @@ mod fixtures;
 mod forged;
 mod forged_admission;
 mod forged_alone;
+mod forged_kinds;
 mod forged_side;
 mod forger;
 mod introductions;

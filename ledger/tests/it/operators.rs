@@ -3,7 +3,12 @@
 use crate::admission::{DAY, World};
 use crate::support::{START, admin, draft, name, run};
 use serde_json::{Value, json};
+use spec::payload::{Attention, Command, RolloutWave, ScheduleRun};
 use spec::{Author, Hash, Kind, Timestamp, Uuid, Via};
+
+fn typed<T: serde::de::DeserializeOwned>(payload: &Value) -> T {
+    serde_json::from_value(payload.clone()).unwrap()
+}
 
 /// A payload of each kind that only operators say, and whether a node_admin may say it.
 fn operator_kinds() -> [(Kind, Value, bool); 11] {
@@ -92,8 +97,11 @@ fn the_ledger_speaks_of_nodes_and_webhooks_where_they_belong() {
         let service = json!({"action": "alive", "version": "1"});
         let say = async |method: &str, org: &str, kind: Kind, payload: &Value| {
             let via = Via { method: name(method), subject: None };
-            let author = Author::Service(name(if method == "self" { "ledger" } else { "admin" }));
-            world.own(world.ledger.sign(&draft(author, via, org, kind, payload.clone())).unwrap()).await
+            let own = if kind == Kind::Attention { "attention" } else { "ledger" };
+            let author = Author::Service(name(if method == "self" { own } else { "admin" }));
+            let mut said = draft(author, via, org, kind.clone(), payload.clone());
+            said.id = (kind == Kind::Attention).then(|| typed::<Attention>(payload).id(&name(org), None));
+            world.own(world.ledger.sign(&said).unwrap()).await
         };
         for org in ["acme", "ledger"] {
             assert_eq!(say("self", org, Kind::Attention, &attention).await, "ok");
@@ -123,6 +131,10 @@ fn the_scheduler_says_what_it_decides_and_orders_and_nobody_else_does() {
             "expires_at": Timestamp::from_millis(START + DAY), "not_before": due, "parameters": {},
             "sig": spec::Signature([0; 64]),
         });
+        let Command::Issue(mut issued) = typed(&order) else { panic!("an order") };
+        issued.sig = world.ledger.sign_order(&issued);
+        let order = serde_json::to_value(Command::Issue(issued)).unwrap();
+        let node_id = node.id;
         let cancel = json!({"action": "cancel", "target": Hash::ZERO});
         let wave = json!({"at": due, "rollout": Hash::ZERO, "step": "begun", "wave": 0});
         let expired = json!({"at": due, "rollout": Hash::ZERO, "step": "expired", "wave": 0});
@@ -136,7 +148,14 @@ fn the_scheduler_says_what_it_decides_and_orders_and_nobody_else_does() {
                          payload: &Value| {
             let via = Via { method: name(method), subject: subject.map(name) };
             let author = Author::Service(name(author));
-            world.own(world.ledger.sign(&draft(author, via, org, kind, payload.clone())).unwrap()).await
+            let mut said = draft(author, via, org, kind.clone(), payload.clone());
+            said.id = match kind {
+                Kind::ScheduleRun => Some(typed::<ScheduleRun>(payload).id()),
+                Kind::RolloutWave => Some(typed::<RolloutWave>(payload).id()),
+                _ => None,
+            };
+            said.node_id = Some(node_id).filter(|_| kind == Kind::Command);
+            world.own(world.ledger.sign(&said).unwrap()).await
         };
         let subject = Some(id.as_str());
         for (kind, payload, code) in [
@@ -156,6 +175,10 @@ fn the_scheduler_says_what_it_decides_and_orders_and_nobody_else_does() {
                 "{kind}"
             );
         }
+        // Of another time, so that none of it is the decision from above.
+        let mut decision = decision;
+        decision["at"] = json!(Timestamp::from_millis(START + 1));
+        (decision["due"], decision["first"]) = (decision["at"].clone(), decision["at"].clone());
         for (author, method, subject, org, code) in [
             ("admin", "admin", None, "acme", "not-allowed"),
             ("ledger", "self", None, "acme", "not-allowed"),

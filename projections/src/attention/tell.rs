@@ -12,7 +12,7 @@ use super::rules::Rules;
 use crate::listening::{Moment, Now};
 use serde::{Deserialize, Serialize};
 use spec::payload::{Attention, AttentionChange, Band, Onset, Posture, ReasonState, WeighedReason};
-use spec::{Domain, Hash, Name, Timestamp, Uuid, canonical};
+use spec::{Name, Timestamp, Uuid};
 use std::collections::BTreeMap;
 
 /// Reasons listed with a change of band.
@@ -84,13 +84,8 @@ impl Notice {
         now: Now,
         payload: Attention,
     ) -> Self {
-        let bytes = canonical::to_vec(&payload).unwrap_or_default();
-        let node_bytes = node.map_or([0; 16], |node| *node.as_bytes());
-        let hash = Hash::of(Domain::Announcement, &[org.as_str().as_bytes(), &[0], &node_bytes, &bytes]);
-        let mut random = [0; 10];
-        random.copy_from_slice(&hash.0[..10]);
         Self {
-            id: Uuid::v7(payload.at, random),
+            id: payload.id(org, node),
             org: org.clone(),
             tenant: tenant.cloned(),
             node,

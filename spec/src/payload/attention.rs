@@ -1,8 +1,9 @@
 //! How badly a node or a site needs a look, and how that changed.
 
 use super::{PayloadError, Schema, at_most, present, rule, within};
-use crate::hash::Hash;
-use crate::ids::Name;
+use crate::canonical;
+use crate::hash::{Domain, Hash};
+use crate::ids::{Name, Uuid};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -206,5 +207,15 @@ impl Schema for Attention {
     fn validate(&self) -> Result<(), PayloadError> {
         within("score", self.score, 0..=MAX_SCORE)?;
         self.change.validate(self.band)
+    }
+}
+
+impl Attention {
+    /// The id of its event: the same change is announced once. `node` is the one that the header names.
+    pub fn id(&self, org: &Name, node: Option<Uuid>) -> Uuid {
+        let bytes = canonical::to_vec(self).unwrap_or_default();
+        let node = node.map_or([0; 16], |node| *node.as_bytes());
+        let hash = Hash::of(Domain::Announcement, &[org.as_str().as_bytes(), &[0], &node, &bytes]);
+        Uuid::v7(self.at, hash.0.first_chunk().copied().unwrap_or_default())
     }
 }

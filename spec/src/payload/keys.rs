@@ -4,7 +4,7 @@ use super::{PayloadError, Schema, at_most, present, rule};
 use crate::canonical;
 use crate::hash::Hash;
 use crate::ids::{Author, Name, PublicKey, Signature, TextError, Uuid};
-use crate::kind::KeyUse;
+use crate::key_use::KeyUse;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;

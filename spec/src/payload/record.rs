@@ -1,6 +1,6 @@
 //! What the ledger records about itself and about author chains.
 
-use super::{PayloadError, Schema, at_most, present};
+use super::{PayloadError, Schema, at_most, present, within};
 use crate::hash::Hash;
 use crate::ids::{Epoch, PublicKey, Signature};
 use crate::limits::MAX_SAFE_INTEGER;
@@ -106,6 +106,20 @@ pub struct Service {
 impl Schema for Service {
     fn validate(&self) -> Result<(), PayloadError> {
         at_most("version", &self.version, 128)
+    }
+}
+
+/// Payload of `admission`: from the next entry on the ledger goes by a newer version of the admission rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admission {
+    /// The version: one more than the version before, so 2 or more.
+    pub version: u64,
+}
+
+impl Schema for Admission {
+    fn validate(&self) -> Result<(), PayloadError> {
+        within("version", self.version, 2..=MAX_SAFE_INTEGER)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Signatures, proofs of possession, hashes, chains and lanes are genuine. What a projection, the
 //! admission rules or a witness would say stands in as fixed bytes: this crate knows none of them.
 
+mod admission;
 mod findings;
 mod operations;
 mod rollouts;
@@ -161,7 +162,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 11] = [
+pub(crate) const GROUPS: [usize; 12] = [
     1,
     20,
     operations::RECORDS,
@@ -173,6 +174,7 @@ pub(crate) const GROUPS: [usize; 11] = [
     rotation::RECORDS,
     1,
     findings::RECORDS,
+    admission::RECORDS,
 ];
 
 fn genesis() -> Event {
@@ -356,6 +358,8 @@ fn append_later(log: &mut Log, ledger: Hash, incident: Hash) {
     append_swap(log, ledger);
     log.commit();
     findings::append(log, ledger);
+    log.commit();
+    admission::append(log, ledger);
     log.commit();
 }
 

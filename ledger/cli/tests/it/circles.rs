@@ -41,7 +41,7 @@ const CIRCLES: &[(&[&str], &str)] = &[
     ),
     (&["projections/src"], "`fold.rs` lists the folds, and each fold takes its words from it"),
     (
-        &["ledger/src/admission.rs", "ledger/src/state.rs", "ledger/src/witness_set.rs"],
+        &["ledger/src/admission", "ledger/src/state.rs", "ledger/src/witness_set.rs"],
         "what may be said depends on the state, which keeps sets in the form in which they are admitted",
     ),
     (

@@ -2,7 +2,7 @@
 
 import re
 
-from . import crypto, payloads, proof
+from . import crypto, payloads, proof, rules
 from .canonical import Canonical, Refused, read
 from .event import Record, commit, quoted
 from .files import ProofChain, authority_of, check_rows, trusted
@@ -20,6 +20,7 @@ class Audit:
         self.files, self.trust, self.old, self.is_covered = files, trust or {}, old, is_covered
         self.codes, self.findings, self.state = [], [], State()
         self.seals, self.cuts, self.events, self.checkpoints = [], set(), [], {}
+        self.refusals, self.accusations = {}, []
         self.covered = self.tail = 0
         self.stopped = False
         self.run()
@@ -48,6 +49,9 @@ class Audit:
         identities = [event.identity() for event in self.events]
         if len(set(identities)) != len(identities):
             self.fail("duplicate")
+        for record in self.accusations:
+            if not rules.has_ground(record, self.events, self.refusals):
+                self.fail("admission")
         self.side()
 
     # Steps 1 to 4.
@@ -114,13 +118,19 @@ class Audit:
             if not holds:
                 raise Refused(code)
         payloads.check_payload(event.kind, event.header["schema"]["payload"], record.payload)
-        state.admit(event, record.payload, record.recorded_at)
+        if {"admission": record.payload.get("version"), "genesis": record.payload.get("admission")}.get(event.kind, 0) > rules.KNOWN:
+            raise Refused("admission-version")
         self.quote(event, record.payload)
+        state.admit(event, record.payload, record.recorded_at)
+        if state.version >= 2 and event.kind in ("chain-fork", "refusal"):
+            self.accusations.append(record)
         if event.kind == "seal":
             self.seal(record)
         if event.kind == "recovery" and record.payload["action"] == "cut-tail":
             cut = record.payload
             self.cuts.add((cut["segment"], cut["offset"], cut["hash"]))
+        if event.kind == "refusal":
+            self.refusals[record.seq] = quoted(record.payload["header"], record.payload["sig"])
         state.apply(record)
         self.events.append(event)
         if event.kind in ("chain-fork", "chain-open", "chain-gap", "refusal", "recovery"):

@@ -277,6 +277,7 @@ SCHEMAS = {
         withdraw=fields(acceptance=is_hash),
     ),
     "ack": fields(_expires_at=is_time, target=is_hash, _text=REMARK),
+    "admission": fields(version=integer(2)),
     "assign": fields(_assignee=text(256, 1), target=is_hash, _text=REMARK),
     "attention": fields(at=is_time, band=BAND, change=CHANGE, ruleset=is_hash, score=PERCENT, seq=integer()),
     "authority": fields(
@@ -426,8 +427,9 @@ FROM_TWO = {
     "rollout-wave": lambda v: v.get("step") == "expired",
 }
 SPEAKERS = {
-    "ledger": "attention authority chain-fork contradiction genesis notice recovery refusal seal service witness-set",
-    "service": "enrolment key key-status token",
+    "ledger": "admission attention authority chain-fork contradiction genesis notice recovery refusal seal service witness-set",
+    "service": "enrolment key-status token",
+    "enrolment": "key",
     "chain": "chain-gap chain-open key-rotation",
     "node": "goodbye heartbeat receipt scan slo witness-key",
     "anyone": "ack assign incident note reopen resolve tag usage",

@@ -2,7 +2,7 @@
 
 import base64
 
-from . import crypto, payloads, proof
+from . import crypto, payloads, proof, rules
 from .canonical import Refused, j
 from .event import quoted, raw
 
@@ -66,6 +66,7 @@ class State:
     """A fold over the entries so far."""
 
     def __init__(self):
+        self.version = 1
         self.ledger, self.origin, self.last_recorded, self.head = ZEROS, "", 0, ZEROS
         self.keys, self.authors, self.lanes, self.enrolments, self.tokens = {}, {}, {}, {}, {}
         self.authority, self.checkpoint_keys, self.current, self.sets = [], [], {}, []
@@ -100,7 +101,7 @@ class State:
         tokens = {proof.key_path(raw(token)): value for token, value in self.enrolments.items()}
         roles = {proof.key_path(bytes.fromhex(i.replace("-", ""))): value for i, value in self.tokens.items()}
         roots = [proof.canonical_map(members).hex() for members in (chains, roles, tokens)]
-        return crypto.tagged(0x1A, j(dict(zip(("chains", "roles", "tokens"), roots), version=1))).hex()
+        return crypto.tagged(0x1A, j(dict(zip(("chains", "roles", "tokens"), roots), version=self.version))).hex()
 
     # Admission: the event would take the position at the time `now`.
 
@@ -124,6 +125,10 @@ class State:
             self.admit_chained(event, record, payload)
         else:
             self.admit_service(event, payload, now)
+        if event.kind == "admission":
+            sure(payload["version"] == self.version + 1, "bad-payload")
+        if self.version >= 2:
+            sure(rules.hold(self, event, payload, now), "a rule of its kind")
 
     def admit_genesis(self, event, payload):
         sure(event.kind == "genesis" and event.author == "service:ledger" and event.org == "ledger", "not-allowed")
@@ -172,7 +177,8 @@ class State:
             {
                 "ledger": own,
                 "node": method in ("node-jwt", "import"),
-                "service": not own and method != "import",
+                "service": method in ("admin", "token") or self.version < 2 and method in ("enrolment", "node-jwt"),
+                "enrolment": method == "enrolment" or self.version < 2 and not own and method != "import",
                 "anyone": not own,
                 "operator": method in ("admin", "token"),
             }.get(speaker, False),
@@ -295,6 +301,7 @@ class State:
         self.lanes[event.org] = (record.entry["lane"]["n"] + 1, leaf)
 
     def apply_genesis(self, event, payload, seq, leaf):
+        self.version = payload["admission"]
         self.ledger, self.last_change, self.recovery = leaf, leaf, payload["keys"]["recovery"]
         self.origin = f"{payload['name']}/{leaf}/blake3"
         self.authority.append(seq)
@@ -305,6 +312,9 @@ class State:
         for key in keys["recovery"]["keys"]:
             self.keys[key] = Key("recovery", "ledger", 0, event.hash)
         self.checkpoint_keys.append((0, keys["checkpoint"]))
+
+    def apply_admission(self, _, payload, __, ___):
+        self.version = payload["version"]
 
     def apply_key(self, event, payload, seq, _):
         self.enrolments[payload["token"]]["uses_left"] -= 1

@@ -12,7 +12,7 @@ use serving::history::History;
 use serving::ladder::{Ladder, Spacing};
 use serving::live::Live;
 use serving::{Reads, routes};
-use spec::payload::Role;
+use spec::payload::{Command, Role};
 use spec::{Author, Hash, Kind, PublicKey, Signature, Uuid, Via};
 use std::sync::Arc;
 use tower::ServiceExt as _;
@@ -72,6 +72,13 @@ fn order(to: u16) -> Value {
         "nonce": Hash::ZERO, "not_before": at(0), "parameters": {}, "sig": Signature([0; 64])})
 }
 
+/// An order under the ledger's command key.
+fn signed(ledger: &Ledger, order: Value) -> Value {
+    let Ok(Command::Issue(mut order)) = serde_json::from_value(order) else { panic!("an order") };
+    order.sig = ledger.sign_order(&order);
+    serde_json::to_value(Command::Issue(order)).unwrap()
+}
+
 /// Entries 1 to 16; 0 is the genesis.
 async fn service() -> Service {
     let live = Live::new();
@@ -86,7 +93,7 @@ async fn service() -> Service {
             {"component": "gate", "count": 1, "operation": "write", "outcome": "deny"}]);
         let slo = json!({"counts": counts, "from": at(0), "to": at(60)});
         say(&ledger, "import", Kind::Slo, org, Some(n), slo).await;
-        say(&ledger, "admin", Kind::Command, org, Some(n), order(n)).await;
+        say(&ledger, "admin", Kind::Command, org, Some(n), signed(&ledger, order(n))).await;
     }
     for (org, product) in [("acme", "gate"), ("acme", "vault"), ("beta", "gate")] {
         let used = json!({"metric": "decisions", "product": product, "quantity": 5});
@@ -334,7 +341,10 @@ async fn items_say_what_is_known() {
         "via": {"method": "admin"}, "node_id": id, "event_hash": command["hash"]});
     assert_eq!(act, expected);
     let event = one(&format!("/api/nodes/{id}/events")).await;
-    assert_eq!((&event["event_hash"], &event["payload"]), (&command["hash"], &order(2)));
+    assert_eq!(
+        (&event["event_hash"], &event["payload"]),
+        (&command["hash"], &signed(&service.ledger, order(2)))
+    );
     assert_eq!(event["event"]["kind"], "command");
     let row = service.get(&format!("/api/orgs/acme/nodes/{id}"), "acme").await;
     assert_eq!(row["node"]["labels"], json!({"env": "test"}));
