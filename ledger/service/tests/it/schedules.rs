@@ -7,7 +7,7 @@ use proofs::SigningKey;
 use reqwest::Method;
 use serde_json::{Value, json};
 use spec::limits::{MAX_ROLLOUTS, MAX_SCHEDULES};
-use spec::payload::{MAX_ROLLOUT_NODES, node_possession_bytes, token_hash};
+use spec::payload::{MAX_ROLLOUT_NODES, RolloutWave, node_possession_bytes, token_hash};
 use spec::time::parse_rfc3339;
 use spec::{Author, Hash, Kind, Uuid, Via};
 use std::time::Duration;
@@ -275,8 +275,9 @@ async fn choose(world: &World, token: &str, rollout: Uuid) -> Hash {
     let nodes = json!([NODE]);
     let payload =
         json!({"at": world.ledger.now(), "nodes": nodes, "rollout": hash, "step": "chosen", "wave": 0});
+    let id = serde_json::from_value::<RolloutWave>(payload.clone()).unwrap().id();
     let chosen = draft("scheduler", "schedule", Some(rollout.to_string()), Kind::RolloutWave, payload);
-    say(world, vec![chosen]).await;
+    say(world, vec![Draft { id: Some(id), ..chosen }]).await;
     hash
 }
 
