@@ -58,7 +58,7 @@ pub(crate) enum Command {
     /// Who needs a look, why, and what other rules would have said.
     #[command(subcommand)]
     Attention(attention::Attention),
-    /// What the nodes' latest scans found, the gravest first.
+    /// What the nodes' latest scans found, the gravest first, and what of it is accepted.
     Findings(findings::Findings),
     /// What somebody has to look after: see it, answer it, silence it.
     #[command(subcommand)]

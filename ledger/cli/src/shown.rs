@@ -22,6 +22,8 @@ const OTHERS: &[(&str, &str)] = &[
     ("demo", "a story"),
     ("enroll revoke", "a line"),
     ("export", "a line"),
+    ("findings accept", "a line"),
+    ("findings withdraw", "a line"),
     ("import", "a line"),
     ("incidents assign", "a line"),
     ("incidents note", "a line"),
@@ -60,15 +62,14 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::parse("2026-11-30T12:00:00.000Z").unwrap()
 }
 
-/// The commands, by path, that have no commands below them.
+/// The commands, by path, that do something of their own.
 fn leaves(command: &Command, path: &str, found: &mut Vec<String>) {
     for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
         let path = format!("{path} {}", sub.get_name()).trim().to_owned();
-        if sub.get_subcommands().next().is_none() {
-            found.push(path);
-        } else {
-            leaves(sub, &path, found);
+        if !sub.is_subcommand_required_set() {
+            found.push(path.clone());
         }
+        leaves(sub, &path, found);
     }
 }
 

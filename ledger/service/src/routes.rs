@@ -1,6 +1,6 @@
 //! The one list of the service's routes: what is reachable, who may use it, and what it says of itself.
 
-use crate::operator::{commands, policies, rollouts, schedules};
+use crate::operator::{acceptances, commands, policies, rollouts, schedules};
 use crate::state::Service;
 use crate::{docs, health, heartbeat, session};
 use Access::{Anyone, Credential, Everywhere, Public, Role};
@@ -162,6 +162,27 @@ fn telling() -> Vec<Route<Service>> {
             .says("What the node that asks is to carry out, each with its proof.")
             .takes("after?: count, wait?: 0..25")
             .answers(200, JSON, "commands: [DeliveredCommand], checkpoint: Checkpoint"),
+        post("/api/orgs/{org}/acceptances", Role(Action::WriteEvent), SMALL, acceptances::accept)
+            .called("acceptFinding", "Scans")
+            .says("Accept what a check finds until a date: on a node, on those that a selector selects, or on all.")
+            .takes("org: Name")
+            .body(
+                JSON,
+                "check: Name, expires_at: time, text: text..1024, node?: Uuid, selector?: text..1024, \
+                 severity?: low/medium/high/critical, subject?: text..4096",
+            )
+            .answers(201, JSON, "acceptance: Hash, seq: count")
+            .refuses(&[404]),
+        delete(
+            "/api/orgs/{org}/acceptances/{acceptance}",
+            Role(Action::WriteEvent),
+            acceptances::withdraw,
+        )
+        .called("withdrawAcceptance", "Scans")
+        .says("End an acceptance of findings.")
+        .takes("org: Name, acceptance: Hash")
+        .answers(204, "", "")
+        .refuses(&[404]),
         post("/api/orgs/{org}/policies", Role(Action::ManageRules), POLICY, policies::assign)
             .called("assignPolicy", "Policies")
             .says("From now on nodes are to follow a policy: one node, or those that a selector selects.")

@@ -2,6 +2,7 @@
 //! handlers on the one side and by clients on the other.
 
 pub use crate::health::TasksAnswer;
+pub use crate::operator::acceptances::{AcceptanceMade, AcceptanceRequest};
 pub use crate::operator::commands::{CommandAnswered, CommandIssued, CommandRequest, RemarkRequest};
 pub use crate::operator::policies::{PolicyAssigned, PolicyRequest};
 pub use crate::operator::rollouts::{OrgRequest, RolloutApprovalRequest, RolloutChanged, RolloutRequest};

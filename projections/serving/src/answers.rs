@@ -5,6 +5,7 @@
 
 pub(crate) mod commands;
 pub(crate) mod entries;
+pub(crate) mod findings;
 pub(crate) mod incidents;
 pub(crate) mod keys;
 pub(crate) mod metrics;
@@ -20,12 +21,13 @@ pub use crate::nodes::{NodeAnswer, NodeRow};
 pub use crate::reads::AsOf;
 pub use commands::{CommandAnswer, CommandRow};
 pub use entries::{AuditRow, EntryRow, ViaRow};
+pub use findings::{AcceptanceRow, FindingGroup, FindingRow, MAX_NAMED};
 pub use incidents::{IncidentAnswer, IncidentRow, SilenceRow};
 pub use keys::{OrgKeyRow, OrgKeysSummary};
 pub use metrics::{MetricRow, MetricsAnswer};
 pub use policies::{AssignmentRow, NodePolicyAnswer, NodePolicyRow, PolicyAnswer, PolicyRow};
 pub use rollouts::{RolloutAnswer, RolloutRow, WaveRow};
-pub use scans::{FindingRow, NodeScansAnswer, ScanRow};
+pub use scans::{NodeScansAnswer, ScanRow};
 pub use schedules::{ScheduleAnswer, ScheduleRow};
 pub use slo::OutcomeRow;
 pub use usage::{UsageAnswer, UsageRow};

@@ -1,7 +1,8 @@
 //! The routes of the read side, each beside what it says of itself. Every one only reads, and needs somebody who may.
 
 use crate::answers::{
-    commands, entries, incidents, keys, metrics, policies, rollouts, scans, schedules, slo, usage, webhooks,
+    commands, entries, findings, incidents, keys, metrics, policies, rollouts, scans, schedules, slo, usage,
+    webhooks,
 };
 use crate::reads::Reads;
 use crate::{console, nodes, page, stream};
@@ -190,7 +191,7 @@ fn matters() -> Vec<Route<Reads>> {
              state?: open/acked/resolved/all, tag?: text, topic?: text, limit?: 1..500, cursor?: text, \
              as_of?: text",
         ),
-        fold("/api/incidents/{id}", incidents::show, "getIncident", "Incidents", "One incident.", "incident: Incident")
+        fold("/api/incidents/{id}", incidents::show, "getIncident", "Incidents", "One incident.", "incident: Incident, findings?: [OpenFinding]")
             .takes("id: Hash, as_of?: text"),
         list(
             "/api/silences", incidents::silences,
@@ -216,11 +217,32 @@ fn matters() -> Vec<Route<Reads>> {
             "policy: Hash, document: PolicyDocument",
         )
         .takes("hash: Hash, as_of?: text"),
-        list("/api/findings", scans::findings, "listFindings", "Scans", "Open findings, the gravest first.", "OpenFinding")
+        list("/api/findings", findings::list, "listFindings", "Scans", "Open findings, the gravest first.", "OpenFinding")
             .takes(
-                "node_id?: Uuid, org?: Name, q?: text, severity?: low/medium/high/critical, limit?: 1..500, \
-             cursor?: text, as_of?: text",
+                "accepted?: true/false, node_id?: Uuid, org?: Name, q?: text, \
+                 severity?: low/medium/high/critical, limit?: 1..500, cursor?: text, as_of?: text",
             ),
+        list(
+            "/api/findings/grouped",
+            findings::grouped,
+            "listFindingGroups",
+            "Scans",
+            "Open findings, the same one of many nodes as one; the gravest first, then those of most nodes.",
+            "FindingGroup",
+        )
+        .takes(
+            "org?: Name, q?: text, severity?: low/medium/high/critical, limit?: 1..500, cursor?: text, \
+             as_of?: text",
+        ),
+        list(
+            "/api/acceptances",
+            findings::acceptances,
+            "listAcceptances",
+            "Scans",
+            "Acceptances of findings that hold, the newest first.",
+            "ListedAcceptance",
+        )
+        .takes("ended?: true/false, org?: Name, limit?: 1..500, cursor?: text, as_of?: text"),
         list("/api/rollouts", rollouts::list, "listRollouts", "Commands", "Roll-outs, by organisation and id.", "Rollout")
             .takes("org?: Name, limit?: 1..500, cursor?: text, as_of?: text"),
         fold("/api/rollouts/{id}", rollouts::show, "getRollout", "Commands", "One roll-out.", "rollout: Rollout")

@@ -17,7 +17,11 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
                    tenant?: Name";
     let finding = "evidence?: Hash, explained?: text, id: Name, remediation: text, severity: Severity, \
                    subject: text, title: text";
+    let acceptance = "id: Hash, check: Name, subject?: text, severity?: low/medium/high/critical, node?: Uuid, \
+                      selector?: text, text: text, until: time, author: Author, seq: count, \
+                      recorded_at: time, withdrawn_by?: Author";
     vec![
+        ("Acceptance", schema(acceptance)),
         (
             "AcceptedBaseline",
             schema("baseline: Hash, tree_root?: Hash, author: Author, seq: count, recorded_at: time"),
@@ -58,12 +62,19 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("FindingCounts", schema("critical: count, high: count, low: count, medium: count, unknown: count")),
         ("Finding", schema(finding)),
         (
+            "FindingGroup",
+            schema(
+                "org: Name, id: Name, subject: text, title: text, severity: Severity, nodes: count, \
+                 accepted: count, node_ids: [Uuid]",
+            ),
+        ),
+        (
             "Incident",
             schema(
                 "org: Name, state: open/acked/resolved, silence?: Silence, id: Hash, tenant?: Name, \
                  node_id?: Uuid, site?: text, topic: text, subject?: text, title: text, text?: text, band: Band, \
                  opened: By, reopened?: By, acked?: Acked, resolved?: By, assignee?: text, tags?: [text], \
-                 notes?: [Remark]",
+                 notes?: [Remark], posture?: Posture",
             ),
         ),
         (
@@ -74,6 +85,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
                  tree_root?: Hash, accepted?: AcceptedBaseline",
             ),
         ),
+        ("ListedAcceptance", schema(&format!("org: Name, active: flag, {acceptance}"))),
         ("ListedSilence", schema(&format!("org: Name, active: flag, {silence}"))),
         ("Mark", schema("seq: count, recorded_at: time")),
         ("MetricBucket", schema("at: time, secs: count, count: count, min: count, max: count, mean: count")),
@@ -83,7 +95,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             "Node",
             schema(
                 "node_id: Uuid, org: Name, band: Band, flapping?: flag, silence: SilenceLevel, score: 0..100, \
-                 reasons: [Reason], more_reasons?: count, tenant?: Name, key?: NodeKey, heard?: Mark, \
+                 reasons: [Reason], more_reasons?: count, accepted_findings?: count, tenant?: Name, key?: NodeKey, heard?: Mark, \
                  heartbeat?: Heartbeat, labels?: {text}",
             ),
         ),
@@ -91,7 +103,8 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         (
             "OpenFinding",
             schema(&format!(
-                "node_id: Uuid, org: Name, seq: count, recorded_at: time, simulated: flag, {finding}"
+                "node_id: Uuid, org: Name, seq: count, recorded_at: time, simulated: flag, {finding}, \
+                 accepted?: Acceptance"
             )),
         ),
         (
@@ -112,6 +125,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
                  outcome: allow/deny/error/isolate/ok/throttle, count: count",
             ),
         ),
+        ("Posture", schema("critical: count, high: count, low: count, medium: count, worst?: WeighedReason")),
         (
             "PastScan",
             schema(
@@ -146,6 +160,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
                 "reason: text, subject?: text, phase: pending/firing/recovering, since: time, weight: count",
             ),
         ),
+        ("WeighedReason", schema("reason: Name, subject?: text, weight: 0..100")),
         ("Remark", schema("by: By, text: text")),
         (
             "Scan",

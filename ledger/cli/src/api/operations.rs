@@ -8,16 +8,17 @@ use serde::Serialize;
 use serde_json::Value;
 use service::wire::Recorded;
 use service::wire::{
-    BatchAnswer, CommandAnswered, CommandIssued, CommandRequest, DraftBody, EnrolmentCreated,
-    EnrolmentRequest, EnrolmentRow, KeyRow, KeyStatusRequest, LedgerAnswer, OrgRequest, PolicyAssigned,
-    PolicyRequest, ReceiptRow, RegisterAnswer, RegisterRequest, RemarkRequest, RolloutApprovalRequest,
-    RolloutChanged, RolloutRequest, ScheduleRequest, ScheduleSet, SealAnswer, SegmentRow, StrictValue,
-    TokenCreated, TokenRequest, TokenRow, WebhookCreated, WebhookRequest, WitnessesAnswer,
+    AcceptanceMade, AcceptanceRequest, BatchAnswer, CommandAnswered, CommandIssued, CommandRequest,
+    DraftBody, EnrolmentCreated, EnrolmentRequest, EnrolmentRow, KeyRow, KeyStatusRequest, LedgerAnswer,
+    OrgRequest, PolicyAssigned, PolicyRequest, ReceiptRow, RegisterAnswer, RegisterRequest, RemarkRequest,
+    RolloutApprovalRequest, RolloutChanged, RolloutRequest, ScheduleRequest, ScheduleSet, SealAnswer,
+    SegmentRow, StrictValue, TokenCreated, TokenRequest, TokenRow, WebhookCreated, WebhookRequest,
+    WitnessesAnswer,
 };
 use serving::answers::{
-    CommandAnswer, CommandRow, EntryRow, FindingRow, IncidentAnswer, IncidentRow, NodeAnswer,
-    NodePolicyAnswer, NodeRow, NodeScansAnswer, PolicyAnswer, PolicyRow, RolloutAnswer, RolloutRow,
-    ScheduleAnswer, ScheduleRow, SilenceRow, WebhookRow,
+    AcceptanceRow, CommandAnswer, CommandRow, EntryRow, FindingGroup, FindingRow, IncidentAnswer,
+    IncidentRow, NodeAnswer, NodePolicyAnswer, NodeRow, NodeScansAnswer, PolicyAnswer, PolicyRow,
+    RolloutAnswer, RolloutRow, ScheduleAnswer, ScheduleRow, SilenceRow, WebhookRow,
 };
 use spec::payload::WitnessSetChange;
 use spec::{Hash, Kind, Name, PublicKey, Severity, Uuid};
@@ -206,6 +207,26 @@ impl Client {
 
     pub(crate) async fn findings(&self, query: Query) -> All<FindingRow<'static>> {
         self.all(&routes::FINDINGS, &[], query).await
+    }
+
+    pub(crate) async fn finding_groups(&self, query: Query) -> All<FindingGroup<'static>> {
+        self.all(&routes::FINDING_GROUPS, &[], query).await
+    }
+
+    pub(crate) async fn acceptances(&self, query: Query) -> All<AcceptanceRow<'static>> {
+        self.all(&routes::ACCEPTANCES, &[], query).await
+    }
+
+    pub(crate) async fn accept_finding(
+        &self,
+        org: &Name,
+        request: &AcceptanceRequest,
+    ) -> Said<AcceptanceMade> {
+        self.tell(&routes::ACCEPT_FINDING, &[org], request).await
+    }
+
+    pub(crate) async fn withdraw_acceptance(&self, org: &Name, acceptance: &Hash) -> Result<(), Failure> {
+        self.end(&routes::WITHDRAW_ACCEPTANCE, &[org, acceptance], Query::default()).await
     }
 
     pub(crate) async fn incidents(&self, query: Query) -> All<IncidentRow<'static>> {

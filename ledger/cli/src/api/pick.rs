@@ -116,6 +116,15 @@ impl Client {
         org.map(|org| (id, org)).ok_or_else(|| Failure::io("a silence without an organisation"))
     }
 
+    /// The acceptance that is meant, by its id or the beginning of it, and its organisation.
+    pub(crate) async fn acceptance_of(&self, reference: &Ref) -> Result<(Hash, Name), Failure> {
+        let rows = self.acceptances(Query::default()).await?.rows()?;
+        let all = rows.iter().map(|row| Candidate { id: row.acceptance.id, name: String::new() });
+        let id = reference.pick(all.collect(), "acceptance that holds:", "ledger findings accepted")?;
+        let org = rows.into_iter().find(|row| row.acceptance.id == id).map(|row| row.org.into_owned());
+        org.map(|org| (id, org)).ok_or_else(|| Failure::io("an acceptance without an organisation"))
+    }
+
     /// The command that is meant, by its event hash or the beginning of it.
     pub(crate) async fn command_of(&self, reference: &Ref) -> Result<Hash, Failure> {
         if let Some(id) = hash(reference) {

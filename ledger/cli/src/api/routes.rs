@@ -32,6 +32,8 @@ macro_rules! routes {
 }
 
 routes! {
+    ACCEPTANCES = GET "/api/acceptances";
+    ACCEPT_FINDING = POST "/api/orgs/{org}/acceptances";
     APPROVE_COMMAND = POST "/api/commands/{hash}/approve";
     APPROVE_ROLLOUT = POST "/api/rollouts/{id}/approve";
     ABORT_ROLLOUT = POST "/api/rollouts/{id}/abort";
@@ -48,6 +50,7 @@ routes! {
     ENROLMENTS = GET "/api/orgs/{org}/nodes/enrollment-tokens";
     ENTRIES = GET "/api/events";
     FINDINGS = GET "/api/findings";
+    FINDING_GROUPS = GET "/api/findings/grouped";
     GOVERN_KEY = PATCH "/api/keys/{key}/governance";
     IMPORT = POST "/api/import";
     INCIDENT = GET "/api/incidents/{id}";
@@ -81,6 +84,7 @@ routes! {
     START_ROLLOUT = POST "/api/rollouts";
     TOKENS = GET "/api/tokens";
     WEBHOOKS = GET "/api/orgs/{org}/webhooks";
+    WITHDRAW_ACCEPTANCE = DELETE "/api/orgs/{org}/acceptances/{acceptance}";
     WITHDRAW_POLICY = DELETE "/api/orgs/{org}/policies/{assignment}";
     WITNESSES = GET "/api/ledger/witnesses";
 }

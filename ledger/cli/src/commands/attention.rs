@@ -1,7 +1,8 @@
 //! `ledger attention`: who needs a look, why, and what other rules would have said.
 
+use super::findings::{self, GROUPS};
 use super::nodes::{self, NODES, Past, REASONS};
-use crate::api::{Ref, with_reads};
+use crate::api::{Ref, look, with_reads};
 use crate::failure::Failure;
 use crate::folding::Files;
 use crate::options::Global;
@@ -10,7 +11,7 @@ use crate::times::Ago;
 use clap::Subcommand;
 use projections::rehearsal::{About, Difference, Rehearsal};
 use serde_json::json;
-use serving::answers::NodeRow;
+use serving::answers::{FindingGroup, NodeRow};
 use spec::payload::{Band, Ruleset};
 use spec::{Kind, Name, Timestamp};
 use std::ops::ControlFlow;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Attention {
-    /// List the nodes that are not well, the worst first.
+    /// List the nodes that are not well, the worst first, and under them what scans found, the same of many nodes once.
     List {
         /// Of this organisation.
         #[arg(long)]
@@ -38,7 +39,11 @@ pub(crate) enum Attention {
     /// Show which pages other rules would have sent, dropped or moved.
     Rehearse {
         /// A file with a ruleset in JSON.
-        rules: PathBuf,
+        #[arg(required_unless_present = "before")]
+        rules: Option<PathBuf>,
+        /// What the rules of attention themselves changed since this version of them: 3 is the one before.
+        #[arg(long, value_name = "VERSION", conflicts_with = "rules")]
+        before: Option<u64>,
         /// Pages from an RFC 3339 time or a duration back (90s, 15m, 2h, 7d) on.
         #[arg(long, value_name = "TIME|SPAN")]
         since: Option<Ago>,
@@ -70,17 +75,28 @@ pub(crate) const PAGES: Table<Page> = Table {
 pub(crate) fn run(global: &Global, command: &Attention) -> Result<ExitCode, Failure> {
     match command {
         Attention::List { org, past } => with_reads(global, async |client| {
-            let mut unwell = nodes::all(client, past.query().with("org", org.as_ref())).await?;
+            let query = past.query().with("org", org.as_ref());
+            let mut unwell = nodes::all(client, query.clone()).await?;
             unwell.retain(|node| node.standing.band != Band::Ok || node.standing.score > 0);
-            unwell.show(global, &UNWELL)
+            // Machines have a list of their own of what was found.
+            let found =
+                if global.for_people() { findings::counting(client, query).await? } else { Vec::new() };
+            let said = unwell.said();
+            answer(global, &said, || Ok(listed(&unwell.rows()?, &found, &look(global, &said))))
         }),
         Attention::Explain { id, past } => with_reads(global, async |client| {
             let node = client.node_of(id).await?;
             client.node(node, past.query()).await?.show(global, |answer, look| explained(&answer.node, look))
         }),
-        Attention::Rehearse { rules, since } => rehearse(global, rules, *since),
+        Attention::Rehearse { rules, before, since } => rehearse(global, rules.as_deref(), *before, *since),
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The nodes, and under them what scans found on any of them.
+pub(crate) fn listed(nodes: &[NodeRow<'static>], found: &[FindingGroup<'static>], look: &Look) -> String {
+    let nodes = UNWELL.text(nodes, look);
+    if found.is_empty() { nodes } else { format!("{nodes}\n{}", GROUPS.text(found, look)) }
 }
 
 /// One node's score, term by term.
@@ -92,7 +108,33 @@ pub(crate) fn explained(node: &NodeRow<'_>, look: &Look) -> String {
 }
 
 /// Which pages other rules would have sent, dropped or moved.
-fn rehearse(global: &Global, rules: &Path, since: Option<Ago>) -> Result<(), Failure> {
+fn rehearse(
+    global: &Global,
+    rules: Option<&Path>,
+    before: Option<u64>,
+    since: Option<Ago>,
+) -> Result<(), Failure> {
+    let since = since.map_or(Timestamp::from_millis(0), |Ago(time)| time);
+    let mut rehearsal = match (rules, before) {
+        (Some(rules), _) => Rehearsal::new(&ruleset(rules)?, since),
+        (None, before) => {
+            let before = before.unwrap_or_default();
+            let known = Rehearsal::of_versions(before, since);
+            known
+                .ok_or_else(|| Failure::usage(format!("nobody has the rules of version {before} any more")))?
+        }
+    };
+    Files::open(global)?.each(&mut |record| {
+        rehearsal.apply(record);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let difference = rehearsal.difference();
+    let look = Look::here(global);
+    answer(global, &json!(difference), || Ok(rehearsed(&difference, &look)))
+}
+
+/// The rules in a file.
+fn ruleset(rules: &Path) -> Result<Ruleset, Failure> {
     let named = |e: &dyn std::fmt::Display| Failure::usage(format!("{}: {e}", rules.display()));
     let text = std::fs::read_to_string(rules).map_err(|e| named(&e))?;
     let ruleset: Ruleset = serde_json::from_str(&text).map_err(|e| named(&e))?;
@@ -110,15 +152,7 @@ fn rehearse(global: &Global, rules: &Path, since: Option<Ago>) -> Result<(), Fai
     if !unknown.is_empty() {
         return Err(named(&format!("no reason is called {}", unknown.join(", "))));
     }
-    let since = since.map_or(Timestamp::from_millis(0), |Ago(time)| time);
-    let mut rehearsal = Rehearsal::new(&ruleset, since);
-    Files::open(global)?.each(&mut |record| {
-        rehearsal.apply(record);
-        Ok(ControlFlow::Continue(()))
-    })?;
-    let difference = rehearsal.difference();
-    let look = Look::here(global);
-    answer(global, &json!(difference), || Ok(rehearsed(&difference, &look)))
+    Ok(ruleset)
 }
 
 /// The difference that other rules make, and under it each page they change.

@@ -1,5 +1,6 @@
 //! `ledger incidents`: what somebody has to look after, and what is said of it.
 
+use super::findings::FINDINGS;
 use super::nodes::Past;
 use crate::api::{About, Query, Ref, Reply as Said, with_reads};
 use crate::client::Client;
@@ -11,7 +12,7 @@ use clap::Subcommand;
 use projections::incidents::{Acked, Remark};
 use serde::Serialize;
 use service::wire::ReceiptRow;
-use serving::answers::{IncidentRow, SilenceRow};
+use serving::answers::{FindingRow, IncidentRow, SilenceRow};
 use spec::payload::{Ack, Assign, Incident, Note, Reply, Silence, Tag};
 use spec::{Hash, Kind, Name, Severity};
 use std::process::ExitCode;
@@ -230,9 +231,11 @@ fn state(row: &IncidentRow<'_>) -> Cell {
     Cell::Text(format!("{}{silenced}", word(&row.state)))
 }
 
-/// One incident, and under it what was said of it.
-pub(crate) fn shown(row: &IncidentRow<'static>, look: &Look) -> String {
-    format!("{}\n{}", INCIDENT.text(row, look), NOTES.text(&row.incident.notes, look))
+/// One incident, and under it the findings that it is about, if it is about some, and what was said of it.
+pub(crate) fn shown(row: &IncidentRow<'static>, findings: &[FindingRow<'static>], look: &Look) -> String {
+    let found =
+        if findings.is_empty() { String::new() } else { format!("{}\n", FINDINGS.text(findings, look)) };
+    format!("{}\n{found}{}", INCIDENT.text(row, look), NOTES.text(&row.incident.notes, look))
 }
 
 pub(crate) fn run(global: &Global, command: &Incidents) -> Result<ExitCode, Failure> {
@@ -252,7 +255,7 @@ async fn answer(global: &Global, client: &Client, command: &Incidents) -> Result
             client
                 .incident(&id, past.query())
                 .await?
-                .show(global, |answer, look| shown(&answer.incident, look))
+                .show(global, |answer, look| shown(&answer.incident, &answer.findings, look))
         }
         Incidents::Silences { org, past } => {
             client.silences(past.query().with("org", org.as_ref())).await?.show(global, &SILENCES)

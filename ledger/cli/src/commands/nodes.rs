@@ -79,7 +79,7 @@ pub(crate) const NODES: Table<NodeRow<'static>> = Table {
         wide("profile", |node| said(node, |said| Cell::from(&said.os_profile))),
         wide("agent", |node| said(node, |said| Cell::from(said.agent_version.as_ref()))),
         wide("kernel", |node| said(node, |said| Cell::from(said.kernel_version.as_ref()))),
-        column("why", |node| Cell::list(node.standing.reasons.iter().map(why))),
+        column("why", |node| worst(node)),
     ],
     nothing: "no nodes; `ledger enroll token` makes what one joins with",
 };
@@ -96,6 +96,10 @@ pub(crate) const NODE: Card<NodeRow<'static>> = Card(&[
     column("flapping", |node| Cell::yes(node.standing.flapping)),
     column("silence", |node| Cell::word(&node.standing.silence)),
     column("heard", |node| Cell::from(node.node.heard.map(|heard| heard.recorded_at))),
+    column("accepted findings", |node| match node.standing.accepted_findings {
+        0 => Cell::Nothing,
+        accepted => Cell::from(accepted),
+    }),
     column("profile", |node| said(node, |said| Cell::from(&said.os_profile))),
     column("agent", |node| said(node, |said| Cell::from(said.agent_version.as_ref()))),
     column("kernel", |node| said(node, |said| Cell::from(said.kernel_version.as_ref()))),
@@ -133,6 +137,17 @@ fn labels(node: &NodeRow<'_>) -> Cell {
             .iter()
             .map(|(name, value)| if value.is_empty() { name.to_string() } else { format!("{name}={value}") }),
     )
+}
+
+/// The worst reason, and how many others there are.
+fn worst(node: &NodeRow<'_>) -> Cell {
+    let standing = &node.standing;
+    let others = (standing.reasons.len() + standing.more_reasons).saturating_sub(1);
+    match (standing.reasons.first().map(why), others) {
+        (None, _) => Cell::Nothing,
+        (Some(worst), 0) => Cell::from(worst),
+        (Some(worst), others) => Cell::from(format!("{worst} and {others} more")),
+    }
 }
 
 fn why(active: &Active) -> String {

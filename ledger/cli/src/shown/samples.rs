@@ -19,7 +19,9 @@ pub(super) type Shown = fn(&Look) -> String;
 pub(super) fn of(path: &str) -> Option<Shown> {
     Some(match path {
         "attention explain" => |look| attention::explained(&typed(node(1)), look),
-        "attention list" => |look| attention::UNWELL.text(&[typed(node(1))], look),
+        "attention list" => |look| {
+            attention::listed(&[typed(node(1))], &[typed(finding_group(1)), typed(finding_group(2))], look)
+        },
         "attention rehearse" => |look| attention::rehearsed(&difference(), look),
         "bisect" => |look| bisect::TURN.text(&turn(), look),
         "commands issue" | "commands show" => |look| orders::shown(&typed(command(1)), look),
@@ -31,15 +33,26 @@ pub(super) fn of(path: &str) -> Option<Shown> {
             enroll::CREATED.text(&typed(made), look)
         },
         "events" | "logs view" => |look| logs::ENTRIES.text(&[typed(entry(41)), typed(entry(42))], look),
-        "findings" => {
-            |look| findings::FINDINGS.text(&[typed(finding("critical")), typed(finding("low"))], look)
+        "findings" => |look| {
+            let each = findings::FINDINGS.text(&[typed(finding("critical")), typed(finding("low"))], look);
+            let groups = findings::GROUPS.text(&[typed(finding_group(1)), typed(finding_group(2))], look);
+            format!("{each}\n$ ledger findings --grouped\n{groups}")
+        },
+        "findings accepted" => {
+            |look| findings::ACCEPTED.text(&[typed(acceptance(1)), typed(acceptance(2))], look)
         }
         "incidents ack" => |look| {
             let acked = json!({"by": by(), "until": "2026-11-30T16:53:00.000Z", "band": "ATTN"});
             incidents::acked_line(hash(0x5c), Some(&typed(acked)), look)
         },
         "incidents list" => |look| incidents::INCIDENTS.text(&[typed(incident(1)), typed(incident(2))], look),
-        "incidents show" => |look| incidents::shown(&typed(incident(1)), look),
+        "incidents show" => |look| {
+            let one = incidents::shown(&typed(incident(1)), &[], look);
+            format!(
+                "{one}\n$ ledger incidents show # a posture\n{}",
+                incidents::shown(&typed(posture()), &[typed(accepted_finding())], look)
+            )
+        },
         "incidents silences" => |look| incidents::SILENCES.text(&[typed(silence())], look),
         "init" => |look| init::MADE.text(&made(), look),
         "keys introduce" => |look| keys::INTRODUCED.text(&introduced(), look),
@@ -94,7 +107,7 @@ pub(super) fn of(path: &str) -> Option<Shown> {
 pub(super) fn nothing(path: &str) -> Option<Shown> {
     Some(match path {
         "attention explain" => |look| attention::explained(&typed(node(3)), look),
-        "attention list" => |look| attention::UNWELL.text(&[], look),
+        "attention list" => |look| attention::listed(&[], &[], look),
         "attention rehearse" => {
             |look| attention::rehearsed(&projections::rehearsal::Difference::default(), look)
         }
@@ -102,8 +115,9 @@ pub(super) fn nothing(path: &str) -> Option<Shown> {
         "enroll list" => |look| enroll::TOKENS.text(&[], look),
         "events" | "logs view" => |look| logs::ENTRIES.text(&[], look),
         "findings" => |look| findings::FINDINGS.text(&[], look),
+        "findings accepted" => |look| findings::ACCEPTED.text(&[], look),
         "incidents list" => |look| incidents::INCIDENTS.text(&[], look),
-        "incidents show" => |look| incidents::shown(&typed(incident(2)), look),
+        "incidents show" => |look| incidents::shown(&typed(incident(2)), &[], look),
         "incidents silences" => |look| incidents::SILENCES.text(&[], look),
         "keys show" => |look| keys::KEYS.text(&[], look),
         "logs stats" => |look| logs::TALLIES.text(&[], look),
@@ -279,6 +293,60 @@ fn incident(n: u8) -> Value {
         });
     }
     said
+}
+
+fn finding_group(n: u8) -> Value {
+    match n {
+        1 => json!({
+            "org": "acme", "id": "ssh-root-login", "subject": "/etc/ssh/sshd_config", "severity": "high", "nodes": 31,
+            "title": "Root may log in over SSH", "accepted": 2,
+            "node_ids": [uuid(1), uuid(2)],
+        }),
+        _ => json!({
+            "org": "acme", "id": "mount-options", "subject": "/tmp", "severity": "low", "nodes": 3, "accepted": 0,
+            "title": "/tmp is mounted without nosuid", "node_ids": [uuid(1)],
+        }),
+    }
+}
+
+/// The finding that [`acceptance`] is about.
+fn accepted_finding() -> Value {
+    let mut accepted = acceptance(1);
+    accepted.as_object_mut().unwrap().retain(|name, _| !["org", "active"].contains(&name.as_str()));
+    let mut row = finding("high");
+    row.as_object_mut().unwrap().insert("accepted".to_owned(), accepted);
+    row
+}
+
+fn acceptance(n: u8) -> Value {
+    let mut row = json!({
+        "org": "acme", "active": true, "id": hash(7), "check": "ssh-root-login", "text": "the jump host\nuntil it moves",
+        "subject": "/etc/ssh/sshd_config", "severity": "high", "node": uuid(1), "seq": 41,
+        "until": "2027-01-30T12:00:00.000Z", "author": format!("token:{}", uuid(8)),
+        "recorded_at": "2026-11-30T11:58:00.000Z",
+    });
+    if n != 1 {
+        let all = json!({"id": hash(8), "check": "mount-options", "selector": "env=lab", "active": false,
+            "withdrawn_by": "service:admin"});
+        let members = row.as_object_mut().unwrap();
+        members.extend(all.as_object().unwrap().clone());
+        members.retain(|name, _| !["node", "severity", "subject"].contains(&name.as_str()));
+    }
+    row
+}
+
+/// An incident about what scans found.
+fn posture() -> Value {
+    let mut row = incident(2);
+    let members = row.as_object_mut().unwrap();
+    members.remove("site");
+    let worst =
+        json!({"reason": "finding-high", "subject": "ssh-root-login /etc/ssh/sshd_config", "weight": 40});
+    let more = json!({"node_id": uuid(1), "topic": "posture", "band": "ATTN",
+        "title": "finding-high ssh-root-login /etc/ssh/sshd_config and 44 more",
+        "posture": {"critical": 0, "high": 7, "low": 29, "medium": 9, "worst": worst}});
+    members.extend(more.as_object().unwrap().clone());
+    row
 }
 
 fn silence() -> Value {

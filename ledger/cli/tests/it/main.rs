@@ -24,6 +24,7 @@ mod outage;
 mod page;
 mod people;
 mod policies;
+mod posture;
 mod reading;
 mod rolling;
 mod rotating;

@@ -60,6 +60,18 @@ impl PolicyRequest {
     }
 }
 
+/// Refuses a node that is not of an organisation.
+pub(crate) fn own_node(call: &Call, org: &Name, node: Uuid) -> Result<(), Problem> {
+    let own = call.app.ledger().directory(|directory| {
+        let key = directory.authors.get(&Author::Node(node))?;
+        directory.keys.get(key).map(|record| record.org == *org)
+    });
+    if own == Some(true) {
+        return Ok(());
+    }
+    Err(Problem::new(NOT_FOUND, format!("{org} has no node {node}")).pointer("/node"))
+}
+
 /// `POST /api/orgs/{org}/policies`: from now on nodes are to follow a policy.
 pub(crate) async fn assign(call: Call) -> Result<Response<Body>, Problem> {
     call.query(&[])?;
@@ -71,13 +83,7 @@ pub(crate) async fn assign(call: Call) -> Result<Response<Body>, Problem> {
         Policy::Withdraw { .. } => None,
     };
     if let Some(node) = node {
-        let own = call.app.ledger().directory(|directory| {
-            let key = directory.authors.get(&Author::Node(node))?;
-            directory.keys.get(key).map(|record| record.org == org)
-        });
-        if own != Some(true) {
-            return Err(Problem::new(NOT_FOUND, format!("{org} has no node {node}")).pointer("/node"));
-        }
+        own_node(&call, &org, node)?;
     }
     let receipt = say_about(&call, About { org, tenant: None, node }, Kind::Policy, &payload).await?;
     let answer = PolicyAssigned { assignment: receipt.event_hash, policy, seq: receipt.seq };

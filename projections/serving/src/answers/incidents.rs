@@ -1,5 +1,6 @@
 //! Incidents and silences over HTTP: lists, and one incident.
 
+use super::findings::{FindingRow, of_posture};
 use crate::reads::{AS_OF, Reads, View};
 use axum::body::Body;
 use axum::http::Response;
@@ -33,6 +34,9 @@ pub struct IncidentRow<'a> {
 pub struct IncidentAnswer<'a> {
     /// It.
     pub incident: IncidentRow<'a>,
+    /// Of a node's posture that is not over: what scans find there now, what counts first, the gravest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingRow<'a>>,
 }
 
 impl<'a> IncidentRow<'a> {
@@ -122,7 +126,10 @@ pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Pro
         .view(&call.query(&[AS_OF])?, |view| {
             let mut all = orgs(view, call.principal.bound_to());
             let (org, all, incident) = all.find_map(|(org, all)| Some((org, all, all.get(&id)?)))?;
-            let answer = IncidentAnswer { incident: IncidentRow::of(org, all, incident, view.now) };
+            let is_posture = incident.posture.is_some() && incident.resolved.is_none();
+            let of = incident.matter.node_id.filter(|_| is_posture);
+            let findings = of.map(|node| of_posture(view, org, node)).unwrap_or_default();
+            let answer = IncidentAnswer { incident: IncidentRow::of(org, all, incident, view.now), findings };
             sees(&call, incident.matter.node_id).then(|| view.answer(&answer))
         })
         .await?;

@@ -1,4 +1,4 @@
-//! Scans and open findings over HTTP.
+//! Scans over HTTP.
 
 use crate::nodes::{id_of_path, org_of, unknown};
 use crate::reads::{AS_OF, Reads};
@@ -6,17 +6,15 @@ use axum::body::Body;
 use axum::http::Response;
 use projections::scans::{Accepted, Latest, NodeScans, Past, Scans};
 use serde::{Deserialize, Serialize};
-use spec::payload::{Finding, FindingCounts};
+use spec::payload::FindingCounts;
 use spec::{Hash, Name, Severity, Timestamp, Uuid};
 use std::borrow::Cow;
 use web::paging::{CURSOR, LIMIT, NodePlace, Paging};
 use web::{Call, Problem, QueryString};
 
 /// The severities that a finding has, the gravest first.
-const SEVERITIES: [Severity; 4] = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
-
-/// Where the numbers of the gravest severity begin.
-type FindingPlace = (u64, Name, Uuid, u64);
+pub(super) const SEVERITIES: [Severity; 4] =
+    [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
 
 /// The latest scan of a node, without its findings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -66,24 +64,6 @@ pub struct NodeScansAnswer<'a> {
     pub next_cursor: Option<String>,
 }
 
-/// A finding that is open.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct FindingRow<'a> {
-    /// The node.
-    pub node_id: Uuid,
-    /// Whose it is.
-    pub org: Cow<'a, Name>,
-    /// Seq of the scan that has it.
-    pub seq: u64,
-    /// When that was recorded.
-    pub recorded_at: Timestamp,
-    /// Whether it is made up for a trial.
-    pub simulated: bool,
-    /// What was found.
-    #[serde(flatten)]
-    pub finding: Cow<'a, Finding>,
-}
-
 impl<'a> ScanRow<'a> {
     fn of(org: &'a Name, node_id: Uuid, latest: &'a Latest, accepted: Option<&'a Accepted>) -> Self {
         let Latest { seq, recorded_at, imported, ref scan } = *latest;
@@ -105,7 +85,7 @@ impl<'a> ScanRow<'a> {
     }
 }
 
-fn severity(parameters: &QueryString<'_>) -> Result<Option<Severity>, Problem> {
+pub(super) fn severity(parameters: &QueryString<'_>) -> Result<Option<Severity>, Problem> {
     parameters.one_of("severity", &SEVERITIES.map(|severity| (severity.as_str(), severity)))
 }
 
@@ -114,7 +94,7 @@ fn has(scans: &NodeScans, severity: Severity) -> bool {
 }
 
 /// What the caller may see, in order.
-fn visible<'a>(
+pub(super) fn visible<'a>(
     scans: &'a Scans,
     call: &'a Call,
     org: Option<&'a Name>,
@@ -163,47 +143,4 @@ pub(crate) async fn of_node(reads: Reads, call: Call) -> Result<Response<Body>, 
         })
         .await?;
     answer.ok_or_else(|| unknown(id))
-}
-
-/// `GET /api/findings`: the open findings, the gravest first, then in the order of organisation and node.
-pub(crate) async fn findings(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
-    let parameters = call.query(&[AS_OF, CURSOR, LIMIT, "node_id", "org", "q", "severity"])?;
-    let org = call.orgs(parameters.parse("org")?)?;
-    let node: Option<Uuid> = parameters.parse("node_id")?;
-    let severity = severity(&parameters)?;
-    let q = parameters.get("q").map(str::to_lowercase);
-    let paging = Paging::<FindingPlace>::of(&parameters)?;
-    reads
-        .view(&parameters, |view| {
-            let wanted = |finding: &Finding| q.as_deref().is_none_or(|q| mentions(finding, q));
-            let (call, org, scans) = (&call, org.as_ref(), view.folds.scans());
-            let severities = (0..).zip(SEVERITIES).filter(|(_, one)| severity.is_none_or(|s| s == *one));
-            let open = severities.flat_map(|(rank, severity)| {
-                let nodes =
-                    visible(scans, call, org).filter(|(_, id, _)| node.is_none_or(|node| node == *id));
-                nodes.flat_map(move |(org, node_id, scans)| {
-                    let findings = (0..).zip(scans.latest.findings());
-                    findings.filter(move |(_, finding)| finding.severity == severity).map(
-                        move |(n, finding)| {
-                            let Latest { seq, recorded_at, ref scan, .. } = scans.latest;
-                            let open = FindingRow {
-                                node_id,
-                                org: Cow::Borrowed(org),
-                                seq,
-                                recorded_at,
-                                simulated: scan.simulated,
-                                finding: Cow::Borrowed(finding),
-                            };
-                            ((rank, org.clone(), node_id, n), open)
-                        },
-                    )
-                })
-            });
-            view.answer(&paging.rising(open, |open| wanted(&open.finding).then_some(open)))
-        })
-        .await
-}
-
-fn mentions(finding: &Finding, q: &str) -> bool {
-    [finding.id.as_str(), &finding.title, &finding.subject].iter().any(|text| text.to_lowercase().contains(q))
 }

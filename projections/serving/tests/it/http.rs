@@ -19,12 +19,12 @@ use tower::ServiceExt as _;
 use web::{App, Config, Principal, PrincipalKind};
 
 /// A ledger with a little of everything, and its routes.
-struct Service {
-    ledger: Ledger,
+pub(crate) struct Service {
+    pub(crate) ledger: Ledger,
     router: Router,
 }
 
-async fn say(
+pub(crate) async fn say(
     ledger: &Ledger,
     method: &str,
     kind: Kind,
@@ -81,6 +81,11 @@ fn signed(ledger: &Ledger, order: Value) -> Value {
 
 /// Entries 1 to 16; 0 is the genesis.
 async fn service() -> Service {
+    service_after(async |_| ()).await
+}
+
+/// The same with what else is said.
+pub(crate) async fn service_after(more: impl AsyncFnOnce(&Ledger)) -> Service {
     let live = Live::new();
     let ledger = start(Arc::clone(&live)).await;
     for (org, n) in [("acme", 1), ("acme", 2), ("beta", 3)] {
@@ -99,6 +104,7 @@ async fn service() -> Service {
         let used = json!({"metric": "decisions", "product": product, "quantity": 5});
         say(&ledger, "admin", Kind::Usage, org, None, used).await;
     }
+    more(&ledger).await;
     let ladder = Arc::new(Ladder::open(ledger.reader(), Spacing::default()).unwrap());
     let history = Arc::new(History::new(ledger.reader().clone(), Arc::clone(&ladder)));
     let head = ledger.head().borrow().clone();
@@ -110,7 +116,7 @@ async fn service() -> Service {
 }
 
 impl Service {
-    async fn ask(&self, path: &str, org: Option<&str>, node: Option<Uuid>) -> (u16, Value) {
+    pub(crate) async fn ask(&self, path: &str, org: Option<&str>, node: Option<Uuid>) -> (u16, Value) {
         let kind = match node {
             Some(node) => PrincipalKind::Node { node, key: PublicKey([0; 32]), tenant: None },
             None => PrincipalKind::Token(Uuid::v4([1; 16])),
@@ -133,7 +139,7 @@ impl Service {
         answer
     }
 
-    async fn items(&self, path: &str, org: &str) -> Vec<Value> {
+    pub(crate) async fn items(&self, path: &str, org: &str) -> Vec<Value> {
         self.get(path, org).await["items"].as_array().unwrap().clone()
     }
 }

@@ -9,6 +9,7 @@
 #[path = "../../../tests/it/entries.rs"]
 #[expect(dead_code, reason = "made-up entries of the folds' tests, of which only a part is used here")]
 mod entries;
+mod findings;
 mod history;
 mod http;
 mod live;
