@@ -1,5 +1,7 @@
 //! The routes that need the log alone, each beside what it says of itself.
 
+mod organising;
+
 use crate::authority::Ingest;
 use crate::{enrolment, entries, events, import, keys, public, query, register, tokens, webhooks, witnesses};
 use Access::{Anyone, Credential, Everywhere, Public, Role};
@@ -35,7 +37,8 @@ fn delete<A: 'static>(path: &'static str, access: Access, handler: impl Handler<
 
 /// The list of them.
 pub fn routes() -> Vec<Route<Ingest>> {
-    writing().into_iter().chain(managing()).chain(proving()).chain(witnessing()).collect()
+    let managing = managing().into_iter().chain(organising::routes());
+    writing().into_iter().chain(managing).chain(proving()).chain(witnessing()).collect()
 }
 
 fn writing() -> Vec<Route<Ingest>> {
@@ -85,7 +88,8 @@ fn managing() -> Vec<Route<Ingest>> {
         get("/api/me", Anyone, tokens::me).called("getMe", "Tokens").says("Who is asking.").answers(
             200,
             JSON,
-            "kind: node/token/admin, id: text, org: Name|null, roles: [Role], actions: [text], ledger: Hash",
+            "kind: node/token/user/admin, id: text, org: Name|null, roles: [Role], actions: [text], ledger: Hash, \
+             orgs: [Belonging]",
         ),
         post("/api/tokens", Role(Action::ManageTokens), SMALL, tokens::create)
             .called("createToken", "Tokens")

@@ -90,6 +90,9 @@ pub fn speaker(principal: &Principal) -> Result<(Author, Via), Problem> {
             let via = Via { method: name("token")?, subject: Some(name(&id.to_string())?) };
             Ok((Author::Token(*id), via))
         }
+        PrincipalKind::User { user, provider } => {
+            Ok((Author::User(*user), Via { method: name("sign-in")?, subject: Some(provider.clone()) }))
+        }
         PrincipalKind::Admin => {
             Ok((Author::Service(name("admin")?), Via { method: name("admin")?, subject: None }))
         }

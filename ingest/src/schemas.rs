@@ -27,6 +27,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         members.insert("examples".to_owned(), example);
     }
     vec![
+        ("Belonging", schema("name?: text, org: Name, roles: [Role], suspended: flag")),
         ("Batch", schema("results: [Result], checkpoint: Checkpoint")),
         (
             "Bundle",
@@ -66,6 +67,14 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ),
         ("HeartbeatBody", any_of(&["SignedEvent", "Heartbeat"])),
         (
+            "IdentityProvider",
+            schema(
+                "algorithms: [text], audiences: [text], client_id?: text, id: Name, issuer: text, \
+                 kind: oidc/cloudflare-access",
+            ),
+        ),
+        ("Invitation", schema("expires_at: time, id: Uuid, role: Role")),
+        (
             "Introduction",
             schema(
                 "node_id: Uuid, org: Name, tenant?: Name, ledger: Hash, origin: text, log_vkey: text, \
@@ -91,6 +100,8 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("KeyChain", schema("next: count, epochs: count")),
         ("KeySignature", closed("key: PublicKey, sig: Signature")),
         ("Lane", schema("n: count, prev: Hash")),
+        ("Member", schema("expires_at?: time, role: Role, rule?: Uuid, user: Uuid")),
+        ("Organisation", schema("members: count, name: text, org: Name, suspended: flag")),
         ("Place", schema("epoch: text, seq: count, prev: Hash")),
         (
             "Problem",
@@ -121,6 +132,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("SchemaVersions", schema("envelope: count, payload: count")),
         ("Segment", schema("first: count, bytes: count")),
         ("Share", schema("count?: 0..4096, percent?: 0..100")),
+        ("SignInRule", schema("claim: text, id: Uuid, provider: Name, role: Role, value: text")),
         ("SignedEvent", closed(&format!("{EVENT}, payload: object, salt: Hash"))),
         ("Token", schema("id: Uuid, org: Name, role: Role, label: text, expires_at?: time, revoked: flag")),
         ("Via", schema("method: Name, subject?: Name")),

@@ -88,14 +88,31 @@ pub struct Me {
     pub actions: Vec<Cow<'static, str>>,
     /// Their id: that of a token or a node.
     pub id: String,
-    /// `anonymous`, `node`, `token` or `admin`.
+    /// `anonymous`, `node`, `token`, `user` or `admin`.
     pub kind: Cow<'static, str>,
     /// The ledger's id.
     pub ledger: Hash,
     /// The organisation they are bound to; all of them without.
     pub org: Option<Name>,
-    /// Their roles.
+    /// Their roles there.
     pub roles: Vec<Role>,
+    /// Every organisation in which they have roles of their own.
+    #[serde(default)]
+    pub orgs: Vec<Belonging>,
+}
+
+/// An organisation that somebody belongs to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Belonging {
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The organisation.
+    pub org: Name,
+    /// Their roles there.
+    pub roles: Vec<Role>,
+    /// Whether it is suspended.
+    pub suspended: bool,
 }
 
 /// `POST /api/tokens`: makes a token; the only answer that ever shows it.
@@ -164,6 +181,24 @@ fn may_deal_with(principal: &Principal, org: &Name, role: Role) -> Result<(), Pr
     Ok(())
 }
 
+/// The organisations in which somebody has roles.
+fn belongings(call: &Call) -> Vec<Belonging> {
+    let (principal, now) = (&call.principal, call.app.ledger().now());
+    call.app.ledger().directory(|directory: &Directory| {
+        let known = &directory.organisations;
+        let own = match &principal.kind {
+            web::PrincipalKind::User { user, .. } => known.of(user, now),
+            _ => principal.org.iter().map(|org| (org.clone(), principal.roles.clone())).collect(),
+        };
+        let shown = own.into_iter().map(|(org, roles)| {
+            let state = known.get(&org);
+            let suspended = state.is_some_and(|state| state.suspended);
+            Belonging { name: state.and_then(|state| state.name.clone()), org, roles, suspended }
+        });
+        shown.collect()
+    })
+}
+
 /// `GET /api/me`: who is asking.
 pub(crate) async fn me(call: Call) -> Result<Response<Body>, Problem> {
     use web::PrincipalKind;
@@ -173,6 +208,7 @@ pub(crate) async fn me(call: Call) -> Result<Response<Body>, Problem> {
         PrincipalKind::Anonymous => "anonymous",
         PrincipalKind::Node { .. } => "node",
         PrincipalKind::Token(_) => "token",
+        PrincipalKind::User { .. } => "user",
         PrincipalKind::Admin => "admin",
     };
     let actions = Action::ALL.into_iter().filter(|action| principal.may_somewhere(*action));
@@ -183,6 +219,7 @@ pub(crate) async fn me(call: Call) -> Result<Response<Body>, Problem> {
         ledger: call.app.ledger().id(),
         org: principal.org.clone(),
         roles: principal.roles.clone(),
+        orgs: belongings(&call),
     };
     Ok(answer::value(StatusCode::OK, &answer))
 }

@@ -6,10 +6,15 @@ pub use crate::enrolment::{EnrolmentCreated, EnrolmentRequest, EnrolmentRow};
 pub use crate::entries::SegmentRow;
 pub use crate::events::{BatchAnswer, BatchResult};
 pub use crate::keys::{KeyChain, KeyRow, KeyStatusRequest, KeysAnswer};
+pub use crate::members::{
+    AcceptRequest, GrantRequest, InvitationCreated, InvitationRequest, InvitationRow, MemberRow, VisitRequest,
+};
+pub use crate::organisations::{OrgRow, OrganisationRequest, RenameRequest, SuspendRequest};
 pub use crate::public::{LedgerAnswer, SealAnswer};
 pub use crate::receipt::ReceiptRow;
 pub use crate::register::{Included, RegisterAnswer, RegisterRequest};
-pub use crate::tokens::{Me, TokenCreated, TokenRequest, TokenRow};
+pub use crate::sign_in::{ProviderRequest, ProviderRow, RuleRequest, RuleRow};
+pub use crate::tokens::{Belonging, Me, TokenCreated, TokenRequest, TokenRow};
 pub use crate::webhooks::{WebhookCreated, WebhookRequest};
 pub use crate::witnesses::{WitnessRow, WitnessesAnswer};
 pub use web::answer::{Items, Recorded};

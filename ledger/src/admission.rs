@@ -7,6 +7,7 @@ mod accusation;
 pub(crate) mod alone;
 mod code;
 mod kinds;
+mod people;
 
 pub(crate) use accusation::accused_node;
 pub use accusation::{Claim, Doubt};
@@ -220,6 +221,7 @@ impl State {
             Method::Enrolment => return Err(Code::NotAllowed),
             Method::NodeJwt => self.check_node(header)?,
             Method::Token => self.check_token(header, info.tokens, now)?,
+            Method::SignIn => self.check_person(candidate, info.tokens, now)?,
             // It names what it rests on.
             Method::Schedule => {
                 let subject = via.subject.as_ref().and_then(|subject| subject.as_str().parse::<Uuid>().ok());
@@ -263,6 +265,9 @@ impl State {
         if !everywhere && token.org != header.org {
             return Err(Code::WrongOrg);
         }
+        if !everywhere {
+            self.check_open(&header.org)?;
+        }
         if roles.contain(token.role) { Ok(()) } else { Err(Code::NotAllowed) }
     }
 
@@ -275,6 +280,7 @@ impl State {
         {
             return Err(Code::AuthorTaken);
         }
+        self.check_open(&header.org)?;
         let token = self.enrolments.get(&payload.token).ok_or(Code::TokenUnknown)?;
         if token.revoked {
             return Err(Code::TokenRevoked);

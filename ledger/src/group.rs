@@ -30,6 +30,8 @@ pub(crate) struct Changes {
     pub(crate) enrolments: Vec<Hash>,
     /// Whether a witness set was named.
     pub(crate) witnesses: bool,
+    /// Whether organisations, people or providers changed.
+    pub(crate) people: bool,
 }
 
 impl GroupInProgress {
@@ -62,6 +64,7 @@ impl Changes {
             tokens: state.tokens.keys().copied().collect(),
             enrolments: state.enrolments.keys().copied().collect(),
             witnesses: true,
+            people: true,
         }
     }
 
@@ -95,12 +98,14 @@ impl Changes {
             }
             // Those that go are known by the set before; a set has at most 15.
             Kind::WitnessSet => self.witnesses = true,
+            Kind::IdentityProvider | Kind::Member | Kind::Org | Kind::SignInRule => self.people = true,
             _ => {}
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.tokens.is_empty() && self.enrolments.is_empty() && !self.witnesses
+        let named = self.keys.len() + self.tokens.len() + self.enrolments.len();
+        named == 0 && !self.witnesses && !self.people
     }
 }
 

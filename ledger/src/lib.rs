@@ -19,6 +19,7 @@ pub mod index;
 pub mod intake;
 pub mod keyring;
 pub mod open;
+pub mod organisations;
 pub mod reader;
 pub mod recovery;
 pub mod replay;

@@ -5,6 +5,7 @@ use crate::group::Changes;
 use crate::index::{Index, IndexedGroup};
 use crate::intake::{AppendError, AppendOptions, Appended, Intake};
 use crate::keyring::{Keyring, random};
+use crate::organisations::Organisations;
 use crate::reader::Reader;
 use crate::sequencer::Message;
 use crate::state::{EnrolmentState, KeyRecord, State, TokenState, canonical_bytes, key_path, key_value};
@@ -51,6 +52,8 @@ pub struct Directory {
     pub tokens: BTreeMap<Uuid, TokenState>,
     /// Enrolment tokens.
     pub enrolments: BTreeMap<Hash, EnrolmentState>,
+    /// Organisations, their people, and how people are let in.
+    pub organisations: Arc<Organisations>,
     /// Seqs of genesis and of each change of the ledger's keys or its witness set.
     pub authority_seqs: Vec<u64>,
     /// Leaf of the last of these changes.
@@ -191,6 +194,7 @@ impl Shared {
                 directory.enrolments.insert(*hash, token.clone());
             }
         }
+        directory.organisations = Arc::clone(&state.organisations);
         directory.authority_seqs.clone_from(&state.authority_seqs);
         directory.last_change = state.last_change;
         directory.witness_sets.clone_from(&state.witness_sets);

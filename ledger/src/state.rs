@@ -4,6 +4,7 @@
 //! head; recovery runs `apply`, the auditor both, over what is on disk. Everything here can be computed
 //! again from the log by anyone.
 
+use crate::organisations::Organisations;
 use crate::witness_set::PlacedSet;
 use proofs::map::{self, SparseMap};
 use proofs::{Blake3, Checkpoint, Frontier, Sha256, TreeHash as _, checkpoint};
@@ -16,6 +17,7 @@ use spec::payload::{
 use spec::rules::ADMISSION_VERSION;
 use spec::{Author, Domain, Epoch, Hash, Header, KeyUse, Kind, Name, PublicKey, Timestamp, Uuid, canonical};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub use spec::LEDGER_ORG;
 
@@ -161,6 +163,8 @@ pub struct State {
     pub enrolments: BTreeMap<Hash, EnrolmentState>,
     /// API tokens by id.
     pub tokens: BTreeMap<Uuid, TokenState>,
+    /// Organisations, their people, and how people are let in. Shared with those who read.
+    pub organisations: Arc<Organisations>,
     /// The ledger's keys in the order in which they were named.
     pub authority: Vec<AuthorityKey>,
     /// Seqs of genesis and of each change of the ledger's keys or its witness set.
@@ -221,6 +225,7 @@ impl Default for State {
             lanes: BTreeMap::new(),
             enrolments: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            organisations: Arc::default(),
             authority: Vec::new(),
             authority_seqs: Vec::new(),
             last_change: Hash::ZERO,
@@ -330,9 +335,11 @@ impl State {
             }));
             roles.insert(&map::path(Domain::KeyPath, id.as_bytes()), &canonical_bytes(&value));
         }
-        let digest = serde_json::json!({
-            "chains": chains.root(), "roles": roles.root(), "tokens": tokens.root(), "version": self.admission,
-        });
+        let (organisations, providers) = self.organisations.roots();
+        let digest = without_nulls(serde_json::json!({
+            "chains": chains.root(), "organisations": organisations, "providers": providers,
+            "roles": roles.root(), "tokens": tokens.root(), "version": self.admission,
+        }));
         Hash::of(Domain::Admission, &[&canonical_bytes(&digest)])
     }
 
@@ -393,6 +400,10 @@ impl State {
             Kind::Authority => self.apply_authority(&read(header, payload)?, event_hash, seq, leaf),
             Kind::Enrolment => self.apply_enrolment(read(header, payload)?),
             Kind::Token => self.apply_token(read(header, payload)?),
+            Kind::IdentityProvider => self.people().apply_provider(read(header, payload)?),
+            Kind::Member => self.people().apply_member(&header.org, &read(header, payload)?),
+            Kind::Org => self.people().apply_org(&header.org, read(header, payload)?),
+            Kind::SignInRule => self.people().apply_rule(&header.org, read(header, payload)?),
             Kind::Seal => {
                 self.seals = SealState { count: self.seals.count + 1, last: leaf, last_seq: seq };
             }
@@ -437,6 +448,7 @@ impl State {
             | Kind::Slo
             | Kind::Tag
             | Kind::Usage
+            | Kind::User
             | Kind::Webhook
             | Kind::WitnessKey => {}
         }
@@ -520,6 +532,10 @@ impl State {
         self.authority.push(AuthorityKey { key_use: change.key_use, key: change.new, from: seq });
         self.authority_seqs.push(seq);
         self.last_change = leaf;
+    }
+
+    fn people(&mut self) -> &mut Organisations {
+        Arc::make_mut(&mut self.organisations)
     }
 
     fn apply_enrolment(&mut self, payload: Enrolment) {
@@ -704,6 +720,8 @@ pub struct Snapshot {
     lanes: Vec<(Name, LaneState)>,
     enrolments: Vec<(Hash, EnrolmentState)>,
     tokens: Vec<(Uuid, TokenState)>,
+    #[serde(default)]
+    organisations: Organisations,
     authority: Vec<AuthorityKey>,
     authority_seqs: Vec<u64>,
     last_change: Hash,
@@ -732,6 +750,7 @@ impl From<&State> for Snapshot {
             lanes: state.lanes.iter().map(|(k, v)| (k.clone(), *v)).collect(),
             enrolments: state.enrolments.iter().map(|(k, v)| (*k, v.clone())).collect(),
             tokens: state.tokens.iter().map(|(k, v)| (*k, v.clone())).collect(),
+            organisations: (*state.organisations).clone(),
             authority: state.authority.clone(),
             authority_seqs: state.authority_seqs.clone(),
             last_change: state.last_change,
@@ -767,6 +786,7 @@ impl Snapshot {
             lanes: self.lanes.into_iter().collect(),
             enrolments: self.enrolments.into_iter().collect(),
             tokens: self.tokens.into_iter().collect(),
+            organisations: Arc::new(self.organisations),
             authority: self.authority,
             authority_seqs: self.authority_seqs,
             last_change: self.last_change,

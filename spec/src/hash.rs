@@ -58,6 +58,8 @@ pub enum Domain {
     Baseline = 0x23,
     /// A policy: its document in canonical JSON.
     Policy = 0x30,
+    /// A person: ledger, issuer, subject.
+    User = 0x31,
 }
 
 /// A 256-bit BLAKE3 or SHA-256 digest. In JSON: 64 lowercase hex digits.

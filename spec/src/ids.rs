@@ -112,6 +112,13 @@ impl Uuid {
         Self(random)
     }
 
+    /// A UUIDv8 from sixteen bytes of a hash (RFC 9562, section 5.8).
+    pub fn v8(mut hash: [u8; 16]) -> Self {
+        hash[6] = 0x80 | hash[6] & 0x0f;
+        hash[8] = 0x80 | hash[8] & 0x3f;
+        Self(hash)
+    }
+
     /// The sixteen bytes.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0

@@ -109,6 +109,8 @@ kinds! {
     Goodbye "goodbye" Node Any Nobody Never true payload::Goodbye;
     /// A node's state, as the node reports it.
     Heartbeat "heartbeat" Node Any Nobody Never true payload::Heartbeat;
+    /// A provider of sign-in is believed, or no longer.
+    IdentityProvider "identity-provider" Operator Ledger Owners Elsewhere false payload::IdentityProvider;
     /// Something an operator should look at.
     Incident "incident" Anyone Any Writers Admins true payload::Incident;
     /// A key is introduced.
@@ -119,10 +121,14 @@ kinds! {
     KeyStatus "key-status" Service Governed Admins Elsewhere false payload::KeyStatus;
     /// The labels of a node.
     Labels "labels" Operator Any Admins Admins true payload::Labels;
+    /// A person has a role in an organisation, or no longer.
+    Member "member" Operator Governed Owners Elsewhere false payload::Member;
     /// A remark.
     Note "note" Anyone Any Writers Writers true payload::Note;
     /// What a webhook was sent.
     Notice "notice" Ledger Subject Nobody Never true payload::Notice;
+    /// An organisation is made, renamed, suspended, or let in again.
+    Org "org" Operator Customer Owners Elsewhere false payload::Organisation;
     /// A policy is assigned to nodes, or no longer.
     Policy "policy" Operator Any Owners Owners false payload::Policy;
     /// What became of a command.
@@ -151,6 +157,8 @@ kinds! {
     Seal "seal" Ledger Ledger Nobody Never false payload::Seal;
     /// The service started, stopped, or is alive.
     Service "service" Ledger Ledger Nobody Never true payload::Service;
+    /// Claims that give a role, or no longer.
+    SignInRule "sign-in-rule" Operator Governed Owners Elsewhere false payload::SignInRule;
     /// What operators do not want to be told for a while.
     Silence "silence" Operator Any Admins Admins true payload::Silence;
     /// How the operations of a span of time ended.
@@ -161,6 +169,8 @@ kinds! {
     Token "token" Service Governed Owners Elsewhere false payload::Token;
     /// What a tenant used.
     Usage "usage" Anyone Any Writers Admins true payload::Usage;
+    /// What a provider says of a person.
+    User "user" Operator Ledger Nobody Never true payload::User;
     /// A webhook is made or removed.
     Webhook "webhook" Operator Any Owners Elsewhere false payload::Webhook;
     /// The key with which a node would cosign.

@@ -9,6 +9,7 @@ mod comms;
 mod heartbeat;
 mod keys;
 mod labels;
+mod organisation;
 mod policy;
 mod record;
 mod report;
@@ -34,6 +35,10 @@ pub use keys::{
     authority_bytes, node_possession_bytes, possession_bytes, rotation_possession_bytes,
 };
 pub use labels::Labels;
+pub use organisation::{
+    IdentityProvider, MAX_EMAIL_BYTES, Member, Organisation, ProviderKind, ProviderSettings,
+    SIGN_IN_ALGORITHMS, SignInRule, User, user_id,
+};
 pub use policy::{Narrowing, Policy, PolicyDocument, PolicyFormat, PolicyMode};
 pub use record::{
     Admission, ChainFork, ChainGap, ChainOpen, Digest, Place, Recovery, RecoveryAction, Refusal, Seal,

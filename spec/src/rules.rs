@@ -27,6 +27,8 @@ pub enum Method {
     NodeJwt,
     /// Whoever holds an API token.
     Token,
+    /// A person whom a provider vouches for.
+    SignIn,
     /// A line of an imported file.
     Import,
     /// What a schedule or a roll-out leads to.
@@ -35,12 +37,13 @@ pub enum Method {
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Itself,
         Self::Admin,
         Self::Enrolment,
         Self::NodeJwt,
         Self::Token,
+        Self::SignIn,
         Self::Import,
         Self::Schedule,
     ];
@@ -53,6 +56,7 @@ impl Method {
             Self::Enrolment => "enrolment",
             Self::NodeJwt => "node-jwt",
             Self::Token => "token",
+            Self::SignIn => "sign-in",
             Self::Import => "import",
             Self::Schedule => "schedule",
         }
@@ -71,6 +75,7 @@ impl Method {
             Self::Admin => service("admin"),
             Self::Enrolment | Self::NodeJwt => service("ingest"),
             Self::Token => matches!(author, Author::Token(_)),
+            Self::SignIn => matches!(author, Author::User(_)),
             Self::Import => matches!(author, Author::Import(_)),
             Self::Schedule => service("scheduler"),
         }
@@ -92,7 +97,7 @@ pub enum Speaker {
     Node,
     /// Anyone: nodes, devices, and the service on behalf of people, tokens and imports.
     Anyone,
-    /// An operator: the service on behalf of an API token or of whoever has access to the machine.
+    /// An operator: the service on behalf of an API token, of a person, or of whoever has access to the machine.
     Operator,
     /// The ledger's scheduler: service key, `via` method `schedule`.
     Scheduler,
@@ -130,13 +135,17 @@ impl Speaker {
             Self::Chain => false,
             Self::Node => matches!(method, Method::NodeJwt | Method::Import),
             Self::Anyone => {
-                matches!(method, Method::Admin | Method::NodeJwt | Method::Token | Method::Import)
+                matches!(
+                    method,
+                    Method::Admin | Method::NodeJwt | Method::Token | Method::SignIn | Method::Import
+                )
             }
-            Self::Operator => matches!(method, Method::Admin | Method::Token),
+            Self::Operator => matches!(method, Method::Admin | Method::Token | Method::SignIn),
             Self::Scheduler => method == Method::Schedule,
             // Version 1 took a node's session for as good as an operator's.
             Self::Service => {
-                matches!(method, Method::Admin | Method::Token) || !content && method == Method::NodeJwt
+                matches!(method, Method::Admin | Method::Token | Method::SignIn)
+                    || !content && method == Method::NodeJwt
             }
             Self::Enrolment => {
                 let lax = matches!(method, Method::Admin | Method::Token | Method::NodeJwt);
@@ -155,7 +164,7 @@ pub enum Home {
     Subject,
     /// In every one but `ledger`.
     Customer,
-    /// In every one; in `ledger` by its owner and its tokens.
+    /// In every one; in `ledger` by its owner, its tokens and its people.
     Governed,
     /// In every one; in `ledger` by its owner alone.
     Any,
@@ -168,13 +177,13 @@ impl Home {
             Self::Ledger => in_ledger,
             Self::Subject => true,
             Self::Customer => !in_ledger,
-            Self::Governed => !in_ledger || matches!(method, Method::Admin | Method::Token),
+            Self::Governed => !in_ledger || matches!(method, Method::Admin | Method::Token | Method::SignIn),
             Self::Any => !in_ledger || matches!(method, Method::Admin | Method::Itself),
         }
     }
 }
 
-/// The roles of API tokens that may say a kind.
+/// The roles of API tokens and of people that may say a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Roles {
     /// None.

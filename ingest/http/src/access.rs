@@ -35,6 +35,9 @@ pub enum Action {
     ManageEnrolment,
     /// Make and end API tokens.
     ManageTokens,
+    /// Give and end roles, invite people, and say which claims give roles; in the organisation `ledger`, make and
+    /// suspend organisations, and name providers.
+    ManageMembers,
     /// Set rules of attention, assign policies, and make and remove webhooks.
     ManageRules,
     /// Revoke keys.
@@ -49,13 +52,14 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Read,
         Self::WriteNote,
         Self::WriteEvent,
         Self::IssueCommand,
         Self::ManageEnrolment,
         Self::ManageTokens,
+        Self::ManageMembers,
         Self::ManageRules,
         Self::GovernKeys,
         Self::Import,
@@ -72,6 +76,7 @@ impl Action {
             Self::IssueCommand => "issue commands",
             Self::ManageEnrolment => "manage enrolment tokens",
             Self::ManageTokens => "manage API tokens",
+            Self::ManageMembers => "manage members",
             Self::ManageRules => "manage rules",
             Self::GovernKeys => "govern keys",
             Self::Import => "import events",
@@ -91,7 +96,12 @@ pub fn allows(role: Role, action: Action) -> bool {
         Action::WriteEvent | Action::IssueCommand | Action::ManageEnrolment => {
             matches!(role, Role::OrgOwner | Role::OrgAdmin | Role::NodeAdmin)
         }
-        Action::ManageTokens | Action::ManageRules | Action::GovernKeys | Action::Import | Action::Seal => {
+        Action::ManageTokens
+        | Action::ManageMembers
+        | Action::ManageRules
+        | Action::GovernKeys
+        | Action::Import
+        | Action::Seal => {
             matches!(role, Role::OrgOwner | Role::OrgAdmin)
         }
         Action::Audit => matches!(role, Role::OrgOwner | Role::OrgAdmin | Role::Auditor),
@@ -114,6 +124,13 @@ pub enum PrincipalKind {
     },
     /// By an API token.
     Token(Uuid),
+    /// By a provider that vouches for them.
+    User {
+        /// The person.
+        user: Uuid,
+        /// The provider.
+        provider: Name,
+    },
     /// By access to the machine: the request came over the admin socket.
     Admin,
 }
@@ -145,25 +162,31 @@ impl Principal {
             PrincipalKind::Anonymous => "anonymous".to_owned(),
             PrincipalKind::Node { node, .. } => format!("node:{node}"),
             PrincipalKind::Token(id) => format!("token:{id}"),
+            PrincipalKind::User { user, .. } => format!("user:{user}"),
             PrincipalKind::Admin => "service:admin".to_owned(),
         }
     }
 
-    /// Whether it belongs to the organisation `ledger`, and so to all of them.
+    /// Whether it belongs to the organisation `ledger`, and so to all of them. Support does not: an organisation sees
+    /// whom it lets in, and shows them out.
     pub fn is_everywhere(&self) -> bool {
-        self.org.as_ref().is_some_and(|org| org.as_str() == LEDGER_ORG)
+        let in_ledger = self.org.as_ref().is_some_and(|org| org.as_str() == LEDGER_ORG);
+        in_ledger && self.roles.iter().any(|role| *role != Role::Support)
     }
 
     /// The one organisation it is bound to; `None` if it is bound to none.
     pub fn bound_to(&self) -> Option<&Name> {
-        self.org.as_ref().filter(|org| org.as_str() != LEDGER_ORG)
+        self.org.as_ref().filter(|_| !self.is_everywhere())
     }
 
     /// The node it is, if it is one: then it sees what is about itself.
     pub fn node(&self) -> Option<Uuid> {
         match self.kind {
             PrincipalKind::Node { node, .. } => Some(node),
-            PrincipalKind::Anonymous | PrincipalKind::Token(_) | PrincipalKind::Admin => None,
+            PrincipalKind::Anonymous
+            | PrincipalKind::Token(_)
+            | PrincipalKind::User { .. }
+            | PrincipalKind::Admin => None,
         }
     }
 
@@ -171,6 +194,7 @@ impl Principal {
     pub fn subject(&self) -> Option<Subject> {
         match &self.kind {
             PrincipalKind::Token(id) => Some(Subject::Token(*id)),
+            PrincipalKind::User { user, .. } => Some(Subject::User(*user)),
             PrincipalKind::Node { key, .. } => Some(Subject::Key(*key)),
             PrincipalKind::Anonymous | PrincipalKind::Admin => None,
         }

@@ -17,6 +17,8 @@ pub enum Subject {
     Key(PublicKey),
     /// Whoever holds an API token.
     Token(Uuid),
+    /// A person.
+    User(Uuid),
 }
 
 impl Subject {
@@ -32,7 +34,7 @@ impl Subject {
             Self::Address(IpAddr::V4(v4)) => v4.octets()[3],
             Self::Address(IpAddr::V6(v6)) => v6.octets()[7],
             Self::Key(key) => key.0[31],
-            Self::Token(id) => id.as_bytes()[15],
+            Self::Token(id) | Self::User(id) => id.as_bytes()[15],
         };
         usize::from(byte) % SHARDS
     }

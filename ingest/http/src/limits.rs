@@ -57,6 +57,15 @@ pub const MAX_ENROLMENT_USES: u64 = 10_000;
 /// Longest validity of an API token with an end.
 pub const MAX_TOKEN_TTL_SECS: u64 = 10 * 366 * 24 * 60 * 60;
 
+/// Longest life of an invitation: who has not come in a month is asked anew.
+pub const MAX_INVITATION_TTL_SECS: u64 = 30 * 24 * 60 * 60;
+
+/// Life of an invitation that says nothing else.
+pub const DEFAULT_INVITATION_TTL_SECS: u64 = 7 * 24 * 60 * 60;
+
+/// Longest visit of support, as admission has it.
+pub const MAX_SUPPORT_TTL_SECS: u64 = 7 * 24 * 60 * 60;
+
 /// Entries that the folds may lack for the service to be ready: what they take in within a tenth of a second or so.
 pub const MAX_FOLDS_BEHIND: u64 = 4096;
 

@@ -97,6 +97,9 @@ fn api_token(ledger: &Ledger, rest: &str) -> Result<Established, Problem> {
         if shown != blake3::Hash::from_bytes(state.secret.0) || !state.live_at(now) {
             return Err(unknown());
         }
+        if directory.organisations.is_suspended(&state.org) {
+            return Err(Problem::of_code(Code::OrgSuspended));
+        }
         let principal = Principal {
             kind: PrincipalKind::Token(id),
             org: Some(state.org.clone()),

@@ -252,7 +252,7 @@ impl Problem {
 }
 
 /// Every code of admission.
-pub const ADMISSION_CODES: [Code; 28] = [
+pub const ADMISSION_CODES: [Code; 31] = [
     Code::UnknownKey,
     Code::KeyRevoked,
     Code::WrongUse,
@@ -281,6 +281,9 @@ pub const ADMISSION_CODES: [Code; 28] = [
     Code::BadPossession,
     Code::BadAuthority,
     Code::TooLarge,
+    Code::LastOwner,
+    Code::OrgSuspended,
+    Code::TooMany,
 ];
 
 /// The status of each code of admission.
@@ -296,7 +299,8 @@ pub fn status_of(code: Code) -> u16 {
         | Code::TokenExpired
         | Code::TokenRevoked
         | Code::TokenExhausted
-        | Code::BadAuthority => 403,
+        | Code::BadAuthority
+        | Code::OrgSuspended => 403,
         Code::DuplicateId
         | Code::EpochClosed
         | Code::TooManyEpochs
@@ -305,7 +309,9 @@ pub fn status_of(code: Code) -> u16 {
         | Code::ChainGap
         | Code::Blocked
         | Code::KeyInUse
-        | Code::AuthorTaken => 409,
+        | Code::AuthorTaken
+        | Code::LastOwner
+        | Code::TooMany => 409,
         Code::TooLarge => 413,
         Code::ForeignLedger | Code::IdTime | Code::BadPayload | Code::BadKey | Code::BadPossession => 422,
     }

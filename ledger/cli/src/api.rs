@@ -2,6 +2,7 @@
 //! answer with.
 
 mod operations;
+mod people;
 mod pick;
 mod reply;
 mod routes;

@@ -2,9 +2,9 @@
 //! pages and completions all come from these definitions.
 
 use crate::commands::{
-    agent, attention, bisect, demo, enroll, export, findings, import, incidents, init, keys, logs, nodes,
-    orders, policies, prove, reference, replay, rollouts, schedules, serve, tokens, verify, webhooks,
-    witness,
+    agent, attention, bisect, demo, enroll, export, findings, import, incidents, init, keys, logs, members,
+    nodes, orders, orgs, policies, prove, reference, replay, rollouts, schedules, serve, tokens, verify,
+    webhooks, witness,
 };
 use crate::options::Global;
 use clap::{Parser, Subcommand};
@@ -52,6 +52,12 @@ pub(crate) enum Command {
     /// API tokens with roles.
     #[command(subcommand)]
     Tokens(tokens::Tokens),
+    /// Organisations: make, rename, suspend, and let in again.
+    #[command(subcommand)]
+    Orgs(orgs::Orgs),
+    /// Who has which role in an organisation.
+    #[command(subcommand)]
+    Members(members::Members),
     /// The fleet: how each node stands, and why.
     #[command(subcommand)]
     Nodes(nodes::Nodes),

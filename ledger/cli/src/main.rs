@@ -62,6 +62,8 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Policies(command) => commands::policies::run(&global, &command),
         Command::Rollouts(command) => commands::rollouts::run(&global, &command),
         Command::Schedules(command) => commands::schedules::run(&global, &command),
+        Command::Orgs(command) => commands::orgs::run(&global, &command),
+        Command::Members(command) => commands::members::run(&global, &command),
         Command::Webhooks(command) => commands::webhooks::run(&global, &command),
         Command::Witness(command) => commands::witness::run(&global, &command),
         Command::Bisect(args) => commands::bisect::run(&global, &args),

@@ -36,6 +36,8 @@ const OTHERS: &[(&str, &str)] = &[
     ("keys rotate", "a line"),
     ("logs tail", "the lines of `logs view` as they come"),
     ("man", "a document"),
+    ("members end", "a line"),
+    ("members uninvite", "a line"),
     ("nodes accept-baseline", "a line"),
     ("openapi", "a document"),
     ("prove", "a line"),

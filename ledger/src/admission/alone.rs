@@ -4,7 +4,9 @@
 use super::Code;
 use proofs::signature;
 use serde::Deserialize;
-use spec::payload::{Attention, Command, RolloutWave, ScheduleRun, WitnessKey, witness_possession_bytes};
+use spec::payload::{
+    Attention, Command, RolloutWave, ScheduleRun, User, WitnessKey, witness_possession_bytes,
+};
 use spec::{Author, Header, Kind, Uuid};
 
 /// Why an event cannot be accepted, whose payload fits the schema of its kind.
@@ -20,6 +22,7 @@ pub(crate) fn amiss(header: &Header, payload: &str) -> Option<Code> {
         Kind::Heartbeat => heartbeat_is_own(header, payload),
         Kind::RolloutWave => read(payload, |said: RolloutWave| is_decision(header) && header.id == said.id()),
         Kind::ScheduleRun => read(payload, |said: ScheduleRun| is_decision(header) && header.id == said.id()),
+        Kind::User => read(payload, |said: User| header.author == Author::User(said.id(&header.ledger))),
         Kind::WitnessKey => read(payload, |said: WitnessKey| is_offer(header, &said)),
         // Whatever their schemas let them say.
         Kind::Acceptance
@@ -36,13 +39,16 @@ pub(crate) fn amiss(header: &Header, payload: &str) -> Option<Code> {
         | Kind::Enrolment
         | Kind::Genesis
         | Kind::Goodbye
+        | Kind::IdentityProvider
         | Kind::Incident
         | Kind::Key
         | Kind::KeyRotation
         | Kind::KeyStatus
         | Kind::Labels
+        | Kind::Member
         | Kind::Note
         | Kind::Notice
+        | Kind::Org
         | Kind::Policy
         | Kind::Receipt
         | Kind::Recovery
@@ -55,6 +61,7 @@ pub(crate) fn amiss(header: &Header, payload: &str) -> Option<Code> {
         | Kind::Schedule
         | Kind::Seal
         | Kind::Service
+        | Kind::SignInRule
         | Kind::Silence
         | Kind::Slo
         | Kind::Tag

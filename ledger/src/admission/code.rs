@@ -32,11 +32,14 @@ pub enum Code {
     BadPossession,
     BadAuthority,
     TooLarge,
+    LastOwner,
+    OrgSuspended,
+    TooMany,
 }
 
 impl Code {
     /// Every code, in the order of `spec/event.md`.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::UnknownKey,
         Self::KeyRevoked,
         Self::WrongUse,
@@ -65,6 +68,9 @@ impl Code {
         Self::BadPossession,
         Self::BadAuthority,
         Self::TooLarge,
+        Self::LastOwner,
+        Self::OrgSuspended,
+        Self::TooMany,
     ];
 
     /// The stable word.
@@ -112,6 +118,11 @@ impl Code {
             Self::BadPossession => ("bad-possession", "the proof of possession does not verify"),
             Self::BadAuthority => ("bad-authority", "the change lacks the recovery keys' signatures"),
             Self::TooLarge => ("too-large", "the entry would exceed 65,535 bytes"),
+            Self::LastOwner => {
+                ("last-owner", "an organisation keeps an owner; grant the role to another first")
+            }
+            Self::OrgSuspended => ("org-suspended", "the organisation is suspended"),
+            Self::TooMany => ("too-many", "the organisation has as many of these as it may"),
         }
     }
 

@@ -29,6 +29,10 @@ impl State {
             Kind::Key => self.check_introduction(header, &parse(payload)?, now),
             Kind::KeyRotation => self.check_rotation(header, record, &parse(payload)?),
             Kind::KeyStatus => self.check_key_status(header, &parse(payload)?),
+            Kind::IdentityProvider => self.check_provider(&parse(payload)?),
+            Kind::Member => self.check_member(header, &parse(payload)?, now),
+            Kind::Org => self.check_org(header, &parse(payload)?, now),
+            Kind::SignInRule => self.check_rule(header, &parse(payload)?, now),
             Kind::Token => self.check_api_token(header, &parse(payload)?),
             Kind::WitnessSet => self.check_witness_set(&parse(payload)?),
             Kind::ChainFork | Kind::Command | Kind::Refusal | Kind::WitnessKey if !self.judges_content() => {
@@ -74,6 +78,7 @@ impl State {
             | Kind::Slo
             | Kind::Tag
             | Kind::Usage
+            | Kind::User
             | Kind::Webhook => Ok(()),
         }
     }

@@ -246,4 +246,5 @@ CHECKS = {
     "wycheproof-ed25519.json": check_wycheproof,
     "audit.json": check_audit,
     "admission.json": check_admission,
+    "organisations.json": check_admission,
 }

@@ -13,9 +13,9 @@ export const MAX_EVENT_BYTES = MAX_PAYLOAD_BYTES + MAX_HEADER_BYTES + 256;
 /** The kinds of spec/event.md, section 9. */
 export const KINDS: ReadonlySet<string> = new Set(
   `acceptance ack assign attention authority baseline chain-fork chain-gap chain-open command contradiction enrolment
-   genesis goodbye heartbeat incident key key-rotation key-status labels note notice policy receipt recovery refusal
-   reopen resolve rollout rollout-wave ruleset scan schedule schedule-run seal service silence slo tag token usage webhook
-   witness-key witness-set`.split(/\s+/),
+   genesis goodbye heartbeat identity-provider incident key key-rotation key-status labels member note notice org policy
+   receipt recovery refusal reopen resolve rollout rollout-wave ruleset scan schedule schedule-run seal service
+   sign-in-rule silence slo tag token usage user webhook witness-key witness-set`.split(/\s+/),
 );
 
 const SEVERITIES: ReadonlySet<string> = new Set(["info", "low", "medium", "high", "critical"]);

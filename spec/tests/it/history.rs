@@ -7,6 +7,7 @@
 mod admission;
 mod findings;
 mod operations;
+mod organisations;
 mod rollouts;
 mod rotation;
 mod schedules;
@@ -162,7 +163,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 12] = [
+pub(crate) const GROUPS: [usize; 13] = [
     1,
     20,
     operations::RECORDS,
@@ -175,6 +176,7 @@ pub(crate) const GROUPS: [usize; 12] = [
     1,
     findings::RECORDS,
     admission::RECORDS,
+    organisations::RECORDS,
 ];
 
 fn genesis() -> Event {
@@ -360,6 +362,8 @@ fn append_later(log: &mut Log, ledger: Hash, incident: Hash) {
     findings::append(log, ledger);
     log.commit();
     admission::append(log, ledger);
+    log.commit();
+    organisations::append(log, ledger);
     log.commit();
 }
 

@@ -2,6 +2,7 @@
 
 mod findings;
 mod operations;
+mod organisations;
 mod rollouts;
 mod schedules;
 
@@ -195,6 +196,9 @@ fn refused_changes(kind: &Kind, version: u64) -> Vec<Change> {
         Kind::Acceptance => findings::refused_changes(kind),
         Kind::Attention if version > 1 => findings::refused_changes(kind),
         Kind::Rollout | Kind::RolloutWave => rollouts::refused_changes(kind, version),
+        Kind::IdentityProvider | Kind::Member | Kind::Org | Kind::SignInRule | Kind::User => {
+            organisations::refused_changes(kind)
+        }
         Kind::Schedule | Kind::ScheduleRun => schedules::refused_changes(kind),
         other => operations::refused_changes(other),
     }
@@ -280,6 +284,7 @@ fn the_longest_texts_are_accepted() {
     ]
     .map(|(kind, pointer, bytes)| (kind, 1, pointer, bytes));
     let later = operations::longest().into_iter().chain(schedules::longest()).chain(rollouts::longest());
+    let later = later.chain(organisations::longest());
     for (kind, version, pointer, bytes) in first.into_iter().chain(later).chain(findings::longest()) {
         let good: Value = serde_json::from_str(&sample_of(&kind, version).payload.json).unwrap();
         let fits = canonical_text(&changed(&good, &(pointer, long(bytes))));

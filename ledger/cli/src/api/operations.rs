@@ -23,8 +23,8 @@ use serving::answers::{
 use spec::payload::WitnessSetChange;
 use spec::{Hash, Kind, Name, PublicKey, Severity, Uuid};
 
-type Said<T> = Result<Reply<T>, Failure>;
-type All<T> = Result<Listed<T>, Failure>;
+pub(super) type Said<T> = Result<Reply<T>, Failure>;
+pub(super) type All<T> = Result<Listed<T>, Failure>;
 
 /// What an event is about, beside its payload.
 #[derive(Debug, Clone, Default)]
@@ -174,7 +174,7 @@ impl Client {
     }
 
     /// A list that the service gives at once.
-    async fn once<T: serde::de::DeserializeOwned>(
+    pub(super) async fn once<T: serde::de::DeserializeOwned>(
         &self,
         route: &routes::Route,
         parts: &[&dyn std::fmt::Display],

@@ -2,8 +2,8 @@
 
 use crate::api::read;
 use crate::commands::{
-    attention, bisect, enroll, findings, incidents, init, keys, logs, nodes, orders, policies, rollouts,
-    schedules, tokens, verify, webhooks, witness,
+    attention, bisect, enroll, findings, incidents, init, keys, logs, members, nodes, orders, orgs, policies,
+    rollouts, schedules, tokens, verify, webhooks, witness,
 };
 use crate::output::Look;
 use ledger::verify::{Check, CheckStatus};
@@ -59,6 +59,20 @@ pub(super) fn of(path: &str) -> Option<Shown> {
         "keys revoke" => |_| keys::revoked_line(&typed(key(2))),
         "keys show" => |look| keys::KEYS.text(&[typed(key(1)), typed(key(2))], look),
         "logs stats" => |look| logs::TALLIES.text(&tallies(), look),
+        "members grant" => |_| members::granted_line(&typed(role(None))),
+        "members invitations" => |look| {
+            let open = json!({"expires_at": "2026-12-07T12:00:00.000Z", "id": uuid(5), "role": "viewer"});
+            members::INVITATIONS.text(&[typed(open)], look)
+        },
+        "members invite" => |look| {
+            let made = json!({"expires_at": "2026-12-07T12:00:00.000Z", "id": uuid(5),
+                "invitation": format!("vmi1.{}.{}", uuid(5), hash(2))});
+            members::INVITED.text(&typed(made), look)
+        },
+        "members list" => |look| members::MEMBERS.text(&[typed(role(None)), typed(role(Some(6)))], look),
+        "orgs create" | "orgs rename" | "orgs resume" => |look| orgs::line(&typed(org(false)), look),
+        "orgs list" => |look| orgs::ORGS.text(&[typed(org(false)), typed(org(true))], look),
+        "orgs suspend" => |look| orgs::line(&typed(org(true)), look),
         "nodes list" => |look| nodes::NODES.text(&[typed(node(1)), typed(node(2)), typed(node(3))], look),
         "nodes show" => |look| nodes::shown(&typed(node(1)), look),
         "policies assign" | "policies withdraw" => |_| {
@@ -121,6 +135,9 @@ pub(super) fn nothing(path: &str) -> Option<Shown> {
         "incidents silences" => |look| incidents::SILENCES.text(&[], look),
         "keys show" => |look| keys::KEYS.text(&[], look),
         "logs stats" => |look| logs::TALLIES.text(&[], look),
+        "members invitations" => |look| members::INVITATIONS.text(&[], look),
+        "members list" => |look| members::MEMBERS.text(&[], look),
+        "orgs list" => |look| orgs::ORGS.text(&[], look),
         "nodes list" => |look| nodes::NODES.text(&[], look),
         "nodes show" => |look| nodes::shown(&typed(node(3)), look),
         "policies list" => |look| policies::POLICIES.text(&[], look),
@@ -139,6 +156,19 @@ pub(super) fn nothing(path: &str) -> Option<Shown> {
 #[expect(clippy::needless_pass_by_value, reason = "a sample is made where it is used")]
 fn typed<T: DeserializeOwned>(said: Value) -> T {
     read(&said).unwrap_or_else(|failure| panic!("{failure}: {said}"))
+}
+
+fn org(suspended: bool) -> Value {
+    json!({"members": 3, "name": "Acme Ltd", "org": if suspended { "umbrella" } else { "acme" },
+        "suspended": suspended})
+}
+
+fn role(by_rule: Option<u8>) -> Value {
+    let mut has = json!({"role": "node_admin", "user": uuid(3)});
+    if let Some(n) = by_rule {
+        has["rule"] = json!(uuid(n));
+    }
+    has
 }
 
 fn uuid(n: u8) -> Uuid {

@@ -21,6 +21,8 @@ async fn each_route_with_each_role_across_organisations() {
             201
         );
     }
+    let made = json!({"org": "other", "name": "Other Ltd"});
+    assert_eq!(world.admin(Method::POST, "/api/orgs", Some(&made)).await.status, 201);
     let other_token = world.token("other", "viewer").await;
     let other_id = other_token.split('.').nth(1).unwrap();
     let listed = world.admin(Method::GET, "/api/orgs/other/nodes/enrollment-tokens", None).await.json();
@@ -83,6 +85,7 @@ async fn each_route_with_each_role_across_organisations() {
                     let items = answer.json()["items"].clone();
                     assert!(items.as_array().unwrap().iter().all(|i| i["org"] == "acme"), "{what}");
                 }
+                "/api/orgs" => assert_eq!(answer.json()["items"], json!([]), "{what}"),
                 "/api/ledger/entries" => {
                     for line in answer.text.lines() {
                         let line: Value = serde_json::from_str(line).unwrap();

@@ -16,6 +16,7 @@ mod events;
 mod heartbeat;
 mod hostile;
 mod limits;
+mod organisations;
 mod poisoned;
 mod proofs;
 mod query;

@@ -265,6 +265,14 @@ START = fields(
     ttl_secs=integer(1, 2592000), waves=array(SHARE, 1, 32),
 )  # fmt: skip
 BY_ID = fields(id=is_uuid)
+ROLE = one_of("org_owner", "org_admin", "node_admin", "viewer", "support", "auditor")
+WHY = text(1024)
+ALGORITHMS = one_of("ES256", "ES384", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512")
+SETTINGS = fields(
+    lambda v: v["issuer"].startswith(("https://", "http://")),
+    algorithms=rising(ALGORITHMS, 1, 9, str.encode), audiences=rising(text(256, 1), 1, 16, str.encode),
+    _client_id=text(256, 1), issuer=text(2048), kind=one_of("oidc", "cloudflare-access"),
+)  # fmt: skip
 
 SCHEMAS = {
     "acceptance": told_apart(
@@ -311,6 +319,7 @@ SCHEMAS = {
     ),
     "goodbye": fields(reason=text(1024), _until=is_time),
     "heartbeat": HEARTBEAT,
+    "identity-provider": told_apart("action", set=fields(id=is_name, settings=SETTINGS), remove=fields(id=is_name)),
     "incident": fields(_text=REMARK, title=text(512)),
     "key": fields(author=is_author, key=is_hash, pop=is_sig, token=is_hash, use=one_of("node", "device", "witness")),
     "key-rotation": fields(key=is_hash, pop=is_sig, replaces=is_hash),
@@ -319,10 +328,24 @@ SCHEMAS = {
         key=is_hash, _reason=text(256), status=one_of("revoked", "compromised"), _suspect_from=integer(),
     ),
     "labels": fields(labels=names_to(text(256), 64)),
+    "member": told_apart(
+        "action",
+        grant=fields(
+            lambda v: not {"invitation", "rule"} <= set(v) and ("expires_at" not in v or v["role"] != "org_owner"),
+            _expires_at=is_time, _invitation=is_uuid, _reason=WHY, role=ROLE, _rule=is_uuid, user=is_uuid,
+        ),
+        end=fields(_reason=WHY, role=ROLE, _rule=is_uuid, user=is_uuid),
+        invite=fields(expires_at=is_time, id=is_uuid, role=ROLE, secret=is_hash),
+        uninvite=BY_ID,
+    ),
     "note": fields(_target=is_hash, text=REMARK),
     "notice": fields(
         attempt=integer(1), events=array(is_hash, 1, 256), message=text(128, 1),
         outcome=one_of("delivered", "failed", "given-up"), _status=integer(100, 599), webhook=is_uuid,
+    ),
+    "org": told_apart(
+        "action",
+        create=fields(name=text(256, 1)), rename=fields(name=text(256, 1)), suspend=fields(reason=text(1024, 1)), resume=fields(),
     ),
     "policy": told_apart(
         "action",
@@ -367,6 +390,11 @@ SCHEMAS = {
         advisory=names_to(fields(digest=is_hash, size=integer(), version=integer()), 1 << 30),
     ),
     "service": fields(action=one_of("alive", "start", "stop"), version=text(128)),
+    "sign-in-rule": told_apart(
+        "action",
+        set=fields(claim=text(256, 1), id=is_uuid, provider=is_name, role=ROLE, value=text(256, 1)),
+        remove=BY_ID,
+    ),
     "silence": told_apart(
         "action",
         create=fields(
@@ -397,6 +425,7 @@ SCHEMAS = {
     "usage": fields(
         metric=one_of("api_calls", "decisions", "dig_files", "snapshot_exports", "storage_bytes"), product=is_name, quantity=integer(),
     ),
+    "user": fields(_email=text(320), issuer=text(2048, 1), _name=text(256), subject=text(1024, 1)),
     "webhook": told_apart(
         "action",
         create=fields(
@@ -433,7 +462,7 @@ SPEAKERS = {
     "chain": "chain-gap chain-open key-rotation",
     "node": "goodbye heartbeat receipt scan slo witness-key",
     "anyone": "ack assign incident note reopen resolve tag usage",
-    "operator": "acceptance baseline command labels policy rollout ruleset schedule silence webhook",
+    "operator": "acceptance baseline command identity-provider labels member org policy rollout ruleset schedule sign-in-rule silence user webhook",
     "scheduler": "rollout-wave schedule-run",
 }
 SPEAKER = {kind: speaker for speaker, kinds in SPEAKERS.items() for kind in kinds.split()}

@@ -69,6 +69,14 @@ def heartbeat(_, event, payload, __):
     return payload["node_id"] == about
 
 
+def user(state, event, payload, _):
+    named = payload["issuer"].encode(), b"\0", payload["subject"].encode()
+    said = bytearray(crypto.tagged(0x31, raw(state.ledger), *named)[:16])
+    said[6], said[8] = said[6] & 0x0F | 0x80, said[8] & 0x3F | 0x80
+    text = said.hex()
+    return event.author == "user:" + "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
 def witness_key(state, event, payload, _):
     said = {"key": payload["key"], "ledger": state.ledger, "name": payload["name"], "use": "witness"}
     known = state.keys.get(payload["key"])
@@ -150,6 +158,7 @@ RULES = {
     "refusal": refusal,
     "rollout-wave": rollout_wave,
     "schedule-run": schedule_run,
+    "user": user,
     "witness-key": witness_key,
 }
 

@@ -2,7 +2,7 @@
 
 import base64
 
-from . import crypto, payloads, proof, rules
+from . import crypto, payloads, people, proof, rules
 from .canonical import Refused, j
 from .event import quoted, raw
 
@@ -11,7 +11,8 @@ AHEAD_MS, BEHIND_MS = 10 * 60 * 1000, 90 * 86400 * 1000
 SENIOR = ("org_owner", "org_admin")
 ROLES = {
     **dict.fromkeys("acceptance baseline command enrolment key-status labels rollout schedule silence".split(), (*SENIOR, "node_admin")),
-    **dict.fromkeys("policy ruleset token webhook".split(), SENIOR),
+    **dict.fromkeys("identity-provider member org policy ruleset sign-in-rule token webhook".split(), SENIOR),
+    "user": (),
 }
 
 
@@ -69,6 +70,7 @@ class State:
         self.version = 1
         self.ledger, self.origin, self.last_recorded, self.head = ZEROS, "", 0, ZEROS
         self.keys, self.authors, self.lanes, self.enrolments, self.tokens = {}, {}, {}, {}, {}
+        self.orgs, self.providers = {}, {}
         self.authority, self.checkpoint_keys, self.current, self.sets = [], [], {}, []
         self.last_change, self.recovery, self.seals = ZEROS, None, []
         self.tree, self.sha256 = proof.Tree(), proof.Tree(crypto.sha256)
@@ -101,7 +103,11 @@ class State:
         tokens = {proof.key_path(raw(token)): value for token, value in self.enrolments.items()}
         roles = {proof.key_path(bytes.fromhex(i.replace("-", ""))): value for i, value in self.tokens.items()}
         roots = [proof.canonical_map(members).hex() for members in (chains, roles, tokens)]
-        return crypto.tagged(0x1A, j(dict(zip(("chains", "roles", "tokens"), roots), version=self.version))).hex()
+        said = dict(zip(("chains", "roles", "tokens"), roots), version=self.version)
+        for name, members in (("organisations", self.orgs), ("providers", self.providers)):
+            if members:
+                said[name] = proof.canonical_map({proof.lane_path(key): value for key, value in members.items()}).hex()
+        return crypto.tagged(0x1A, j(said)).hex()
 
     # Admission: the event would take the position at the time `now`.
 
@@ -164,23 +170,26 @@ class State:
             self.admit_node(event)
         elif method == "token":
             self.admit_token(event, kind, name, now)
+        elif method == "sign-in":
+            people.admit(self, event, payload, ROLES, now)
         sure(
             own and kind == "service"
             or method == "import" and kind == "import"
             or method == "admin" and event.author == "service:admin"
             or method == "enrolment" and event.author == "service:ingest" and event.kind == "key"
             or method == "node-jwt" and event.author == "service:ingest"
-            or method == "token" and kind == "token",
+            or method == "token" and kind == "token"
+            or method == "sign-in" and kind == "user",
             "not-allowed",
         )  # fmt: skip
         sure(
             {
                 "ledger": own,
                 "node": method in ("node-jwt", "import"),
-                "service": method in ("admin", "token") or self.version < 2 and method in ("enrolment", "node-jwt"),
+                "service": method in ("admin", "token", "sign-in") or self.version < 2 and method in ("enrolment", "node-jwt"),
                 "enrolment": method == "enrolment" or self.version < 2 and not own and method != "import",
                 "anyone": not own,
-                "operator": method in ("admin", "token"),
+                "operator": method in ("admin", "token", "sign-in"),
             }.get(speaker, False),
             "not-allowed",
         )
@@ -201,9 +210,8 @@ class State:
         sure(kind == "token" and token is not None and not token["revoked"], "token-unknown or token-revoked")
         sure("expires_at" not in token or now < payloads.millis(token["expires_at"]), "token-expired")
         sure(token["org"] in ("ledger", event.org), "wrong-org")
-        role = token["role"]
-        allowed = ROLES.get(event.kind)
-        sure(role in allowed if allowed else role not in ("viewer", "auditor"), "not-allowed")
+        sure(token["org"] == "ledger" or not people.suspended(self, event.org), "org-suspended")
+        sure(people.may(token["role"], ROLES.get(event.kind)), "not-allowed")
 
     def admit_change(self, event, payload, now):
         kind = event.kind
@@ -231,6 +239,8 @@ class State:
                 sure(payload["org"] == event.org and known is None, "wrong-org or duplicate-id")
             else:
                 sure(known is not None and known["org"] == event.org, "token-unknown or wrong-org")
+        elif kind in people.KINDS:
+            people.KINDS[kind](self, event, payload, now)
         elif event.org == "ledger":
             sure(kind not in ("rollout", "schedule", "genesis"), "wrong-org")
             sure(event.via["method"] in ("self", "admin"), "wrong-org")
@@ -243,6 +253,7 @@ class State:
         sure(payload["author"].startswith(fits), "bad-payload")
         other = self.keys.get(self.authors.get(payload["author"], ""))
         sure(other is None or other.until is not None and other.org == event.org, "author-taken")
+        sure(not people.suspended(self, event.org), "org-suspended")
         token = self.enrolments.get(payload["token"])
         sure(token is not None and not token["revoked"], "token-unknown or token-revoked")
         sure(now < payloads.millis(token["expires_at"]) and token["uses_left"] > 0, "token-expired or token-exhausted")
@@ -369,6 +380,18 @@ class State:
             return
         value = {name: payload[name] for name in ("expires_at", "org", "role", "secret") if name in payload}
         self.tokens[payload["id"]] = dict(value, revoked=False)
+
+    def apply_identity_provider(self, _, payload, __, ___):
+        people.apply_provider(self, payload)
+
+    def apply_member(self, event, payload, _, __):
+        people.apply_member(people.org(self, event.org), payload)
+
+    def apply_org(self, event, payload, _, __):
+        people.apply_org(people.org(self, event.org), payload)
+
+    def apply_sign_in_rule(self, event, payload, _, __):
+        people.apply_rule(people.org(self, event.org), payload)
 
     def apply_seal(self, _, __, seq, leaf):
         self.seals.append((seq, leaf))

@@ -1,4 +1,4 @@
-//! The last group of the history: the ledger goes over to newer admission rules.
+//! A group of the history: the ledger goes over to newer admission rules.
 
 use super::{Draft, Log, Voice};
 use serde_json::json;
