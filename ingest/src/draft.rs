@@ -11,10 +11,12 @@
 use crate::saying::speaker;
 use ledger::admission::Code;
 use ledger::service::Draft;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::rules::Drafted;
+use spec::schema::EventPayload;
 use spec::time::parse_rfc3339;
-use spec::{Author, Name, Via};
+use spec::{Author, Kind, Name, Severity, Timestamp, Uuid, Via};
 use std::fmt::Display;
 use std::str::FromStr;
 use web::problem::Problem;
@@ -22,31 +24,44 @@ use web::strict::{StrictValue, invalid, member, present};
 use web::{Action, Principal};
 
 /// A draft as it arrives.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Draft", example = example())]
 #[serde(deny_unknown_fields, expecting = "an object with the members of a draft")]
 pub struct DraftBody {
-    /// What it says.
+    /// What kind of fact it is.
+    #[schemars(with = "Kind")]
     pub kind: String,
-    /// The payload of that kind.
+    /// What it says, of the schema of its kind.
+    #[schemars(with = "EventPayload")]
     pub payload: StrictValue,
     /// Its id, a UUID of version 7.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Uuid>")]
     pub id: Option<String>,
     /// The node it is about.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Uuid>")]
     pub node_id: Option<String>,
     /// The organisation; that of the caller, if absent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Name>")]
     pub org: Option<String>,
     /// How grave it is.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Severity>")]
     pub severity: Option<String>,
     /// The tenant.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Name>")]
     pub tenant: Option<String>,
     /// When it happened, in RFC 3339; now, if absent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Timestamp>")]
     pub ts: Option<String>,
+}
+
+fn example() -> serde_json::Value {
+    serde_json::json!({"kind": "note", "org": "acme", "payload": {"text": "The disk was replaced."}})
 }
 
 impl DraftBody {
@@ -70,7 +85,7 @@ impl DraftBody {
             (None, Some(org)) => org.clone(),
             (None, None) => return Err(invalid("/org", "name the organisation")),
         };
-        let id: Option<spec::Uuid> = optional("/id", self.id.as_deref())?;
+        let id: Option<Uuid> = optional("/id", self.id.as_deref())?;
         if id.is_some_and(|id| id.version() != 7) {
             return Err(invalid("/id", "expected a UUID of version 7"));
         }
@@ -112,7 +127,6 @@ fn optional<T: FromStr<Err: Display>>(pointer: &str, text: Option<&str>) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spec::Kind;
     use spec::payload::Role;
     use spec::rules::Roles;
     use web::access::allows;

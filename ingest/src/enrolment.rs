@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::service::Directory;
 use ledger::state::{EnrolmentState, LEDGER_ORG};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Enrolment, token_hash};
 use spec::{Hash, Kind, Name, Timestamp};
@@ -19,22 +20,25 @@ use web::strict::present;
 use web::strict::{member, within};
 
 /// What makes an enrolment token.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct EnrolmentRequest {
     /// The tenant that nodes join.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Name>")]
     pub tenant: Option<String>,
     /// How many seconds it is good for.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MAX_ENROLMENT_TTL_SECS))]
     pub ttl_secs: Option<u64>,
     /// How many nodes may use it.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MAX_ENROLMENT_USES))]
     pub uses: Option<u64>,
 }
 
 /// An enrolment token that was made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct EnrolmentCreated {
     /// When it ends.
     pub expires_at: Timestamp,
@@ -45,7 +49,8 @@ pub struct EnrolmentCreated {
 }
 
 /// An enrolment token, without its secret.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "EnrolmentToken")]
 pub struct EnrolmentRow {
     /// When it ends.
     pub expires_at: Timestamp,

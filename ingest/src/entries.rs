@@ -3,8 +3,9 @@
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use ledger::bundle::BundleError;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spec::Record;
+use spec::{Entry, Hash, Record};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -104,8 +105,68 @@ async fn visible(call: &Call) -> Result<(u64, String), Problem> {
     if may_see(&call.principal, &record) { Ok((seq, line)) } else { Err(missing()) }
 }
 
+/// Everything that proves an entry, from the ledger's id alone.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename = "Bundle")]
+#[expect(dead_code, reason = "describes what `proofs::Bundle` is written as")]
+pub(crate) struct BundleMembers {
+    /// Genesis and every change of the ledger's keys.
+    authority: Vec<Record>,
+    /// The checkpoint that everything is proved against, as a signed note.
+    checkpoint: String,
+    /// The entry.
+    entry: Entry,
+    /// The format, `vaultmesh-bundle-v1`.
+    format: String,
+    /// The path from the entry's leaf to the root.
+    inclusion: Vec<Hash>,
+    /// The record that introduced the key that signed.
+    introduction: IncludedRecord,
+    /// What the checkpoint says of that key.
+    key: KeyProof,
+    /// The ledger's id.
+    ledger: Hash,
+    /// What the event says, of the schema of its kind; absent after an erasure.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    payload: Option<serde_json::Map<String, serde_json::Value>>,
+    /// The payload's salt.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    salt: Option<Hash>,
+}
+
+/// A record, and its path in the tree.
+#[derive(Debug, JsonSchema)]
+#[expect(dead_code, reason = "describes what `proofs::bundle::Included` is written as")]
+struct IncludedRecord {
+    /// The path from the record's leaf to the root.
+    inclusion: Vec<Hash>,
+    /// The record.
+    record: Record,
+}
+
+/// What a checkpoint says of a key, with the path through the map of keys.
+#[derive(Debug, JsonSchema)]
+#[expect(dead_code, reason = "describes what `proofs::bundle::KeyProof` is written as")]
+struct KeyProof {
+    /// From the key to the root of the map.
+    path: Vec<MapStep>,
+    /// The key's value in the map.
+    record: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A step of a path through a map.
+#[derive(Debug, JsonSchema)]
+#[expect(dead_code, reason = "describes what `proofs::map::Step` is written as")]
+struct MapStep {
+    /// The bit of the key's path at which the map branches.
+    bit: u8,
+    /// Hash of the other branch.
+    sibling: Hash,
+}
+
 /// A file of the log.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Segment")]
 pub struct SegmentRow {
     /// Its length.
     pub bytes: u64,

@@ -15,6 +15,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::admission::Code;
 use ledger::{AppendOptions, Appended, Outcome, Receipt};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::canonical::{write_string, write_u64};
 use spec::{Event, PublicKey};
@@ -167,18 +168,22 @@ impl Batch {
 }
 
 /// What became of the events of a batch, as clients read it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Batch")]
 pub struct BatchAnswer {
     /// In the order of the request.
     pub results: Vec<BatchResult>,
+    /// The checkpoint that has them.
+    pub checkpoint: String,
 }
 
 /// What became of one of them: a receipt or a problem.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct BatchResult {
     /// Which one, from 0.
     pub index: u64,
     /// 201 for a new one, 200 for one that was there before, else the problem's.
+    #[schemars(range(min = 200, max = 599))]
     pub status: u16,
     /// Its receipt.
     #[serde(default, skip_serializing_if = "Option::is_none")]

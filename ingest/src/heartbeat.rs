@@ -7,13 +7,14 @@
 use crate::authority::Ingest;
 use crate::events::{append_signed, status_of};
 use crate::incoming::Incoming;
-use crate::receipt::{RECEIPT_BYTES, write_receipt};
+use crate::receipt::{RECEIPT_BYTES, ReceiptRow, write_receipt};
 use crate::saying::{append_own, name};
 use axum::body::Body;
 use axum::http::Response;
 use ledger::admission::Code;
 use ledger::service::Draft;
 use ledger::{Appended, Receipt};
+use schemars::JsonSchema;
 use spec::canonical::{write_string, write_u64};
 use spec::payload::Heartbeat;
 use spec::time::parse_rfc3339;
@@ -35,6 +36,34 @@ pub struct Recorded {
     pub subject: Option<(Name, Uuid)>,
     receipt: Receipt,
     appended: Appended,
+}
+
+/// A heartbeat: a signed event, or its payload under a node's JWT.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
+pub enum HeartbeatRequest {
+    /// An event of kind `heartbeat`.
+    Signed(Box<Event>),
+    /// The payload of one.
+    Bare(Box<Heartbeat>),
+}
+
+/// What a node hears after a heartbeat.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(rename = "HeartbeatAnswer")]
+pub struct HeartbeatAnswer<Command> {
+    /// The receipt of the heartbeat.
+    pub receipts: Vec<ReceiptRow>,
+    /// The time of the service's clock.
+    pub server_time: Timestamp,
+    /// In how many seconds the next heartbeat is expected.
+    pub next_heartbeat_secs: u64,
+    /// What the node is to carry out, each command with its proof.
+    pub commands: Vec<Command>,
+    /// The checkpoint that has the commands, as a signed note.
+    pub witness_checkpoint: String,
+    /// How many records the ledger's authority has.
+    pub authority: usize,
 }
 
 /// What a node is to carry out, as JSON, with the checkpoint that has it.

@@ -4,6 +4,7 @@ use crate::saying::say;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::state::KeyRecord;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{KeyChange, KeyStatus};
 use spec::{Author, Hash, KeyUse, Kind, Name, PublicKey};
@@ -19,13 +20,15 @@ use web::strict::{invalid, member};
 use web::{Action, PrincipalKind};
 
 /// What ends a key.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with status")]
 pub struct KeyStatusRequest {
     /// `revoked` or `compromised`.
+    #[schemars(with = "KeyChange")]
     pub status: String,
     /// Why.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
     pub reason: Option<String>,
     /// The first entry signed with it that is in doubt; only with `compromised`.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -33,7 +36,8 @@ pub struct KeyStatusRequest {
 }
 
 /// A key, and how far its author has come with it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Key")]
 pub struct KeyRow {
     /// Who signs with it; the ledger's own keys have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,6 +53,7 @@ pub struct KeyRow {
     /// Whose it is.
     pub org: Name,
     /// `active`, `superseded`, `revoked` or `compromised`.
+    #[schemars(with = "KeyState")]
     pub status: Cow<'static, str>,
     /// The key that took its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,11 +72,26 @@ pub struct KeyRow {
     pub key_use: KeyUse,
 }
 
+/// Whether a key is valid, and if not, why.
+#[derive(Debug, Clone, Copy, JsonSchema)]
+#[schemars(inline, rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes the words of `status_of`")]
+pub(crate) enum KeyState {
+    /// It is valid.
+    Active,
+    /// It is valid no longer.
+    Revoked,
+    /// Another key took its place.
+    Superseded,
+    /// It is valid no longer, and what it signed from some entry on is in doubt.
+    Compromised,
+}
+
 /// A page of keys, in their own order.
 pub type KeysAnswer = Page<KeyRow>;
 
 /// How far a chain has come.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub struct KeyChain {
     /// How many epochs it has.
     pub epochs: usize,

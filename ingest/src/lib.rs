@@ -21,7 +21,6 @@ mod receipt;
 mod register;
 mod routes;
 pub mod saying;
-pub mod schemas;
 mod sign_in;
 mod tokens;
 pub mod webhooks;

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::organisations::OrgState;
 use ledger::service::Directory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::hash::read_hex;
 use spec::payload::{Member, Role, token_hash};
@@ -22,45 +23,53 @@ use web::{Action, Call, PrincipalKind};
 const MAX_REASON_BYTES: usize = 1024;
 
 /// What gives a person a role.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with user and role")]
 pub struct GrantRequest {
     /// The person.
+    #[schemars(with = "Uuid")]
     pub user: String,
     /// The role.
+    #[schemars(with = "Role")]
     pub role: String,
     /// For how many seconds; until it is ended, if absent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 316_224_000))]
     pub ttl_secs: Option<u64>,
     /// Why.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
     pub reason: Option<String>,
 }
 
 /// What opens an organisation to support for a while.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with reason")]
 pub struct VisitRequest {
     /// Why.
+    #[schemars(length(max = 1024))]
     pub reason: String,
     /// For how many seconds.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 604_800))]
     pub ttl_secs: Option<u64>,
 }
 
 /// What makes an invitation.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with role")]
 pub struct InvitationRequest {
     /// The role.
+    #[schemars(with = "Role")]
     pub role: String,
     /// How many seconds it is good for.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 2_592_000))]
     pub ttl_secs: Option<u64>,
 }
 
 /// An invitation that was made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct InvitationCreated {
     /// When it ends.
     pub expires_at: Timestamp,
@@ -71,7 +80,7 @@ pub struct InvitationCreated {
 }
 
 /// What takes up an invitation.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with invitation")]
 pub struct AcceptRequest {
     /// The invitation as it was shown.
@@ -79,7 +88,8 @@ pub struct AcceptRequest {
 }
 
 /// A role that a person has.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Member")]
 pub struct MemberRow {
     /// When it ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,7 +104,8 @@ pub struct MemberRow {
 }
 
 /// An invitation that nobody has taken up, without its secret.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Invitation")]
 pub struct InvitationRow {
     /// When it ends.
     pub expires_at: Timestamp,

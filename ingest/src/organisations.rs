@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::organisations::OrgState;
 use ledger::service::Directory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::Organisation;
 use spec::{Kind, LEDGER_ORG, Name};
@@ -20,33 +21,38 @@ const MAX_NAME_BYTES: usize = 256;
 const MAX_REASON_BYTES: usize = 1024;
 
 /// What makes an organisation.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with org and name")]
 pub struct OrganisationRequest {
     /// By this everything names it.
+    #[schemars(with = "Name")]
     pub org: String,
     /// What people call it.
+    #[schemars(length(max = 256))]
     pub name: String,
 }
 
 /// What renames an organisation.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with name")]
 pub struct RenameRequest {
     /// What people call it from now on.
+    #[schemars(length(max = 256))]
     pub name: String,
 }
 
 /// Why an organisation is suspended.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with reason")]
 pub struct SuspendRequest {
     /// Why.
+    #[schemars(length(max = 1024))]
     pub reason: String,
 }
 
 /// An organisation.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Organisation")]
 pub struct OrgRow {
     /// How many people have a role in it.
     pub members: u64,

@@ -4,10 +4,11 @@ use crate::authority::Ingest;
 use crate::receipt::{write_hash, write_hashes};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use spec::Hash;
 use spec::canonical::write_u64;
+use spec::{Hash, Record};
 use web::App;
 use web::Call;
 use web::answer;
@@ -41,14 +42,14 @@ pub(crate) async fn ledger(call: Call) -> Result<Response<Body>, Problem> {
 }
 
 /// What became of a wish for a seal.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub struct SealAnswer {
     /// Seq of the seal; absent: there was nothing to seal.
     pub seq: Option<u64>,
 }
 
 /// Which ledger this is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerAnswer {
     /// Its id.
     pub ledger: Hash,
@@ -60,9 +61,38 @@ pub struct LedgerAnswer {
     pub size: u64,
 }
 
-#[derive(Serialize)]
-struct Authority<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LedgerAuthority")]
+pub(crate) struct Authority<'a> {
+    /// In the order of the log.
+    #[schemars(with = "Vec<Record>")]
     authority: &'a [Box<RawValue>],
+}
+
+/// That an entry is in the log.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "describes what `inclusion` writes")]
+pub(crate) struct InclusionProof {
+    /// The entry.
+    seq: u64,
+    /// The size of the tree that it is proved in.
+    size: u64,
+    /// Its leaf.
+    leaf: Hash,
+    /// The path from the leaf to the root (RFC 9162, section 2.1.3).
+    proof: Vec<Hash>,
+}
+
+/// That a tree is the beginning of a larger one.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "describes what `consistency` writes")]
+pub(crate) struct ConsistencyProof {
+    /// The size of the smaller tree.
+    old: u64,
+    /// The size of the larger one.
+    new: u64,
+    /// The proof (RFC 9162, section 2.1.4).
+    proof: Vec<Hash>,
 }
 
 /// `GET /api/ledger/authority`: genesis and every change of the ledger's keys.

@@ -1,14 +1,16 @@
 //! `GET /api/events`: entries by time, kind, node and severity, page by page.
 
-use crate::receipt::write_hash;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
-use ledger::reader::{Page, Query};
-use spec::canonical::{write_string, write_u64};
+use ledger::reader::Query;
+use schemars::JsonSchema;
+use serde::Serialize;
 use spec::time::parse_rfc3339;
-use spec::{Name, Record, Timestamp, Uuid};
+use spec::{Name, Timestamp, Uuid};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use web::Call;
+use web::EntryRow;
 use web::answer;
 use web::cursor::{Bounds, Cursor};
 use web::paging::limit;
@@ -18,6 +20,29 @@ use web::{QueryString, bad};
 
 const KNOWN: [&str; 9] =
     ["since", "until", "kind", "node_id", "min_severity", "order", "limit", "cursor", "org"];
+
+/// A page of entries.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "EventPage")]
+pub(crate) struct EntriesAnswer<'a> {
+    /// The entries.
+    items: Vec<EntryRow<'a>>,
+    /// What the next page is asked for with, if there is one.
+    next_cursor: Option<String>,
+    /// The newest checkpoint, as a signed note: it commits to all of them.
+    checkpoint: Cow<'a, str>,
+}
+
+/// The order of a list of entries.
+#[derive(Debug, Clone, Copy, JsonSchema)]
+#[schemars(inline, rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes the words of a parameter")]
+pub(crate) enum Order {
+    /// The oldest first.
+    Asc,
+    /// The newest first.
+    Desc,
+}
 
 /// `GET /api/events`.
 pub(crate) async fn get(call: Call) -> Result<Response<Body>, Problem> {
@@ -31,7 +56,9 @@ pub(crate) async fn get(call: Call) -> Result<Response<Body>, Problem> {
         .await?;
     let cursor = page.next.filter(|next| if descending { *next > bounds.from } else { *next < bounds.to });
     let cursor = cursor.map(|next| Cursor { next, descending, bounds }.encode(&filter));
-    Ok(answer::json(StatusCode::OK, write_page(&page, cursor.as_deref(), &head.note)))
+    let items = page.records.iter().filter_map(EntryRow::of).collect();
+    let checkpoint = Cow::Borrowed(&*head.note);
+    Ok(answer::value(StatusCode::OK, &EntriesAnswer { items, next_cursor: cursor, checkpoint }))
 }
 
 /// Reads the parameters; the text that comes with them is the filter a cursor belongs to.
@@ -140,41 +167,4 @@ fn start(name: &str, text: &str, now: Timestamp) -> Result<Start, Problem> {
     let count: u64 = count.parse().map_err(|_| error())?;
     let millis = count.saturating_mul(secs).saturating_mul(1000);
     Ok(Start::Time(Timestamp::from_millis(now.millis().saturating_sub(millis))))
-}
-
-fn write_page(page: &Page, cursor: Option<&str>, checkpoint: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(page.records.len() * 1536 + 1024);
-    out.extend_from_slice(b"{\"items\":[");
-    for (i, record) in page.records.iter().enumerate() {
-        if i > 0 {
-            out.push(b',');
-        }
-        write_item(record, &mut out);
-    }
-    out.extend_from_slice(b"],\"next_cursor\":");
-    match cursor {
-        Some(cursor) => write_string(cursor, &mut out),
-        None => out.extend_from_slice(b"null"),
-    }
-    out.extend_from_slice(b",\"checkpoint\":");
-    write_string(checkpoint, &mut out);
-    out.push(b'}');
-    out
-}
-
-fn write_item(record: &Record, out: &mut Vec<u8>) {
-    let entry = &record.entry;
-    out.extend_from_slice(b"{\"seq\":");
-    write_u64(entry.position.seq, out);
-    out.extend_from_slice(b",\"recorded_at\":\"");
-    entry.position.recorded_at.write(out);
-    write_hash(b"\",\"event_hash\":\"", &entry.header.event_hash(&entry.sig), out);
-    write_hash(b",\"leaf\":\"", &record.leaf, out);
-    out.extend_from_slice(b",\"event\":");
-    entry.header.write(Some(&entry.sig), out);
-    if let Some(payload) = &record.payload {
-        out.extend_from_slice(b",\"payload\":");
-        out.extend_from_slice(payload.json.as_bytes());
-    }
-    out.push(b'}');
 }

@@ -6,16 +6,22 @@
 //! ```
 
 use ledger::Receipt;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::canonical::{write_string, write_u64};
 use spec::hash::write_hex;
 use spec::{Hash, Timestamp};
 
-/// A receipt as clients read it, without what only proves it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A receipt as clients read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Receipt")]
 pub struct ReceiptRow {
     /// Seq of the entry.
     pub seq: u64,
+    /// Leaf of the entry before it.
+    pub prev: Hash,
+    /// Its place among the entries of its organisation.
+    pub lane: LaneRow,
     /// When it was recorded.
     pub recorded_at: Timestamp,
     /// By this others name the event.
@@ -24,6 +30,22 @@ pub struct ReceiptRow {
     pub leaf: Hash,
     /// Whether it was in the ledger before.
     pub duplicate: bool,
+    /// The path from its leaf to the root of the checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inclusion: Option<Vec<Hash>>,
+    /// The checkpoint that has it; a batch has one for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
+}
+
+/// A place among the entries of an organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub struct LaneRow {
+    /// Number within the organisation, from 0 without gaps.
+    pub n: u64,
+    /// Leaf of the organisation's entry before.
+    pub prev: Hash,
 }
 
 /// Bytes a receipt takes without its inclusion path and checkpoint.

@@ -17,10 +17,11 @@ use axum::http::{Response, StatusCode};
 use ledger::admission::Code;
 use ledger::service::Draft;
 use ledger::{AppendOptions, Outcome};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use spec::payload::{KeyIntroduction, node_possession_bytes, token_hash};
-use spec::{Author, Hash, KeyUse, Kind, Name, PublicKey, Signature, Uuid, Via};
+use spec::{Author, Hash, KeyUse, Kind, Name, PublicKey, Record, Signature, Uuid, Via};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use web::App;
@@ -31,22 +32,28 @@ use web::strict::present;
 use web::strict::{invalid, member};
 
 /// What introduces a key.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Registration")]
 #[serde(deny_unknown_fields, expecting = "an object with author, key, pop and token")]
 pub struct RegisterRequest {
     /// Who signs with it: `node:<uuid>` or `user:<uuid>`.
+    #[schemars(with = "Author")]
     pub author: String,
     /// The key.
+    #[schemars(with = "PublicKey")]
     pub key: String,
     /// Its signature that it belongs to the author.
+    #[schemars(with = "Signature")]
     pub pop: String,
     /// The enrolment token.
     pub token: String,
     /// What the key is for: `node` (if absent) or `device`, with an author `user:<uuid>`.
     #[serde(default, rename = "use", deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["node", "device"]))]
     pub key_use: Option<String>,
     /// What people call the node. Part of no event: heartbeats say it.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
     pub hostname: Option<String>,
     /// Taken for the sake of callers that send them, and not kept.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -54,7 +61,8 @@ pub struct RegisterRequest {
 }
 
 /// A key that was introduced, and what its author needs to know of the ledger.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Enrolment")]
 pub struct RegisterAnswer<'a> {
     /// The node, or the person.
     pub node_id: Uuid,
@@ -70,6 +78,7 @@ pub struct RegisterAnswer<'a> {
     /// The key of its checkpoints.
     pub log_vkey: String,
     /// The records of genesis and of each change of the ledger's keys.
+    #[schemars(with = "Vec<Record>")]
     pub authority: Cow<'a, [Box<RawValue>]>,
     /// The newest checkpoint.
     pub checkpoint: Cow<'a, str>,
@@ -80,9 +89,11 @@ pub struct RegisterAnswer<'a> {
 }
 
 /// A record, and the path that proves it to be in the ledger.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Introduction")]
 pub struct Included {
     /// The record, as the log has it.
+    #[schemars(with = "Record")]
     pub record: Box<RawValue>,
     /// The path from its leaf to the root.
     pub inclusion: Vec<Hash>,

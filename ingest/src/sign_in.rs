@@ -6,6 +6,7 @@ use crate::saying::{name, say};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::service::Directory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{IdentityProvider, ProviderKind, ProviderSettings, Role, SignInRule};
 use spec::{Kind, LEDGER_ORG, Name, Uuid};
@@ -18,10 +19,12 @@ use web::strict::{member, present};
 const MAX_CLAIM_BYTES: usize = 256;
 
 /// How a provider is believed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "IdentityProviderRequest")]
 #[serde(deny_unknown_fields, expecting = "an object with issuer and audiences")]
 pub struct ProviderRequest {
     /// Its `iss`, exactly.
+    #[schemars(length(max = 2048))]
     pub issuer: String,
     /// What its tokens may be for.
     pub audiences: Vec<String>,
@@ -30,6 +33,7 @@ pub struct ProviderRequest {
     pub algorithms: Option<Vec<String>>,
     /// The client by which people sign in to the console.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
     pub client_id: Option<String>,
     /// `oidc` or `cloudflare-access`; the first, if absent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -37,7 +41,8 @@ pub struct ProviderRequest {
 }
 
 /// A provider.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "IdentityProvider")]
 pub struct ProviderRow {
     /// Algorithms by which it may sign.
     pub algorithms: Vec<String>,
@@ -62,21 +67,27 @@ impl ProviderRow {
 }
 
 /// What makes a rule of sign-in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SignInRuleRequest")]
 #[serde(deny_unknown_fields, expecting = "an object with provider, claim, value and role")]
 pub struct RuleRequest {
     /// The provider.
+    #[schemars(with = "Name")]
     pub provider: String,
     /// The claim's name.
+    #[schemars(length(max = 256))]
     pub claim: String,
     /// What it must be, or have among others.
+    #[schemars(length(max = 256))]
     pub value: String,
     /// The role.
+    #[schemars(with = "Role")]
     pub role: String,
 }
 
 /// A rule of sign-in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SignInRule")]
 pub struct RuleRow {
     /// The claim's name.
     pub claim: String,

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::service::Directory;
 use ledger::state::TokenState;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Role, Token, token_hash};
 use spec::{Hash, Kind, Name, Timestamp, Uuid};
@@ -24,22 +25,26 @@ use web::{Action, Principal};
 const MAX_LABEL_BYTES: usize = 256;
 
 /// What makes an API token.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with org, role and label")]
 pub struct TokenRequest {
     /// The organisation it is good for.
+    #[schemars(with = "Name")]
     pub org: String,
     /// What it may do.
+    #[schemars(with = "Role")]
     pub role: String,
     /// What it is for.
+    #[schemars(length(max = MAX_LABEL_BYTES))]
     pub label: String,
     /// How many seconds it is good for; until revoked, if absent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MAX_TOKEN_TTL_SECS))]
     pub ttl_secs: Option<u64>,
 }
 
 /// An API token that was made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TokenCreated {
     /// When it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,7 +56,8 @@ pub struct TokenCreated {
 }
 
 /// An API token, without its secret.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Token")]
 pub struct TokenRow {
     /// When it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,13 +88,15 @@ impl TokenRow {
 }
 
 /// Who is asking.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Caller")]
 pub struct Me {
     /// What they may do somewhere.
     pub actions: Vec<Cow<'static, str>>,
     /// Their id: that of a token or a node.
     pub id: String,
-    /// `anonymous`, `node`, `token`, `user` or `admin`.
+    /// What they are; `admin` is whoever uses the admin socket.
+    #[schemars(extend("enum" = ["node", "token", "user", "admin"]))]
     pub kind: Cow<'static, str>,
     /// The ledger's id.
     pub ledger: Hash,
@@ -102,7 +110,7 @@ pub struct Me {
 }
 
 /// An organisation that somebody belongs to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Belonging {
     /// What people call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,9 +8,10 @@ use axum::http::{Response, StatusCode, Uri};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledger::durable::write_secret;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::limits::MAX_WEBHOOKS;
-use spec::payload::{WEBHOOK_TYPES, Webhook, token_hash};
+use spec::payload::{WEBHOOK_TYPES, Webhook, WebhookType, token_hash};
 use spec::{Hash, Kind, Name, Uuid};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -106,18 +107,20 @@ impl WebhookSecrets {
 }
 
 /// What makes a webhook.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with url and types")]
 pub struct WebhookRequest {
     /// Where messages go.
+    #[schemars(length(max = 2048))]
     pub url: String,
     /// What it is told; that incidents begin and end, if absent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<WebhookType>>")]
     pub types: Option<Vec<String>>,
 }
 
 /// A webhook that was made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct WebhookCreated {
     /// Its id.
     pub id: Uuid,
@@ -126,6 +129,7 @@ pub struct WebhookCreated {
     /// What its messages are signed with; no other answer shows it.
     pub secret: String,
     /// What it is told, sorted.
+    #[schemars(with = "Vec<WebhookType>")]
     pub types: Vec<Name>,
     /// Where messages go.
     pub url: String,

@@ -11,7 +11,7 @@ pub use crate::members::{
 };
 pub use crate::organisations::{OrgRow, OrganisationRequest, RenameRequest, SuspendRequest};
 pub use crate::public::{LedgerAnswer, SealAnswer};
-pub use crate::receipt::ReceiptRow;
+pub use crate::receipt::{LaneRow, ReceiptRow};
 pub use crate::register::{Included, RegisterAnswer, RegisterRequest};
 pub use crate::sign_in::{ProviderRequest, ProviderRow, RuleRequest, RuleRow};
 pub use crate::tokens::{Belonging, Me, TokenCreated, TokenRequest, TokenRow};
@@ -20,6 +20,33 @@ pub use crate::witnesses::{WitnessRow, WitnessesAnswer};
 pub use web::answer::{Items, Recorded};
 pub use web::problem::ProblemBody;
 pub use web::strict::StrictValue;
+
+use schemars::JsonSchema;
+use spec::Event;
+
+/// What is to be recorded: drafts or signed events, one or several.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
+pub enum EventsRequest {
+    /// What the service is to sign.
+    Draft(DraftBody),
+    /// What its author signed.
+    Signed(Box<Event>),
+    /// Several drafts.
+    Drafts(Vec<DraftBody>),
+    /// Several signed events.
+    Events(Vec<Event>),
+}
+
+/// What became of one event, or of several.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
+pub enum ReceiptOrBatch {
+    /// The receipt of one.
+    Receipt(Box<ReceiptRow>),
+    /// What became of each.
+    Batch(BatchAnswer),
+}
 
 #[cfg(test)]
 mod tests {
@@ -44,9 +71,8 @@ mod tests {
         };
         let mut out = Vec::new();
         write_receipt(&receipt, Some("note"), &mut out);
-        let Receipt { seq, recorded_at, event_hash, leaf, duplicate, .. } = receipt;
-        let row = ReceiptRow { seq, recorded_at, event_hash, leaf, duplicate };
-        assert_eq!(serde_json::from_slice::<ReceiptRow>(&out).unwrap(), row);
+        let row: ReceiptRow = serde_json::from_slice(&out).unwrap();
+        assert_eq!(serde_json::to_vec(&row).unwrap(), out);
 
         out.clear();
         Problem::new(CONFLICT, "it is over").pointer("/seq").write(&mut out);

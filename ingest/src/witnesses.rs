@@ -12,8 +12,8 @@ use ledger::witnessing::{CosignError, LastSigned, Offer};
 use proofs::Checkpoint;
 use proofs::checkpoint::{Verified, witness_key};
 use proofs::equivocation::{Equivocation, Leaves};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use spec::payload::{Contradiction, DifferingLeaves, Witness, WitnessSetChange};
 use spec::{Author, Hash, KeyUse, Kind, Name, PublicKey, Severity, Signature, Timestamp, Uuid, Via};
 use std::sync::Arc;
@@ -27,17 +27,23 @@ use web::limits::MAX_POLL_SECS;
 use web::problem::{CONFLICT, FORBIDDEN, INVALID, NOT_FOUND, Problem, internal};
 use web::strict::invalid;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "CosignatureRequest")]
 #[serde(deny_unknown_fields, expecting = "an object with note")]
-struct Cosigning {
+pub(crate) struct Cosigning {
+    /// The checkpoint with the witness's line under it, as a signed note.
     note: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "ContradictionRequest")]
 #[serde(deny_unknown_fields, expecting = "an object with a, b and leaves")]
-struct Report {
+pub(crate) struct Report {
+    /// One checkpoint, as a signed note.
     a: String,
+    /// The other one.
     b: String,
+    /// Where their trees differ, when their sizes do and such a place is known.
     #[serde(default, deserialize_with = "web::strict::present")]
     leaves: Option<DifferingLeaves>,
 }
@@ -48,7 +54,8 @@ fn set_of(app: &App, size: u64) -> Option<PlacedSet> {
 }
 
 /// A witness of the set in force.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WitnessStatus")]
 pub struct WitnessRow {
     /// Its key.
     pub key: PublicKey,
@@ -84,7 +91,7 @@ impl WitnessRow {
 }
 
 /// The witness set in force, and how far it has come.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct WitnessesAnswer {
     /// The size of the newest checkpoint that has its quorum.
     pub cosigned: Option<u64>,
@@ -100,6 +107,32 @@ pub struct WitnessesAnswer {
     pub size: u64,
     /// By name.
     pub witnesses: Vec<WitnessRow>,
+}
+
+/// The checkpoint that witnesses are to sign.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WitnessCheckpoint")]
+pub(crate) struct OfferAnswer {
+    /// It, as a signed note.
+    checkpoint: String,
+    /// The size of the tree that it extends.
+    old: u64,
+    /// The proof that it does (RFC 9162, section 2.1.4).
+    consistency: Vec<Hash>,
+    /// How many records the ledger's authority has.
+    authority: usize,
+}
+
+/// What a cosignature led to.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CosignatureAnswer")]
+pub(crate) struct CosignatureAnswer {
+    /// The size of the checkpoint that was signed.
+    size: u64,
+    /// How many witnesses have signed it.
+    cosigned: u64,
+    /// How many it needs.
+    quorum: u64,
 }
 
 /// `GET /api/ledger/witnesses`: the set in force, and how far each of its witnesses has come.
@@ -130,7 +163,8 @@ pub(crate) async fn change(call: Call) -> Result<Response<Body>, Problem> {
     call.query(&[])?;
     let change: WitnessSetChange = call.json()?;
     let payload = serde_json::to_value(&change).map_err(internal)?;
-    let text = spec::canonical::to_vec(&payload).map_err(internal)?;
+    // A number may be one that canonical JSON does not have.
+    let text = spec::canonical::to_vec(&payload).map_err(|e| invalid("/set", e))?;
     Kind::WitnessSet
         .check_payload(1, &String::from_utf8_lossy(&text))
         .map_err(|e| invalid("/set", e.to_string()))?;
@@ -172,7 +206,8 @@ pub(crate) async fn offer(call: Call) -> Result<Response<Body>, Problem> {
     let value = call
         .reading(move |app| async move {
             let proof = app.ledger().consistency(old, new).map_err(internal)?;
-            Ok(json!({"checkpoint": &*offer.note, "old": old, "consistency": proof, "authority": authority}))
+            let checkpoint = offer.note.to_string();
+            Ok(OfferAnswer { checkpoint, old, consistency: proof, authority })
         })
         .await?;
     Ok(answer::value(StatusCode::OK, &value))
@@ -214,7 +249,8 @@ pub(crate) async fn cosign(call: Call) -> Result<Response<Body>, Problem> {
                 _ => Problem::new(INVALID, error.to_string()).pointer("/note"),
             },
         )?;
-    let answer = json!({"size": progress.size, "cosigned": progress.cosigned, "quorum": progress.quorum});
+    let answer =
+        CosignatureAnswer { size: progress.size, cosigned: progress.cosigned, quorum: progress.quorum };
     Ok(answer::value(StatusCode::OK, &answer))
 }
 

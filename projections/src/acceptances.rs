@@ -10,6 +10,7 @@
 
 use crate::assignments::Selected;
 use crate::fact::{Fact, Said};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Author, Hash, Name, Severity, Timestamp, Uuid, payload};
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ pub struct Acceptances {
 }
 
 /// An acceptance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Acceptance {
     /// Its event hash, by which it is withdrawn.
     pub id: Hash,

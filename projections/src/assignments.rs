@@ -9,6 +9,7 @@
 //! An assignment that names the node comes before those that select it; of several the newest holds.
 
 use crate::fact::{Fact, Said};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::Policy;
 use spec::selector::{Selector, SelectorError};
@@ -33,7 +34,7 @@ struct OfOrg {
 }
 
 /// An assignment that holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Assignment {
     /// Its event hash, by which it is withdrawn.
     pub id: Hash,
@@ -45,7 +46,8 @@ pub struct Assignment {
 }
 
 /// Whom an assignment is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PolicyTarget")]
 #[serde(rename_all = "lowercase")]
 pub enum To {
     /// One node.
@@ -55,7 +57,8 @@ pub enum To {
 }
 
 /// A selector with its text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(try_from = "String", into = "String")]
 pub struct Selected {
     text: String,

@@ -14,6 +14,7 @@
 use crate::Projection;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Command, CommandOrder, CommandReceipt, CommandState};
 use spec::{Author, Hash, Name, Timestamp, Uuid};
@@ -41,7 +42,8 @@ pub struct Commands {
 }
 
 /// A command that was given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "GivenCommand")]
 pub struct Given {
     /// Its event hash, by which others name it.
     pub hash: Hash,
@@ -63,6 +65,7 @@ pub struct Given {
     pub cancelled: Option<Word>,
     /// When the node said that it begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::keys::Mark>")]
     pub begun: Option<Ran>,
     /// What the node said became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,7 +73,8 @@ pub struct Given {
 }
 
 /// Somebody's word on a command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OperatorAction")]
 pub struct Word {
     /// Whose.
     pub author: Author,
@@ -90,7 +94,8 @@ pub struct Ran {
 }
 
 /// How a command ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CommandResult")]
 pub struct Ended {
     /// Seq of the receipt's entry.
     pub seq: u64,
@@ -103,7 +108,8 @@ pub struct Ended {
 }
 
 /// How far a command has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CommandState")]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It was given, and lacks approvals if it needs any.

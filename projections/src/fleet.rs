@@ -13,6 +13,7 @@
 use crate::Projection;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Heartbeat, KeyIntroduction};
 use spec::{Author, KeyUse, Kind, Name, PublicKey, Timestamp, Uuid};
@@ -32,7 +33,8 @@ pub struct Fleet {
 }
 
 /// What is known of a node.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KnownNode")]
 pub struct Node {
     /// The tenant it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,9 +44,11 @@ pub struct Node {
     pub key: Option<NodeKey>,
     /// The last entry that is the node's own word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::keys::Mark>")]
     pub heard: Option<Heard>,
     /// Its last heartbeat that can be read.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "shared")]
+    #[schemars(with = "Option<Heartbeat>")]
     pub heartbeat: Option<Arc<Heartbeat>>,
     /// Its labels, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -52,7 +56,7 @@ pub struct Node {
 }
 
 /// A node's key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeKey {
     /// The key.
     pub key: PublicKey,

@@ -12,6 +12,7 @@
 use crate::Projection;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{KeyChange, KeyRotation, KeyStatus};
 use spec::{Author, KeyUse, Name, PublicKey, Timestamp};
@@ -25,7 +26,8 @@ pub struct Keys {
 }
 
 /// A key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KnownKey")]
 pub struct Key {
     /// The key.
     pub key: PublicKey,
@@ -48,7 +50,8 @@ pub struct Key {
 }
 
 /// An entry, and when it was recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LogPosition")]
 pub struct Mark {
     /// Its seq.
     pub seq: u64,
@@ -57,7 +60,8 @@ pub struct Mark {
 }
 
 /// How a key ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyEnd")]
 pub struct End {
     /// Where it ended: the first entry that says so.
     pub at: Mark,
@@ -75,7 +79,8 @@ pub struct End {
 }
 
 /// Whether a key is valid; in the order in which one takes the place of another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyState")]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// It is.

@@ -15,6 +15,7 @@
 use crate::Projection;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Heartbeat, Reading};
 use spec::{Domain, Hash, Name, Timestamp, Uuid};
@@ -49,7 +50,8 @@ pub struct Series {
 }
 
 /// What is charted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MetricName")]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Load average over one minute, in thousandths.

@@ -6,6 +6,7 @@ use crate::Projection;
 use crate::assignments::{Assignment, Assignments};
 use crate::fact::{Fact, Said};
 use crate::fold::part;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Policy, PolicyDocument};
 use spec::{Author, Hash, Name, Timestamp, Uuid};
@@ -20,7 +21,8 @@ pub struct Policies {
 }
 
 /// Who assigned which policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "GivenPolicy")]
 pub struct Given {
     /// Who.
     pub author: Author,

@@ -19,6 +19,7 @@ use crate::commands::Word;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
 use crate::schedules::scheduler_of;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::limits::MAX_ROLLOUTS;
 use spec::payload::{
@@ -85,7 +86,8 @@ pub struct Wave {
 }
 
 /// How a roll-out ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RolloutEnd")]
 pub struct End {
     /// How.
     pub state: State,
@@ -94,7 +96,8 @@ pub struct End {
 }
 
 /// How far a roll-out has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RolloutState")]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It lacks approvals.
@@ -126,7 +129,8 @@ struct Told {
 }
 
 /// How a wave stands at a moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RolloutTally")]
 pub struct Tally {
     /// Nodes that carried it out.
     pub succeeded: u64,

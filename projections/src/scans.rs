@@ -14,6 +14,7 @@ use crate::Projection;
 use crate::acceptances::{Acceptance, Acceptances};
 use crate::fact::{Fact, Said};
 use crate::fold::part;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Baseline, Finding, FindingCounts, Scan};
 use spec::{Author, Hash, Name, Timestamp, Uuid};
@@ -31,7 +32,8 @@ pub struct Scans {
 }
 
 /// A baseline that a person accepted for a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AcceptedBaseline")]
 pub struct Accepted {
     /// The baseline.
     pub baseline: Hash,
@@ -56,7 +58,8 @@ pub struct NodeScans {
 }
 
 /// A scan as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ScanReport")]
 pub struct Latest {
     /// Seq of its entry.
     pub seq: u64,
@@ -69,7 +72,8 @@ pub struct Latest {
 }
 
 /// What is kept of a scan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ScanSummary")]
 pub struct Past {
     /// Seq of its entry.
     pub seq: u64,

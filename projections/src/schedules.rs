@@ -17,6 +17,7 @@ pub use due::{Due, LATE_MS};
 use crate::Projection;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::limits::MAX_SCHEDULES;
 use spec::payload::{
@@ -41,7 +42,8 @@ pub struct Schedules {
 }
 
 /// A schedule as it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ScheduleStanding")]
 pub struct Standing {
     /// Event hash of the event that set it.
     pub hash: Hash,
@@ -66,7 +68,8 @@ pub struct Standing {
 }
 
 /// How often a schedule was due, by what became of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ScheduleCounts")]
 pub struct Counts {
     /// It was begun.
     pub started: u64,
@@ -77,7 +80,8 @@ pub struct Counts {
 }
 
 /// A decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ScheduleRun")]
 pub struct Run {
     /// Its event hash.
     pub hash: Hash,

@@ -6,6 +6,7 @@
 use crate::Projection;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::limits::MAX_SAFE_INTEGER;
 use spec::payload::{Outcome, Slo};
@@ -47,7 +48,7 @@ pub struct NodeOutcomes {
 type Counters = Vec<(Counter, u64)>;
 
 /// What is counted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Counter {
     /// The tenant the report was made for.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,6 +7,7 @@ use crate::Projection;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
 use crate::slo::add;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Metric, Usage as Used};
 use spec::{Name, Timestamp};
@@ -35,7 +36,7 @@ pub struct Month {
 }
 
 /// What was used.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     /// By whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,7 +48,7 @@ pub struct Line {
 }
 
 /// How much was used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Total {
     /// In the unit of the metric.
     pub quantity: u64,

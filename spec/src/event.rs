@@ -16,6 +16,7 @@ use crate::ids::{Author, Epoch, Name, PublicKey, Signature, TextError, Uuid, wri
 use crate::kind::Kind;
 use crate::limits::{MAX_EVENT_BYTES, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, MAX_SAFE_INTEGER};
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::fmt::Display;
@@ -32,7 +33,7 @@ pub const ENVELOPE_VERSION: u64 = 1;
 pub const SIGNING_CONTEXT: &[u8] = b"vaultmesh/event/v1\n";
 
 /// How grave an author holds an event to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the five words say it")]
 pub enum Severity {

@@ -1,9 +1,10 @@
 //! What keys are for.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a key is for. One key, one use, introduced once per ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyUse {
     /// Changes the ledger's own keys; kept off the machine.

@@ -5,6 +5,7 @@
 use crate::ids::{Name, TextError};
 use crate::payload::{self, PayloadError};
 use crate::rules::{Drafted, Home, Roles, Speaker};
+use schemars::{Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -46,6 +47,11 @@ macro_rules! kinds {
         impl Kind {
             /// The registered kinds, in alphabetical order of their names.
             pub const REGISTERED: &[Self] = &[$(Self::$variant),*];
+
+            /// The JSON schemas of the payloads, in the order of [`Kind::REGISTERED`].
+            pub(crate) fn payload_schemas(generator: &mut SchemaGenerator) -> Vec<Schema> {
+                vec![$(generator.subschema_for::<$schema>()),*]
+            }
 
             /// The registry's row for this kind.
             pub fn info(&self) -> KindInfo {

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod payload;
 mod refold;
 pub mod rules;
+pub mod schema;
 pub mod selector;
 pub mod time;
 pub mod window;

@@ -55,7 +55,7 @@ pub use schedule::{
     order_id, order_seed,
 };
 pub use silence::Silence;
-pub use webhook::{Delivery, Notice, WEBHOOK_TYPES, Webhook};
+pub use webhook::{Delivery, Notice, WEBHOOK_TYPES, Webhook, WebhookType};
 pub use witness::{
     Contradiction, DifferingLeaves, MAX_WITNESSES, WITNESS_SET_CONTEXT, Witness, WitnessKey, WitnessSet,
     WitnessSetChange, witness_possession_bytes, witness_set_bytes,

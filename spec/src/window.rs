@@ -10,6 +10,7 @@
 use crate::cron::{day_start, weekday};
 use crate::ids::TextError;
 use crate::time::{DAY_MS, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +19,7 @@ const MINUTE_MS: u64 = 60_000;
 const WEEK_DAYS: u64 = 7;
 
 /// A day of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "they say what they are")]
 pub enum Weekday {
@@ -90,7 +91,8 @@ impl<'de> Deserialize<'de> for ClockTime {
 }
 
 /// A span of time that comes again every week.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MaintenanceWindow")]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// On which days it begins: at least one, from Monday on, each once.

@@ -1,8 +1,9 @@
 //! Lists over HTTP, page by page: a limit, and a cursor that names the item with which a page ended.
 
-use crate::limits::{DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS};
+use crate::limits::{DEFAULT_PAGE_ITEMS, MAX_ENTRIES, MAX_PAGE_ITEMS, MAX_POLL_SECS};
 use crate::problem::Problem;
 use crate::query::{QueryString, bad};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Name, PublicKey, Uuid};
 use std::fmt::Display;
@@ -13,6 +14,21 @@ pub const CURSOR: &str = "cursor";
 
 /// The parameter that says how many items a page has at most.
 pub const LIMIT: &str = "limit";
+
+/// How many items an answer has at most; without it 100.
+#[derive(Debug, Clone, Copy, JsonSchema)]
+#[schemars(inline)]
+pub struct Limit(#[schemars(range(min = 1, max = MAX_PAGE_ITEMS))] pub usize);
+
+/// How many entries an answer has at most; without it 100.
+#[derive(Debug, Clone, Copy, JsonSchema)]
+#[schemars(inline)]
+pub struct EntriesLimit(#[schemars(range(min = 1, max = MAX_ENTRIES))] pub usize);
+
+/// For how many seconds an answer may wait for something new.
+#[derive(Debug, Clone, Copy, JsonSchema)]
+#[schemars(inline)]
+pub struct PollSecs(#[schemars(range(max = MAX_POLL_SECS))] pub u64);
 
 /// Where an item stands in its list, as cursors write it.
 pub trait Place: Ord + Sized {
@@ -71,7 +87,8 @@ pub struct Paging<P> {
 }
 
 /// One page of a list.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,

@@ -10,8 +10,10 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use ledger::AppendError;
 use ledger::admission::{Code, Expected, Refused, Trace};
 use ledger::service::DraftError;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use spec::{Epoch, EventError, Hash};
+use std::collections::BTreeSet;
 
 /// A kind of problem: its stable code, its status, and what it means in general.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,49 +84,55 @@ struct Parts {
     retry_after_secs: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    r#type: String,
-    title: &'a str,
-    status: u16,
-    detail: &'a str,
-    code: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pointer: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    index: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expected: Option<Place>,
-    #[serde(skip_serializing_if = "is_false")]
-    recorded: bool,
-}
-
-/// A problem as clients read it (RFC 9457).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// A problem (RFC 9457).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Problem")]
 pub struct ProblemBody {
-    /// Its stable code.
-    pub code: String,
-    /// What is wrong.
-    pub detail: String,
-    /// The status.
-    pub status: u16,
-    /// The same in general.
+    /// Where its code is explained, relative to the service.
+    pub r#type: String,
+    /// What the code means, whatever the request.
     pub title: String,
-    /// Which member of the body.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pointer: Option<String>,
-    /// Which parameter.
+    /// The status of the answer; in a batch, of this event.
+    #[schemars(range(min = 400, max = 599))]
+    pub status: u16,
+    /// What is wrong this time.
+    pub detail: String,
+    /// Its stable code.
+    #[schemars(schema_with = "codes")]
+    pub code: String,
+    /// The parameter or header at fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// The member of the body at fault, as a JSON pointer (RFC 6901).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// The event of the batch at fault, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// Where the author's chain goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<ExpectedPlace>,
+    /// Whether the refusal itself became an entry of the log; absent is no.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub recorded: bool,
 }
 
-#[derive(Serialize)]
-struct Place {
-    epoch: Epoch,
-    seq: u64,
-    prev: Hash,
+/// Where an author's chain goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExpectedPlace {
+    /// The run of the chain.
+    pub epoch: Epoch,
+    /// The number of its next event.
+    pub seq: u64,
+    /// What that event names as the one before.
+    pub prev: Hash,
+}
+
+/// Every code, as a choice of words.
+fn codes(_: &mut SchemaGenerator) -> Schema {
+    let own = ROWS.iter().map(|row| row.code);
+    let codes: BTreeSet<&str> = own.chain(ADMISSION_CODES.iter().map(|code| code.as_str())).collect();
+    json_schema!({"type": "string", "description": "Its stable code.", "enum": codes})
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -196,17 +204,19 @@ impl Problem {
     /// Appends the document.
     pub fn write(&self, out: &mut Vec<u8>) {
         let parts = &*self.0;
-        let document = Document {
+        // A chain without an open epoch begins at 0 with the introduction; its author knows both.
+        let expected =
+            parts.expected.and_then(|e| Some(ExpectedPlace { epoch: e.epoch?, seq: e.seq, prev: e.prev }));
+        let document = ProblemBody {
             r#type: format!("/problems/{}", parts.row.code),
-            title: parts.row.title,
+            title: parts.row.title.to_owned(),
             status: parts.row.status,
-            detail: &parts.detail,
-            code: parts.row.code,
-            field: parts.field.as_deref(),
-            pointer: parts.pointer.as_deref(),
+            detail: parts.detail.clone(),
+            code: parts.row.code.to_owned(),
+            field: parts.field.clone(),
+            pointer: parts.pointer.clone(),
             index: parts.index,
-            // A chain without an open epoch begins at 0 with the introduction; its author knows both.
-            expected: parts.expected.and_then(|e| Some(Place { epoch: e.epoch?, seq: e.seq, prev: e.prev })),
+            expected,
             recorded: parts.recorded,
         };
         // Texts and numbers always have a JSON form.

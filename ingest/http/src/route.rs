@@ -4,9 +4,11 @@ use crate::access::Access;
 use crate::body::BodyRule;
 use crate::dispatch::Call;
 use crate::openapi::Operation;
+use crate::paging::{CURSOR, LIMIT, Limit};
 use crate::problem::Problem;
 use axum::body::Body;
 use axum::http::{Method, Response};
+use schemars::JsonSchema;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -116,31 +118,52 @@ impl<S: 'static> Route<S> {
         self
     }
 
-    /// Its parameters as an object: of the path where that has them in braces, else of the query.
+    /// A parameter, with its type and what it is for: of the path where that has it in braces, else of the query.
     #[must_use]
-    pub fn takes(mut self, parameters: &'static str) -> Self {
-        self.row.operation.parameters = parameters;
+    pub fn takes<T: JsonSchema>(mut self, name: &'static str, description: &'static str) -> Self {
+        self.row.operation.takes::<T>(name, description, false);
         self
+    }
+
+    /// A parameter of the query that must be there.
+    #[must_use]
+    pub fn needs<T: JsonSchema>(mut self, name: &'static str, description: &'static str) -> Self {
+        self.row.operation.takes::<T>(name, description, true);
+        self
+    }
+
+    /// The parameters of a list that is asked for page by page.
+    #[must_use]
+    pub fn paged(self) -> Self {
+        self.takes::<Limit>(LIMIT, "How many items at most; 100, if absent.")
+            .takes::<String>(CURSOR, "Where the page before ended: its `next_cursor`.")
     }
 
     /// A body that it takes.
     #[must_use]
-    pub fn body(mut self, media: &'static str, shape: &'static str) -> Self {
-        self.row.operation.bodies.push((media, shape));
+    pub fn body<T: JsonSchema>(mut self, media: &'static str) -> Self {
+        self.row.operation.body::<T>(media);
         self
     }
 
-    /// An answer; an empty media type is one without a body.
+    /// An answer.
     #[must_use]
-    pub fn answers(mut self, status: u16, media: &'static str, shape: impl Into<String>) -> Self {
-        self.row.operation.answers.push((status, media, shape.into()));
+    pub fn answers<T: JsonSchema>(mut self, status: u16, media: &'static str) -> Self {
+        self.row.operation.answers::<T>(status, media);
+        self
+    }
+
+    /// An answer without a body.
+    #[must_use]
+    pub fn answers_nothing(mut self, status: u16) -> Self {
+        self.row.operation.answers_nothing(status);
         self
     }
 
     /// Statuses of refusals beside the usual ones.
     #[must_use]
     pub fn refuses(mut self, statuses: &[u16]) -> Self {
-        self.row.operation.problems.extend(statuses);
+        self.row.operation.refuses(statuses);
         self
     }
 

@@ -3,6 +3,7 @@
 use crate::state::Service;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use web::limits::MAX_FOLDS_BEHIND;
 use web::metrics::gauge;
@@ -12,7 +13,7 @@ use web::{Call, Problem, answer};
 use crate::tasks::TaskRow;
 
 /// How the tasks fare.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TasksAnswer {
     /// By their names.
     pub items: Vec<TaskRow>,

@@ -1,13 +1,23 @@
 //! The one list of the service's routes: what is reachable, who may use it, and what it says of itself.
 
+use crate::operator::commands::{CommandsAnswer, DeliveredCommand};
 use crate::operator::{acceptances, commands, policies, rollouts, schedules};
+use crate::session::SignInForm;
 use crate::state::Service;
+use crate::wire::{
+    AcceptanceMade, AcceptanceRequest, CommandAnswered, CommandIssued, CommandRequest, OrgRequest,
+    PolicyAssigned, PolicyRequest, RemarkRequest, RolloutApprovalRequest, RolloutChanged, RolloutRequest,
+    ScheduleRequest, ScheduleSet, TasksAnswer,
+};
 use crate::{docs, health, heartbeat, session};
 use Access::{Anyone, Credential, Everywhere, Public, Role};
 use axum::http::Method;
+use ingest::heartbeat::{HeartbeatAnswer, HeartbeatRequest};
 use serde_json::Value;
+use spec::{Hash, Name, Uuid};
 use web::limits::{MAX_HEARTBEAT_BODY_BYTES, MAX_JSON_BODY_BYTES, MAX_POLICY_BODY_BYTES};
-use web::openapi::{FORM, HTML, JSON, TEXT, schema};
+use web::openapi::{FORM, HTML, JSON, Object, TEXT, Tag};
+use web::paging::PollSecs;
 use web::{Access, Action, BodyRule, Handler, Route, Row};
 
 const NONE: BodyRule = BodyRule::None;
@@ -15,6 +25,26 @@ const SMALL: BodyRule = BodyRule::Json(MAX_JSON_BODY_BYTES);
 const HEARTBEAT: BodyRule = BodyRule::Json(MAX_HEARTBEAT_BODY_BYTES);
 const POLICY: BodyRule = BodyRule::Json(MAX_POLICY_BODY_BYTES);
 const SIGN_IN: BodyRule = BodyRule::Form(session::MAX_FORM_BYTES);
+
+/// What the operations are about.
+const TAGS: &[Tag] = &[
+    ("Commands", "What nodes are told to do, one by one or in waves, and what becomes of it."),
+    ("Console", "The web console."),
+    ("Documentation", "This document, and the same as a page."),
+    ("Enrolment", "How nodes and devices come in: tokens, and keys that are introduced with them."),
+    ("Events", "What is said, by whom, and the receipts for it; as it comes, and afterwards."),
+    ("Incidents", "What operators are to look at, what they are not told for a while, and who else is told."),
+    ("Keys", "Who signs with what, and whether that still counts."),
+    ("Ledger", "The log itself: entries, checkpoints, proofs, witnesses, and how the service fares."),
+    ("Members", "Who has which role in an organisation, and how people are let in."),
+    ("Nodes", "The nodes of the fleet, how they stand, and what they report."),
+    ("Organisations", "What people did, what operations led to, and what tenants used."),
+    ("Page", "The page without scripts of others, and its session."),
+    ("Policies", "What nodes let themselves be told."),
+    ("Scans", "What scans of nodes found."),
+    ("Schedules", "What nodes are told again and again."),
+    ("Tokens", "What people and bots show to be let in."),
+];
 
 /// Every route of the service, without its handler.
 pub fn rows() -> Vec<Row> {
@@ -25,27 +55,12 @@ pub fn rows() -> Vec<Row> {
 
 /// The OpenAPI document.
 pub fn document() -> Value {
-    let schemas =
-        [web::openapi::forms(), ingest::schemas::schemas(), serving::schemas::schemas(), schemas()].concat();
-    web::openapi::document(env!("CARGO_PKG_VERSION"), &rows(), &schemas)
+    web::openapi::document(env!("CARGO_PKG_VERSION"), &rows(), TAGS)
 }
 
 /// The document as it is written to a file.
 pub fn document_text() -> String {
     format!("{:#}\n", document())
-}
-
-fn schemas() -> Vec<(&'static str, Value)> {
-    vec![
-        (
-            "Task",
-            schema(
-                "name: text, purpose: text, last_run?: time, last_error?: TaskFault, restarts: count, \
-                 failures: count, failing: flag, next_start?: time",
-            ),
-        ),
-        ("TaskFault", schema("at: time, error: text")),
-    ]
 }
 
 fn get<A: 'static>(path: &'static str, access: Access, handler: impl Handler<Service, A>) -> Route<Service> {
@@ -79,35 +94,35 @@ fn service() -> Vec<Route<Service>> {
         get("/healthz", Public, health::healthz)
             .called("getHealth", "Ledger")
             .says("Whether the process answers.")
-            .answers(200, TEXT, "text"),
+            .answers::<String>(200, TEXT),
         get("/readyz", Public, health::readyz)
             .called("getReadiness", "Ledger")
             .says("Whether events are taken.")
-            .answers(200, TEXT, "text"),
+            .answers::<String>(200, TEXT),
         get("/metrics", Public, health::metrics)
             .called("getMetrics", "Ledger")
             .says("Counters in the text format of Prometheus.")
-            .answers(200, TEXT, "text"),
+            .answers::<String>(200, TEXT),
         get("/api/tasks", Everywhere(Action::Read), health::tasks)
             .called("listTasks", "Ledger")
             .says("What the service does by itself, and how that fares.")
-            .answers(200, JSON, "items: [Task]"),
+            .answers::<TasksAnswer>(200, JSON),
         get("/api/openapi.json", Public, docs::document)
             .called("getDocument", "Documentation")
             .says("This document.")
-            .answers(200, JSON, "object"),
+            .answers::<Object>(200, JSON),
         get("/api/docs", Public, docs::page)
             .called("getDocumentation", "Documentation")
             .says("This document as a page.")
-            .answers(200, HTML, "text"),
+            .answers::<String>(200, HTML),
         post("/session", Public, SIGN_IN, session::sign_in)
             .called("signIn", "Page")
             .says("Begin a session of the page with an API token, or end it without.")
-            .body(FORM, "token?: text")
-            .answers(303, "", "")
-            .answers(401, HTML, "text")
-            .answers(408, HTML, "text")
-            .answers(413, HTML, "text")
+            .body::<SignInForm>(FORM)
+            .answers_nothing(303)
+            .answers::<String>(401, HTML)
+            .answers::<String>(408, HTML)
+            .answers::<String>(413, HTML)
             .refuses(&[403])
             .shows(session::not_signed_in),
     ]
@@ -118,16 +133,16 @@ fn heartbeats() -> Vec<Route<Service>> {
         post("/api/agent/heartbeat", Credential, HEARTBEAT, heartbeat::post)
             .called("postHeartbeat", "Events")
             .says("Record a heartbeat: a signed event, or its payload under a node's JWT.")
-            .body(JSON, "HeartbeatBody")
-            .answers(201, JSON, "HeartbeatAnswer")
-            .answers(200, JSON, "HeartbeatAnswer"),
+            .body::<HeartbeatRequest>(JSON)
+            .answers::<HeartbeatAnswer<DeliveredCommand>>(201, JSON)
+            .answers::<HeartbeatAnswer<DeliveredCommand>>(200, JSON),
         post("/api/nodes/{id}/heartbeat", Credential, HEARTBEAT, heartbeat::post_for_node)
             .called("postNodeHeartbeat", "Events")
             .says("Record a heartbeat of this node.")
-            .takes("id: Uuid")
-            .body(JSON, "HeartbeatBody")
-            .answers(201, JSON, "HeartbeatAnswer")
-            .answers(200, JSON, "HeartbeatAnswer"),
+            .takes::<Uuid>("id", "The node.")
+            .body::<HeartbeatRequest>(JSON)
+            .answers::<HeartbeatAnswer<DeliveredCommand>>(201, JSON)
+            .answers::<HeartbeatAnswer<DeliveredCommand>>(200, JSON),
     ]
 }
 
@@ -136,42 +151,38 @@ fn telling() -> Vec<Route<Service>> {
         post("/api/commands", Role(Action::IssueCommand), SMALL, commands::issue)
             .called("issueCommand", "Commands")
             .says("Give a node a command.")
-            .body(
-                JSON,
-                "node_id: Uuid, command: Name, parameters?: {text}, not_before?: time, ttl_secs?: 1..2592000, \
-                 approvals?: 0..5, text?: text",
-            )
-            .answers(201, JSON, "command: Hash, seq: count")
+            .body::<CommandRequest>(JSON)
+            .answers::<CommandIssued>(201, JSON)
             .refuses(&[404]),
         post("/api/commands/{hash}/approve", Role(Action::IssueCommand), SMALL, commands::approve)
             .called("approveCommand", "Commands")
             .says("Agree to a command that somebody else gave.")
-            .takes("hash: Hash")
-            .body(JSON, "text?: text")
-            .answers(201, JSON, "event: Hash, seq: count")
+            .takes::<Hash>("hash", "The event hash of the command.")
+            .body::<RemarkRequest>(JSON)
+            .answers::<CommandAnswered>(201, JSON)
             .refuses(&[404, 409]),
         post("/api/commands/{hash}/cancel", Role(Action::IssueCommand), SMALL, commands::cancel)
             .called("cancelCommand", "Commands")
             .says("Take a command back that its node has not begun.")
-            .takes("hash: Hash")
-            .body(JSON, "text?: text")
-            .answers(201, JSON, "event: Hash, seq: count")
+            .takes::<Hash>("hash", "The event hash of the command.")
+            .body::<RemarkRequest>(JSON)
+            .answers::<CommandAnswered>(201, JSON)
             .refuses(&[404, 409]),
         get("/api/agent/commands", Anyone, commands::poll)
             .called("pollCommands", "Commands")
             .says("What the node that asks is to carry out, each with its proof.")
-            .takes("after?: count, wait?: 0..25")
-            .answers(200, JSON, "commands: [DeliveredCommand], checkpoint: Checkpoint"),
+            .takes::<u64>("after", "Only what became open after this entry.")
+            .takes::<PollSecs>(
+                "wait",
+                "For how many seconds the answer may wait for something new; 0, if absent.",
+            )
+            .answers::<CommandsAnswer>(200, JSON),
         post("/api/orgs/{org}/acceptances", Role(Action::WriteEvent), SMALL, acceptances::accept)
             .called("acceptFinding", "Scans")
             .says("Accept what a check finds until a date: on a node, on those that a selector selects, or on all.")
-            .takes("org: Name")
-            .body(
-                JSON,
-                "check: Name, expires_at: time, text: text..1024, node?: Uuid, selector?: text..1024, \
-                 severity?: low/medium/high/critical, subject?: text..4096",
-            )
-            .answers(201, JSON, "acceptance: Hash, seq: count")
+            .takes::<Name>("org", "The organisation.")
+            .body::<AcceptanceRequest>(JSON)
+            .answers::<AcceptanceMade>(201, JSON)
             .refuses(&[404]),
         delete(
             "/api/orgs/{org}/acceptances/{acceptance}",
@@ -180,21 +191,23 @@ fn telling() -> Vec<Route<Service>> {
         )
         .called("withdrawAcceptance", "Scans")
         .says("End an acceptance of findings.")
-        .takes("org: Name, acceptance: Hash")
-        .answers(204, "", "")
+        .takes::<Name>("org", "The organisation.")
+        .takes::<Hash>("acceptance", "The acceptance, by its event hash.")
+        .answers_nothing(204)
         .refuses(&[404]),
         post("/api/orgs/{org}/policies", Role(Action::ManageRules), POLICY, policies::assign)
             .called("assignPolicy", "Policies")
             .says("From now on nodes are to follow a policy: one node, or those that a selector selects.")
-            .takes("org: Name")
-            .body(JSON, "document: PolicyDocument, node?: Uuid, selector?: text..1024")
-            .answers(201, JSON, "assignment: Hash, policy: Hash, seq: count")
+            .takes::<Name>("org", "The organisation.")
+            .body::<PolicyRequest>(JSON)
+            .answers::<PolicyAssigned>(201, JSON)
             .refuses(&[404]),
         delete("/api/orgs/{org}/policies/{assignment}", Role(Action::ManageRules), policies::withdraw)
             .called("withdrawPolicy", "Policies")
             .says("End an assignment of a policy.")
-            .takes("org: Name, assignment: Hash")
-            .answers(204, "", "")
+            .takes::<Name>("org", "The organisation.")
+            .takes::<Hash>("assignment", "The assignment, by its event hash.")
+            .answers_nothing(204)
             .refuses(&[404]),
     ]
 }
@@ -209,9 +222,9 @@ fn change<A: 'static>(
     post(path, Role(Action::IssueCommand), SMALL, handler)
         .called(id, "Commands")
         .says(summary)
-        .takes("id: Uuid")
-        .body(JSON, "org?: Name")
-        .answers(201, JSON, "id: Uuid, org: Name, seq: count")
+        .takes::<Uuid>("id", "The roll-out.")
+        .body::<OrgRequest>(JSON)
+        .answers::<RolloutChanged>(201, JSON)
         .refuses(&[404, 409])
 }
 
@@ -222,20 +235,15 @@ fn scheduling() -> Vec<Route<Service>> {
         post("/api/rollouts", Role(Action::IssueCommand), SMALL, rollouts::start)
             .called("startRollout", "Commands")
             .says("Give a selection of nodes a command, in waves.")
-            .body(
-                JSON,
-                "name: text..256, command: Name, waves: [Share], may_fail?: Share, org?: Name, \
-                 parameters?: {text}, selector?: text..1024, os_profile?: text..256, ttl_secs?: 1..2592000, \
-                 pause_secs?: 0..604800, approvals?: 0..5, approval_secs?: 1..2592000",
-            )
-            .answers(201, JSON, "id: Uuid, org: Name, seq: count, approve_by?: time")
+            .body::<RolloutRequest>(JSON)
+            .answers::<RolloutChanged>(201, JSON)
             .refuses(&[409]),
         post("/api/rollouts/{id}/approve", Role(Action::IssueCommand), SMALL, rollouts::approve)
             .called("approveRollout", "Commands")
             .says("Agree to a roll-out that somebody else started.")
-            .takes("id: Uuid")
-            .body(JSON, "org?: Name, text?: text")
-            .answers(201, JSON, "id: Uuid, org: Name, seq: count")
+            .takes::<Uuid>("id", "The roll-out.")
+            .body::<RolloutApprovalRequest>(JSON)
+            .answers::<RolloutChanged>(201, JSON)
             .refuses(&[404, 409]),
         change("/api/rollouts/{id}/pause", "pauseRollout", pause, rollouts::pause),
         change("/api/rollouts/{id}/resume", "resumeRollout", resume, rollouts::resume),
@@ -243,21 +251,17 @@ fn scheduling() -> Vec<Route<Service>> {
         Route::new(Method::PUT, schedule, Role(Action::IssueCommand), SMALL, schedules::set)
             .called("setSchedule", "Schedules")
             .says("Make a schedule, or put it in the place of the one with this id.")
-            .takes("id: Uuid")
-            .body(
-                JSON,
-                "name: text..256, command: Name, when: When, org?: Name, parameters?: {text}, \
-                 selector?: text..1024, os_profile?: text..256, ttl_secs?: 1..2592000, jitter_secs?: 0..86400, \
-                 windows?: [Window], outside?: skip/wait, catch_up?: once/skip",
-            )
-            .answers(201, JSON, "id: Uuid, org: Name, seq: count, warning?: text")
-            .answers(200, JSON, "id: Uuid, org: Name, seq: count, warning?: text")
+            .takes::<Uuid>("id", "The schedule.")
+            .body::<ScheduleRequest>(JSON)
+            .answers::<ScheduleSet>(201, JSON)
+            .answers::<ScheduleSet>(200, JSON)
             .refuses(&[409]),
         delete(schedule, Role(Action::IssueCommand), schedules::remove)
             .called("removeSchedule", "Schedules")
             .says("End a schedule.")
-            .takes("id: Uuid, org?: Name")
-            .answers(204, "", "")
+            .takes::<Uuid>("id", "The schedule.")
+            .takes::<Name>("org", "The organisation; that of the caller, if absent.")
+            .answers_nothing(204)
             .refuses(&[404]),
     ]
 }

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
+use schemars::JsonSchema;
 use serving::page;
 use std::borrow::Cow;
 use web::problem::{FORBIDDEN, TIMEOUT, TOO_LARGE, UNAUTHENTICATED, internal};
@@ -9,6 +10,14 @@ use web::{Action, Call, Problem};
 
 /// Largest body of a sign-in: a token of 106 bytes under its name.
 pub(crate) const MAX_FORM_BYTES: usize = 1024;
+
+/// What signs in.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "describes what `token_in` reads")]
+pub(crate) struct SignInForm {
+    /// An API token; without it, the session ends.
+    token: Option<String>,
+}
 
 /// `POST /session`: signs in with `token`, or out without.
 pub(crate) async fn sign_in(call: Call) -> Result<Response<Body>, Problem> {

@@ -2,7 +2,7 @@
 
 import type { Row } from "./api/client";
 
-type Finding = Row<"OpenFinding">;
+type Finding = Row<"NodeFinding">;
 const ORDER: Row<"Severity">[] = ["critical", "high", "medium", "low", "info"];
 
 export interface Group {

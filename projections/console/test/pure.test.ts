@@ -31,7 +31,7 @@ test("the picture of a proof ends at the root", () => {
 });
 
 test("one finding on many nodes is one row, the gravest first", () => {
-  const finding = (node_id: string, id: string, severity: Row<"Severity">): Row<"OpenFinding"> => ({
+  const finding = (node_id: string, id: string, severity: Row<"Severity">): Row<"NodeFinding"> => ({
     node_id, id, severity, org: "acme", seq: 1, recorded_at: "2026-11-30T20:00:00.000Z", simulated: false, remediation: "", subject: "PermitRootLogin", title: id,
   });
   const groups = grouped([finding("a", "sshd-login", "medium"), finding("b", "sshd-login", "medium"), finding("b", "sshd-login", "medium"), finding("a", "uid-zero", "critical")]);

@@ -16,7 +16,6 @@ pub mod page;
 mod reads;
 mod recent;
 mod routes;
-pub mod schemas;
 mod stream;
 
 pub use followers::CommandWord;

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::Response;
 use projections::attention::{Band, Level, Standing};
 use projections::fleet::Node;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::selector::Selector;
 use spec::{Name, Uuid};
@@ -15,7 +16,8 @@ use web::problem::NOT_FOUND;
 use web::{Call, Problem, QueryString};
 
 /// A node as lists show it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Node")]
 pub struct NodeRow<'a> {
     /// Its id.
     pub node_id: Uuid,
@@ -30,7 +32,7 @@ pub struct NodeRow<'a> {
 }
 
 /// One node.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct NodeAnswer<'a> {
     /// It.
     pub node: NodeRow<'a>,

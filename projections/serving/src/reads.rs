@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, Response, header};
 use ledger::Ledger;
 use ledger::reader::{Query, ReadError, Reader};
 use projections::Projections;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::Timestamp;
 use std::sync::Arc;
@@ -63,7 +64,7 @@ impl LogView {
 }
 
 /// The point that an answer is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AsOf {
     /// The last entry that counts.
     pub seq: u64,
@@ -71,14 +72,19 @@ pub struct AsOf {
     pub time: Timestamp,
 }
 
+/// An answer of the folds: its members, the point that it is about, and the checkpoint that it rests on.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}")]
+pub(crate) struct Answer<'a, T> {
+    #[serde(flatten)]
+    members: &'a T,
+    /// The point of the log that the answer is about.
+    as_of: AsOf,
+    /// The newest checkpoint, as a signed note: it commits to every entry that counts.
+    checkpoint: &'a str,
+}
+
 fn answer<T: Serialize>(members: &T, size: u64, now: Timestamp, checkpoint: &str) -> Response<Body> {
-    #[derive(Serialize)]
-    struct Answer<'a, T> {
-        #[serde(flatten)]
-        members: &'a T,
-        as_of: AsOf,
-        checkpoint: &'a str,
-    }
     let seq = size.saturating_sub(1);
     let as_of = AsOf { seq, time: now };
     // The answers are texts, numbers and lists of them.

@@ -1,25 +1,29 @@
 //! The routes of the read side, each beside what it says of itself. Every one only reads, and needs somebody who may.
 
 use crate::answers::{
+    AcceptanceRow, AuditRow, CommandAnswer, CommandRow, EntryRow, FindingGroup, FindingRow, IncidentAnswer,
+    IncidentRow, MetricsAnswer, NodeAnswer, NodePolicyAnswer, NodeRow, NodeScansAnswer, OrgKeyRow,
+    OrgKeysSummary, OutcomeRow, Page, PolicyAnswer, PolicyRow, RolloutAnswer, RolloutRow, ScanRow,
+    ScheduleAnswer, ScheduleRow, SilenceRow, UsageAnswer, WebhooksAnswer,
+};
+use crate::answers::{
     commands, entries, findings, incidents, keys, metrics, policies, rollouts, scans, schedules, slo, usage,
     webhooks,
 };
-use crate::reads::Reads;
+use crate::reads::{AS_OF, Answer, Reads};
 use crate::{console, nodes, page, stream};
 use axum::http::Method;
+use incidents::IncidentStates;
+use projections::attention::{Band, Level};
+use projections::commands::State as CommandState;
+use projections::keys::Status as KeyStatus;
+use projections::metrics::Metric;
+use scans::FindingSeverity;
+use schemars::JsonSchema;
+use slo::StepLength;
+use spec::{Hash, Name, Timestamp, Uuid};
 use web::openapi::{HTML, JSON, TEXT};
 use web::{Access, Action, BodyRule, Handler, Route};
-
-/// The filters of a list of nodes, after the organisation.
-macro_rules! of_nodes {
-    ($org:literal) => {
-        concat!(
-            $org,
-            ", band?: Band, labels?: text..1024, os_profile?: text, q?: text, silence?: SilenceLevel, ",
-            "tenant?: Name, version?: text, limit?: 1..500, cursor?: text, as_of?: text"
-        )
-    };
-}
 
 /// The read of a path: everyone who may read, with a token or the page's session.
 fn read<A: 'static>(
@@ -37,28 +41,43 @@ fn read<A: 'static>(
 }
 
 /// A read that is answered with members, the point it is about, and the checkpoint it rests on.
-fn fold<A: 'static>(
+fn fold<T: JsonSchema + 'static, A: 'static>(
     path: &'static str,
     handler: impl Handler<Reads, A>,
     id: &'static str,
     tag: &'static str,
     summary: &'static str,
-    members: &str,
 ) -> Route<Reads> {
-    let answer = format!("{members}, as_of: Moment, checkpoint: Checkpoint");
-    read(path, handler, id, tag, summary).answers(200, JSON, answer).answers(304, "", "")
+    read(path, handler, id, tag, summary)
+        .takes::<String>(
+            AS_OF,
+            "The point of the log that is asked about: the number of an entry, or a time of RFC 3339; its end, if absent.",
+        )
+        .answers::<Answer<'static, T>>(200, JSON)
+        .answers_nothing(304)
 }
 
 /// A page of a list.
-fn list<A: 'static>(
+fn list<T: JsonSchema + 'static, A: 'static>(
     path: &'static str,
     handler: impl Handler<Reads, A>,
     id: &'static str,
     tag: &'static str,
     summary: &'static str,
-    item: &str,
 ) -> Route<Reads> {
-    fold(path, handler, id, tag, summary, &format!("items: [{item}], next_cursor: text|null"))
+    fold::<Page<T>, A>(path, handler, id, tag, summary).paged()
+}
+
+/// The filters of a list of nodes.
+fn of_nodes(route: Route<Reads>) -> Route<Reads> {
+    route
+        .takes::<Band>("band", "In this band.")
+        .takes::<String>("labels", "With these labels: a selector such as `env=prod,!canary`.")
+        .takes::<String>("os_profile", "Of this operating system profile.")
+        .takes::<String>("q", "With this in their id, host name or profile, whatever the case.")
+        .takes::<Level>("silence", "Silent to this degree.")
+        .takes::<Name>("tenant", "Of this tenant.")
+        .takes::<String>("version", "With this version of the agent.")
 }
 
 /// A part of the page, for everyone.
@@ -71,7 +90,7 @@ fn asset<A: 'static>(
     Route::new(Method::GET, path, Access::Public, BodyRule::None, handler)
         .called(id, "Page")
         .says("A part of the page.")
-        .answers(200, media, "text")
+        .answers::<String>(200, media)
 }
 
 /// A page of the console, for everyone: who looks signs in on it, and asks the API.
@@ -79,240 +98,332 @@ fn shown<A: 'static>(path: &'static str, handler: impl Handler<Reads, A>, id: &'
     Route::new(Method::GET, path, Access::Public, BodyRule::None, handler)
         .called(id, "Console")
         .says("The web console: a page of it, or a file.")
-        .answers(200, HTML, "text")
-        .answers(501, TEXT, "text")
+        .answers::<String>(200, HTML)
+        .answers::<String>(501, TEXT)
 }
 
 /// The list of them.
 pub fn routes() -> Vec<Route<Reads>> {
-    nodes().into_iter().chain(matters()).chain(orgs()).chain(pages()).chain(consoles()).collect()
+    nodes()
+        .into_iter()
+        .chain(matters())
+        .chain(upkeep())
+        .chain(orgs())
+        .chain(pages())
+        .chain(consoles())
+        .collect()
 }
 
 fn nodes() -> Vec<Route<Reads>> {
     vec![
-        list("/api/nodes", nodes::list, "listNodes", "Nodes", "Nodes, by organisation and id.", "Node")
-            .takes(of_nodes!("org?: Name")),
-        fold("/api/nodes/{id}", nodes::show, "getNode", "Nodes", "One node.", "node: Node")
-            .takes("id: Uuid, as_of?: text"),
-        list(
+        of_nodes(
+            list::<NodeRow<'static>, _>(
+                "/api/nodes",
+                nodes::list,
+                "listNodes",
+                "Nodes",
+                "Nodes, by organisation and id.",
+            )
+            .takes::<Name>("org", "Of this organisation."),
+        ),
+        fold::<NodeAnswer<'static>, _>("/api/nodes/{id}", nodes::show, "getNode", "Nodes", "One node.")
+            .takes::<Uuid>("id", "The node."),
+        list::<EntryRow<'static>, _>(
             "/api/nodes/{id}/events",
             entries::of_node,
             "listNodeEvents",
             "Nodes",
             "Entries about a node, the newest first.",
-            "Item",
         )
-        .takes("id: Uuid, kind?: text, limit?: 1..500, cursor?: text, as_of?: text"),
-        fold(
+        .takes::<Uuid>("id", "The node.")
+        .takes::<String>("kind", "Kinds, with commas between them."),
+        fold::<MetricsAnswer, _>(
             "/api/nodes/{id}/metrics",
             metrics::of_node,
             "getNodeMetrics",
             "Nodes",
             "One figure of a node over time.",
-            "metric: MetricName, unit: text, items: [MetricBucket], next_cursor: text|null",
         )
-        .takes("id: Uuid, metric: MetricName, from?: time, to?: time, as_of?: text"),
-        fold(
+        .takes::<Uuid>("id", "The node.")
+        .needs::<Metric>("metric", "The metric.")
+        .takes::<Timestamp>("from", "From then on; as far back as is kept, if absent.")
+        .takes::<Timestamp>("to", "Until then."),
+        fold::<NodePolicyAnswer<'static>, _>(
             "/api/nodes/{id}/policy",
             policies::of_node,
             "getNodePolicy",
             "Policies",
             "The policy that a node is to follow, and the one it says it follows.",
-            "policy: NodePolicy",
         )
-        .takes("id: Uuid, as_of?: text"),
-        fold(
+        .takes::<Uuid>("id", "The node."),
+        fold::<NodeScansAnswer<'static>, _>(
             "/api/nodes/{id}/scans",
             scans::of_node,
             "listNodeScans",
             "Scans",
             "The latest scan of a node, and the counts of those before it.",
-            "latest: ScanReport|null, accepted?: AcceptedBaseline, items: [PastScan], next_cursor: text|null",
         )
-        .takes("id: Uuid, as_of?: text"),
-        list(
+        .takes::<Uuid>("id", "The node."),
+        list::<OutcomeRow<'static>, _>(
             "/api/nodes/{id}/slo-summary",
             slo::of_node,
             "getNodeOutcomes",
             "Nodes",
             "Outcomes of operations that a node reported.",
-            "Outcomes",
         )
-        .takes(
-            "id: Uuid, component?: Name, from?: time, to?: time, step?: hour/day, tenant?: Name, \
-             limit?: 1..500, cursor?: text, as_of?: text",
+        .takes::<Uuid>("id", "The node.")
+        .takes::<Name>("component", "Of this component.")
+        .takes::<Timestamp>("from", "From then on; as far back as is kept, if absent.")
+        .takes::<Timestamp>("to", "Until then.")
+        .takes::<StepLength>("step", "The length of a span; an hour, if absent.")
+        .takes::<Name>("tenant", "Of this tenant."),
+        of_nodes(
+            list::<NodeRow<'static>, _>(
+                "/api/orgs/{org}/nodes",
+                nodes::list_of_org,
+                "listOrgNodes",
+                "Nodes",
+                "Nodes of an organisation.",
+            )
+            .takes::<Name>("org", "The organisation."),
         ),
-        list(
-            "/api/orgs/{org}/nodes",
-            nodes::list_of_org,
-            "listOrgNodes",
-            "Nodes",
-            "Nodes of an organisation.",
-            "Node",
-        )
-        .takes(of_nodes!("org: Name")),
-        fold(
+        fold::<NodeAnswer<'static>, _>(
             "/api/orgs/{org}/nodes/{id}",
             nodes::show_of_org,
             "getOrgNode",
             "Nodes",
             "One node of an organisation.",
-            "node: Node",
         )
-        .takes("org: Name, id: Uuid, as_of?: text"),
-        list(
+        .takes::<Name>("org", "The organisation.")
+        .takes::<Uuid>("id", "The node."),
+        list::<EntryRow<'static>, _>(
             "/api/orgs/{org}/nodes/{id}/events",
             entries::of_node_of_org,
             "listOrgNodeEvents",
             "Nodes",
             "Entries about a node of an organisation.",
-            "Item",
         )
-        .takes("org: Name, id: Uuid, kind?: text, limit?: 1..500, cursor?: text, as_of?: text"),
+        .takes::<Name>("org", "The organisation.")
+        .takes::<Uuid>("id", "The node.")
+        .takes::<String>("kind", "Kinds, with commas between them."),
     ]
 }
 
 fn matters() -> Vec<Route<Reads>> {
     vec![
-        list("/api/commands", commands::list, "listCommands", "Commands", "Commands, the newest first.", "Command").takes(
-            "node_id?: Uuid, org?: Name, state?: CommandState, limit?: 1..500, cursor?: text, as_of?: text",
-        ),
-        fold("/api/commands/{hash}", commands::show, "getCommand", "Commands", "One command.", "command: Command")
-            .takes("hash: Hash, as_of?: text"),
-        list(
-            "/api/incidents", incidents::list,
+        list::<CommandRow<'static>, _>(
+            "/api/commands",
+            commands::list,
+            "listCommands",
+            "Commands",
+            "Commands, the newest first.",
+        )
+        .takes::<Uuid>("node_id", "About this node.")
+        .takes::<Name>("org", "Of this organisation.")
+        .takes::<CommandState>("state", "Only those that have come so far."),
+        fold::<CommandAnswer<'static>, _>(
+            "/api/commands/{hash}",
+            commands::show,
+            "getCommand",
+            "Commands",
+            "One command.",
+        )
+        .takes::<Hash>("hash", "The event hash of its command."),
+        list::<IncidentRow<'static>, _>(
+            "/api/incidents",
+            incidents::list,
             "listIncidents",
             "Incidents",
             "Incidents that are not over, or those in a state; the newest first.",
-            "Incident",
         )
-        .takes(
-            "assignee?: text, band?: Band, node_id?: Uuid, org?: Name, q?: text, \
-             state?: open/acked/resolved/all, tag?: text, topic?: text, limit?: 1..500, cursor?: text, \
-             as_of?: text",
-        ),
-        fold("/api/incidents/{id}", incidents::show, "getIncident", "Incidents", "One incident.", "incident: Incident, findings?: [OpenFinding]")
-            .takes("id: Hash, as_of?: text"),
-        list(
-            "/api/silences", incidents::silences,
+        .takes::<String>("assignee", "Looked after by this person.")
+        .takes::<Band>("band", "In this band.")
+        .takes::<Uuid>("node_id", "About this node.")
+        .takes::<Name>("org", "Of this organisation.")
+        .takes::<String>("q", "With this in their texts, whatever the case.")
+        .takes::<IncidentStates>("state", "Only those in this state; those that are not over, if absent.")
+        .takes::<String>("tag", "With this tag.")
+        .takes::<String>("topic", "Of this topic."),
+        fold::<IncidentAnswer<'static>, _>(
+            "/api/incidents/{id}",
+            incidents::show,
+            "getIncident",
+            "Incidents",
+            "One incident.",
+        )
+        .takes::<Hash>("id", "The incident, by the event hash of its beginning."),
+        list::<SilenceRow<'static>, _>(
+            "/api/silences",
+            incidents::silences,
             "listSilences",
             "Incidents",
             "Silences that hold, the newest first.",
-            "ListedSilence",
         )
-        .takes("expired?: true/false, org?: Name, limit?: 1..500, cursor?: text, as_of?: text"),
-        list(
-            "/api/policies", policies::list,
+        .takes::<bool>("expired", "Also those that hold no longer.")
+        .takes::<Name>("org", "Of this organisation."),
+    ]
+}
+
+fn upkeep() -> Vec<Route<Reads>> {
+    vec![
+        list::<PolicyRow<'static>, _>(
+            "/api/policies",
+            policies::list,
             "listPolicies",
             "Policies",
             "Assignments that hold, the newest first.",
-            "Policy",
         )
-        .takes("org?: Name, limit?: 1..500, cursor?: text, as_of?: text"),
-        fold(
-            "/api/policies/{hash}", policies::show,
+        .takes::<Name>("org", "Of this organisation."),
+        fold::<PolicyAnswer<'static>, _>(
+            "/api/policies/{hash}",
+            policies::show,
             "getPolicy",
             "Policies",
             "A policy that is assigned.",
-            "policy: Hash, document: PolicyDocument",
         )
-        .takes("hash: Hash, as_of?: text"),
-        list("/api/findings", findings::list, "listFindings", "Scans", "Open findings, the gravest first.", "OpenFinding")
-            .takes(
-                "accepted?: true/false, node_id?: Uuid, org?: Name, q?: text, \
-                 severity?: low/medium/high/critical, limit?: 1..500, cursor?: text, as_of?: text",
-            ),
-        list(
+        .takes::<Hash>("hash", "The hash of the policy."),
+        list::<FindingRow<'static>, _>(
+            "/api/findings",
+            findings::list,
+            "listFindings",
+            "Scans",
+            "Open findings, the gravest first.",
+        )
+        .takes::<Uuid>("node_id", "About this node.")
+        .takes::<Name>("org", "Of this organisation.")
+        .takes::<String>("q", "With this in their texts, whatever the case.")
+        .takes::<bool>(
+            "accepted",
+            "Only those that are accepted, or only those that are not; both, if absent.",
+        )
+        .takes::<FindingSeverity>("severity", "So grave."),
+        list::<FindingGroup<'static>, _>(
             "/api/findings/grouped",
             findings::grouped,
             "listFindingGroups",
             "Scans",
             "Open findings, the same one of many nodes as one; the gravest first, then those of most nodes.",
-            "FindingGroup",
         )
-        .takes(
-            "org?: Name, q?: text, severity?: low/medium/high/critical, limit?: 1..500, cursor?: text, \
-             as_of?: text",
-        ),
-        list(
+        .takes::<Name>("org", "Of this organisation.")
+        .takes::<String>("q", "With this in their texts, whatever the case.")
+        .takes::<FindingSeverity>("severity", "So grave."),
+        list::<AcceptanceRow<'static>, _>(
             "/api/acceptances",
             findings::acceptances,
             "listAcceptances",
             "Scans",
             "Acceptances of findings that hold, the newest first.",
-            "ListedAcceptance",
         )
-        .takes("ended?: true/false, org?: Name, limit?: 1..500, cursor?: text, as_of?: text"),
-        list("/api/rollouts", rollouts::list, "listRollouts", "Commands", "Roll-outs, by organisation and id.", "Rollout")
-            .takes("org?: Name, limit?: 1..500, cursor?: text, as_of?: text"),
-        fold("/api/rollouts/{id}", rollouts::show, "getRollout", "Commands", "One roll-out.", "rollout: Rollout")
-            .takes("id: Uuid, as_of?: text"),
-        list(
-            "/api/schedules", schedules::list,
+        .takes::<bool>("ended", "Also those that hold no longer.")
+        .takes::<Name>("org", "Of this organisation."),
+        list::<RolloutRow<'static>, _>(
+            "/api/rollouts",
+            rollouts::list,
+            "listRollouts",
+            "Commands",
+            "Roll-outs, by organisation and id.",
+        )
+        .takes::<Name>("org", "Of this organisation."),
+        fold::<RolloutAnswer<'static>, _>(
+            "/api/rollouts/{id}",
+            rollouts::show,
+            "getRollout",
+            "Commands",
+            "One roll-out.",
+        )
+        .takes::<Uuid>("id", "The roll-out."),
+        list::<ScheduleRow<'static>, _>(
+            "/api/schedules",
+            schedules::list,
             "listSchedules",
             "Schedules",
             "Schedules, by organisation and id.",
-            "Schedule",
         )
-        .takes("org?: Name, limit?: 1..500, cursor?: text, as_of?: text"),
-        fold("/api/schedules/{id}", schedules::show, "getSchedule", "Schedules", "One schedule.", "schedule: Schedule")
-            .takes("id: Uuid, as_of?: text"),
-        list("/api/scans", scans::list, "listScans", "Scans", "The latest scan of each node.", "ListedScan").takes(
-            "node_id?: Uuid, org?: Name, severity?: low/medium/high/critical, limit?: 1..500, cursor?: text, \
-             as_of?: text",
-        ),
+        .takes::<Name>("org", "Of this organisation."),
+        fold::<ScheduleAnswer<'static>, _>(
+            "/api/schedules/{id}",
+            schedules::show,
+            "getSchedule",
+            "Schedules",
+            "One schedule.",
+        )
+        .takes::<Uuid>("id", "The schedule."),
+        list::<ScanRow<'static>, _>(
+            "/api/scans",
+            scans::list,
+            "listScans",
+            "Scans",
+            "The latest scan of each node.",
+        )
+        .takes::<Uuid>("node_id", "About this node.")
+        .takes::<Name>("org", "Of this organisation.")
+        .takes::<FindingSeverity>("severity", "With a finding so grave."),
     ]
 }
 
 fn orgs() -> Vec<Route<Reads>> {
     vec![
-        list("/api/orgs/{org}/audit", entries::audit, "listAudit", "Organisations", "What people did, the newest first.", "Act")
-            .takes("org: Name, kind?: text, node_id?: Uuid, limit?: 1..500, cursor?: text, as_of?: text"),
-        list(
-            "/api/orgs/{org}/keys", keys::list,
+        list::<AuditRow<'static>, _>(
+            "/api/orgs/{org}/audit",
+            entries::audit,
+            "listAudit",
+            "Organisations",
+            "What people did, the newest first.",
+        )
+        .takes::<Name>("org", "The organisation.")
+        .takes::<String>("kind", "Kinds, with commas between them.")
+        .takes::<Uuid>("node_id", "About this node."),
+        list::<OrgKeyRow<'static>, _>(
+            "/api/orgs/{org}/keys",
+            keys::list,
             "listOrgKeys",
             "Keys",
             "Keys of an organisation, by their introduction.",
-            "OrgKey",
         )
-        .takes(
-            "org: Name, q?: text, status?: KeyState, tenant?: Name, limit?: 1..500, cursor?: text, as_of?: text",
-        ),
-        fold(
-            "/api/orgs/{org}/keys/summary", keys::summary,
+        .takes::<Name>("org", "The organisation.")
+        .takes::<String>("q", "With this in their texts, whatever the case.")
+        .takes::<KeyStatus>("status", "Only those of this status.")
+        .takes::<Name>("tenant", "Of this tenant."),
+        fold::<OrgKeysSummary, _>(
+            "/api/orgs/{org}/keys/summary",
+            keys::summary,
             "getOrgKeySummary",
             "Keys",
             "How many keys there are of each sort.",
-            "keys: count, by_status: {count}, by_use: {count}, unused: count, suspect: count",
         )
-        .takes("org: Name, as_of?: text"),
-        list(
-            "/api/orgs/{org}/slo-summary", slo::of_org,
+        .takes::<Name>("org", "The organisation."),
+        list::<OutcomeRow<'static>, _>(
+            "/api/orgs/{org}/slo-summary",
+            slo::of_org,
             "getOrgOutcomes",
             "Organisations",
             "Outcomes of operations of an organisation's nodes.",
-            "Outcomes",
         )
-        .takes(
-            "org: Name, component?: Name, from?: time, to?: time, step?: hour/day, tenant?: Name, \
-             limit?: 1..500, cursor?: text, as_of?: text",
-        ),
-        fold(
-            "/api/orgs/{org}/usage/summary", usage::summary,
+        .takes::<Name>("org", "The organisation.")
+        .takes::<Name>("component", "Of this component.")
+        .takes::<Timestamp>("from", "From then on; as far back as is kept, if absent.")
+        .takes::<Timestamp>("to", "Until then.")
+        .takes::<StepLength>("step", "The length of a span; an hour, if absent.")
+        .takes::<Name>("tenant", "Of this tenant."),
+        fold::<UsageAnswer<'static>, _>(
+            "/api/orgs/{org}/usage/summary",
+            usage::summary,
             "getOrgUsage",
             "Organisations",
             "What tenants used, by month.",
-            "items: [UsageLine], next_cursor: text|null, uncounted: count",
         )
-        .takes("org: Name, month?: text, tenant?: Name, limit?: 1..500, cursor?: text, as_of?: text"),
-        fold(
-            "/api/orgs/{org}/webhooks", webhooks::list,
+        .takes::<Name>("org", "The organisation.")
+        .takes::<String>("month", "Only this month, such as `2026-11`.")
+        .takes::<Name>("tenant", "Of this tenant.")
+        .paged(),
+        fold::<WebhooksAnswer<'static>, _>(
+            "/api/orgs/{org}/webhooks",
+            webhooks::list,
             "listWebhooks",
             "Incidents",
             "Webhooks of an organisation, by id, and how they fare.",
-            "items: [Webhook]",
         )
-        .takes("org: Name, as_of?: text"),
+        .takes::<Name>("org", "The organisation."),
     ]
 }
 
@@ -326,8 +437,11 @@ fn pages() -> Vec<Route<Reads>> {
             "Events",
             "New entries as they come, as server-sent events.",
         )
-        .takes("kind?: text, node_id?: Uuid, org?: Name, last_event_id?: count")
-        .answers(200, stream, "text"),
+        .takes::<String>("kind", "Kinds, with commas between them.")
+        .takes::<Uuid>("node_id", "About this node.")
+        .takes::<Name>("org", "Of this organisation.")
+        .takes::<u64>("last_event_id", "Only entries after this one; those that are yet to come, if absent.")
+        .answers::<String>(200, stream),
         read(
             "/api/orgs/{org}/events/stream",
             stream::of_org,
@@ -335,15 +449,18 @@ fn pages() -> Vec<Route<Reads>> {
             "Events",
             "New entries of an organisation as they come.",
         )
-        .takes("org: Name, kind?: text, node_id?: Uuid, last_event_id?: count")
-        .answers(200, stream, "text"),
+        .takes::<Name>("org", "The organisation.")
+        .takes::<String>("kind", "Kinds, with commas between them.")
+        .takes::<Uuid>("node_id", "About this node.")
+        .takes::<u64>("last_event_id", "Only entries after this one; those that are yet to come, if absent.")
+        .answers::<String>(200, stream),
         read("/fleet", page::table, "getFleetTable", "Page", "The tables of the page.")
-            .answers(200, HTML, "text"),
+            .answers::<String>(200, HTML),
         read("/", page::whole_page, "getPage", "Page", "The page, or the form to sign in with.")
-            .answers(200, HTML, "text")
-            .answers(401, HTML, "text")
-            .answers(403, HTML, "text")
-            .answers(429, HTML, "text")
+            .answers::<String>(200, HTML)
+            .answers::<String>(401, HTML)
+            .answers::<String>(403, HTML)
+            .answers::<String>(429, HTML)
             .shows(page::not_signed_in),
         asset("/assets/page.css", page::style, "getStyle", "text/css"),
         asset("/assets/page.js", page::script, "getScript", "text/javascript"),
@@ -354,9 +471,12 @@ fn consoles() -> Vec<Route<Reads>> {
     vec![
         shown("/console", console::at_its_name, "getConsole"),
         shown("/console/", console::at_its_folder, "getConsoleFolder"),
-        shown("/console/{page}", console::page, "getConsolePage").takes("page: text").refuses(&[404]),
+        shown("/console/{page}", console::page, "getConsolePage")
+            .takes::<String>("page", "The page or file.")
+            .refuses(&[404]),
         shown("/console/{folder}/{page}", console::page_below, "getConsolePageBelow")
-            .takes("folder: text, page: text")
+            .takes::<String>("folder", "Its folder.")
+            .takes::<String>("page", "The page or file.")
             .refuses(&[404]),
     ]
 }

@@ -1,13 +1,15 @@
 //! How long a node may be silent before that says something, from the rhythm it has kept.
 
 use crate::listening::Moment;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Gaps between heartbeats that a node's rhythm is taken from.
 const GAPS: usize = 64;
 
 /// How silent a node is. Silence only raises it; three heartbeats in time end it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Liveness")]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// It said that it would be away.

@@ -12,6 +12,7 @@ use super::site::Presence;
 use super::tell::Told;
 use crate::fleet::DEFAULT_INTERVAL;
 use crate::listening::{Moment, Now};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Band, Goodbye, Heartbeat, Posture, Reading, Scan};
 use spec::{Hash, Name, PublicKey, Timestamp, Uuid};
@@ -20,7 +21,8 @@ use spec::{Hash, Name, PublicKey, Timestamp, Uuid};
 pub const MAX_LISTED: usize = 64;
 
 /// A reason that counts, with its place in the explanation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AttentionReason")]
 pub struct Active {
     /// The reason.
     pub reason: Reason,
@@ -36,7 +38,8 @@ pub struct Active {
 }
 
 /// How a node stands: what operators see, and what digests are over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AttentionStanding")]
 pub struct Standing {
     /// Its band.
     pub band: Band,

@@ -2,6 +2,7 @@
 
 use super::rules::{ReasonRules, Rules};
 use crate::listening::{Moment, Now};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Severity, Timestamp};
 use std::borrow::Cow;
@@ -18,7 +19,8 @@ const MINUTE: u64 = 60_000;
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident $word:literal of $topic:literal: $weight:literal, $enter:expr, $leave:expr;)*) => {
         /// A reason for attention. The order is that of ties between equal weights.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        #[schemars(rename = "ReasonCode")]
         #[serde(rename_all = "kebab-case")]
         pub enum Reason {
             $($(#[$doc])* $variant,)*
@@ -129,7 +131,8 @@ impl Reason {
 }
 
 /// What a reason is about, such as a service; empty for the node itself.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(transparent)]
 pub struct Subject(Cow<'static, str>);
 
@@ -189,7 +192,8 @@ pub enum Signal {
 }
 
 /// Where a reason stands for one subject of one node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReasonPhase")]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// It is so, but not yet for long enough.

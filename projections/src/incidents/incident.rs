@@ -1,5 +1,6 @@
 //! One incident: what it is about, how it stands, and what people said of it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Band, Posture};
 use spec::{Author, Hash, Name, Timestamp, Uuid};
@@ -16,7 +17,7 @@ const ACK_MS: [(Band, u64); 3] =
     [(Band::Ok, 8 * 3_600_000), (Band::Attn, 8 * 3_600_000), (Band::Crit, 30 * 60_000)];
 
 /// What an incident is about. Attention opens one incident for each; a person's incident is about itself.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Matter {
     /// The tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,7 +36,8 @@ pub struct Matter {
 }
 
 /// How an incident stands at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "IncidentState")]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Nobody looks after it.
@@ -47,7 +49,8 @@ pub enum State {
 }
 
 /// Somebody, at a time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Attribution")]
 pub struct By {
     /// Who; absent where attention itself said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +62,8 @@ pub struct By {
 }
 
 /// An acknowledgement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Acknowledgement")]
 pub struct Acked {
     /// By whom.
     pub by: By,
@@ -70,7 +74,8 @@ pub struct Acked {
 }
 
 /// A remark.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "IncidentNote")]
 pub struct Remark {
     /// By whom.
     pub by: By,
@@ -79,7 +84,8 @@ pub struct Remark {
 }
 
 /// An incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KnownIncident")]
 pub struct Incident {
     /// Event hash of the event that opened it: by this people answer it.
     pub id: Hash,

@@ -3,6 +3,7 @@
 use super::incident::{By, Matter};
 use super::posture::POSTURE;
 use crate::attention::Reason;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Hash, Name, Timestamp, Uuid};
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 pub const MAX_SILENCES: usize = 1000;
 
 /// A silence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Silence {
     /// Event hash of the event that made it: by this it is ended.
     pub id: Hash,

@@ -6,9 +6,10 @@
 //! follows from the log alone.
 
 use super::incident::{By, Incident};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::limits::MAX_WEBHOOKS;
-use spec::payload::{Band, Delivery, Notice, WeighedReason};
+use spec::payload::{Band, Delivery, Notice, WebhookType, WeighedReason};
 use spec::{Hash, Name, Timestamp, Uuid};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -90,7 +91,8 @@ pub struct Message {
 }
 
 /// What came of the last attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "DeliveryAttempt")]
 pub struct Attempt {
     /// When it was recorded, and where.
     #[serde(flatten)]
@@ -103,13 +105,15 @@ pub struct Attempt {
 }
 
 /// A webhook, and what became of what it was told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WebhookStanding")]
 pub struct Standing {
     /// Its id.
     pub id: Uuid,
     /// Where it is told.
     pub url: String,
     /// What it is told, sorted.
+    #[schemars(with = "Vec<WebhookType>")]
     pub types: Vec<Name>,
     /// Who made it.
     pub created: By,

@@ -6,13 +6,15 @@ use crate::hash::Hash;
 use crate::ids::{Name, Uuid};
 use crate::selector::Selector;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const MAX_SUBJECT_BYTES: usize = 4096;
 const MAX_TEXT_BYTES: usize = 1024;
 
 /// Payload of `acceptance`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AcceptancePayload")]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Acceptance {
     /// What a check finds is accepted: on one node, on those that a selector selects at any time, or on all.

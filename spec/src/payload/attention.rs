@@ -5,6 +5,7 @@ use crate::canonical;
 use crate::hash::{Domain, Hash};
 use crate::ids::{Name, Uuid};
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The highest score, and the greatest weight of a reason.
@@ -15,7 +16,9 @@ const MAX_SUBJECT_BYTES: usize = 4096;
 const MAX_SITE_BYTES: usize = 256;
 
 /// How badly a node or a site needs a look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Band {
     /// Not at all.
@@ -39,7 +42,7 @@ impl Band {
 }
 
 /// A reason with what it weighs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WeighedReason {
     /// The reason.
@@ -52,7 +55,7 @@ pub struct WeighedReason {
 }
 
 /// What of a node's findings counts: those that are not accepted, and whose weight is not 0.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Posture {
     /// How many are critical.
@@ -81,7 +84,7 @@ impl Posture {
 }
 
 /// Whether a reason counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReasonState {
     /// It began to count.
@@ -91,7 +94,7 @@ pub enum ReasonState {
 }
 
 /// Whether something that lasts began or ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Onset {
     /// It began.
@@ -101,7 +104,7 @@ pub enum Onset {
 }
 
 /// What changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "what", rename_all = "lowercase", deny_unknown_fields)]
 pub enum AttentionChange {
     /// The band.
@@ -179,7 +182,8 @@ fn weighed(subject: Option<&str>, weight: u64) -> Result<(), PayloadError> {
 }
 
 /// Payload of `attention`: how the node that the header names, or a site, came to stand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AttentionPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Attention {
     /// When it came about, by the ledger's clock.

@@ -3,10 +3,12 @@
 use super::{Schema, present};
 use crate::hash::Hash;
 use crate::ids::Uuid;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Payload of `baseline`: a person has accepted what a node's scans are compared with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "BaselinePayload")]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
     /// The baseline's id, as scans name it.

@@ -4,7 +4,9 @@ use super::keys::signed_statement;
 use super::{PayloadError, Schema, at_most, present, rule, within};
 use crate::hash::Hash;
 use crate::ids::{Name, Signature, Uuid};
+use crate::schema::CommandParameters;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -19,7 +21,8 @@ const MAX_OUTPUT_BYTES: usize = 64 * 1024;
 const MAX_EXIT: u64 = 255;
 
 /// The part of a rollout that a command is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RolloutReference")]
 #[serde(deny_unknown_fields)]
 pub struct Rollout {
     /// The rollout.
@@ -29,7 +32,7 @@ pub struct Rollout {
 }
 
 /// A command to one node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandOrder {
     /// How many other people must approve it, 0 to 5.
@@ -45,6 +48,7 @@ pub struct CommandOrder {
     /// From when on it may be carried out.
     pub not_before: Timestamp,
     /// Its parameters by name: at most 64, each text at most 4,096 bytes.
+    #[schemars(with = "CommandParameters")]
     pub parameters: BTreeMap<Name, String>,
     /// The rollout it is part of.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -67,7 +71,8 @@ impl CommandOrder {
 }
 
 /// Payload of `command`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CommandPayload")]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Command {
     /// A command is given.
@@ -113,7 +118,8 @@ pub fn command_bytes(order: &CommandOrder, ledger: &Hash) -> Vec<u8> {
 }
 
 /// How far a command has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReceiptState")]
 #[serde(rename_all = "lowercase")]
 pub enum CommandState {
     /// It is being carried out.
@@ -127,7 +133,7 @@ pub enum CommandState {
 }
 
 /// Payload of `receipt`: what became of a command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandReceipt {
     /// Why it was refused; present exactly with [`CommandState::Refused`].

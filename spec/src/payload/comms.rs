@@ -3,6 +3,7 @@
 use super::{PayloadError, Schema, at_most, filled, present};
 use crate::hash::Hash;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const MAX_TEXT_BYTES: usize = 64 * 1024;
@@ -12,7 +13,8 @@ const MAX_TAG_BYTES: usize = 128;
 const MAX_ASSIGNEE_BYTES: usize = 256;
 
 /// Payload of `note`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "NotePayload")]
 #[serde(deny_unknown_fields)]
 pub struct Note {
     /// Event hash of what the note is about.
@@ -23,7 +25,8 @@ pub struct Note {
 }
 
 /// Payload of `incident`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "IncidentPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Incident {
     /// More than the title says.
@@ -34,7 +37,8 @@ pub struct Incident {
 }
 
 /// Payload of `reopen` and of `resolve`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReplyPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Reply {
     /// Event hash of the incident.
@@ -45,7 +49,8 @@ pub struct Reply {
 }
 
 /// Payload of `ack`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AckPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Ack {
     /// From version 2 on: until when the incident is being looked after; absent: as the ruleset says.
@@ -59,7 +64,8 @@ pub struct Ack {
 }
 
 /// Payload of `assign`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AssignPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Assign {
     /// Who looks after it from now on, 1 to 256 bytes; absent: nobody.
@@ -73,7 +79,8 @@ pub struct Assign {
 }
 
 /// Payload of `tag`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "TagPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Tag {
     /// The words, at least one.

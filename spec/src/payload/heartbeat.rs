@@ -4,6 +4,7 @@ use super::{PayloadError, Schema, at_most, present};
 use crate::hash::Hash;
 use crate::ids::Uuid;
 use crate::time::parse_rfc3339;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const MAX_TEXT_BYTES: usize = 256;
@@ -114,7 +115,7 @@ impl<'de, T: Readable> Deserialize<'de> for Reading<T> {
 }
 
 /// Payload of `heartbeat`. The first seven fields are those of the command center's `NodeHeartbeat`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Heartbeat {
     /// The node.

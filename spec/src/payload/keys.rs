@@ -6,6 +6,7 @@ use crate::hash::Hash;
 use crate::ids::{Author, Name, PublicKey, Signature, TextError, Uuid};
 use crate::key_use::KeyUse;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -19,7 +20,7 @@ const MAX_LABEL_BYTES: usize = 256;
 const MAX_RECOVERY_KEYS: usize = 16;
 
 /// A key and what it signed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeySignature {
     /// The key.
@@ -29,7 +30,7 @@ pub struct KeySignature {
 }
 
 /// The recovery keys, and how many of them a change needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecoveryKeys {
     /// The keys, 1 to 16.
@@ -39,7 +40,7 @@ pub struct RecoveryKeys {
 }
 
 /// The ledger's first keys by use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the uses are documented at KeyUse")]
 pub struct GenesisKeys {
@@ -51,7 +52,7 @@ pub struct GenesisKeys {
 }
 
 /// The ledger this one follows after a loss.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Predecessor {
     /// Its last known checkpoint, as a signed note.
@@ -67,7 +68,8 @@ pub struct Predecessor {
 }
 
 /// Payload of `genesis`, entry 0.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "GenesisPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Genesis {
     /// Version of the admission rules the ledger starts with.
@@ -136,7 +138,8 @@ impl Schema for Genesis {
 }
 
 /// Payload of `key`: a key is introduced. Its event hash is where the key's author chain starts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyIntroductionPayload")]
 #[serde(deny_unknown_fields)]
 pub struct KeyIntroduction {
     /// Who will speak with it.
@@ -165,7 +168,8 @@ impl Schema for KeyIntroduction {
 
 /// Payload of `key-rotation`: an author goes over to a new key. The old key signs the event, which is the
 /// last of its chain; the event hash is where the new key's chain starts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyRotationPayload")]
 #[serde(deny_unknown_fields)]
 pub struct KeyRotation {
     /// The key that comes.
@@ -183,7 +187,7 @@ impl Schema for KeyRotation {
 }
 
 /// What happens to a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyChange {
     /// It is valid no longer, from this entry on.
@@ -193,7 +197,8 @@ pub enum KeyChange {
 }
 
 /// Payload of `key-status`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyStatusPayload")]
 #[serde(deny_unknown_fields)]
 pub struct KeyStatus {
     /// The key.
@@ -220,7 +225,7 @@ impl Schema for KeyStatus {
 }
 
 /// A change of one of the ledger's own keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuthorityChange {
     /// The key that comes.
@@ -235,7 +240,8 @@ pub struct AuthorityChange {
 }
 
 /// Payload of `authority`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AuthorityPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Authority {
     /// What changes.
@@ -259,7 +265,7 @@ impl Schema for Authority {
 }
 
 /// What a role allows is decided by the service; the log records who holds which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Everything within the organisation; in the organisation `ledger`, everything.
@@ -310,7 +316,8 @@ impl FromStr for Role {
 }
 
 /// Payload of `enrolment`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "EnrolmentPayload")]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Enrolment {
     /// A token is made.
@@ -337,7 +344,8 @@ pub enum Enrolment {
 impl Schema for Enrolment {}
 
 /// Payload of `token`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "TokenPayload")]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Token {
     /// A token is made.

@@ -4,6 +4,7 @@ use super::{PayloadError, Role, Schema, at_most, filled, present, rule, within};
 use crate::hash::{Domain, Hash};
 use crate::ids::{Name, Uuid};
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const MAX_NAME_BYTES: usize = 256;
@@ -24,7 +25,8 @@ pub const SIGN_IN_ALGORITHMS: [&str; 9] =
     ["ES256", "ES384", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"];
 
 /// Payload of `org`. The organisation is that of the header.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OrganisationPayload")]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Organisation {
     /// It is made.
@@ -57,7 +59,8 @@ impl Schema for Organisation {
 }
 
 /// Payload of `member`: who has which role in the organisation of the header.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MemberPayload")]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Member {
     /// A person has a role.
@@ -127,7 +130,8 @@ impl Schema for Member {
 }
 
 /// Payload of `user`: what a provider says of the person that speaks. The organisation is `ledger`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "UserPayload")]
 #[serde(deny_unknown_fields)]
 pub struct User {
     /// Where they say they can be reached, at most 320 bytes.
@@ -170,7 +174,7 @@ pub fn user_id(ledger: &Hash, issuer: &str, subject: &str) -> Uuid {
 }
 
 /// What kind of provider it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProviderKind {
     /// OpenID Connect: the keys are where its discovery document says.
@@ -180,7 +184,7 @@ pub enum ProviderKind {
 }
 
 /// Who vouches for people, and how it is believed. Holds no secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderSettings {
     /// Algorithms by which it may sign, 1 to 9 of [`SIGN_IN_ALGORITHMS`], sorted.
@@ -197,7 +201,8 @@ pub struct ProviderSettings {
 }
 
 /// Payload of `identity-provider`. The organisation is `ledger`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "IdentityProviderPayload")]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum IdentityProvider {
     /// From now on it is believed so.
@@ -235,7 +240,8 @@ impl Schema for IdentityProvider {
 }
 
 /// Whoever comes from a provider with a claim of this value has a role in the organisation of the header.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SignInRulePayload")]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum SignInRule {
     /// The rule holds from now on.

@@ -6,6 +6,7 @@ use crate::hash::{Domain, Hash};
 use crate::ids::{Name, Uuid};
 use crate::limits::MAX_POLICY_BYTES;
 use crate::selector::Selector;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ const MAX_LISTED: u64 = 256;
 const MAX_TEXT_BYTES: usize = 4096;
 
 /// What a document says it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum PolicyFormat {
     /// What nodes may be told, as a narrowing.
     #[default]
@@ -23,7 +24,7 @@ pub enum PolicyFormat {
 }
 
 /// What becomes of a command that a policy does not allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PolicyMode {
     /// It is refused.
@@ -33,7 +34,8 @@ pub enum PolicyMode {
 }
 
 /// What may be asked of one command. Whatever is absent is as the node has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PolicyNarrowing")]
 #[serde(deny_unknown_fields)]
 pub struct Narrowing {
     /// Lines of a journal, at most.
@@ -51,7 +53,7 @@ pub struct Narrowing {
 }
 
 /// What a node may be told, of what it lets itself be told: a document that is named by its hash.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyDocument {
     /// The commands by name, at most 64; no other is allowed.
@@ -102,7 +104,8 @@ impl Schema for PolicyDocument {
 }
 
 /// Payload of `policy`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PolicyPayload")]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Policy {
     /// Nodes are to follow a policy: one node, or all that a selector selects at any time.

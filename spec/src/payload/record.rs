@@ -4,13 +4,15 @@ use super::{PayloadError, Schema, at_most, present, within};
 use crate::hash::Hash;
 use crate::ids::{Epoch, PublicKey, Signature};
 use crate::limits::MAX_SAFE_INTEGER;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 const MAX_REASON_BYTES: usize = 1024;
 
 /// What a projection was at a seal. Advisory: it does not bear on whether the log verifies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "FoldDigest")]
 #[serde(deny_unknown_fields)]
 pub struct Digest {
     /// Digest of its state over entries 0…size−1.
@@ -22,7 +24,8 @@ pub struct Digest {
 }
 
 /// Payload of `seal`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SealPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Seal {
     /// BLAKE3 of the canonical map roots and version that admission rests on; see `spec/log.md`.
@@ -40,7 +43,7 @@ pub struct Seal {
 impl Schema for Seal {}
 
 /// What an open of the ledger did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecoveryAction {
     /// Bytes after the last commit line were cut and kept beside the segment.
@@ -50,7 +53,8 @@ pub enum RecoveryAction {
 }
 
 /// Payload of `recovery`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RecoveryPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Recovery {
     /// What was done.
@@ -82,7 +86,7 @@ impl Schema for Recovery {
 }
 
 /// What the service did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceAction {
     /// It runs, and appends one of these a minute while nothing else happens.
@@ -94,7 +98,8 @@ pub enum ServiceAction {
 }
 
 /// Payload of `service`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ServicePayload")]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// What it did.
@@ -110,7 +115,8 @@ impl Schema for Service {
 }
 
 /// Payload of `admission`: from the next entry on the ledger goes by a newer version of the admission rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AdmissionPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Admission {
     /// The version: one more than the version before, so 2 or more.
@@ -124,7 +130,8 @@ impl Schema for Admission {
 }
 
 /// A place in an author chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ChainPlace")]
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// The run of the chain.
@@ -134,7 +141,8 @@ pub struct Place {
 }
 
 /// Payload of `chain-open`: the first event of a new epoch, at seq 0.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ChainOpenPayload")]
 #[serde(deny_unknown_fields)]
 pub struct ChainOpen {
     /// Event hash of the last event the author remembers of its former epoch; absent if it has none.
@@ -151,7 +159,8 @@ impl Schema for ChainOpen {
 }
 
 /// Payload of `chain-gap`: a spool dropped a run of events before they were chained to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ChainGapPayload")]
 #[serde(deny_unknown_fields)]
 pub struct ChainGap {
     /// How many events were dropped.
@@ -174,7 +183,8 @@ impl Schema for ChainGap {
 }
 
 /// Payload of `chain-fork`: what was offered for a place that was taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ChainForkPayload")]
 #[serde(deny_unknown_fields)]
 pub struct ChainFork {
     /// The header that was offered.
@@ -200,7 +210,8 @@ impl Schema for ChainFork {
 }
 
 /// Payload of `refusal`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RefusalPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
     /// Why, from the fixed list in `spec/event.md`.

@@ -3,13 +3,15 @@
 use super::{PayloadError, Schema, at_most, present, rule, within};
 use crate::ids::Name;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const MAX_REASON_BYTES: usize = 1024;
 const MAX_OUTCOME_COUNTS: u64 = 1024;
 
 /// Payload of `goodbye`: the node falls silent on purpose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "GoodbyePayload")]
 #[serde(deny_unknown_fields)]
 pub struct Goodbye {
     /// Why, at most 1,024 bytes.
@@ -28,7 +30,8 @@ impl Schema for Goodbye {
 }
 
 /// How an operation ended. In alphabetical order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OperationOutcome")]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// It was allowed.
@@ -46,7 +49,8 @@ pub enum Outcome {
 }
 
 /// How often an operation ended in one way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OperationCount")]
 #[serde(deny_unknown_fields)]
 pub struct OutcomeCount {
     /// What carried it out.
@@ -60,7 +64,8 @@ pub struct OutcomeCount {
 }
 
 /// Payload of `slo`: how the operations of a span of time ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SloPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Slo {
     /// The counts, 1 to 1,024, sorted by component, operation and outcome.
@@ -85,7 +90,8 @@ impl Schema for Slo {
 }
 
 /// What is counted of a tenant's usage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "UsageMetric")]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Calls of an API.
@@ -114,7 +120,8 @@ impl Metric {
 }
 
 /// Payload of `usage`: what the tenant of the header used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "UsagePayload")]
 #[serde(deny_unknown_fields)]
 pub struct Usage {
     /// What is counted.

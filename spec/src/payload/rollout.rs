@@ -3,8 +3,10 @@
 use super::{PayloadError, Schema, at_most, filled, present, rule, within};
 use crate::hash::{Domain, Hash};
 use crate::ids::{Name, Uuid};
+use crate::schema::CommandParameters;
 use crate::selector::Selector;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,7 +25,7 @@ const MAX_APPROVALS: u64 = 5;
 const MAX_TEXT_BYTES: usize = 64 * 1024;
 
 /// So many of something: a number, or a share of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Share {
     /// So many, at most 4,096.
@@ -56,7 +58,7 @@ impl Share {
 }
 
 /// What is rolled out, to whom, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RolloutPlan {
     /// How many other people must approve it before its first wave, 1 to 5; absent: nobody.
@@ -77,6 +79,7 @@ pub struct RolloutPlan {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub os_profile: Option<String>,
     /// Parameters of the command by name: at most 64, each text at most 4,096 bytes.
+    #[schemars(with = "CommandParameters")]
     pub parameters: BTreeMap<Name, String>,
     /// How long is waited after a wave, in seconds, at most 604,800.
     pub pause_secs: u64,
@@ -121,7 +124,8 @@ impl RolloutPlan {
 }
 
 /// Payload of `rollout`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RolloutActionPayload")]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum RolloutAction {
     /// A roll-out begins.
@@ -177,7 +181,7 @@ impl Schema for RolloutAction {
 }
 
 /// What the scheduler decides about a roll-out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RolloutStep {
     /// The nodes are chosen.
@@ -193,7 +197,8 @@ pub enum RolloutStep {
 }
 
 /// Payload of `rollout-wave`: a decision about a roll-out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RolloutWavePayload")]
 #[serde(deny_unknown_fields)]
 pub struct RolloutWave {
     /// When it was decided, by the ledger's clock.

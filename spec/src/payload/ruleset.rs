@@ -3,6 +3,7 @@
 use super::attention::MAX_SCORE;
 use super::{PayloadError, Schema, present, rule, within};
 use crate::ids::Name;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -15,7 +16,8 @@ const MAX_REASONS: u64 = 128;
 const FLAP_WINDOW: RangeInclusive<u64> = 2..=64;
 
 /// Scores at which a band is entered and left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReasonEdges")]
 #[serde(deny_unknown_fields)]
 pub struct Edges {
     /// From which score on it is entered, 0 to 100.
@@ -32,7 +34,7 @@ impl Edges {
 }
 
 /// How scores become bands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BandRules {
     /// From which score on a band is entered without patience, 0 to 100.
@@ -50,7 +52,7 @@ pub struct BandRules {
 }
 
 /// When a node that goes back and forth is said to flap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FlapRules {
     /// From which share of changes on it flaps, in percent.
@@ -70,7 +72,7 @@ impl FlapRules {
 }
 
 /// How long a reason must be so before it counts and not be so before it is over, and what it weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReasonRule {
     /// It counts after so many heartbeats in a row; not beside `enter_secs`.
@@ -99,7 +101,7 @@ impl ReasonRule {
 }
 
 /// When silent nodes of one site are told as one storm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StormRules {
     /// From how many silent nodes on, at least 1.
@@ -117,7 +119,8 @@ impl StormRules {
 
 /// Payload of `ruleset`: all rules of the organisation, in place of those before. What is absent is as
 /// built in.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RulesetPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Ruleset {
     /// How scores become bands.

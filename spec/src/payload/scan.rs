@@ -5,6 +5,7 @@ use crate::event::Severity;
 use crate::hash::Hash;
 use crate::ids::Name;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const MAX_FINDINGS: u64 = 4096;
@@ -17,7 +18,7 @@ const MAX_SUBJECT_BYTES: usize = 4096;
 const MAX_TITLE_BYTES: usize = 512;
 
 /// Something that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// A hash of what was seen.
@@ -49,7 +50,7 @@ impl Finding {
 }
 
 /// A check that could not be made: neither good nor bad.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unchecked {
     /// The check.
@@ -59,7 +60,7 @@ pub struct Unchecked {
 }
 
 /// How many findings there are of each severity, and how many checks could not be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the five words say it")]
 pub struct FindingCounts {
@@ -88,7 +89,7 @@ impl FindingCounts {
 }
 
 /// Payload of `scan`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scan {
     /// Id of the baseline it was compared with: the hash of the document.

@@ -4,9 +4,11 @@ use super::{PayloadError, Schema, at_most, filled, present, rule, within};
 use crate::cron::Cron;
 use crate::hash::{Domain, Hash};
 use crate::ids::{Name, Uuid};
+use crate::schema::CommandParameters;
 use crate::selector::Selector;
 use crate::time::Timestamp;
 use crate::window::{Window, open_until};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -30,7 +32,8 @@ const MAX_WINDOW_MINUTES: u64 = 10_080;
 const MAX_ID_AGE_MS: u64 = 60 * 86_400_000;
 
 /// When something is due: by interval or by cron.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ScheduleTiming")]
 #[serde(deny_unknown_fields)]
 pub struct When {
     /// Times of cron, in UTC.
@@ -67,7 +70,8 @@ impl When {
 }
 
 /// What becomes of what is due outside of all windows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OutsideWindows")]
 #[serde(rename_all = "lowercase")]
 pub enum Outside {
     /// It is not begun.
@@ -77,7 +81,8 @@ pub enum Outside {
 }
 
 /// What becomes of what fell due while nobody was there to begin it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ScheduleCatchUp")]
 #[serde(rename_all = "lowercase")]
 pub enum CatchUp {
     /// The last of it is begun late.
@@ -87,7 +92,8 @@ pub enum CatchUp {
 }
 
 /// What nodes are told to do, which of them, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SchedulePlan")]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// What becomes of what fell due while the service was away.
@@ -107,6 +113,7 @@ pub struct Plan {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub outside: Option<Outside>,
     /// Parameters of the command by name: at most 64, each text at most 4,096 bytes.
+    #[schemars(with = "CommandParameters")]
     pub parameters: BTreeMap<Name, String>,
     /// A label selector; empty: every node.
     pub selector: String,
@@ -159,7 +166,8 @@ impl Plan {
 }
 
 /// Payload of `schedule`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SchedulePayload")]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Schedule {
     /// A schedule is made, or another put in its place.
@@ -181,7 +189,8 @@ impl Schema for Schedule {
 }
 
 /// What became of what was due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ScheduleRunOutcome")]
 #[serde(rename_all = "lowercase")]
 pub enum RunOutcome {
     /// It is begun: each of the nodes is given the command.
@@ -193,7 +202,8 @@ pub enum RunOutcome {
 }
 
 /// Why something due is not begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ScheduleRunReason")]
 #[serde(rename_all = "kebab-case")]
 pub enum RunReason {
     /// The service was away, or busy; with `missed`.
@@ -207,7 +217,8 @@ pub enum RunReason {
 }
 
 /// Payload of `schedule-run`: a decision on what was due.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ScheduleRunPayload")]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleRun {
     /// When it was decided, by the ledger's clock; not before `due`.

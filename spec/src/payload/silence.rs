@@ -4,13 +4,15 @@ use super::{PayloadError, Schema, at_most, filled, present, rule};
 use crate::hash::Hash;
 use crate::ids::{Name, Uuid};
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const MAX_SUBJECT_BYTES: usize = 4096;
 const MAX_TEXT_BYTES: usize = 1024;
 
 /// Payload of `silence`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SilencePayload")]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Silence {
     /// A silence begins, over whatever fits all of its members; it has a node, a reason or a tenant.

@@ -3,7 +3,9 @@
 use super::{PayloadError, Schema, at_most, filled, present, rule, within};
 use crate::hash::Hash;
 use crate::ids::{Name, Uuid};
+use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 const MAX_URL_BYTES: usize = 2048;
@@ -18,8 +20,23 @@ const STATUSES: RangeInclusive<u64> = 100..=599;
 pub const WEBHOOK_TYPES: [&str; 5] =
     ["attention.band", "incident.acked", "incident.opened", "incident.reopened", "incident.resolved"];
 
+/// What a webhook can be told: one of [`WEBHOOK_TYPES`].
+#[derive(Debug, Clone, Copy)]
+pub struct WebhookType;
+
+impl JsonSchema for WebhookType {
+    fn schema_name() -> Cow<'static, str> {
+        "WebhookType".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> schemars::Schema {
+        json_schema!({"type": "string", "description": "What a webhook can be told.", "enum": WEBHOOK_TYPES})
+    }
+}
+
 /// Payload of `webhook`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WebhookPayload")]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Webhook {
     /// A webhook is made.
@@ -54,7 +71,8 @@ impl Schema for Webhook {
 }
 
 /// What became of a message to a webhook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "DeliveryOutcome")]
 #[serde(rename_all = "kebab-case")]
 pub enum Delivery {
     /// It was taken.
@@ -66,7 +84,8 @@ pub enum Delivery {
 }
 
 /// Payload of `notice`: what a webhook was sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "NoticePayload")]
 #[serde(deny_unknown_fields)]
 pub struct Notice {
     /// Which attempt it was, from 1.

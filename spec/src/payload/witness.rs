@@ -4,6 +4,7 @@ use super::keys::{possession_bytes, signed_statement};
 use super::{KeySignature, PayloadError, Schema, filled, present, rule, within};
 use crate::hash::Hash;
 use crate::ids::{Name, PublicKey, Signature};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What stands in front of a witness set before recovery keys or the old quorum sign it.
@@ -16,7 +17,7 @@ const MAX_NOTE_BYTES: usize = 64 * 1024;
 const MAX_PATH: u64 = 64;
 
 /// A witness of a set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Witness {
     /// Its key, which signs cosignatures and never events.
@@ -30,7 +31,7 @@ pub struct Witness {
 }
 
 /// The witnesses whose cosignatures count, and how many of them must stand under a checkpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WitnessSet {
     /// How many must cosign: more than two thirds of them.
@@ -61,7 +62,8 @@ impl WitnessSet {
 }
 
 /// Payload of `witness-set`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WitnessSetChangePayload")]
 #[serde(deny_unknown_fields)]
 pub struct WitnessSetChange {
     /// Leaf of the record of the authority before this one, or the ledger id.
@@ -81,7 +83,8 @@ impl Schema for WitnessSetChange {
 }
 
 /// Payload of `witness-key`: a node says with which key it would cosign.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WitnessKeyPayload")]
 #[serde(deny_unknown_fields)]
 pub struct WitnessKey {
     /// The key.
@@ -97,7 +100,7 @@ impl Schema for WitnessKey {
 }
 
 /// An index at which two trees hold different leaves, with a proof for each.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DifferingLeaves {
     /// The index.
@@ -114,7 +117,8 @@ pub struct DifferingLeaves {
 
 /// Payload of `contradiction`: somebody showed checkpoints under the ledger's own signature of which at least one is
 /// not of its history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ContradictionPayload")]
 #[serde(deny_unknown_fields)]
 pub struct Contradiction {
     /// One checkpoint, a signed note of at most 65,536 bytes.

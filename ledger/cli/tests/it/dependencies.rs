@@ -9,7 +9,7 @@ use std::process::Command;
 const PURE: [&str; 3] = ["spec", "proofs", "projections"];
 
 /// For each crate of the workspace: which others it may depend on, and which its tests may use beside those.
-const EDGES: [(&str, &[&str], &[&str]); 13] = [
+const EDGES: [(&str, &[&str], &[&str]); 14] = [
     ("spec", &[], &[]),
     ("proofs", &["spec"], &[]),
     ("disk", &[], &[]),
@@ -18,8 +18,9 @@ const EDGES: [(&str, &[&str], &[&str]); 13] = [
     ("web", &["spec", "proofs", "ledger"], &[]),
     ("ingest", &["spec", "proofs", "ledger", "web"], &[]),
     ("web-console", &[], &[]),
-    ("serving", &["spec", "proofs", "ledger", "projections", "web", "web-console"], &[]),
-    ("service", &["spec", "proofs", "ledger", "projections", "web", "ingest", "serving"], &[]),
+    ("conformance", &[], &[]),
+    ("serving", &["spec", "proofs", "ledger", "projections", "web", "web-console"], &["conformance"]),
+    ("service", &["spec", "proofs", "ledger", "projections", "web", "ingest", "serving"], &["conformance"]),
     ("vaultmesh-agent", &["spec", "proofs", "disk"], &[]),
     (
         "ledger-cli",

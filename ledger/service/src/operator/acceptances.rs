@@ -5,6 +5,7 @@ use crate::state::Service;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ingest::saying::{About, say_about};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::Acceptance;
 use spec::selector::Selector;
@@ -16,31 +17,38 @@ use web::strict::{invalid, member, present};
 use web::{Action, Call, Problem, answer};
 
 /// What accepts findings: on a node, on those that a selector selects, or on all.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with check, expires_at and text")]
 pub struct AcceptanceRequest {
     /// The check.
+    #[schemars(with = "Name")]
     pub check: String,
     /// From when on it is accepted no longer, in RFC 3339.
+    #[schemars(with = "Timestamp")]
     pub expires_at: String,
     /// The node.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Uuid>")]
     pub node: Option<String>,
     /// Which nodes, by their labels.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
     pub selector: Option<String>,
     /// The gravest that is accepted.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["low", "medium", "high", "critical"]))]
     pub severity: Option<String>,
     /// What the finding is about.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
     pub subject: Option<String>,
     /// Why.
+    #[schemars(length(max = 1024))]
     pub text: String,
 }
 
 /// An acceptance that was made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct AcceptanceMade {
     /// Its event hash, by which it is withdrawn.
     pub acceptance: Hash,

@@ -9,11 +9,13 @@ use axum::http::{Response, StatusCode};
 use ingest::heartbeat::Proved;
 use ingest::saying::{About, say_about, speaker};
 use projections::commands::Given;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use serving::live::Live;
 use spec::canonical::write_string;
 use spec::payload::{Command, CommandOrder};
+use spec::schema::CommandParameters;
 use spec::time::parse_rfc3339;
 use spec::{Author, Hash, Kind, Name, Record, Signature, Timestamp, Uuid};
 use std::collections::BTreeMap;
@@ -52,24 +54,30 @@ fn open_for(live: &Live, now: Timestamp, org: &Name, node: Uuid) -> Vec<Open> {
 }
 
 /// What gives a node a command.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with node_id and command")]
 pub struct CommandRequest {
     /// The node.
+    #[schemars(with = "Uuid")]
     pub node_id: String,
     /// What it is to do.
+    #[schemars(with = "Name")]
     pub command: String,
     /// With which parameters, by name.
     #[serde(default)]
+    #[schemars(with = "CommandParameters")]
     pub parameters: BTreeMap<String, String>,
     /// From when on it may be begun, in RFC 3339; from now on, if absent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Timestamp>")]
     pub not_before: Option<String>,
     /// For how many seconds from then on it may be begun.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MAX_COMMAND_TTL_SECS))]
     pub ttl_secs: Option<u64>,
     /// How many other people must approve it first.
     #[serde(default)]
+    #[schemars(range(max = 5))]
     pub approvals: u64,
     /// Why.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -77,7 +85,7 @@ pub struct CommandRequest {
 }
 
 /// What is said with an approval or a cancellation.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with or without text")]
 pub struct RemarkRequest {
     /// The remark.
@@ -85,8 +93,40 @@ pub struct RemarkRequest {
     pub text: Option<String>,
 }
 
+/// A command for the node that asks, with what proves it.
+#[derive(Debug, JsonSchema)]
+#[expect(dead_code, reason = "describes what `delivered` writes")]
+pub(crate) struct DeliveredCommand {
+    /// The entry with the order.
+    command: ProvedRecord,
+    /// The entries with the approvals, in order.
+    approvals: Vec<ProvedRecord>,
+    /// The last entry of these: the command could not be carried out before.
+    since: u64,
+}
+
+/// An entry with its path in the tree of a checkpoint.
+#[derive(Debug, JsonSchema)]
+#[expect(dead_code, reason = "describes what `with_path` writes")]
+struct ProvedRecord {
+    /// The entry.
+    record: Record,
+    /// The path from its leaf to the root.
+    inclusion: Vec<Hash>,
+}
+
+/// What a node that asks is to carry out.
+#[derive(Debug, JsonSchema)]
+#[expect(dead_code, reason = "describes what `poll` writes")]
+pub(crate) struct CommandsAnswer {
+    /// In the order of the log.
+    commands: Vec<DeliveredCommand>,
+    /// The checkpoint that has them, as a signed note.
+    checkpoint: String,
+}
+
 /// A command that was given.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct CommandIssued {
     /// Its event hash, by which others name it.
     pub command: Hash,
@@ -95,7 +135,7 @@ pub struct CommandIssued {
 }
 
 /// Something that was said of a command.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct CommandAnswered {
     /// The event's hash.
     pub event: Hash,

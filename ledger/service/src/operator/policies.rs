@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ingest::saying::{About, say_about};
 use projections::assignments::To;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Policy, PolicyDocument};
 use spec::selector::Selector;
@@ -19,21 +20,24 @@ use web::strict::{StrictValue, present};
 use web::strict::{invalid, member};
 
 /// What assigns a policy: to a node, or to those that a selector selects.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with document, and node or selector")]
 pub struct PolicyRequest {
     /// The policy.
+    #[schemars(with = "PolicyDocument")]
     pub document: StrictValue,
     /// The node.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Uuid>")]
     pub node: Option<String>,
     /// Which nodes, by their labels.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
     pub selector: Option<String>,
 }
 
 /// A policy that was assigned.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyAssigned {
     /// The assignment's event hash, by which it is withdrawn.
     pub assignment: Hash,

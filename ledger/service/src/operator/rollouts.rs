@@ -10,16 +10,18 @@ use axum::http::{Response, StatusCode};
 use ingest::saying::say;
 use ingest::saying::speaker;
 use projections::rollouts::Rollout;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::limits::MAX_ROLLOUTS;
 use spec::payload::{MAX_ROLLOUT_NODES, RolloutAction, RolloutPlan, Share};
+use spec::schema::CommandParameters;
 use spec::{Author, Hash, Kind, Name, Timestamp, Uuid};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 use web::Call;
 use web::answer;
-use web::limits::MAX_APPROVAL_SECS;
+use web::limits::{MAX_APPROVAL_SECS, MAX_COMMAND_TTL_SECS};
 use web::problem::{CONFLICT, FORBIDDEN, NOT_FOUND, Problem, internal};
 use web::strict::present;
 use web::strict::within;
@@ -32,12 +34,14 @@ const DEFAULT_APPROVAL_SECS: u64 = 86_400;
 const CHOOSING: Duration = Duration::from_millis(50);
 
 /// What starts a roll-out.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with name, command and waves")]
 pub struct RolloutRequest {
     /// What people call it.
+    #[schemars(length(max = 256))]
     pub name: String,
     /// What nodes are to do.
+    #[schemars(with = "Name")]
     pub command: String,
     /// How many have been told after each wave, the last all.
     pub waves: Vec<Share>,
@@ -46,32 +50,40 @@ pub struct RolloutRequest {
     pub may_fail: Option<Share>,
     /// The organisation; that of the caller, if absent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Name>")]
     pub org: Option<String>,
     /// With which parameters, by name.
     #[serde(default)]
+    #[schemars(with = "CommandParameters")]
     pub parameters: BTreeMap<String, String>,
     /// Which nodes, by their labels; all, if empty.
     #[serde(default)]
+    #[schemars(length(max = 1024))]
     pub selector: String,
     /// Only nodes of this operating system profile.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
     pub os_profile: Option<String>,
     /// For how many seconds a command may be begun.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MAX_COMMAND_TTL_SECS))]
     pub ttl_secs: Option<u64>,
     /// How many seconds are waited after each wave.
     #[serde(default)]
+    #[schemars(range(max = 604_800))]
     pub pause_secs: u64,
     /// How many other people must approve it first.
     #[serde(default)]
+    #[schemars(range(max = 5))]
     pub approvals: u64,
     /// For how many seconds it waits for them.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MAX_APPROVAL_SECS))]
     pub approval_secs: Option<u64>,
 }
 
 /// A roll-out of which something was said.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RolloutChanged {
     /// Until when it may be approved, if it was started just now and needs that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,11 +130,12 @@ impl RolloutRequest {
 }
 
 /// What approves a roll-out.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with or without org and text")]
 pub struct RolloutApprovalRequest {
     /// The organisation; that of the caller, if absent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Name>")]
     pub org: Option<String>,
     /// A remark.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -130,11 +143,12 @@ pub struct RolloutApprovalRequest {
 }
 
 /// Whose roll-out is held, let go on or ended.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with or without org")]
 pub struct OrgRequest {
     /// The organisation; that of the caller, if absent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Name>")]
     pub org: Option<String>,
 }
 

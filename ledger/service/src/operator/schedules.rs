@@ -7,10 +7,12 @@ use crate::state::Service;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ingest::saying::say;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::cron::Cron;
 use spec::limits::MAX_SCHEDULES;
 use spec::payload::{CatchUp, Outside, Plan, Schedule, When};
+use spec::schema::CommandParameters;
 use spec::time::parse_rfc3339;
 use spec::window::Window;
 use spec::{Kind, Name, Timestamp, Uuid};
@@ -19,37 +21,46 @@ use web::Action;
 use web::Call;
 use web::answer;
 use web::answer::no_content;
+use web::limits::MAX_COMMAND_TTL_SECS;
 use web::problem::{CONFLICT, NOT_FOUND, Problem};
 use web::strict::present;
 use web::strict::{invalid, member};
 
 /// What sets a schedule.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with name, command and when")]
 pub struct ScheduleRequest {
     /// What people call it.
+    #[schemars(length(max = 256))]
     pub name: String,
     /// What nodes are to do.
+    #[schemars(with = "Name")]
     pub command: String,
     /// When it is due.
     pub when: WhenRequest,
     /// The organisation; that of the caller, if absent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Name>")]
     pub org: Option<String>,
     /// With which parameters, by name.
     #[serde(default)]
+    #[schemars(with = "CommandParameters")]
     pub parameters: BTreeMap<String, String>,
     /// Which nodes, by their labels; all, if empty.
     #[serde(default)]
+    #[schemars(length(max = 1024))]
     pub selector: String,
     /// Only nodes of this operating system profile.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
     pub os_profile: Option<String>,
     /// For how many seconds a command may be begun.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MAX_COMMAND_TTL_SECS))]
     pub ttl_secs: Option<u64>,
     /// Over how many seconds the nodes' beginnings are spread.
     #[serde(default)]
+    #[schemars(range(max = 86_400))]
     pub jitter_secs: u64,
     /// Outside of these nothing is begun.
     #[serde(default)]
@@ -63,22 +74,26 @@ pub struct ScheduleRequest {
 }
 
 /// When a schedule is due: `cron` or `every_secs`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ScheduleTimingRequest")]
 #[serde(deny_unknown_fields, expecting = "an object with cron or every_secs")]
 pub struct WhenRequest {
     /// At times of cron in UTC.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Cron>")]
     pub cron: Option<String>,
     /// Every so many seconds.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 31_622_400))]
     pub every_secs: Option<u64>,
     /// The first time of `every_secs`, in RFC 3339; now, if absent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Timestamp>")]
     pub start: Option<String>,
 }
 
 /// A schedule that was set.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ScheduleSet {
     /// Its id.
     pub id: Uuid,

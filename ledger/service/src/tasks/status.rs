@@ -1,6 +1,7 @@
 //! How a task fares, as operators and metrics see it.
 
 use ledger::Ledger;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::Timestamp;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,8 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 pub const KEEPS_FAILING: u64 = 3;
 
 /// A task as `GET /api/tasks` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Task")]
 pub struct TaskRow {
     /// What it is called.
     pub name: String,
@@ -40,7 +42,7 @@ pub struct TaskRow {
 }
 
 /// A failure of a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskFault {
     /// When.
     pub at: Timestamp,

@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod answers;
 mod connections;
 mod drafts;
 mod events;

@@ -68,20 +68,28 @@ fn the_list_the_document_and_the_matrix_have_the_same_routes() {
     let listed = rows.iter().map(|row| (row.method.to_string(), row.path.to_owned()));
     assert_eq!(listed.collect::<BTreeSet<_>>(), told);
     assert_eq!(rows.len(), told.len());
+    let tags = |value: &Value, pointer: &str| {
+        let names = value.as_array().into_iter().flatten().filter_map(|tag| tag.pointer(pointer)?.as_str());
+        names.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let operations: Vec<Value> = document["paths"].as_object().unwrap().values().cloned().collect();
+    let used = operations.iter().flat_map(|of| of.as_object().unwrap().values());
+    let used: BTreeSet<String> = used.flat_map(|operation| tags(&operation["tags"], "")).collect();
+    assert_eq!(used, tags(&document["tags"], "/name"), "each subject is described, and has operations");
     for row in &rows {
         let operation = &document["paths"][row.path][row.method.as_str().to_lowercase()];
         let body = operation.pointer("/requestBody/content").and_then(Value::as_object);
         let media: BTreeSet<&str> =
             body.into_iter().flat_map(|body| body.keys()).map(String::as_str).collect();
         assert_eq!(media, row.body.media().iter().copied().collect(), "{row:?}");
-        let said = operation["description"].as_str();
+        let said = operation["description"].as_str().unwrap();
         match row.access {
             Access::Role(action) | Access::Everywhere(action) => {
-                assert_eq!(said, Some(&*format!("For whoever may: {}.", action.as_str())), "{row:?}");
+                assert!(said.ends_with(&format!(": {}.", action.as_str())), "{row:?}: {said}");
                 let in_matrix = format!("| {} |", action.as_str());
                 assert!(API.lines().any(|line| line.starts_with(&in_matrix)), "{row:?}");
             }
-            Access::Public | Access::Credential | Access::Anyone => assert_eq!(said, None, "{row:?}"),
+            Access::Public | Access::Credential | Access::Anyone => {}
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A real ledger in a temporary directory behind a real service on loopback, and authors with keys.
 
+use conformance::Document;
 use ingest::Ingest;
 use ledger::Ledger;
 use ledger::clock::{Clock as _, SystemClock};
@@ -24,7 +25,7 @@ use spec::payload::{node_possession_bytes, rotation_possession_bytes, token_hash
 use spec::{Author, ChainLink, Epoch, Event, Hash, Header, Kind, Name, Timestamp, Uuid, canonical};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use web::{App, Config};
@@ -49,6 +50,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: reqwest::header::HeaderMap,
     pub(crate) text: String,
+    /// The operation that was asked for, by its id.
+    pub(crate) operation: Option<String>,
 }
 
 impl Answer {
@@ -246,12 +249,28 @@ pub(crate) fn with_token(request: reqwest::RequestBuilder, token: Option<&str>) 
     }
 }
 
+/// The service's description of itself: every answer is held against it.
+pub(crate) static DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document::new(service::document()));
+
 pub(crate) async fn send(request: reqwest::RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = client.execute(request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.text().await.unwrap();
     assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR, "{text}");
-    Answer { status: status.as_u16(), headers, text }
+    let media = headers.get("content-type").map(|media| media.to_str().unwrap()).unwrap_or_default();
+    let answer = conformance::Answer {
+        method: method.as_str(),
+        path: &path,
+        status: status.as_u16(),
+        media,
+        body: text.as_bytes(),
+    };
+    let checked = DOCUMENT.check(answer);
+    let operation = checked.unwrap_or_else(|fault| panic!("{fault}: {text}"));
+    Answer { status: status.as_u16(), headers, text, operation }
 }
 
 /// A node with its key and its chain.

@@ -5,7 +5,7 @@ import type { Row } from "./client";
 import { onChange, token } from "./session";
 
 export type LiveState = "off" | "connecting" | "live" | "reconnecting" | "stale" | "paused";
-export type LiveEntry = Pick<Row<"Item">, "seq" | "recorded_at" | "event" | "payload">;
+export type LiveEntry = Pick<Row<"EventEntry">, "seq" | "recorded_at" | "event" | "payload">;
 
 /** At most so often the page hears of entries. */
 const TELL_EVERY_MS = 250;

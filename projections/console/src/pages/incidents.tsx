@@ -101,6 +101,6 @@ function Card({ incident, past }: { incident: Incident; past: boolean }) {
   );
 }
 
-const Said = ({ name, by }: { name: string; by: Row<"By"> }) => (
+const Said = ({ name, by }: { name: string; by: Row<"Attribution"> }) => (
   <><dt className="text-faint">{name}</dt><dd><Ago time={by.at} />{by.author === undefined ? "" : ` by ${by.author}`}, entry {by.seq} <Check seq={by.seq} /></dd></>
 );

@@ -4,7 +4,7 @@ import { Ago } from "./atoms";
 const SHOWN = 4;
 
 /** Why something needs a look: the heaviest first. */
-export function Reasons({ reasons, more = 0 }: { reasons: Row<"Reason">[]; more?: number | undefined }) {
+export function Reasons({ reasons, more = 0 }: { reasons: Row<"AttentionReason">[]; more?: number | undefined }) {
   const hidden = Math.max(0, reasons.length - SHOWN) + more;
   return (
     <ul className="mt-0.5 space-y-0.5 text-xs text-soft">

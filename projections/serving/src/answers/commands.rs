@@ -4,6 +4,7 @@ use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::commands::{Given, State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Hash, Name, Timestamp, Uuid};
 use std::borrow::Cow;
@@ -13,7 +14,8 @@ use web::problem::NOT_FOUND;
 use web::{Call, Problem};
 
 /// A command as it stands.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Command")]
 pub struct CommandRow<'a> {
     /// Who is to carry it out.
     pub node_id: Uuid,
@@ -27,7 +29,7 @@ pub struct CommandRow<'a> {
 }
 
 /// One command.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct CommandAnswer<'a> {
     /// It.
     pub command: CommandRow<'a>,

@@ -7,10 +7,12 @@ use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use ledger::reader::Query;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use spec::{Author, Hash, Kind, Name, Record, Timestamp, Uuid};
 use std::borrow::Cow;
+use web::EntryRow;
 use web::paging::{CURSOR, LIMIT, Page, cursor, limit};
 use web::{Call, Problem, QueryString, bad};
 
@@ -41,44 +43,9 @@ const AUDITED: [Kind; 23] = [
     Kind::WitnessSet,
 ];
 
-/// An entry as lists of entries have it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct EntryRow<'a> {
-    /// Its number.
-    pub seq: u64,
-    /// When it was recorded.
-    pub recorded_at: Timestamp,
-    /// By this others name its event.
-    pub event_hash: Hash,
-    /// Its leaf of the tree.
-    pub leaf: Hash,
-    /// Its event without the payload, as it was signed.
-    pub event: Box<RawValue>,
-    /// What the event says, if it was kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payload: Option<Cow<'a, RawValue>>,
-}
-
-impl<'a> EntryRow<'a> {
-    /// A record as lists of entries have it. Both texts are canonical JSON already; `None` if one is not.
-    pub fn of(record: &'a Record) -> Option<Self> {
-        let entry = &record.entry;
-        let mut header = Vec::with_capacity(1024);
-        entry.header.write(Some(&entry.sig), &mut header);
-        let payload = record.payload.as_ref().map(|payload| serde_json::from_str(&payload.json));
-        Some(Self {
-            seq: entry.position.seq,
-            recorded_at: entry.position.recorded_at,
-            event_hash: entry.header.event_hash(&entry.sig),
-            leaf: record.leaf,
-            event: RawValue::from_string(String::from_utf8(header).ok()?).ok()?,
-            payload: payload.transpose().ok()?.map(Cow::Borrowed),
-        })
-    }
-}
-
 /// Who did what.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AuditEntry")]
 pub struct AuditRow<'a> {
     /// Number of the entry.
     pub seq: u64,
@@ -99,7 +66,8 @@ pub struct AuditRow<'a> {
 }
 
 /// How it was established who somebody is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AuditVia")]
 pub struct ViaRow<'a> {
     /// In which way.
     pub method: Cow<'a, Name>,

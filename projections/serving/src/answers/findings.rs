@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::Response;
 use projections::acceptances::{Acceptance, Found};
 use projections::scans::Latest;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::Finding;
 use spec::{Name, Severity, Timestamp, Uuid};
@@ -24,7 +25,8 @@ type FindingPlace = (u64, Name, Uuid, u64);
 type GroupPlace = (u64, u64, Name, String);
 
 /// A finding that is open.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "NodeFinding")]
 pub struct FindingRow<'a> {
     /// The node.
     pub node_id: Uuid,
@@ -45,7 +47,7 @@ pub struct FindingRow<'a> {
 }
 
 /// The same finding on many nodes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct FindingGroup<'a> {
     /// Whose the nodes are.
     pub org: Cow<'a, Name>,
@@ -66,7 +68,8 @@ pub struct FindingGroup<'a> {
 }
 
 /// An acceptance as it stands.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OrgAcceptance")]
 pub struct AcceptanceRow<'a> {
     /// Whose.
     pub org: Cow<'a, Name>,

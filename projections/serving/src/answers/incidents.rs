@@ -5,6 +5,7 @@ use crate::reads::{AS_OF, Reads, View};
 use axum::body::Body;
 use axum::http::Response;
 use projections::incidents::{Incident, OrgIncidents, Silence, State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::Band;
 use spec::{Hash, Name, Timestamp, Uuid};
@@ -15,7 +16,8 @@ use web::problem::NOT_FOUND;
 use web::{Call, Problem};
 
 /// An incident as it stands.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Incident")]
 pub struct IncidentRow<'a> {
     /// Whose.
     pub org: Cow<'a, Name>,
@@ -29,8 +31,19 @@ pub struct IncidentRow<'a> {
     pub silence: Option<Cow<'a, Silence>>,
 }
 
+/// Which incidents are wanted.
+#[derive(Debug, Clone, Copy, JsonSchema)]
+#[schemars(inline, rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes the words of a parameter")]
+pub(crate) enum IncidentStates {
+    Open,
+    Acked,
+    Resolved,
+    All,
+}
+
 /// One incident.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentAnswer<'a> {
     /// It.
     pub incident: IncidentRow<'a>,
@@ -137,7 +150,8 @@ pub(crate) async fn show(reads: Reads, call: Call) -> Result<Response<Body>, Pro
 }
 
 /// A silence as it stands.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OrgSilence")]
 pub struct SilenceRow<'a> {
     /// Whose.
     pub org: Cow<'a, Name>,

@@ -4,6 +4,7 @@ use crate::reads::{AS_OF, Reads, View};
 use axum::body::Body;
 use axum::http::Response;
 use projections::keys::{Key, Status};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Author, KeyUse, Name};
 use std::borrow::Cow;
@@ -12,7 +13,8 @@ use web::paging::{CURSOR, LIMIT, Paging};
 use web::{Call, Problem};
 
 /// A key of an organisation as it stands.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OrgKey")]
 pub struct OrgKeyRow<'a> {
     /// Whether it is valid, and if not, why.
     pub status: Status,
@@ -30,7 +32,7 @@ impl<'a> OrgKeyRow<'a> {
 }
 
 /// An organisation's keys in figures.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct OrgKeysSummary {
     /// How many there are.
     pub keys: u64,

@@ -5,13 +5,14 @@ use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::metrics::{COARSE, FINE, Metric, Summary, Tier};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::Timestamp;
 use std::borrow::Cow;
 use web::{Call, Problem, bad};
 
 /// A node's chart of one metric.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct MetricsAnswer {
     /// The metric.
     pub metric: Metric,
@@ -24,7 +25,8 @@ pub struct MetricsAnswer {
 }
 
 /// What was measured in a span of time.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MetricBucket")]
 pub struct MetricRow {
     /// When the span begins.
     pub at: Timestamp,

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::Response;
 use projections::assignments::Assignment;
 use projections::policies::{Assigned, Given};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::PolicyDocument;
 use spec::{Hash, Name, Uuid};
@@ -16,7 +17,8 @@ use web::problem::NOT_FOUND;
 use web::{Call, Problem};
 
 /// An assignment in its organisation.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Policy")]
 pub struct PolicyRow<'a> {
     /// Whose.
     pub org: Cow<'a, Name>,
@@ -26,7 +28,8 @@ pub struct PolicyRow<'a> {
 }
 
 /// An assignment that holds.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PolicyAssignment")]
 pub struct AssignmentRow<'a> {
     /// Seq of its entry.
     pub seq: u64,
@@ -45,7 +48,7 @@ impl<'a> From<Assigned<'a>> for AssignmentRow<'a> {
 }
 
 /// A policy that is assigned.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyAnswer<'a> {
     /// What it allows.
     pub document: Cow<'a, PolicyDocument>,
@@ -54,7 +57,8 @@ pub struct PolicyAnswer<'a> {
 }
 
 /// What a node is to follow, and what it says it follows.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "NodePolicy")]
 pub struct NodePolicyRow<'a> {
     /// The node.
     pub node_id: Uuid,
@@ -74,7 +78,7 @@ pub struct NodePolicyRow<'a> {
 }
 
 /// One node's policy.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct NodePolicyAnswer<'a> {
     /// It.
     pub policy: NodePolicyRow<'a>,

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::Response;
 use projections::commands::Word;
 use projections::rollouts::{End, Rollout, State, Tally};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::RolloutPlan;
 use spec::{Author, Hash, Name, Timestamp};
@@ -16,7 +17,8 @@ use web::problem::NOT_FOUND;
 use web::{Call, Problem};
 
 /// A roll-out as it stands.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Rollout")]
 pub struct RolloutRow<'a> {
     /// Whose.
     pub org: Cow<'a, Name>,
@@ -47,7 +49,8 @@ pub struct RolloutRow<'a> {
 }
 
 /// A wave that began.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RolloutWave")]
 pub struct WaveRow {
     /// When that was decided.
     pub at: Timestamp,
@@ -61,7 +64,7 @@ pub struct WaveRow {
 }
 
 /// One roll-out.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RolloutAnswer<'a> {
     /// It.
     pub rollout: RolloutRow<'a>,

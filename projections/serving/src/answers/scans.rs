@@ -5,6 +5,7 @@ use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::scans::{Accepted, Latest, NodeScans, Past, Scans};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::FindingCounts;
 use spec::{Hash, Name, Severity, Timestamp, Uuid};
@@ -16,8 +17,20 @@ use web::{Call, Problem, QueryString};
 pub(super) const SEVERITIES: [Severity; 4] =
     [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
 
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, JsonSchema)]
+#[schemars(inline, rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes the words of a parameter")]
+pub(crate) enum FindingSeverity {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
 /// The latest scan of a node, without its findings.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "NodeScan")]
 pub struct ScanRow<'a> {
     /// The node.
     pub node_id: Uuid,
@@ -51,7 +64,7 @@ pub struct ScanRow<'a> {
 }
 
 /// A node's scans.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct NodeScansAnswer<'a> {
     /// The latest as a whole.
     pub latest: Option<Cow<'a, Latest>>,

@@ -5,6 +5,7 @@ use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::schedules::Standing;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::Name;
 use std::borrow::Cow;
@@ -13,7 +14,8 @@ use web::problem::NOT_FOUND;
 use web::{Call, Problem};
 
 /// A schedule as it stands.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Schedule")]
 pub struct ScheduleRow<'a> {
     /// Whose.
     pub org: Cow<'a, Name>,
@@ -23,7 +25,7 @@ pub struct ScheduleRow<'a> {
 }
 
 /// One schedule.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ScheduleAnswer<'a> {
     /// It.
     pub schedule: ScheduleRow<'a>,

@@ -5,6 +5,7 @@ use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::slo::{Counter, DAY, HOUR, NodeOutcomes, Step, add};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::Outcome;
 use spec::{Name, Timestamp};
@@ -24,8 +25,18 @@ struct Wanted {
 
 const KNOWN: [&str; 8] = [AS_OF, "component", CURSOR, "from", LIMIT, "step", "tenant", "to"];
 
+/// The length of a span of time that counts are of.
+#[derive(Debug, Clone, Copy, JsonSchema)]
+#[schemars(inline, rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes the words of a parameter")]
+pub(crate) enum StepLength {
+    Hour,
+    Day,
+}
+
 /// How often operations of one kind ended in one way within a span of time.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OperationTally")]
 pub struct OutcomeRow<'a> {
     /// When the span begins.
     pub at: Timestamp,

@@ -4,6 +4,7 @@ use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::usage::{Line, Total};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::Metric;
 use spec::{Name, Timestamp};
@@ -12,7 +13,7 @@ use web::paging::{CURSOR, LIMIT, Paging, Place};
 use web::{Call, Problem, bad};
 
 /// An organisation's usage.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct UsageAnswer<'a> {
     /// By month, tenant, product and metric.
     pub items: Vec<UsageRow<'a>>,
@@ -23,7 +24,8 @@ pub struct UsageAnswer<'a> {
 }
 
 /// How much was used of one thing in a month.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "UsageRecord")]
 pub struct UsageRow<'a> {
     /// The month, such as `2026-11`.
     pub month: Cow<'a, str>,

@@ -4,6 +4,7 @@ use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::incidents::{Standing, Webhook};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Name, Timestamp};
 use std::borrow::Cow;
@@ -11,7 +12,8 @@ use web::problem::NOT_FOUND;
 use web::{Call, Problem};
 
 /// A webhook as it stands.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Webhook")]
 pub struct WebhookRow<'a> {
     /// Whose.
     pub org: Cow<'a, Name>,
@@ -28,7 +30,7 @@ pub struct WebhookRow<'a> {
 }
 
 /// An organisation's webhooks, all of them.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct WebhooksAnswer<'a> {
     /// By id.
     pub items: Vec<WebhookRow<'a>>,

@@ -5,6 +5,7 @@ use crate::live::start;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use conformance::Document;
 use ledger::service::Draft;
 use ledger::{AppendOptions, Ledger, Outcome};
 use serde_json::{Value, json};
@@ -14,9 +15,9 @@ use serving::live::Live;
 use serving::{Reads, routes};
 use spec::payload::{Command, Role};
 use spec::{Author, Hash, Kind, PublicKey, Signature, Uuid, Via};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use tower::ServiceExt as _;
-use web::{App, Config, Principal, PrincipalKind};
+use web::{App, Config, Principal, PrincipalKind, Route, Row};
 
 /// A ledger with a little of everything, and its routes.
 pub(crate) struct Service {
@@ -115,6 +116,12 @@ pub(crate) async fn service_after(more: impl AsyncFnOnce(&Ledger)) -> Service {
     Service { ledger, router }
 }
 
+/// What the routes say of themselves: every answer is held against it.
+static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
+    let rows: Vec<Row> = routes().into_iter().map(Route::row).collect();
+    Document::new(web::openapi::document("", &rows, &[]))
+});
+
 impl Service {
     pub(crate) async fn ask(&self, path: &str, org: Option<&str>, node: Option<Uuid>) -> (u16, Value) {
         let kind = match node {
@@ -124,9 +131,14 @@ impl Service {
         let principal =
             Principal { kind, org: Some(name(org.unwrap_or("ledger"))), roles: vec![Role::Viewer] };
         let request = Request::builder().uri(path).extension(principal);
-        let answer = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-        let status = answer.status().as_u16();
+        let request = request.body(Body::empty()).unwrap();
+        let asked = request.uri().path().to_owned();
+        let answer = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        let media = headers.get("content-type").map(|media| media.to_str().unwrap()).unwrap_or_default();
+        let said = conformance::Answer { method: "GET", path: &asked, status, media, body: &body };
+        DOCUMENT.check(said).unwrap_or_else(|fault| panic!("{path}: {fault}"));
         (status, serde_json::from_slice(&body).unwrap_or_default())
     }
 
