@@ -56,6 +56,10 @@ pub enum Domain {
     Evidence = 0x22,
     /// The baseline of a scan.
     Baseline = 0x23,
+    /// A segment, as it was before it was packed.
+    Segment = 0x28,
+    /// A part of a packed segment.
+    PackedPart = 0x29,
     /// A policy: its document in canonical JSON.
     Policy = 0x30,
     /// A person: ledger, issuer, subject.

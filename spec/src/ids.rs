@@ -119,6 +119,12 @@ impl Uuid {
         Self(hash)
     }
 
+    /// The UUID of sixteen bytes; `None` if they are not those of one of version 1 to 8.
+    pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
+        let uuid = Self(bytes);
+        ((1..=8).contains(&uuid.version()) && bytes[8] >> 6 == 0b10).then_some(uuid)
+    }
+
     /// The sixteen bytes.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
@@ -159,9 +165,7 @@ impl FromStr for Uuid {
             }
             from += part;
         }
-        let uuid = Self(bytes);
-        let sound = from == text.len() && (1..=8).contains(&uuid.version()) && bytes[8] >> 6 == 0b10;
-        if sound { Ok(uuid) } else { Err(error()) }
+        Self::from_bytes(bytes).filter(|_| from == text.len()).ok_or_else(error)
     }
 }
 

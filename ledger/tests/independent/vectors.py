@@ -1,8 +1,9 @@
 """Every vector of `spec/vectors` against the verifier beside this file."""
 
 import json
+import tempfile
 
-from verifier import canonical, crypto, event, files, payloads, proof
+from verifier import canonical, crypto, event, files, packed, payloads, proof
 from verifier.audit import Audit
 from verifier.canonical import Refused
 
@@ -233,6 +234,26 @@ def check_admission(vector, tally):
         tally.same(codes(vector["log"] + case["appended"]), [case["failure"]["code"]], case["name"])
 
 
+def check_pack(vector, tally):
+    """Packed segments: every line comes back, and whoever reads Parquet counts the same entries."""
+    import duckdb
+
+    for case in vector["segments"]:
+        data = bytes.fromhex(case["packed"])
+        tally.same(packed.plain(data), case["plain"].encode(), case["name"])
+        kinds = {}
+        for line in case["plain"].splitlines():
+            said = json.loads(line) if line.startswith("{") else {}
+            if "entry" in said:
+                kind = said["entry"]["event"].get("kind")
+                kinds[kind] = kinds.get(kind, 0) + 1
+        with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+            file.write(data)
+            file.flush()
+            counted = duckdb.sql(f"select kind, count(*) from '{file.name}' group by kind").fetchall()
+        tally.same(dict(counted), kinds, f"{case['name']}: counted by DuckDB")
+
+
 BESIDE = ("root-txt", "proofchain", "uncovered", "ids")
 CHECKS = {
     "canonical.json": check_canonical,
@@ -247,4 +268,5 @@ CHECKS = {
     "audit.json": check_audit,
     "admission.json": check_admission,
     "organisations.json": check_admission,
+    "pack.json": check_pack,
 }

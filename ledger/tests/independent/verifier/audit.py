@@ -2,7 +2,7 @@
 
 import re
 
-from . import crypto, payloads, proof, rules
+from . import crypto, packed, payloads, proof, rules
 from .canonical import Canonical, Refused, read
 from .event import Record, commit, quoted
 from .files import ProofChain, authority_of, check_rows, trusted
@@ -10,6 +10,7 @@ from .state import ZEROS, State
 
 MAX_GROUP_BYTES = 8 * 1024 * 1024
 SEGMENT = re.compile(r"log/(\d{20})\.jsonl", re.ASCII)
+PACKED = re.compile(r"log/(\d{20})\.parquet", re.ASCII)
 CUT = re.compile(r"log/cut-(\d+)-(\d+)(-\d+)?", re.ASCII)
 
 
@@ -29,6 +30,11 @@ class Audit:
         self.codes.append(code)
 
     def run(self):
+        try:
+            self.unpack()
+        except packed.Damaged:
+            self.fail("packed")
+            return self.side()
         segments = sorted(name for name in self.files if SEGMENT.fullmatch(name))
         if not any(name.startswith("log/") for name in self.files):
             return self.fail("no-log")
@@ -53,6 +59,13 @@ class Audit:
             if not rules.has_ground(record, self.events, self.refusals):
                 self.fail("admission")
         self.side()
+
+    def unpack(self):
+        """Packed segments as lines, where they do not lie there as lines as well."""
+        for name in sorted(filter(PACKED.fullmatch, self.files)):
+            plain = name.replace(".parquet", ".jsonl")
+            if plain not in self.files:
+                self.files[plain] = packed.plain(self.files[name])
 
     # Steps 1 to 4.
 
