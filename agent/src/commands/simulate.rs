@@ -1,5 +1,8 @@
 //! `vaultmesh-agent simulate`: many agents in one process, with the code that one agent runs: a key, a chain, a
-//! spool on the disk and a check of every receipt for each. What is made up is only that they are on one machine.
+//! spool on the disk and a check of every receipt for each. What is made up is the machine that each of them says it is
+//! on, and that machine's clock.
+
+mod machine;
 
 use super::{Failure, answer, runtime};
 use crate::args::Simulate;
@@ -9,19 +12,19 @@ use crate::commands::enroll::{ask, credentials, identity};
 use crate::config::Environment;
 use crate::disk::FileDisk;
 use crate::entropy::{Entropy as _, SystemEntropy};
-use crate::heartbeat::SystemSampler;
 use crate::identity::enrol::Enrolment;
 use crate::identity::token::EnrolmentToken;
 use crate::lock::{StateLock, create_private_dir};
 use crate::procfs::Root;
 use crate::session::{Options, Session};
+use machine::{Drifting, Machine};
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
 use tokio::task::LocalSet;
 
 /// An agent of many.
-type Simulated = Session<FileDisk, SystemEntropy, SystemSampler>;
+type Simulated = Session<FileDisk, SystemEntropy, Machine>;
 
 pub(crate) fn run(args: &Simulate, environment: &Environment) -> Result<(), Failure> {
     let dir = &args.state_dir;
@@ -37,14 +40,11 @@ pub(crate) fn run(args: &Simulate, environment: &Environment) -> Result<(), Fail
         let place = dir.join(format!("{n:05}"));
         let name = format!("simulated-{n:05}");
         runtime.block_on(enrolled(&place, &client, &token, &url, &name))?;
-        let root = Root::new("/");
-        agents.push(Session::open(
-            FileDisk::new(&place),
-            SystemEntropy,
-            environment.sampler(root),
-            clock.now(),
-            options,
-        )?);
+        let real = environment.sampler(Root::new("/"));
+        let own_clock = Drifting::new(n, clock);
+        let now = own_clock.now();
+        let machine = Machine::new(n, name, real, now.wall);
+        agents.push((Session::open(FileDisk::new(&place), SystemEntropy, machine, now, options)?, own_clock));
         if (n + 1) % 500 == 0 {
             tracing::info!(enrolled = n + 1, of = args.nodes, "agents");
         }
@@ -52,8 +52,7 @@ pub(crate) fn run(args: &Simulate, environment: &Environment) -> Result<(), Fail
     tracing::info!(agents = agents.len(), "agents started");
     let interval = Duration::from_secs(args.interval.unwrap_or(30));
     let duration = args.duration.map_or(Duration::MAX, Duration::from_secs);
-    let stopped =
-        runtime.block_on(LocalSet::new().run_until(work(agents, clock, client, interval, duration)))?;
+    let stopped = runtime.block_on(LocalSet::new().run_until(work(agents, client, interval, duration)))?;
     answer(&format!("{}\n", json!({"agents": args.nodes, "stopped": stopped})))
 }
 
@@ -77,15 +76,14 @@ async fn enrolled(
 
 /// Lets them all work, each from a moment of its own on; says how many stopped for good.
 async fn work(
-    agents: Vec<Simulated>,
-    clock: SystemClock,
+    agents: Vec<(Simulated, Drifting)>,
     client: HttpClient,
     interval: Duration,
     duration: Duration,
 ) -> Result<usize, Failure> {
     let mut tasks = Vec::with_capacity(agents.len());
-    for mut agent in agents {
-        let (clock, client) = (clock, client.clone());
+    for (mut agent, clock) in agents {
+        let client = client.clone();
         // A fleet does not start in step.
         let wait = SystemEntropy.up_to(interval).map_err(|e| Failure::io(&e))?;
         tasks.push(tokio::task::spawn_local(async move {
