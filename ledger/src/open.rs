@@ -530,6 +530,7 @@ async fn start(
         messages,
         threads: Mutex::new(threads),
         lock: Mutex::new(options.lock),
+        packing: tokio::sync::Mutex::default(),
     };
     Ok(Ledger { inner: Arc::new(inner) })
 }

@@ -8,7 +8,10 @@ use crate::ids::OpenIds;
 use crate::index::{GroupLocation, Index, RowError};
 use crate::segment::{Next, next_group};
 use crate::shelf::Shelf;
-use crate::storage::{SegmentInfo, Storage, StorageError};
+use crate::storage::{SegmentInfo, Shrunk, Storage, StorageError};
+use pack::Alone;
+use proofs::Blake3;
+use proofs::tree::Frontier;
 use spec::entry::Record;
 use spec::limits::MAX_GROUP_BYTES;
 use spec::{Kind, Name, Severity, Timestamp, Uuid};
@@ -253,12 +256,40 @@ impl Reader {
     }
 
     async fn indexed_line(&self, group: &GroupLocation, seq: u64) -> Option<(Record, String)> {
+        if let Ok(Some(alone)) = self.storage.alone(group.segment, seq).await
+            && let Some(found) = self.checked(alone, seq)
+        {
+            return Some(found);
+        }
         let (offset, length) = group.line(seq)?;
         let length = usize::try_from(length).ok().filter(|length| *length <= MAX_GROUP_BYTES)?;
         let bytes = self.storage.read(group.segment, offset, length).await.ok()?;
         let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         // A damaged index points at something else: then the log is read without it.
         parse(line, seq).ok().filter(|r| r.entry.position.seq == seq).map(|r| (r, lossy(line)))
+    }
+
+    /// An entry that was read alone, with what follows from the tree. It is what the log holds if its leaf is the tree's.
+    fn checked(&self, alone: Alone, seq: u64) -> Option<(Record, String)> {
+        let leaf = |seq| self.index.stored_node(0, seq).ok_or(());
+        let line = alone.line(leaf).ok()?;
+        let record = Record::parse(&line).ok()?;
+        (record.entry.position.seq == seq && leaf(seq) == Ok(record.leaf)).then_some((record, line))
+    }
+
+    /// Packs the oldest closed segment that lies there as lines; `edge` gives the tree at a size. `None` if there is
+    /// none, or the store does not pack.
+    pub(crate) async fn pack_next(
+        &self,
+        edge: impl FnOnce(u64) -> Option<Frontier<Blake3>>,
+    ) -> Result<Option<(u64, Shrunk)>, ReadError> {
+        let segments = self.storage.segments().await?;
+        let closed = segments.len().saturating_sub(1);
+        let Some(next) = segments.iter().take(closed).find(|segment| !segment.packed) else {
+            return Ok(None);
+        };
+        let shrunk = self.storage.pack(next.first, edge(next.first)).await?;
+        Ok(shrunk.map(|shrunk| (next.first, shrunk)))
     }
 
     /// Looks for an entry in the log from the last group the index knows before it.

@@ -6,15 +6,17 @@ use crate::index::{Index, IndexedGroup};
 use crate::intake::{AppendError, AppendOptions, Appended, Intake};
 use crate::keyring::{Keyring, random};
 use crate::organisations::Organisations;
-use crate::reader::Reader;
+use crate::reader::{ReadError, Reader};
 use crate::sequencer::Message;
 use crate::state::{EnrolmentState, KeyRecord, State, TokenState, canonical_bytes, key_path, key_value};
+use crate::storage::Shrunk;
 use crate::witness_set::PlacedSet;
 use crate::witnessing::Witnessing;
 use proofs::tile::{
     InclusionProofs, MissingNode, NodeSource, Tile, TileId, Tiles, consistency_proof, inclusion_proof,
     root_at,
 };
+use proofs::tree::{Frontier, Range};
 use proofs::{Blake3, Checkpoint, SparseMap};
 use spec::event::Payload;
 use spec::payload::{CommandOrder, command_bytes};
@@ -82,6 +84,9 @@ pub struct Metrics {
 /// Leaves whose tiles stay in memory though the index has them, about 4 MiB: receipts prove entries that
 /// were written just now, as many as the queue holds, and a stored tile has to be hashed up again.
 const RECENT_LEAVES: u64 = crate::intake::MAX_QUEUED_EVENTS as u64;
+
+/// How often a close looks whether the segment that is being packed is done; that takes about a second.
+const PACKING_PAUSE: Duration = Duration::from_millis(5);
 
 /// Upper bounds of [`Metrics::append_buckets`], in milliseconds.
 pub const APPEND_BUCKETS_MS: [u64; 8] = [1, 2, 5, 10, 20, 50, 100, 500];
@@ -165,6 +170,14 @@ impl Shared {
     /// Tree nodes for proofs. The lock is held for one look into memory, never for a read from disk.
     pub(crate) fn with_nodes<T>(&self, use_nodes: impl FnOnce(&SharedNodes<'_>) -> T) -> T {
         use_nodes(&SharedNodes(self))
+    }
+
+    /// The right edge of the tree of `size`.
+    fn edge_at(&self, size: u64) -> Option<Frontier<Blake3>> {
+        let nodes = Range { start: 0, end: size }.nodes();
+        let roots: Option<Vec<Hash>> =
+            nodes.into_iter().map(|(level, index)| SharedNodes(self).node(level, index)).collect();
+        Frontier::from_parts(size, roots?)
     }
 
     pub(crate) fn update_directory(&self, state: &State, changes: &Changes) {
@@ -290,6 +303,8 @@ pub(crate) struct Inner {
     pub(crate) messages: mpsc::UnboundedSender<Message>,
     pub(crate) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     pub(crate) lock: Mutex<Option<DirLock>>,
+    /// Held while a segment is packed, so that the directory's lock outlasts it; true once the ledger is closed.
+    pub(crate) packing: tokio::sync::Mutex<bool>,
 }
 
 impl Ledger {
@@ -449,6 +464,19 @@ impl Ledger {
         self.inner.shared.with_nodes(|nodes| root_at::<Blake3>(nodes, size))
     }
 
+    /// Packs the oldest segment that is closed and lies there as lines; says which, and what it came to. Blocks while
+    /// it packs: about a second a segment.
+    ///
+    /// # Errors
+    /// Nothing is lost: the segment stays as it is, or is there in both forms until this is called again.
+    pub async fn pack_next(&self) -> Result<Option<(u64, Shrunk)>, ReadError> {
+        let closed = self.inner.packing.lock().await;
+        if *closed {
+            return Ok(None);
+        }
+        self.inner.reader.pack_next(|size| self.inner.shared.edge_at(size)).await
+    }
+
     /// What is offered to witnesses, and what they have signed.
     pub fn witnessing(&self) -> &Witnessing {
         &self.inner.witnessing
@@ -487,6 +515,14 @@ impl Inner {
             if thread.join().is_err() {
                 tracing::error!("a thread of the ledger panicked");
             }
+        }
+        // This may be a thread of a runtime, which must not wait on it in any other way.
+        loop {
+            if let Ok(mut closed) = self.packing.try_lock() {
+                *closed = true;
+                break;
+            }
+            std::thread::sleep(PACKING_PAUSE);
         }
         drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }

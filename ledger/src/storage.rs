@@ -6,11 +6,16 @@
 
 mod fs;
 mod memory;
+mod packed;
 
 pub use fs::FsStorage;
 pub use memory::MemoryStorage;
+pub use packed::PackedFile;
 
 use crate::segment::SEGMENT_BYTES;
+use pack::{Alone, PackError, UnpackError};
+use proofs::Blake3;
+use proofs::tree::Frontier;
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
@@ -23,8 +28,19 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct SegmentInfo {
     /// Seq of its first entry.
     pub first: u64,
-    /// Length in bytes.
+    /// Length in bytes, as lines.
     pub len: u64,
+    /// Whether it lies there packed, and not as lines.
+    pub packed: bool,
+}
+
+/// What packing a segment came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shrunk {
+    /// Its length as lines, in bytes.
+    pub plain: u64,
+    /// Its length packed.
+    pub packed: u64,
 }
 
 /// Why the store did not do what it was asked.
@@ -58,6 +74,22 @@ pub enum StorageError {
         /// What went wrong.
         source: std::io::Error,
     },
+    /// A segment cannot be packed; it stays as it is.
+    #[error("{name} cannot be packed: {source}")]
+    Pack {
+        /// The segment.
+        name: String,
+        /// Why.
+        source: PackError,
+    },
+    /// A packed segment cannot be read, or is not what was packed.
+    #[error("{name}: {source}")]
+    Packed {
+        /// Its file.
+        name: String,
+        /// What is wrong with it.
+        source: UnpackError,
+    },
 }
 
 /// Where a log lies.
@@ -89,6 +121,28 @@ pub trait Storage: Send + Sync + Debug + 'static {
     /// Up to `len` bytes of a segment from `offset`; fewer at its end.
     fn read(&self, segment: u64, offset: u64, len: usize) -> BoxFuture<'_, Result<Vec<u8>, StorageError>>;
 
+    /// An entry of a packed segment, read without the rest of it; `None` where it is to be read as a line.
+    fn alone(&self, _segment: u64, _seq: u64) -> BoxFuture<'_, Result<Option<Alone>, StorageError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Packs a segment that is closed; `edge` is the tree at its first entry. `None` from a store that does not pack.
+    ///
+    /// The lines are removed only after the packed form is durable, was read back, and gave the same bytes; until
+    /// then, and after any crash before, they are what is read. Reads see the same bytes before and after.
+    fn pack(
+        &self,
+        _segment: u64,
+        _edge: Option<Frontier<Blake3>>,
+    ) -> BoxFuture<'_, Result<Option<Shrunk>, StorageError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Puts the lines of a packed segment back, durably; says whether it was packed.
+    fn unpack(&self, _segment: u64) -> BoxFuture<'_, Result<bool, StorageError>> {
+        Box::pin(async { Ok(false) })
+    }
+
     /// Cuts a segment to `len` bytes, after keeping what is cut as the document `log/cut-<segment>-<len>`,
     /// or, if other bytes that were cut there have that name, `log/cut-<segment>-<len>-<n>` from 2 on.
     ///
@@ -117,6 +171,16 @@ pub fn segment_name(first: u64) -> String {
 pub fn segment_first(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".jsonl")?;
     (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok())?
+}
+
+/// A packed segment's file name: its first seq in 20 digits.
+pub fn packed_name(first: u64) -> String {
+    format!("log/{first:020}.parquet")
+}
+
+/// The first seq in a packed segment's file name (without the folder).
+pub fn packed_first(name: &str) -> Option<u64> {
+    segment_first(&format!("{}.jsonl", name.strip_suffix(".parquet")?))
 }
 
 /// Name under which the bytes cut from a segment are kept.

@@ -25,9 +25,11 @@ pub use trust::{AuthorityKeys, Trust, TrustError};
 use crate::audit::{SegmentBytes, audit};
 use crate::durable::Disk;
 use crate::fault::Fault;
-use crate::storage::{segment_first, segment_name};
+use crate::storage::{PackedFile, packed_first, packed_name, segment_first, segment_name};
 use names::Names;
+use pack::{Packed, UnpackError};
 use side::SideFiles;
+use std::collections::BTreeSet;
 
 /// Where a ledger's files are read from.
 pub trait Source {
@@ -65,18 +67,23 @@ impl Source for DiskSource<'_> {
         if names.is_empty() && self.0.len("log").is_err() {
             return Err(none("the folder is missing"));
         }
-        let mut segments = Vec::new();
         // What has another name is no segment; `Names` says so.
-        for first in names.iter().filter_map(|name| segment_first(name)) {
-            let path = segment_name(first);
-            segments.push((first, self.0.len(&path).map_err(|e| unreadable(&path, &e))?));
-        }
-        Ok(segments)
+        let firsts = names.iter().filter_map(|name| segment_first(name).or_else(|| packed_first(name)));
+        firsts
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .map(|first| Ok((first, self.plain_len(first)?.unwrap_or_else(|| self.packed_len(first)))))
+            .collect()
     }
 
     fn segment(&self, first: u64) -> Result<Vec<u8>, Fault> {
         let name = segment_name(first);
-        self.0.read(&name).map_err(|e| unreadable(&name, &e))
+        match self.0.read(&name) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            other => return other.map_err(|e| unreadable(&name, &e)),
+        }
+        let plain = PackedFile::new(self.0, first).plain();
+        plain.map_err(|error| unpacked(&error).in_file(packed_name(first)))
     }
 
     fn document(&self, name: &str) -> Result<Option<Vec<u8>>, Fault> {
@@ -89,6 +96,46 @@ impl Source for DiskSource<'_> {
 
     fn list(&self, folder: &str) -> Result<Vec<String>, Fault> {
         self.0.list(folder).map_err(|e| unreadable(folder, &e))
+    }
+}
+
+impl DiskSource<'_> {
+    /// A segment's bytes from an offset on.
+    pub fn segment_from(&self, first: u64, offset: u64) -> Result<Vec<u8>, Fault> {
+        let name = segment_name(first);
+        if let Some(len) = self.plain_len(first)? {
+            let rest = usize::try_from(len.saturating_sub(offset)).unwrap_or(usize::MAX);
+            return self.0.read_at(&name, offset, rest).map_err(|e| unreadable(&name, &e));
+        }
+        let mut bytes = self.segment(first)?;
+        bytes.drain(..usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len()));
+        Ok(bytes)
+    }
+
+    /// Length of a segment's lines where they lie.
+    fn plain_len(&self, first: u64) -> Result<Option<u64>, Fault> {
+        let name = segment_name(first);
+        match self.0.len(&name) {
+            Ok(len) => Ok(Some(len)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(unreadable(&name, &e)),
+        }
+    }
+
+    /// Length of a packed segment's lines. What is wrong with the file is said where it is read.
+    fn packed_len(&self, first: u64) -> u64 {
+        Packed::open(PackedFile::new(self.0, first)).map_or(0, |packed| packed.about().bytes)
+    }
+}
+
+/// What is wrong with a packed segment.
+fn unpacked(error: &UnpackError) -> Fault {
+    match error {
+        UnpackError::Io(error) => Fault::new("unreadable", error.to_string()),
+        other => {
+            let fault = Fault::new("packed", other.to_string());
+            other.byte().into_iter().fold(fault, Fault::at_byte)
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 
 use crate::commands::{
     agent, attention, bisect, demo, enroll, export, findings, import, incidents, init, keys, logs, members,
-    nodes, orders, orgs, policies, prove, reference, replay, rollouts, schedules, serve, tokens, verify,
-    webhooks, witness,
+    nodes, orders, orgs, policies, prove, reference, replay, rollouts, schedules, segment, serve, tokens,
+    verify, webhooks, witness,
 };
 use crate::options::Global;
 use clap::{Parser, Subcommand};
@@ -99,6 +99,9 @@ pub(crate) enum Command {
     Logs(logs::Logs),
     /// Fold the entries again and show a projection as it was at any point.
     Replay(replay::Replay),
+    /// Closed segments of the log as Parquet files, and back.
+    #[command(subcommand)]
+    Segment(segment::Segment),
     /// Build the index anew from the log.
     Reindex,
     /// The node agent, as `vaultmesh-agent`.

@@ -25,6 +25,7 @@ pub(crate) mod replay;
 pub(crate) mod rollouts;
 pub(crate) mod schedules;
 pub(crate) mod seal;
+pub(crate) mod segment;
 pub(crate) mod serve;
 pub(crate) mod tokens;
 pub(crate) mod verify;

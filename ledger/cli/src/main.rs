@@ -71,6 +71,7 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Events(filter) => commands::logs::run(&global, &commands::logs::Logs::View(filter)),
         Command::Logs(command) => commands::logs::run(&global, &command),
         Command::Replay(args) => commands::replay::run(&global, &args),
+        Command::Segment(command) => commands::segment::run(&global, &command),
         Command::Reindex => commands::reindex::run(&global),
         Command::Agent(args) => Ok(commands::agent::run(args)),
         Command::Completions(args) => commands::reference::completions(Cli::command(), &args),

@@ -5,6 +5,7 @@ use crate::data::{self, DataDir, DataError, Manner};
 use crate::tasks::announce::Announcer;
 use crate::tasks::folds::Follower;
 use crate::tasks::offers::Offers;
+use crate::tasks::packing::Packing;
 use crate::tasks::scheduler::Scheduler;
 use crate::tasks::webhooks::{Flights, Teller};
 use crate::tasks::{Supervisor, Tasks};
@@ -180,6 +181,8 @@ fn tasks(
     supervisor.start("witness-offers", "offers checkpoints to witnesses", stopped, move |_| {
         Offers::new(of.clone())
     });
+    let of = ledger.clone();
+    supervisor.start("packing", "packs segments that are closed", stopped, move |_| Packing::new(of.clone()));
     supervisor.tasks()
 }
 

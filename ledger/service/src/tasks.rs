@@ -8,6 +8,7 @@
 pub(crate) mod announce;
 pub(crate) mod folds;
 pub(crate) mod offers;
+pub(crate) mod packing;
 pub(crate) mod scheduler;
 mod status;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub(crate) mod webhooks;
 
 pub use status::{KEEPS_FAILING, TaskFault, TaskRow};
 
+use ledger::reader::ReadError;
 use ledger::{AppendError, Ledger};
 use serving::live::FollowError;
 use status::Status;
@@ -35,6 +37,9 @@ pub(crate) enum TaskError {
     /// The log could not be followed.
     #[error(transparent)]
     Follow(#[from] FollowError),
+    /// A segment could not be packed.
+    #[error(transparent)]
+    Pack(#[from] ReadError),
     /// A message to a webhook was not sent to its end.
     #[error("an attempt to tell a webhook panicked")]
     Attempt,

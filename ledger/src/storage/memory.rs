@@ -43,7 +43,11 @@ impl Storage for MemoryStorage {
 
     fn segments(&self) -> BoxFuture<'_, Result<Vec<SegmentInfo>, StorageError>> {
         let inner = self.inner();
-        let all = inner.segments.iter().map(|(first, b)| SegmentInfo { first: *first, len: b.len() as u64 });
+        let all = inner.segments.iter().map(|(first, b)| SegmentInfo {
+            first: *first,
+            len: b.len() as u64,
+            packed: false,
+        });
         let all = Ok(all.collect());
         Box::pin(std::future::ready(all))
     }

@@ -2,7 +2,7 @@
 
 use super::report::{Note, Report};
 use crate::fault::Fault;
-use crate::storage::{segment_first, segment_name};
+use crate::storage::{packed_first, segment_first, segment_name};
 
 /// What packers append to a name. A segment that is packed cannot be read, and is not missing.
 const PACKED: [&str; 7] = [".gz", ".zst", ".xz", ".bz2", ".zip", ".br", ".lz4"];
@@ -38,10 +38,10 @@ impl Names {
     }
 }
 
-/// Segments, kept bytes of cut tails, and what a crash left of writing them.
+/// Segments, packed or not, kept bytes of cut tails, and what a crash left of writing them.
 fn is_own(name: &str) -> bool {
     let whole = name.strip_suffix(".tmp").unwrap_or(name);
-    segment_first(whole).is_some() || whole.starts_with("cut-")
+    segment_first(whole).is_some() || packed_first(whole).is_some() || whole.starts_with("cut-")
 }
 
 fn packed_segment(name: &str) -> Option<u64> {

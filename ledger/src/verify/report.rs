@@ -239,7 +239,7 @@ const DIGESTS_UNKNOWN: &str = "digests-unknown";
 /// Which check a failure's code belongs to.
 fn check_of(code: &str) -> &'static str {
     match code {
-        "line-canonical" | "line-format" => "lines",
+        "line-canonical" | "line-format" | "packed" => "lines",
         "commit-format" | "commit-bytes" | "commit-hash" | "commit-size" | "commit-empty" | "torn-tail" => {
             "commits"
         }

@@ -24,6 +24,7 @@ mod forged_side;
 mod forger;
 mod introductions;
 mod operators;
+mod packing;
 mod people;
 mod power_cut;
 mod properties;

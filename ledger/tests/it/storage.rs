@@ -29,7 +29,7 @@ fn appends_compare_and_are_read_back() {
         append(storage, 0, 4, b"two\n").unwrap();
         append(storage, 100, 0, b"three\n").unwrap();
         append(storage, 20, 0, b"middle\n").unwrap();
-        let info = |first, len| SegmentInfo { first, len };
+        let info = |first, len| SegmentInfo { first, len, packed: false };
         assert_eq!(now(storage.segments()).unwrap(), [info(0, 8), info(20, 7), info(100, 6)]);
         assert_eq!(read(storage, 0), b"one\ntwo\n");
         assert_eq!(now(storage.read(0, 4, 2)).unwrap(), b"tw");

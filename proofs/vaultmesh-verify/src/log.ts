@@ -65,10 +65,14 @@ interface Roots {
 }
 
 const SEGMENT = /^log\/(\d{20})\.jsonl$/;
+const PACKED = /^log\/(\d{20})\.parquet$/;
 
 /** Checks a log; `ledger` is the id that is pinned, `progress` is told how many entries are done. */
 export function readLog(files: Files, ledger?: string, progress: (entries: number) => void = () => undefined): LogReport {
   const segments = files.names().filter((name) => SEGMENT.test(name)).sort();
+  // Where both lie there the lines count; Parquet is not read here.
+  const packed = files.names().find((name) => PACKED.test(name) && !segments.includes(name.replace(".parquet", ".jsonl")));
+  if (packed !== undefined) throw new LogFault("unreadable", packed, "it is packed: export the log with --plain, or unpack it");
   if (segments.length === 0) throw new LogFault("segment-name", "log/", "there is no segment");
   const wanted = wantedSizes(files);
   const fold = new Fold(ledger, wanted);

@@ -8,12 +8,15 @@ use crate::output::{advance, answer, bytes_bar, safe, tell};
 use clap::Args;
 use ledger::durable::Disk;
 use ledger::segment::{Next, next_group};
-use ledger::storage::segment_name;
+use ledger::storage::{packed_name, segment_name};
 use ledger::verify::{DiskSource, Source as _};
-use proofs::Checkpoint;
 use proofs::note::Note;
 use proofs::proofchain::ProofChain;
+use proofs::tree::Frontier;
+use proofs::{Blake3, Checkpoint};
 use serde_json::json;
+use spec::Record;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -22,13 +25,17 @@ pub(crate) struct Export {
     /// Directory to write; must not exist or be empty.
     #[arg(long)]
     out: PathBuf,
+    /// Write the log as lines of JSON, and not as Parquet files.
+    #[arg(long)]
+    plain: bool,
 }
 
 /// The specification travels with every export, so that it can be checked in a hundred years.
-const SPECIFICATION: [(&str, &str); 7] = [
+const SPECIFICATION: [(&str, &str); 8] = [
     ("spec/README.md", include_str!("../../../../spec/README.md")),
     ("spec/event.md", include_str!("../../../../spec/event.md")),
     ("spec/log.md", include_str!("../../../../spec/log.md")),
+    ("spec/pack.md", include_str!("../../../../spec/pack.md")),
     ("spec/proof.md", include_str!("../../../../spec/proof.md")),
     ("spec/projections.md", include_str!("../../../../spec/projections.md")),
     ("spec/verify-codes.md", include_str!("../../../../spec/verify-codes.md")),
@@ -42,7 +49,7 @@ pub(crate) fn run(global: &Global, args: &Export) -> Result<ExitCode, Failure> {
              VAULTMESH_CC_URL) was given, which this command does not read"
         )));
     }
-    let Copied { bytes, left_out } = copy(&DataDir::new(&global.data), &args.out)?;
+    let Copied { bytes, left_out } = copy(&DataDir::new(&global.data), &args.out, args.plain)?;
     if left_out > 0 {
         tell(&format!(
             "left out {left_out} entries behind the newest checkpoint, for which nobody has signed yet"
@@ -64,8 +71,8 @@ pub(crate) struct Copied {
     pub(crate) left_out: u64,
 }
 
-/// Copies a data directory's log and proofs to `out`.
-pub(crate) fn copy(dir: &DataDir, out: &Path) -> Result<Copied, Failure> {
+/// Copies a data directory's log and proofs to `out`; the log packed, unless it is to be `plain`.
+pub(crate) fn copy(dir: &DataDir, out: &Path, plain: bool) -> Result<Copied, Failure> {
     if out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Failure::usage(format!("{} is not empty", out.display())));
     }
@@ -91,14 +98,18 @@ pub(crate) fn copy(dir: &DataDir, out: &Path) -> Result<Copied, Failure> {
     let segments = source.segments().map_err(Failure::io)?;
     let bar = bytes_bar(segments.iter().map(|(_, len)| len).sum(), "exporting");
     let mut copied = Copied { bytes: 0, left_out: 0 };
+    let mut tree = Some(Frontier::default());
     for (first, _) in &segments {
-        let bytes = disk.read(&segment_name(*first))?;
+        let bytes = source.segment(*first).map_err(Failure::io)?;
         let (length, left_out) = covered_length(&bytes, *first, covered.unwrap_or(u64::MAX));
         copied.left_out += left_out;
+        let lines = bytes.get(..length).unwrap_or_default();
         if length > 0 || left_out == 0 {
-            write_new(&out.join(segment_name(*first)), bytes.get(..length).unwrap_or_default())?;
+            let (name, written) = if plain { None } else { packed(*first, lines, &mut tree) }
+                .unwrap_or_else(|| (segment_name(*first), Cow::Borrowed(lines)));
+            write_new(&out.join(name), &written)?;
+            copied.bytes += written.len() as u64;
         }
-        copied.bytes += length as u64;
         advance(&bar, bytes.len() as u64);
     }
     bar.finish_and_clear();
@@ -111,6 +122,28 @@ pub(crate) fn copy(dir: &DataDir, out: &Path) -> Result<Copied, Failure> {
         write_new(&out.join(name), text.as_bytes())?;
     }
     Ok(copied)
+}
+
+/// A segment as a Parquet file, with its name; `None` for one that is damaged, which is copied as it is. `tree` is that
+/// of the entries before, and then of those of the segment as well, while all of them can be read.
+fn packed(
+    first: u64,
+    lines: &[u8],
+    tree: &mut Option<Frontier<Blake3>>,
+) -> Option<(String, Cow<'static, [u8]>)> {
+    let packed = pack::pack(first, lines, tree.as_ref()).ok();
+    let mut at = 0;
+    while let Next::Group(group) = next_group(lines, at, 0) {
+        for (_, line) in group.lines() {
+            let record = std::str::from_utf8(line).ok().and_then(|line| Record::parse(line).ok());
+            *tree = tree.take().zip(record).map(|(mut tree, record)| {
+                tree.push(record.leaf);
+                tree
+            });
+        }
+        at = usize::try_from(group.end).unwrap_or(usize::MAX);
+    }
+    packed.map(|bytes| (packed_name(first), Cow::Owned(bytes)))
 }
 
 fn is_of(name: &str, ending: &str) -> bool {

@@ -8,7 +8,7 @@ use crate::options::{Global, Output};
 use crate::output::{Cell, Look, Table, column, say, say_json, say_yaml, wide};
 use crate::times::Point;
 use clap::{Args, Subcommand};
-use ledger::durable::{Disk, RealDisk};
+use ledger::durable::RealDisk;
 use ledger::segment::{Next, next_group};
 use ledger::storage::segment_name;
 use ledger::verify::{DiskSource, Source as _};
@@ -185,9 +185,11 @@ impl Files {
             if first > self.segment {
                 (self.segment, self.offset) = (first, 0);
             }
+            if len <= self.offset {
+                continue;
+            }
             let name = segment_name(first);
-            let rest = usize::try_from(len.saturating_sub(self.offset)).unwrap_or(usize::MAX);
-            let bytes = self.disk.read_at(&name, self.offset, rest)?;
+            let bytes = DiskSource(&self.disk).segment_from(first, self.offset).map_err(Failure::io)?;
             let mut at = 0;
             while let Next::Group(group) = next_group(&bytes, at, self.offset) {
                 for (offset, line) in group.lines() {

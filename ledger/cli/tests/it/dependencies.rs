@@ -8,12 +8,16 @@ use std::process::Command;
 /// Crates that do no I/O, so that an auditor can read them and they compile for any target.
 const PURE: [&str; 3] = ["spec", "proofs", "projections"];
 
+/// Crates whose own code does none either, though a library of theirs could: `parquet` brings `chrono`.
+const PURE_THEMSELVES: [&str; 4] = ["spec", "proofs", "projections", "ledger/pack"];
+
 /// For each crate of the workspace: which others it may depend on, and which its tests may use beside those.
-const EDGES: [(&str, &[&str], &[&str]); 14] = [
+const EDGES: [(&str, &[&str], &[&str]); 15] = [
     ("spec", &[], &[]),
     ("proofs", &["spec"], &[]),
     ("disk", &[], &[]),
-    ("ledger", &["spec", "proofs", "disk"], &[]),
+    ("pack", &["spec", "proofs"], &[]),
+    ("ledger", &["spec", "proofs", "disk", "pack"], &[]),
     ("projections", &["spec", "proofs"], &["vaultmesh-agent"]),
     ("web", &["spec", "proofs", "ledger"], &[]),
     ("ingest", &["spec", "proofs", "ledger", "web"], &[]),
@@ -24,7 +28,7 @@ const EDGES: [(&str, &[&str], &[&str]); 14] = [
     ("vaultmesh-agent", &["spec", "proofs", "disk"], &[]),
     (
         "ledger-cli",
-        &["spec", "proofs", "ledger", "projections", "web", "serving", "service", "vaultmesh-agent"],
+        &["spec", "proofs", "pack", "ledger", "projections", "web", "serving", "service", "vaultmesh-agent"],
         &[],
     ),
     (
@@ -84,7 +88,7 @@ fn pure_crates_reach_no_system_through_others() {
 fn pure_crates_touch_no_file_network_clock_or_chance() {
     const SYSTEM: &str = "std::env std::fs std::net std::os std::process std::thread std::time \
                           Instant SystemTime getrandom tokio";
-    for name in PURE {
+    for name in PURE_THEMSELVES {
         assert_none(name, SYSTEM, &[]);
     }
 }

@@ -25,7 +25,7 @@ fn make(dir: &Path) -> (PathBuf, PathBuf, String) {
     let (data, export) = (dir.join("data"), dir.join("export"));
     let made = json(&["init", "--data", text(&data)], 0);
     json(&["seal", "--data", text(&data)], 0);
-    json(&["export", "--out", text(&export), "--data", text(&data), "-o", "json"], 0);
+    json(&["export", "--plain", "--out", text(&export), "--data", text(&data), "-o", "json"], 0);
     (data, export, made["ledger_id"].as_str().unwrap().to_owned())
 }
 

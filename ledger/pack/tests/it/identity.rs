@@ -56,7 +56,7 @@ fn what_is_no_record_of_its_place_is_kept_as_the_line_that_it_is() {
     log.commit();
     // The commit line counts the entries that the tree knows; this one counts the lines.
     let text = String::from_utf8(log.plain.clone()).unwrap();
-    let records: String = text.lines().take(4).map(|line| format!("{line}\n")).collect();
+    let records = text.lines().take(4).fold(String::new(), |records, line| records + line + "\n");
     let mut plain = records.clone().into_bytes();
     spec::Commit::of(records.as_bytes(), log.first + 4, spec::Hash([9; 32])).write_line(&mut plain);
     let bytes = pack::pack(log.first, &plain, Some(&log.edge)).unwrap();

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::similar_names,
     clippy::too_many_lines,
     reason = "helpers of tests are tests"
 )]

@@ -167,19 +167,19 @@ impl Log {
     pub(crate) fn say(&mut self, mut header: Header, json: &str, chance: &mut Chance) {
         let payload = Payload { json: json.into(), salt: Hash(chance.bytes()) };
         header.payload_hash = payload.hash();
-        self.append(header, Some(payload), chance);
+        self.append(header, Some(&payload), chance);
     }
 
-    pub(crate) fn append(&mut self, header: Header, payload: Option<Payload>, chance: &mut Chance) {
+    pub(crate) fn append(&mut self, header: Header, payload: Option<&Payload>, chance: &mut Chance) {
         let sig = Signature(chance.bytes());
         let lane = self.lanes.get(&header.org).copied().unwrap_or(Lane { n: 0, prev: Hash::ZERO });
         let recorded_at = Timestamp::from_millis(self.now);
         let position = Position { seq: self.size(), prev: self.prev, lane, recorded_at };
         let mut event = Vec::new();
         header.write(Some(&sig), &mut event);
-        let mut line = Vec::new();
-        let entry = write_record(&position, &event, payload.as_ref(), &mut line);
-        let leaf = Hash::of(spec::Domain::Leaf, &[&line[entry]]);
+        let mut record = Vec::new();
+        let entry = write_record(&position, &event, payload, &mut record);
+        let leaf = Hash::of(spec::Domain::Leaf, &[&record[entry]]);
         if let Some(link) = &header.chain {
             self.chains.insert(header.key, (link.seq + 1, header.event_hash(&sig)));
         }
@@ -188,7 +188,7 @@ impl Log {
         self.tree.push(leaf);
         self.leaves.push(leaf);
         self.now += chance.below(5);
-        let line = String::from_utf8(line).unwrap();
+        let line = String::from_utf8(record).unwrap();
         assert!(Record::parse(&line).is_ok(), "{line}");
         self.line(line);
     }
@@ -245,7 +245,7 @@ impl Log {
             1 => {
                 header.payload_hash = Hash(chance.bytes());
                 let payload = Payload { json: json.into(), salt: Hash(chance.bytes()) };
-                self.append(header, Some(payload), chance);
+                self.append(header, Some(&payload), chance);
             }
             _ => self.say(header, json, chance),
         }
@@ -259,7 +259,7 @@ impl Log {
 /// A segment of heartbeats and odd events, behind another one.
 pub(crate) fn mixed(seed: u64, entries: u64) -> Log {
     let mut chance = Chance::new(seed);
-    let nodes: Vec<Node> = (0..1 + entries / 9).map(|_| Node::new(&mut chance)).collect();
+    let nodes: Vec<Node> = (0..=(entries / 9)).map(|_| Node::new(&mut chance)).collect();
     let mut log = Log::new();
     for round in 0..2 {
         for n in 0..entries {

@@ -10,7 +10,9 @@ fn path() -> PathBuf {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = Vec::with_capacity(2 * bytes.len());
+    spec::hash::write_hex(bytes, &mut text);
+    String::from_utf8(text).unwrap()
 }
 
 fn from_hex(text: &str) -> Vec<u8> {

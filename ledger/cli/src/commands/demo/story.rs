@@ -127,7 +127,7 @@ impl Story {
         if out.exists() {
             std::fs::remove_dir_all(&out)?;
         }
-        export::copy(&self.dir, &out)?;
+        export::copy(&self.dir, &out, true)?;
         let disk = RealDisk::existing(&out);
         let options = Options {
             trust: Trust { ledger: Some(self.ledger.id()), ..Trust::default() },
