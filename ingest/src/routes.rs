@@ -123,8 +123,7 @@ fn managing() -> Vec<Route<Ingest>> {
             .called("revokeToken", "Tokens")
             .says("End an API token.")
             .takes::<Uuid>("id", "The API token.")
-            .answers_nothing(204)
-            .refuses(&[404]),
+            .answers_nothing(204),
         get("/api/keys", Role(Action::Read), keys::list)
             .called("listKeys", "Keys")
             .says("Keys, in their own order.")
@@ -136,8 +135,7 @@ fn managing() -> Vec<Route<Ingest>> {
             .called("getKey", "Keys")
             .says("One key.")
             .takes::<PublicKey>("key", "The key.")
-            .answers::<KeyRow>(200, JSON)
-            .refuses(&[404]),
+            .answers::<KeyRow>(200, JSON),
         Route::new(
             Method::PATCH,
             "/api/keys/{key}/governance",
@@ -150,7 +148,7 @@ fn managing() -> Vec<Route<Ingest>> {
         .takes::<PublicKey>("key", "The key.")
         .body::<KeyStatusRequest>(JSON)
         .answers::<KeyRow>(200, JSON)
-        .refuses(&[404, 409]),
+        .refuses(&[409]),
         post(enrolment, Role(Action::ManageEnrolment), SMALL, enrolment::create)
             .called("createEnrolmentToken", "Enrolment")
             .says("Make an enrolment token; the answer is the only one that shows it.")
@@ -171,8 +169,7 @@ fn managing() -> Vec<Route<Ingest>> {
         .says("End an enrolment token before its time.")
         .takes::<Name>("org", "The organisation.")
         .takes::<Hash>("token_id", "The enrolment token, by its hash.")
-        .answers_nothing(204)
-        .refuses(&[404]),
+        .answers_nothing(204),
         post(webhooks, Role(Action::ManageRules), SMALL, webhooks::create)
             .called("createWebhook", "Incidents")
             .says("Make a webhook; the answer is the only one that shows its secret.")
@@ -185,8 +182,7 @@ fn managing() -> Vec<Route<Ingest>> {
             .says("Tell a webhook nothing more.")
             .takes::<Name>("org", "The organisation.")
             .takes::<Uuid>("id", "The webhook.")
-            .answers_nothing(204)
-            .refuses(&[404]),
+            .answers_nothing(204),
     ]
 }
 
@@ -203,14 +199,12 @@ fn proving() -> Vec<Route<Ingest>> {
             .called("getEntry", "Ledger")
             .says("One record line.")
             .takes::<u64>("seq", "The number of the entry.")
-            .answers::<Record>(200, JSON)
-            .refuses(&[404]),
+            .answers::<Record>(200, JSON),
         get("/api/ledger/bundle/{seq}", Role(Action::Read), entries::bundle)
             .called("getBundle", "Ledger")
             .says("Everything that proves an entry.")
             .takes::<u64>("seq", "The number of the entry.")
-            .answers::<BundleMembers>(200, JSON)
-            .refuses(&[404]),
+            .answers::<BundleMembers>(200, JSON),
         get("/api/ledger/segments", Everywhere(Action::Audit), entries::segments)
             .called("listSegments", "Ledger")
             .says("The files of the log.")
@@ -219,8 +213,7 @@ fn proving() -> Vec<Route<Ingest>> {
             .called("getSegment", "Ledger")
             .says("A file of the log as it lies on disk.")
             .takes::<u64>("first", "The number of its first entry.")
-            .answers::<String>(200, NDJSON)
-            .refuses(&[404]),
+            .answers::<String>(200, NDJSON),
         post("/api/ledger/seal", Everywhere(Action::Seal), NONE, public::seal)
             .called("sealLedger", "Ledger")
             .says("Append a seal, unless nothing but a seal happened since the last one.")
@@ -238,8 +231,7 @@ fn proving() -> Vec<Route<Ingest>> {
             .called("getProofchainPart", "Ledger")
             .says("A part of the proof chain.")
             .takes::<String>("file", "The name of the part.")
-            .answers::<String>(200, NDJSON)
-            .refuses(&[404]),
+            .answers::<String>(200, NDJSON),
         get("/api/ledger", Public, public::ledger)
             .called("getLedger", "Ledger")
             .says("The ledger's identity and size.")

@@ -42,28 +42,24 @@ fn organisations() -> Vec<Route<Ingest>> {
             .called("getOrg", "Organisations")
             .says("One organisation.")
             .takes::<Name>("org", "The organisation.")
-            .answers::<OrgRow>(200, JSON)
-            .refuses(&[404]),
+            .answers::<OrgRow>(200, JSON),
         Route::new(Method::PATCH, "/api/orgs/{org}", PEOPLE, SMALL, organisations::rename)
             .called("renameOrg", "Organisations")
             .says("Call an organisation otherwise.")
             .takes::<Name>("org", "The organisation.")
             .body::<RenameRequest>(JSON)
-            .answers::<OrgRow>(200, JSON)
-            .refuses(&[404]),
+            .answers::<OrgRow>(200, JSON),
         post("/api/orgs/{org}/suspend", LEDGER, SMALL, organisations::suspend)
             .called("suspendOrg", "Organisations")
             .says("Keep an organisation's people and tokens out; its nodes go on.")
             .takes::<Name>("org", "The organisation.")
             .body::<SuspendRequest>(JSON)
-            .answers::<OrgRow>(200, JSON)
-            .refuses(&[404]),
+            .answers::<OrgRow>(200, JSON),
         post("/api/orgs/{org}/resume", LEDGER, super::NONE, organisations::resume)
             .called("resumeOrg", "Organisations")
             .says("Let a suspended organisation's people and tokens in again.")
             .takes::<Name>("org", "The organisation.")
-            .answers::<OrgRow>(200, JSON)
-            .refuses(&[404]),
+            .answers::<OrgRow>(200, JSON),
     ]
 }
 
@@ -89,7 +85,7 @@ fn people() -> Vec<Route<Ingest>> {
             .takes::<Uuid>("user", "The person.")
             .takes::<Role>("role", "The role.")
             .answers_nothing(204)
-            .refuses(&[404, 409]),
+            .refuses(&[409]),
         post("/api/orgs/{org}/support", Anyone, SMALL, members::visit)
             .called("visitOrg", "Members")
             .says("Visit an organisation for a while, as support of the ledger.")
@@ -113,8 +109,7 @@ fn people() -> Vec<Route<Ingest>> {
             .says("Take an invitation back.")
             .takes::<Name>("org", "The organisation.")
             .takes::<Uuid>("id", "The invitation.")
-            .answers_nothing(204)
-            .refuses(&[404]),
+            .answers_nothing(204),
         post("/api/invitations/accept", Anyone, SMALL, members::accept)
             .called("acceptInvitation", "Members")
             .says("Take up an invitation, as the person that is signed in.")
@@ -142,8 +137,7 @@ fn letting_in() -> Vec<Route<Ingest>> {
             .called("removeIdentityProvider", "Members")
             .says("Believe a provider no longer.")
             .takes::<Name>("id", "The provider.")
-            .answers_nothing(204)
-            .refuses(&[404]),
+            .answers_nothing(204),
         get(rules, PEOPLE, sign_in::rules)
             .called("listSignInRules", "Members")
             .says("Claims that give a role in an organisation.")
@@ -162,7 +156,6 @@ fn letting_in() -> Vec<Route<Ingest>> {
             .says("Give it no longer; who had a role by the rule has it no longer.")
             .takes::<Name>("org", "The organisation.")
             .takes::<Uuid>("id", "The rule.")
-            .answers_nothing(204)
-            .refuses(&[404]),
+            .answers_nothing(204),
     ]
 }

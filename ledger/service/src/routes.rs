@@ -160,14 +160,14 @@ fn telling() -> Vec<Route<Service>> {
             .takes::<Hash>("hash", "The event hash of the command.")
             .body::<RemarkRequest>(JSON)
             .answers::<CommandAnswered>(201, JSON)
-            .refuses(&[404, 409]),
+            .refuses(&[409]),
         post("/api/commands/{hash}/cancel", Role(Action::IssueCommand), SMALL, commands::cancel)
             .called("cancelCommand", "Commands")
             .says("Take a command back that its node has not begun.")
             .takes::<Hash>("hash", "The event hash of the command.")
             .body::<RemarkRequest>(JSON)
             .answers::<CommandAnswered>(201, JSON)
-            .refuses(&[404, 409]),
+            .refuses(&[409]),
         get("/api/agent/commands", Anyone, commands::poll)
             .called("pollCommands", "Commands")
             .says("What the node that asks is to carry out, each with its proof.")
@@ -182,8 +182,7 @@ fn telling() -> Vec<Route<Service>> {
             .says("Accept what a check finds until a date: on a node, on those that a selector selects, or on all.")
             .takes::<Name>("org", "The organisation.")
             .body::<AcceptanceRequest>(JSON)
-            .answers::<AcceptanceMade>(201, JSON)
-            .refuses(&[404]),
+            .answers::<AcceptanceMade>(201, JSON),
         delete(
             "/api/orgs/{org}/acceptances/{acceptance}",
             Role(Action::WriteEvent),
@@ -193,22 +192,19 @@ fn telling() -> Vec<Route<Service>> {
         .says("End an acceptance of findings.")
         .takes::<Name>("org", "The organisation.")
         .takes::<Hash>("acceptance", "The acceptance, by its event hash.")
-        .answers_nothing(204)
-        .refuses(&[404]),
+        .answers_nothing(204),
         post("/api/orgs/{org}/policies", Role(Action::ManageRules), POLICY, policies::assign)
             .called("assignPolicy", "Policies")
             .says("From now on nodes are to follow a policy: one node, or those that a selector selects.")
             .takes::<Name>("org", "The organisation.")
             .body::<PolicyRequest>(JSON)
-            .answers::<PolicyAssigned>(201, JSON)
-            .refuses(&[404]),
+            .answers::<PolicyAssigned>(201, JSON),
         delete("/api/orgs/{org}/policies/{assignment}", Role(Action::ManageRules), policies::withdraw)
             .called("withdrawPolicy", "Policies")
             .says("End an assignment of a policy.")
             .takes::<Name>("org", "The organisation.")
             .takes::<Hash>("assignment", "The assignment, by its event hash.")
-            .answers_nothing(204)
-            .refuses(&[404]),
+            .answers_nothing(204),
     ]
 }
 
@@ -225,7 +221,7 @@ fn change<A: 'static>(
         .takes::<Uuid>("id", "The roll-out.")
         .body::<OrgRequest>(JSON)
         .answers::<RolloutChanged>(201, JSON)
-        .refuses(&[404, 409])
+        .refuses(&[409])
 }
 
 fn scheduling() -> Vec<Route<Service>> {
@@ -244,7 +240,7 @@ fn scheduling() -> Vec<Route<Service>> {
             .takes::<Uuid>("id", "The roll-out.")
             .body::<RolloutApprovalRequest>(JSON)
             .answers::<RolloutChanged>(201, JSON)
-            .refuses(&[404, 409]),
+            .refuses(&[409]),
         change("/api/rollouts/{id}/pause", "pauseRollout", pause, rollouts::pause),
         change("/api/rollouts/{id}/resume", "resumeRollout", resume, rollouts::resume),
         change("/api/rollouts/{id}/abort", "abortRollout", "End a roll-out.", rollouts::abort),
@@ -261,7 +257,6 @@ fn scheduling() -> Vec<Route<Service>> {
             .says("End a schedule.")
             .takes::<Uuid>("id", "The schedule.")
             .takes::<Name>("org", "The organisation; that of the caller, if absent.")
-            .answers_nothing(204)
-            .refuses(&[404]),
+            .answers_nothing(204),
     ]
 }

@@ -33,11 +33,10 @@ fn read<A: 'static>(
     tag: &'static str,
     summary: &'static str,
 ) -> Route<Reads> {
-    let read = Route::new(Method::GET, path, Access::Role(Action::Read), BodyRule::None, handler)
+    Route::new(Method::GET, path, Access::Role(Action::Read), BodyRule::None, handler)
         .called(id, tag)
         .says(summary)
-        .by_session();
-    if path.contains('{') { read.refuses(&[404]) } else { read }
+        .by_session()
 }
 
 /// A read that is answered with members, the point it is about, and the checkpoint it rests on.
@@ -472,11 +471,9 @@ fn consoles() -> Vec<Route<Reads>> {
         shown("/console", console::at_its_name, "getConsole"),
         shown("/console/", console::at_its_folder, "getConsoleFolder"),
         shown("/console/{page}", console::page, "getConsolePage")
-            .takes::<String>("page", "The page or file.")
-            .refuses(&[404]),
+            .takes::<String>("page", "The page or file."),
         shown("/console/{folder}/{page}", console::page_below, "getConsolePageBelow")
             .takes::<String>("folder", "Its folder.")
-            .takes::<String>("page", "The page or file.")
-            .refuses(&[404]),
+            .takes::<String>("page", "The page or file."),
     ]
 }

@@ -239,7 +239,8 @@ impl Schema for IdentityProvider {
     }
 }
 
-/// Whoever comes from a provider with a claim of this value has a role in the organisation of the header.
+/// Payload of `sign-in-rule`: whoever comes from a provider with a claim of this value has a role in the organisation of
+/// the header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "SignInRulePayload")]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]

@@ -141,7 +141,8 @@ impl Row {
         json!(responses)
     }
 
-    /// Every route may fail, or refuse for what it is asked or how often; others for who asks, or for the body.
+    /// Every route may fail, or refuse for what it is asked or how often; others for who asks, for the body, or for
+    /// what their path names.
     pub(super) fn problems(&self) -> Vec<u16> {
         let asker: &[u16] = match self.access {
             Access::Public => &[],
@@ -149,7 +150,8 @@ impl Row {
             Access::Anyone | Access::Role(_) | Access::Everywhere(_) => &[401, 403],
         };
         let body: &[u16] = if self.operation.bodies.is_empty() { &[] } else { &[408, 413, 415, 422] };
-        [asker, body, &[400, 429, 500, 503], &self.operation.problems].concat()
+        let named: &[u16] = if self.path.contains('{') { &[404] } else { &[] };
+        [asker, body, named, &[400, 429, 500, 503], &self.operation.problems].concat()
     }
 }
 

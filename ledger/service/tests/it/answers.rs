@@ -325,6 +325,32 @@ async fn read(asking: &mut Asking<'_>, node: &Node) {
     }
 }
 
+/// A payload of each kind, those of the vectors, is what the schema says that describes itself as of that kind.
+#[test]
+fn payloads_of_every_kind_are_as_their_schemas_say() {
+    let vectors: Value = serde_json::from_str(include_str!("../../../../spec/vectors/event.json")).unwrap();
+    let document = service::document();
+    let schemas = document.pointer("/components/schemas").unwrap().as_object().unwrap();
+    let name = |kind: &str| {
+        let own = schemas.iter().find(|(_, schema)| {
+            let said = schema["description"].as_str().unwrap_or_default();
+            said.starts_with("Payload of ") && said.contains(&format!("`{kind}`"))
+        });
+        own.unwrap_or_else(|| panic!("no schema says that it is the payload of `{kind}`")).0
+    };
+    let mut kinds = BTreeSet::new();
+    for event in vectors["events"].as_array().unwrap() {
+        let event: Value = serde_json::from_str(event["event"].as_str().unwrap()).unwrap();
+        let kind: Kind = event["kind"].as_str().unwrap().parse().unwrap();
+        if !matches!(kind, Kind::Custom(_)) {
+            let checked = DOCUMENT.check_named(name(kind.as_str()), &event["payload"]);
+            checked.unwrap_or_else(|fault| panic!("{kind}: {fault}: {}", event["payload"]));
+            kinds.insert(kind);
+        }
+    }
+    assert_eq!(kinds.iter().collect::<Vec<_>>(), Kind::REGISTERED.iter().collect::<Vec<_>>());
+}
+
 /// A check that lets everything through checks nothing.
 #[test]
 fn an_answer_with_a_member_that_the_document_lacks_is_refused() {
