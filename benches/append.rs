@@ -6,7 +6,7 @@ use crate::world::{NODES, World, recorded, runtime};
 use ledger::{AppendOptions, Ledger};
 use spec::Event;
 
-pub(crate) const WITH_PROOFS: AppendOptions = AppendOptions { inclusion: true };
+pub(crate) const WITH_PROOFS: AppendOptions = AppendOptions { inclusion: true, urgent: false };
 
 pub(crate) fn run(events: usize) {
     runtime().block_on(by_group(events));

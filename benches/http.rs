@@ -26,8 +26,16 @@ pub(crate) fn run(events: usize) {
 
 async fn load(events: usize) {
     let mut world = World::new(CONNECTIONS).await;
-    let allowance = Allowance { per_sec: 10_000_000, burst: 10_000_000 };
-    let limits = Limits { identity_events: allowance, address_requests: allowance, ..Default::default() };
+    let allowance = Allowance { per_sec: 1_000_000_000, burst: 1_000_000_000 };
+    let limits = Limits {
+        identity_events: allowance,
+        identity_bytes: allowance,
+        shared_events: allowance,
+        shared_bytes: allowance,
+        duplicates: allowance,
+        address_requests: allowance,
+        ..Default::default()
+    };
     let app = App::new(world.ledger().clone(), Config { limits, ..Default::default() });
     let ingest = ingest::Ingest::new(30);
     let router = app.router(ingest::routes().into_iter().map(|route| route.bind(&ingest)).collect());

@@ -7,77 +7,82 @@
 //!          "checkpoint":"<note>"}
 //! ```
 
-use crate::draft::DraftBody;
-use crate::incoming::{self, Incoming};
+use crate::appending::{By, append, append_one, result_of};
+use crate::incoming;
 use crate::receipt::{RECEIPT_BYTES, ReceiptRow, write_receipt};
-use crate::saying::{append_own, only, result_of};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ledger::admission::Code;
-use ledger::{AppendOptions, Appended, Outcome, Receipt};
+use ledger::service::Draft;
+use ledger::{Appended, Outcome, Receipt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::canonical::{write_string, write_u64};
 use spec::{Event, PublicKey};
-use std::collections::BTreeMap;
-use web::App;
-use web::Call;
-use web::Media;
-use web::Principal;
-use web::Subject;
 use web::answer;
 use web::limits::MAX_INLINE_PARSE_BYTES;
 use web::problem::{BAD_JSON, Problem, ProblemBody};
+use web::{Allowance, App, Call, Media, Principal, Room};
 
 /// `POST /api/events`.
 pub(crate) async fn post(call: Call) -> Result<Response<Body>, Problem> {
     let inclusion = call.query(&["inclusion"])?.flag("inclusion")?;
     if call.media == Media::Json && !incoming::is_array(&call.body) {
         return match read_one(&call).await? {
-            Incoming::Signed(event) => one_signed(&call.app, event).await,
-            Incoming::Draft(draft) => one_draft(&call, draft).await,
+            Incoming::Signed(event) => {
+                check_known(&call.app, &event.header.key)?;
+                let (receipt, appended) = append_one(&call, event, By::Authors).await?;
+                Ok(one(&receipt, &appended.checkpoint))
+            }
+            Incoming::Draft(draft, _room) => {
+                let event = call.app.ledger().sign(&draft)?;
+                let (receipt, appended) = append_one(&call, event, By::Service).await?;
+                Ok(one(&receipt, &appended.checkpoint))
+            }
         };
     }
     let batch = if call.body.len() > MAX_INLINE_PARSE_BYTES {
-        let (body, media, principal) = (call.body.clone(), call.media, call.principal.clone());
-        call.blocking(move |app| Batch::read(app, &body, media, &principal)).await?
+        let (body, media) = (call.body.clone(), call.media);
+        let (principal, allowance) = (call.principal.clone(), call.allowance());
+        call.blocking(move |app| Batch::read(app, &body, media, &principal, &allowance)).await?
     } else {
-        Batch::read(&call.app, &call.body, call.media, &call.principal)?
+        Batch::read(&call.app, &call.body, call.media, &call.principal, &call.allowance())?
     };
     batch.append(&call, inclusion).await
 }
 
+/// One element of a request.
+enum Incoming {
+    /// An event with its author's signature, not yet checked.
+    Signed(Event),
+    /// What an author without a key wants said, and the room that it takes.
+    Draft(Draft, Room),
+}
+
+impl Incoming {
+    fn read(bytes: &[u8], principal: &Principal, allowance: &Allowance) -> Result<Self, Problem> {
+        match incoming::signed(bytes)? {
+            Some(event) => Ok(Self::Signed(event)),
+            None => {
+                incoming::draft(bytes, principal, allowance).map(|(draft, room)| Self::Draft(draft, room))
+            }
+        }
+    }
+}
+
 async fn read_one(call: &Call) -> Result<Incoming, Problem> {
+    let (principal, allowance) = (call.principal.clone(), call.allowance());
     if call.body.len() <= MAX_INLINE_PARSE_BYTES {
-        return Incoming::read(&call.body);
+        return Incoming::read(&call.body, &principal, &allowance);
     }
     let body = call.body.clone();
-    call.blocking(move |_| Incoming::read(&body)).await
+    call.blocking(move |_| Incoming::read(&body, &principal, &allowance)).await
 }
 
-/// Appends one event that carries its author's signature.
-pub(crate) async fn one_signed(app: &App, event: Event) -> Result<Response<Body>, Problem> {
-    let (receipt, appended) = append_signed(app, event).await?;
-    Ok(one(&receipt, &appended.checkpoint))
-}
-
-/// Appends one signed event and accounts for it.
-pub(crate) async fn append_signed(app: &App, event: Event) -> Result<(Receipt, Appended), Problem> {
-    let key = event.header.key;
-    check_known(app, &key)?;
-    check_rate(app, &key)?;
-    let appended = app.ledger().append(vec![event], AppendOptions { inclusion: true }).await?;
-    charge(app, &[key], &appended.outcomes);
-    only(appended)
-}
-
-async fn one_draft(call: &Call, draft: DraftBody) -> Result<Response<Body>, Problem> {
-    let draft = draft.of_principal(&call.principal)?;
-    call.check_rate()?;
-    let event = call.app.ledger().sign(&draft)?;
-    let (receipt, appended) = append_own(&call.app, event).await?;
-    call.charge(1);
-    Ok(one(&receipt, &appended.checkpoint))
+/// Appends the signed event of a heartbeat.
+pub(crate) async fn append_signed(call: &Call, event: Event) -> Result<(Receipt, Appended), Problem> {
+    check_known(&call.app, &event.header.key)?;
+    append_one(call, event, By::Authors).await
 }
 
 fn one(receipt: &Receipt, checkpoint: &str) -> Response<Body> {
@@ -102,7 +107,13 @@ struct Batch {
 }
 
 impl Batch {
-    fn read(app: &App, body: &[u8], media: Media, principal: &Principal) -> Result<Self, Problem> {
+    fn read(
+        app: &App,
+        body: &[u8],
+        media: Media,
+        principal: &Principal,
+        allowance: &Allowance,
+    ) -> Result<Self, Problem> {
         let elements = match media {
             // The route takes no form.
             Media::Json | Media::Form => incoming::elements(body)?,
@@ -113,7 +124,7 @@ impl Batch {
         }
         let (mut batch, mut drafts) = (Self::default(), Vec::new());
         for element in elements {
-            let slot = match Incoming::read(element) {
+            let slot = match Incoming::read(element, principal, allowance) {
                 Ok(Incoming::Signed(event)) => {
                     let known = check_known(app, &event.header.key).err();
                     if known.is_none() {
@@ -121,15 +132,13 @@ impl Batch {
                     }
                     known
                 }
-                Ok(Incoming::Draft(draft)) => {
-                    match draft.of_principal(principal).and_then(|d| Ok(app.ledger().sign(&d)?)) {
-                        Ok(event) => {
-                            drafts.push(event);
-                            None
-                        }
-                        Err(problem) => Some(problem),
+                Ok(Incoming::Draft(draft, _room)) => match app.ledger().sign(&draft) {
+                    Ok(event) => {
+                        drafts.push(event);
+                        None
                     }
-                }
+                    Err(error) => Some(error.into()),
+                },
                 Err(problem) => Some(problem),
             };
             batch.slots.push(slot);
@@ -145,23 +154,10 @@ impl Batch {
     }
 
     async fn append(self, call: &Call, inclusion: bool) -> Result<Response<Body>, Problem> {
-        let (app, options) = (&call.app, AppendOptions { inclusion });
-        let appended = if self.events.is_empty() {
-            None
-        } else if self.own {
-            call.check_rate()?;
-            let appended = app.ledger().append_own(self.events, options).await?;
-            call.charge(appended.outcomes.len());
-            Some(appended)
-        } else {
-            let keys: Vec<PublicKey> = self.events.iter().map(|event| event.header.key).collect();
-            let mut distinct = keys.clone();
-            distinct.sort_unstable();
-            distinct.dedup();
-            distinct.iter().try_for_each(|key| check_rate(app, key))?;
-            let appended = app.ledger().append(self.events, options).await?;
-            charge(app, &keys, &appended.outcomes);
-            Some(appended)
+        let by = if self.own { By::Service } else { By::Authors };
+        let appended = match self.events {
+            events if events.is_empty() => None,
+            events => Some(append(call, events, by, inclusion).await?),
         };
         Ok(answer_batch(call, self.slots, appended))
     }
@@ -264,25 +260,4 @@ fn write_problem(app: &App, problem: &Problem, out: &mut Vec<u8>) {
 fn check_known(app: &App, key: &PublicKey) -> Result<(), Problem> {
     let known = app.ledger().directory(|directory| directory.keys.contains_key(key));
     if known { Ok(()) } else { Err(Problem::of_code(Code::UnknownKey)) }
-}
-
-fn check_rate(app: &App, key: &PublicKey) -> Result<(), Problem> {
-    app.check_rate(&Subject::Key(*key), "signed with this key")
-}
-
-/// Charges each key for what it has really signed and what was not in the ledger before.
-fn charge(app: &App, keys: &[PublicKey], outcomes: &[Outcome]) {
-    let mut spent: BTreeMap<&PublicKey, usize> = BTreeMap::new();
-    for (key, outcome) in keys.iter().zip(outcomes) {
-        let costs = match outcome {
-            Outcome::Recorded(receipt) => !receipt.duplicate,
-            Outcome::Refused { refused, .. } => {
-                !matches!(refused.code, Code::UnknownKey | Code::BadSignature)
-            }
-        };
-        *spent.entry(key).or_default() += usize::from(costs);
-    }
-    for (key, count) in spent {
-        app.charge(Subject::Key(*key), count);
-    }
 }

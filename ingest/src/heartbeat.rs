@@ -4,15 +4,17 @@
 //! body, so that a request sent again is recognised: the time is that of the heartbeat, or of the JWT if
 //! the two are more than five minutes apart; the rest is BLAKE3 of the key and the body.
 
+use crate::appending::{By, append_one};
 use crate::authority::Ingest;
 use crate::events::{append_signed, status_of};
-use crate::incoming::Incoming;
+use crate::incoming;
 use crate::receipt::{RECEIPT_BYTES, ReceiptRow, write_receipt};
-use crate::saying::{append_own, name};
+use crate::saying::name;
 use axum::body::Body;
 use axum::http::Response;
 use ledger::admission::Code;
 use ledger::service::Draft;
+use ledger::state::KeyRecord;
 use ledger::{Appended, Receipt};
 use schemars::JsonSchema;
 use spec::canonical::{write_string, write_u64};
@@ -32,7 +34,8 @@ const MAX_OWN_TIME_MILLIS: u64 = 5 * 60 * 1000;
 /// A heartbeat that is in the log.
 #[derive(Debug)]
 pub struct Recorded {
-    /// The node that it is of, and its organisation.
+    /// The node that is to hear what it has to do, and its organisation. None for what was recorded before, which
+    /// somebody else may have seen and sent again, and none for a key that is no longer valid.
     pub subject: Option<(Name, Uuid)>,
     receipt: Receipt,
     appended: Appended,
@@ -84,27 +87,34 @@ pub async fn record(call: &Call, node: Option<Uuid>) -> Result<Recorded, Problem
     if let Some(event) = signed(&call.body)? {
         check_node(event.header.subject_node(), node)?;
         let subject = event.header.subject_node().map(|node| (event.header.org.clone(), node));
-        let (receipt, appended) = append_signed(&call.app, event).await?;
-        return Ok(Recorded { subject, receipt, appended });
+        let key = event.header.key;
+        let (receipt, appended) = append_signed(call, event).await?;
+        return Ok(Recorded { subject: subject.filter(|_| hears(call, &key, &receipt)), receipt, appended });
     }
     let draft = bare(&call.principal, call.jwt.as_ref(), &call.body)?;
     check_node(draft.node_id, node)?;
-    call.check_rate()?;
     let event = call.app.ledger().sign(&draft)?;
-    let (receipt, appended) = append_own(&call.app, event).await?;
-    call.charge(1);
-    Ok(Recorded { subject: draft.node_id.map(|node| (draft.org, node)), receipt, appended })
+    let (receipt, appended) = append_one(call, event, By::Service).await?;
+    let subject = draft.node_id.filter(|_| !receipt.duplicate).map(|node| (draft.org, node));
+    Ok(Recorded { subject, receipt, appended })
+}
+
+/// Whether the node that signed with a key is told what it is to do.
+fn hears(call: &Call, key: &PublicKey, receipt: &Receipt) -> bool {
+    let is_valid = |record: &KeyRecord| record.until.is_none();
+    !receipt.duplicate
+        && call.app.ledger().directory(|directory| directory.keys.get(key).is_some_and(is_valid))
 }
 
 /// The signed event in a body; `None` if it is of the bare form.
 fn signed(body: &[u8]) -> Result<Option<Event>, Problem> {
-    match Incoming::read(body) {
-        Ok(Incoming::Signed(event)) if event.header.kind == Kind::Heartbeat => Ok(Some(event)),
-        Ok(Incoming::Signed(event)) => {
+    match incoming::signed(body) {
+        Ok(Some(event)) if event.header.kind == Kind::Heartbeat => Ok(Some(event)),
+        Ok(Some(event)) => {
             let detail = format!("expected a heartbeat, found an event of kind {}", event.header.kind);
             Err(Problem::new(WRONG_KIND, detail).pointer("/kind"))
         }
-        Ok(Incoming::Draft(_)) => Ok(None),
+        Ok(None) => Ok(None),
         // The bare form is no draft either; whatever has its first field is meant to be one.
         Err(_) if has_node_id(body) => Ok(None),
         Err(problem) => Err(problem),

@@ -1,6 +1,8 @@
 //! What arrives under `/api/events`: signed events, byte for byte, or drafts for the service to sign.
 
 use crate::draft::DraftBody;
+use crate::saying::speaker;
+use ledger::service::Draft;
 use serde::Deserialize;
 use serde::de::{Deserializer as _, Error, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -8,16 +10,7 @@ use spec::Event;
 use std::fmt;
 use web::limits::MAX_BATCH_EVENTS;
 use web::problem::{BAD_JSON, Problem, TOO_LARGE};
-
-/// One element of a request.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are signed events; a box would cost each of them")]
-pub(crate) enum Incoming {
-    /// An event with its author's signature, not yet checked.
-    Signed(Event),
-    /// What an author without a key wants said.
-    Draft(DraftBody),
-}
+use web::{Allowance, Principal, Room};
 
 /// The members by which a signed event is known.
 #[derive(Deserialize)]
@@ -49,19 +42,30 @@ impl Marks {
     }
 }
 
-impl Incoming {
-    /// Reads one element. What has any member of a signed event must be one.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Problem> {
-        let error = match Event::parse(bytes) {
-            Ok(event) => return Ok(Self::Signed(event)),
-            Err(error) => error,
-        };
-        let is_object = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
-        match serde_json::from_slice::<Marks>(bytes) {
-            Ok(marks) if is_object && !marks.any() => web::strict::object(bytes).map(Self::Draft),
-            _ => Err(error.into()),
-        }
+/// The event with its author's signature, not yet checked, that an element is; `None` if it is meant to be a draft. What
+/// has any member of a signed event must be one.
+pub(crate) fn signed(bytes: &[u8]) -> Result<Option<Event>, Problem> {
+    let error = match Event::parse(bytes) {
+        Ok(event) => return Ok(Some(event)),
+        Err(error) => error,
+    };
+    let is_object = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
+    match serde_json::from_slice::<Marks>(bytes) {
+        Ok(marks) if is_object && !marks.any() => Ok(None),
+        _ => Err(error.into()),
     }
+}
+
+/// What a principal wants said. Nothing is parsed of somebody who may say nothing, and what is parsed takes room as long
+/// as the second part of the answer is kept.
+pub(crate) fn draft(
+    bytes: &[u8],
+    principal: &Principal,
+    allowance: &Allowance,
+) -> Result<(Draft, Room), Problem> {
+    speaker(principal)?;
+    let room = allowance.parsed(bytes)?;
+    Ok((web::strict::object::<DraftBody>(bytes)?.of_principal(principal)?, room))
 }
 
 /// Whether a JSON body is an array.

@@ -4,6 +4,7 @@
 //! needs both, such as the answer to a heartbeat, is put together in `service` from what stands here. It prints nothing,
 //! ends no process and keeps no state beside the ledger that a restart would lose. The normative text is `spec/api.md`.
 
+mod appending;
 mod authority;
 mod draft;
 mod enrolment;

@@ -10,13 +10,14 @@
 //!
 //! The sequencer decides who gets a token's last use. Whoever lost the answer asks again and gets it.
 
+use crate::appending::{By, append};
 use crate::authority::Ingest;
 use crate::saying::name;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
+use ledger::Outcome;
 use ledger::admission::Code;
 use ledger::service::Draft;
-use ledger::{AppendOptions, Outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -108,7 +109,7 @@ pub(crate) async fn post(ingest: Ingest, call: Call) -> Result<Response<Body>, P
     }
     let draft = draft(&call.app, &payload)?;
     let event = call.app.ledger().sign(&draft)?;
-    let appended = call.app.ledger().append_own(vec![event], AppendOptions::default()).await?;
+    let appended = append(&call, vec![event], By::Service, false).await?;
     match appended.outcomes.into_iter().next() {
         Some(Outcome::Recorded(receipt)) => {
             answer_introduction(&ingest, &call, node, receipt.seq, StatusCode::CREATED).await

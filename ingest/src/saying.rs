@@ -1,11 +1,12 @@
 //! What is said in a principal's name: each change of what admission rests on is one event that the service signs.
 
+use crate::appending::{By, append_one};
+use ledger::Receipt;
 use ledger::service::Draft;
-use ledger::{AppendOptions, Appended, Outcome, Receipt};
 use serde::Serialize;
-use spec::{Author, Event, Hash, Kind, Name, Uuid, Via};
+use spec::{Author, Hash, Kind, Name, Uuid, Via};
 use web::problem::{UNAUTHENTICATED, internal};
-use web::{App, Call, Principal, PrincipalKind, Problem};
+use web::{Call, Principal, PrincipalKind, Problem};
 
 /// What an event is about.
 #[derive(Debug, Clone)]
@@ -37,7 +38,6 @@ pub async fn say_about<P: Serialize>(
     payload: &P,
 ) -> Result<Receipt, Problem> {
     let (author, via) = speaker(&call.principal)?;
-    call.check_rate()?;
     let event = call.app.ledger().sign(&Draft {
         author,
         via,
@@ -50,30 +50,7 @@ pub async fn say_about<P: Serialize>(
         id: None,
         payload: serde_json::to_value(payload).map_err(internal)?,
     })?;
-    let (receipt, _) = append_own(&call.app, event).await?;
-    call.charge(1);
-    Ok(receipt)
-}
-
-/// Appends one event that this service has just signed.
-pub(crate) async fn append_own(app: &App, event: Event) -> Result<(Receipt, Appended), Problem> {
-    let appended = app.ledger().append_own(vec![event], AppendOptions { inclusion: true }).await?;
-    only(appended)
-}
-
-/// The one outcome of an append of one event.
-pub(crate) fn only(mut appended: Appended) -> Result<(Receipt, Appended), Problem> {
-    let receipt = result_of(appended.outcomes.pop())?;
-    Ok((receipt, appended))
-}
-
-/// What became of an event.
-pub(crate) fn result_of(outcome: Option<Outcome>) -> Result<Receipt, Problem> {
-    match outcome {
-        Some(Outcome::Recorded(receipt)) => Ok(receipt),
-        Some(Outcome::Refused { refused, recorded }) => Err(Problem::refused(&refused, recorded)),
-        None => Err(internal("the ledger said nothing of an event")),
-    }
+    append_one(call, event, By::Service).await.map(|(receipt, _)| receipt)
 }
 
 /// The author a principal writes as, and how that was established.

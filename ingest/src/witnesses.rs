@@ -1,7 +1,7 @@
 //! Witnesses: who they are, what they are asked to sign, what they sign, and what they caught the ledger at.
 
+use crate::appending::{By, append_one};
 use crate::events::status_of;
-use crate::saying::append_own;
 use crate::saying::name;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
@@ -195,7 +195,7 @@ pub(crate) async fn offer(call: Call) -> Result<Response<Body>, Problem> {
     if after > head.size {
         return Err(bad("after", format_args!("the ledger has {} entries", head.size)));
     }
-    let offer = match newest_offer(&call.app, after, Duration::from_secs(wait)).await {
+    let offer = match newest_offer(&call, after, Duration::from_secs(wait)).await {
         Some(offer) => offer,
         // Before the first offer of this process: what it will be.
         None => Arc::new(Offer { checkpoint: head.checkpoint.clone(), note: Arc::clone(&head.note) }),
@@ -213,10 +213,19 @@ pub(crate) async fn offer(call: Call) -> Result<Response<Body>, Problem> {
     Ok(answer::value(StatusCode::OK, &value))
 }
 
-/// The newest offer, once it is larger than `after` or the time is over.
-async fn newest_offer(app: &App, after: u64, wait: Duration) -> Option<Arc<Offer>> {
+/// The newest offer, once it is larger than `after` or the time is over. When too many wait already nobody else does.
+async fn newest_offer(call: &Call, after: u64, wait: Duration) -> Option<Arc<Offer>> {
+    let app = &call.app;
     let (mut offers, mut stopping) = (app.ledger().witnessing().offers(), app.stopping());
-    let deadline = tokio::time::Instant::now() + wait;
+    let place = if wait.is_zero() { None } else { call.wait() };
+    let deadline = tokio::time::Instant::now() + if place.is_some() { wait } else { Duration::ZERO };
+    let ended = async {
+        match &place {
+            Some(place) => place.ended().await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut ended = std::pin::pin!(ended);
     loop {
         let newest = offers.borrow_and_update().clone();
         let is_new = newest.as_ref().is_some_and(|offer| offer.checkpoint.size > after);
@@ -225,6 +234,7 @@ async fn newest_offer(app: &App, after: u64, wait: Duration) -> Option<Arc<Offer
         }
         tokio::select! {
             changed = offers.changed() => if changed.is_err() { return newest },
+            () = ended.as_mut() => return newest,
             _ = stopping.wait_for(|stopping| *stopping) => return newest,
             () = tokio::time::sleep_until(deadline) => return newest,
         }
@@ -288,7 +298,7 @@ pub(crate) async fn contradict(call: Call) -> Result<Response<Body>, Problem> {
         id: Some(report_id(&payload, node, said_a.time.max(said_b.time))),
         payload: serde_json::to_value(&payload).map_err(internal)?,
     })?;
-    let (receipt, _) = append_own(&call.app, event).await?;
+    let (receipt, _) = append_one(&call, event, By::Service).await?;
     tracing::error!(seq = receipt.seq, ?node, "somebody was shown a checkpoint that is not of this history");
     Ok(answer::value(status_of(&receipt), &Recorded { seq: receipt.seq }))
 }

@@ -9,6 +9,7 @@
 
 pub use disk::{DirLock, lock, write_secret};
 
+use crate::space::Space;
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -50,6 +51,11 @@ pub trait Disk: Send + Sync + Debug + 'static {
 
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &str) -> io::Result<()>;
+
+    /// How much is free; `None` where that is not known.
+    fn space(&self) -> Option<Space> {
+        None
+    }
 }
 
 /// The directory part of a path, empty for the root.
@@ -121,6 +127,11 @@ impl RealDisk {
 }
 
 impl Disk for RealDisk {
+    fn space(&self) -> Option<Space> {
+        let (free, size) = disk_space(&self.path("")).ok()?;
+        Some(Space { free, size })
+    }
+
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         std::fs::read(self.path(path))
     }

@@ -1,10 +1,13 @@
 //! Identities and chain places of everything in the log: memory for the open segment, files for the rest.
+//!
+//! The sequencer adds to them. Others look into them beside it: whether an event has been recorded can be told without
+//! asking the one thread that everything waits for.
 
 use crate::ids::{ClosedIds, OpenIds};
 use crate::reader::Reader;
 use crate::storage::{Storage, StorageError};
-use spec::Hash;
-use std::sync::Arc;
+use spec::{Hash, Header};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Most bytes of closed segments' ids kept in memory. Under load a segment closes every second, and nodes
 /// whose clocks lag send ids of the last few; reading a file for each of their events would be the end.
@@ -13,8 +16,13 @@ const MAX_CACHED_BYTES: usize = 128 * 1024 * 1024;
 /// Identities and chain places of everything in the log.
 #[derive(Debug)]
 pub(crate) struct IdSet {
-    pub(crate) open: OpenIds,
-    closed: Vec<ClosedMeta>,
+    open: RwLock<OpenIds>,
+    closed: RwLock<Closed>,
+}
+
+#[derive(Debug)]
+struct Closed {
+    segments: Vec<ClosedMeta>,
     /// Which closed segments' rows are in memory, by their number, the one used last at the end.
     cached: Vec<usize>,
 }
@@ -30,47 +38,99 @@ pub(crate) struct ClosedMeta {
     pub(crate) rows: Option<Arc<ClosedIds>>,
 }
 
-impl IdSet {
-    pub(crate) fn new(open: OpenIds, closed: Vec<ClosedMeta>) -> Self {
-        Self { open, closed, cached: Vec::new() }
-    }
-
-    pub(crate) fn closed(&self) -> &[ClosedMeta] {
-        &self.closed
-    }
-
+impl Closed {
     /// Keeps the rows of segment `i`, and lets go of those not used for longest.
     fn keep(&mut self, i: usize, rows: &Arc<ClosedIds>) {
-        if let Some(meta) = self.closed.get_mut(i) {
+        if let Some(meta) = self.segments.get_mut(i) {
             meta.rows = Some(Arc::clone(rows));
         }
         self.cached.retain(|other| *other != i);
         self.cached.push(i);
         let size = |n: &usize| {
-            self.closed.get(*n).and_then(|meta| meta.rows.as_ref()).map_or(0, |r| r.bytes().len())
+            self.segments.get(*n).and_then(|meta| meta.rows.as_ref()).map_or(0, |r| r.bytes().len())
         };
         let mut total: usize = self.cached.iter().map(size).sum();
         while total > MAX_CACHED_BYTES && self.cached.len() > 1 {
             let oldest = self.cached.remove(0);
-            if let Some(rows) = self.closed.get_mut(oldest).and_then(|meta| meta.rows.take()) {
+            if let Some(rows) = self.segments.get_mut(oldest).and_then(|meta| meta.rows.take()) {
                 total -= rows.bytes().len();
             }
         }
     }
 
+    /// The segments whose ids have such a time among them.
+    fn around(&self, time: u64) -> impl Iterator<Item = (usize, &ClosedMeta)> {
+        let within = move |meta: &ClosedMeta| (meta.oldest..=meta.newest).contains(&time);
+        self.segments.iter().enumerate().filter(move |(_, meta)| within(meta))
+    }
+}
+
+impl IdSet {
+    pub(crate) fn new(open: OpenIds, segments: Vec<ClosedMeta>) -> Self {
+        let closed = Closed { segments, cached: Vec::new() };
+        Self { open: RwLock::new(open), closed: RwLock::new(closed) }
+    }
+
+    fn open(&self) -> RwLockReadGuard<'_, OpenIds> {
+        self.open.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn filling(&self) -> RwLockWriteGuard<'_, OpenIds> {
+        self.open.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn segments(&self) -> RwLockReadGuard<'_, Closed> {
+        self.closed.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changing(&self) -> RwLockWriteGuard<'_, Closed> {
+        self.closed.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// First seq, oldest and newest time, and checksum of each closed segment.
+    pub(crate) fn closed(&self) -> Vec<(u64, u64, u64, Hash)> {
+        self.segments().segments.iter().map(|m| (m.first, m.oldest, m.newest, m.checksum)).collect()
+    }
+
+    /// Adds an entry's ids; `identity` is the header's.
+    pub(crate) fn insert(&self, header: &Header, identity: Hash, seq: u64) {
+        self.filling().insert(header, identity, seq);
+    }
+
+    /// Adds a place that a refusal took without an entry of its own.
+    pub(crate) fn insert_place(&self, place: Hash, seq: u64) {
+        self.filling().insert_place(place, seq);
+    }
+
+    /// The group that was being filled is in the log.
+    pub(crate) fn end_group(&self) {
+        self.filling().end_group();
+    }
+
+    /// Whether an identity may be in the log, as far as memory tells: not if this says no.
+    pub(crate) fn may_have(&self, identity: &Hash, time: u64) -> bool {
+        if self.open().get(identity).is_some() {
+            return true;
+        }
+        let closed = self.segments();
+        closed
+            .around(time)
+            .any(|(_, meta)| meta.rows.as_ref().is_none_or(|rows| rows.get(identity).is_some()))
+    }
+
     pub(crate) async fn by_identity(
-        &mut self,
+        &self,
         identity: &Hash,
         time: u64,
         storage: &dyn Storage,
         reader: &Reader,
     ) -> Result<Option<u64>, String> {
-        if let Some(seq) = self.open.get(identity) {
+        if let Some(seq) = self.open().get(identity) {
             return Ok(Some(seq));
         }
-        for i in 0..self.closed.len() {
-            let within = self.closed.get(i).is_some_and(|meta| (meta.oldest..=meta.newest).contains(&time));
-            if within && let Some(seq) = self.rows(i, storage, reader).await?.get(identity) {
+        let around: Vec<usize> = self.segments().around(time).map(|(i, _)| i).collect();
+        for i in around {
+            if let Some(seq) = self.rows(i, storage, reader).await?.get(identity) {
                 return Ok(Some(seq));
             }
         }
@@ -78,15 +138,16 @@ impl IdSet {
     }
 
     pub(crate) async fn by_place(
-        &mut self,
+        &self,
         place: &Hash,
         storage: &dyn Storage,
         reader: &Reader,
     ) -> Result<Option<u64>, String> {
-        if let Some(seq) = self.open.get(place) {
+        if let Some(seq) = self.open().get(place) {
             return Ok(Some(seq));
         }
-        for i in (0..self.closed.len()).rev() {
+        let count = self.segments().segments.len();
+        for i in (0..count).rev() {
             if let Some(seq) = self.rows(i, storage, reader).await?.get(place) {
                 return Ok(Some(seq));
             }
@@ -95,21 +156,19 @@ impl IdSet {
     }
 
     /// The rows of a closed segment: from memory, from its file, or, if that is damaged, from the segment.
-    pub(crate) async fn rows(
-        &mut self,
-        i: usize,
-        storage: &dyn Storage,
-        reader: &Reader,
-    ) -> Result<Arc<ClosedIds>, String> {
-        let meta = self.closed.get(i).cloned().ok_or("no such segment")?;
+    async fn rows(&self, i: usize, storage: &dyn Storage, reader: &Reader) -> Result<Arc<ClosedIds>, String> {
+        let (meta, previous, is_last) = {
+            let closed = self.segments();
+            let meta = closed.segments.get(i).cloned().ok_or("no such segment")?;
+            let previous = i.checked_sub(1).and_then(|p| closed.segments.get(p));
+            (meta, previous.map_or(Hash::ZERO, |p| p.checksum), closed.cached.last() == Some(&i))
+        };
         if let Some(rows) = meta.rows {
-            if self.cached.last() != Some(&i) {
-                self.cached.retain(|other| *other != i);
-                self.cached.push(i);
+            if !is_last {
+                self.changing().keep(i, &rows);
             }
             return Ok(rows);
         }
-        let previous = i.checked_sub(1).and_then(|p| self.closed.get(p)).map_or(Hash::ZERO, |p| p.checksum);
         let name = crate::ids::file_name(meta.first);
         let stored = storage.get(&name).await.map_err(|e| e.to_string())?;
         let parsed = stored.and_then(|bytes| ClosedIds::parse(bytes, Some(previous)));
@@ -122,25 +181,23 @@ impl IdSet {
             rows
         };
         let rows = Arc::new(rows);
-        self.keep(i, &rows);
+        self.changing().keep(i, &rows);
         Ok(rows)
     }
 
-    pub(crate) async fn close_segment(
-        &mut self,
-        next: u64,
-        storage: &dyn Storage,
-    ) -> Result<(), StorageError> {
-        let open = std::mem::replace(&mut self.open, OpenIds::new(next));
+    pub(crate) async fn close_segment(&self, next: u64, storage: &dyn Storage) -> Result<(), StorageError> {
+        let open = std::mem::replace(&mut *self.filling(), OpenIds::new(next));
         // Entries of the group that opens the next segment were added before it was known to open one.
         let (closing, rest) = open.split(next);
-        self.open = rest;
-        let previous = self.closed.last().map_or(Hash::ZERO, |meta| meta.checksum);
+        *self.filling() = rest;
+        let previous = self.segments().segments.last().map_or(Hash::ZERO, |meta| meta.checksum);
         let rows = closing.to_file(previous);
         storage.put(&crate::ids::file_name(rows.first), rows.bytes()).await?;
         let (first, oldest, newest, checksum) = (rows.first, rows.oldest, rows.newest, rows.checksum);
-        self.closed.push(ClosedMeta { first, oldest, newest, checksum, rows: None });
-        self.keep(self.closed.len() - 1, &Arc::new(rows));
+        let mut closed = self.changing();
+        closed.segments.push(ClosedMeta { first, oldest, newest, checksum, rows: None });
+        let last = closed.segments.len() - 1;
+        closed.keep(last, &Arc::new(rows));
         Ok(())
     }
 }

@@ -4,12 +4,13 @@
 //! to the sequencer.
 
 use crate::admission::{Code, ENTRY_AROUND_EVENT, Refused, alone};
+use crate::inlets::Inlets;
 use proofs::signature::{self, Item};
 use spec::entry::Lane;
 use spec::event::{Payload, SIGNING_CONTEXT};
 use spec::limits::MAX_ENTRY_BYTES;
-use spec::{Domain, Event, Hash, Header, Signature, Timestamp};
-use std::collections::VecDeque;
+use spec::{Domain, Event, Hash, Header, PublicKey, Signature, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -18,8 +19,14 @@ use tokio::sync::{mpsc, oneshot};
 /// Most events between a caller's append and its answer, over all callers.
 pub const MAX_QUEUED_EVENTS: usize = 65_536;
 
+/// Most bytes of those events: half a second of the fastest disk, or eight groups.
+pub const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
+
+/// Most urgent events on their way: every node of a large fleet at once.
+pub const MAX_URGENT_EVENTS: usize = 16_384;
+
 /// Most bytes of those events.
-pub const MAX_QUEUED_BYTES: usize = 128 * 1024 * 1024;
+pub const MAX_URGENT_BYTES: usize = 32 * 1024 * 1024;
 
 /// From how many waiting events on a second worker joins in.
 const MIN_SECOND_BATCH: usize = 64;
@@ -32,6 +39,38 @@ const MAX_BATCH: usize = 1024;
 pub struct AppendOptions {
     /// Whether receipts carry inclusion proofs.
     pub inclusion: bool,
+    /// Whether it goes ahead of what is not urgent, on a way of its own: for the little that must not wait.
+    pub urgent: bool,
+}
+
+/// What is about to be recorded of one key's events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// The key, by which they are truly signed.
+    pub key: PublicKey,
+    /// How many.
+    pub events: usize,
+    /// Bytes of them.
+    pub bytes: usize,
+}
+
+/// Asked before events are put in order, once their signatures are known to hold.
+pub trait Meter: std::fmt::Debug + Send + Sync {
+    /// Takes what they cost; all of it, or nothing.
+    ///
+    /// # Errors
+    /// Somebody has spent all they may.
+    fn settle(&self, spent: &[Spent]) -> Result<(), TooMuch>;
+}
+
+/// Somebody has spent all they may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too much {whose}; wait {wait_secs} seconds")]
+pub struct TooMuch {
+    /// Whose it is, in words.
+    pub whose: &'static str,
+    /// When there will be something again, in seconds.
+    pub wait_secs: u64,
 }
 
 /// Where an event stands in the ledger, and the proof that it does.
@@ -103,6 +142,12 @@ pub enum AppendError {
     /// The queue is full. Nothing was written; send the same bytes again later.
     #[error("the ledger's queue is full; retry after a second")]
     Full,
+    /// Somebody has spent all they may. Nothing was written; send the same bytes again later.
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
+    /// The disk is nearly full. Nothing was written; send the same bytes again when there is room.
+    #[error("the disk is nearly full: nothing more is taken until there is room")]
+    NoSpace,
     /// A write failed: whether the events are in the log is not known. The ledger must be opened anew.
     #[error("the ledger stopped: {0}; what was in flight is unknown until it is reopened")]
     Poisoned(String),
@@ -189,6 +234,15 @@ pub(crate) struct Submission {
     pub(crate) ticket: Ticket,
 }
 
+#[cfg(test)]
+impl Submission {
+    /// Nothing, for whoever is interested in the way alone.
+    pub(crate) fn empty(options: AppendOptions) -> Self {
+        let ticket = Ticket { gauge: Gauge::new(0, 0), events: 0, bytes: 0 };
+        Self { events: Vec::new(), options, reply: oneshot::channel().0, ticket }
+    }
+}
+
 /// Room taken in the queue; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Ticket {
@@ -205,19 +259,26 @@ impl Drop for Ticket {
 }
 
 /// How full the queue is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Gauge {
     events: AtomicUsize,
     bytes: AtomicUsize,
+    most_events: usize,
+    most_bytes: usize,
 }
 
 impl Gauge {
+    fn new(most_events: usize, most_bytes: usize) -> Arc<Self> {
+        let (events, bytes) = Default::default();
+        Arc::new(Self { events, bytes, most_events, most_bytes })
+    }
+
     fn take(self: &Arc<Self>, events: usize, bytes: usize) -> Option<Ticket> {
         let queued_events = self.events.fetch_add(events, Ordering::AcqRel);
         let queued_bytes = self.bytes.fetch_add(bytes, Ordering::AcqRel);
         let ticket = Ticket { gauge: Arc::clone(self), events, bytes };
         // A single large submission is let in while nothing waits, or it never would be.
-        let fits = queued_events + events <= MAX_QUEUED_EVENTS && queued_bytes + bytes <= MAX_QUEUED_BYTES;
+        let fits = queued_events + events <= self.most_events && queued_bytes + bytes <= self.most_bytes;
         (fits || queued_events == 0).then_some(ticket)
     }
 }
@@ -225,18 +286,35 @@ impl Gauge {
 #[derive(Debug)]
 struct Raw {
     events: Vec<Event>,
-    trusted: bool,
+    signer: Signer,
     options: AppendOptions,
     reply: oneshot::Sender<Result<Appended, AppendError>>,
     ticket: Ticket,
 }
 
-/// The queue and its workers.
+/// Who has signed the events of a caller.
+#[derive(Debug, Clone)]
+pub(crate) enum Signer {
+    /// This process, just now.
+    Own,
+    /// Their authors, as far as that holds; somebody may want to be paid for it.
+    Authors(Option<Arc<dyn Meter>>),
+}
+
+/// The ways into the ledger. What is urgent has one of its own, with a worker that does nothing else: whatever fills the
+/// other, it does not wait.
 #[derive(Debug)]
 pub(crate) struct Intake {
-    gauge: Arc<Gauge>,
-    shared: Arc<Queue>,
+    plain: Way,
+    urgent: Way,
     workers: Mutex<Vec<std::thread::JoinHandle<()>>>,
+}
+
+/// A queue, and how full it is.
+#[derive(Debug)]
+struct Way {
+    gauge: Arc<Gauge>,
+    queue: Arc<Queue>,
 }
 
 #[derive(Debug, Default)]
@@ -263,56 +341,65 @@ impl Line {
 }
 
 impl Intake {
-    /// Starts one worker a core.
-    pub(crate) fn start(
-        sequencer: &mpsc::UnboundedSender<crate::sequencer::Message>,
-    ) -> std::io::Result<Self> {
-        let shared = Arc::new(Queue::default());
-        let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let workers = (0..count)
-            .map(|i| {
-                let (shared, sequencer) = (Arc::clone(&shared), sequencer.clone());
-                std::thread::Builder::new()
-                    .name(format!("verify-{i}"))
-                    .spawn(move || work(&shared, &sequencer))
-            })
-            .collect::<std::io::Result<Vec<_>>>()?;
-        Ok(Self { gauge: Arc::default(), shared, workers: Mutex::new(workers) })
+    /// Starts one worker a core, and one for what is urgent.
+    pub(crate) fn start(to: &Inlets) -> std::io::Result<Self> {
+        let plain = Way::new(MAX_QUEUED_EVENTS, MAX_QUEUED_BYTES);
+        let urgent = Way::new(MAX_URGENT_EVENTS, MAX_URGENT_BYTES);
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let mut workers = Vec::with_capacity(cores + 1);
+        for i in 0..cores {
+            workers.push(worker(format!("verify-{i}"), &plain.queue, &to.plain)?);
+        }
+        workers.push(worker("verify-urgent".to_owned(), &urgent.queue, &to.urgent)?);
+        Ok(Self { plain, urgent, workers: Mutex::new(workers) })
     }
 
-    /// Queues events; `trusted` ones were signed in this process and are not checked again.
+    /// Queues events; those this process has signed are not checked again.
     pub(crate) async fn append(
         &self,
         events: Vec<Event>,
-        trusted: bool,
+        signer: Signer,
         options: AppendOptions,
     ) -> Result<Appended, AppendError> {
+        let way = if options.urgent { &self.urgent } else { &self.plain };
         let bytes = events.iter().map(|e| e.payload.json.len() + 1024).sum();
-        let ticket = self.gauge.take(events.len(), bytes).ok_or(AppendError::Full)?;
+        let ticket = way.gauge.take(events.len(), bytes).ok_or(AppendError::Full)?;
         let (reply, answer) = oneshot::channel();
-        self.shared.push(Raw { events, trusted, options, reply, ticket }).ok_or(AppendError::Closed)?;
+        way.queue.push(Raw { events, signer, options, reply, ticket }).ok_or(AppendError::Closed)?;
         answer.await.map_err(|_| AppendError::unanswered())?
     }
 
     /// Events that wait.
     pub(crate) fn depth(&self) -> usize {
-        self.gauge.events.load(Ordering::Acquire)
+        [&self.plain, &self.urgent].map(|way| way.gauge.events.load(Ordering::Acquire)).iter().sum()
     }
 
     /// Refuses new events and waits until those queued have gone to the sequencer.
     pub(crate) fn close(&self) {
-        {
-            // Under the lock, or a worker that has just found the queue empty sleeps through the call.
-            let _waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            self.shared.closed.store(true, Ordering::Release);
+        for way in [&self.plain, &self.urgent] {
+            way.queue.close();
         }
-        self.shared.arrived.notify_all();
         for worker in self.workers.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             if worker.join().is_err() {
                 tracing::error!("a verification worker panicked");
             }
         }
     }
+}
+
+impl Way {
+    fn new(most_events: usize, most_bytes: usize) -> Self {
+        Self { gauge: Gauge::new(most_events, most_bytes), queue: Arc::default() }
+    }
+}
+
+fn worker(
+    name: String,
+    queue: &Arc<Queue>,
+    to: &mpsc::UnboundedSender<Submission>,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let (queue, to) = (Arc::clone(queue), to.clone());
+    std::thread::Builder::new().name(name).spawn(move || work(&queue, &to))
 }
 
 impl Drop for Intake {
@@ -322,6 +409,15 @@ impl Drop for Intake {
 }
 
 impl Queue {
+    fn close(&self) {
+        {
+            // Under the lock, or a worker that has just found the queue empty sleeps through the call.
+            let _waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            self.closed.store(true, Ordering::Release);
+        }
+        self.arrived.notify_all();
+    }
+
     fn push(&self, raw: Raw) -> Option<()> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if self.closed.load(Ordering::Acquire) {
@@ -364,32 +460,59 @@ impl Queue {
     }
 }
 
-fn work(queue: &Queue, sequencer: &mpsc::UnboundedSender<crate::sequencer::Message>) {
+fn work(queue: &Queue, sequencer: &mpsc::UnboundedSender<Submission>) {
     while let Some(batch) = queue.take() {
         for submission in prepare(batch) {
-            if let Err(back) = sequencer.send(crate::sequencer::Message::Submit(submission))
-                && let crate::sequencer::Message::Submit(submission) = back.0
-            {
+            if let Err(back) = sequencer.send(submission) {
                 // The receiver may have given up waiting; that is its own affair.
-                let _ = submission.reply.send(Err(AppendError::Closed));
+                let _ = back.0.reply.send(Err(AppendError::Closed));
             }
         }
         queue.done();
     }
 }
 
+/// Checks and settles what can be without a place in the log; what somebody cannot pay for is answered here.
 fn prepare(batch: Vec<Raw>) -> Vec<Submission> {
     let mut unchecked = Vec::new();
     let mut submissions: Vec<Submission> = Vec::with_capacity(batch.len());
-    for Raw { events, trusted, options, reply, ticket } in batch {
-        if !trusted {
-            unchecked.push(submissions.len());
-        }
+    let mut meters: Vec<Option<Arc<dyn Meter>>> = Vec::with_capacity(batch.len());
+    for Raw { events, signer, options, reply, ticket } in batch {
+        let meter = match signer {
+            Signer::Own => None,
+            Signer::Authors(meter) => {
+                unchecked.push(submissions.len());
+                meter
+            }
+        };
         let events = events.into_iter().map(Prepared::new).collect();
         submissions.push(Submission { events, options, reply, ticket });
+        meters.push(meter);
     }
     check_signatures(unchecked.into_iter(), &mut submissions);
-    submissions
+    let settled = submissions.into_iter().zip(meters).filter_map(|(submission, meter)| {
+        match meter.map_or(Ok(()), |meter| meter.settle(&spent_in(&submission.events))) {
+            Ok(()) => Some(submission),
+            Err(too_much) => {
+                let Submission { reply, ticket, .. } = submission;
+                drop(ticket);
+                let _ = reply.send(Err(too_much.into()));
+                None
+            }
+        }
+    });
+    settled.collect()
+}
+
+/// What the events of each key come to whose signatures hold.
+fn spent_in(events: &[Prepared]) -> Vec<Spent> {
+    let mut spent: BTreeMap<PublicKey, (usize, usize)> = BTreeMap::new();
+    for event in events.iter().filter(|event| event.flaw != Some(Code::BadSignature)) {
+        let (events, bytes) = spent.entry(event.header.key).or_default();
+        *events += 1;
+        *bytes += event.event.len() + event.payload.json.len();
+    }
+    spent.into_iter().map(|(key, (events, bytes))| Spent { key, events, bytes }).collect()
 }
 
 /// Marks the events whose signature does not hold, in the submissions with these numbers.

@@ -7,6 +7,7 @@ use crate::genesis::{self, Plan};
 use crate::group::GroupInProgress;
 use crate::id_set::IdSet;
 use crate::index::{Index, IndexedGroup, Rows};
+use crate::inlets::inlets;
 use crate::intake::Intake;
 use crate::keyring::Keyring;
 use crate::reader::{Query, ReadError, Reader};
@@ -14,6 +15,7 @@ use crate::recovery::{RecoverError, Recovered, recover};
 use crate::seal::SealChain;
 use crate::sequencer::{Habits, MAX_UNINDEXED_GROUPS, Sequencer, StoredSnapshot};
 use crate::service::{Head, Inner, Ledger, Shared, run_index};
+use crate::space::Room;
 use crate::state::{Leaf, State};
 use crate::storage::{Storage, StorageError, cut_place};
 use crate::watermark::{COSIGNED_FILE, ROOT_FILE, Watermark};
@@ -479,15 +481,23 @@ async fn start(
     let checkpoint = state.checkpoint();
     let time = options.clock.now().max(state.last_recorded).secs();
     let note: Arc<str> = checkpoint.sign(&options.keys.checkpoint, time).to_string().into();
-    options.storage.put(ROOT_FILE, note.as_bytes()).await?;
+    let root = options.storage.put(ROOT_FILE, note.as_bytes()).await;
     let head = Head { size: state.size(), recorded_at: state.last_recorded, checkpoint, note };
     let shared = Arc::new(Shared::new(head, tree, &state, index));
-    let (messages, inbox) = mpsc::unbounded_channel();
+    match root {
+        // On a full disk the ledger is there to be read; the checkpoint that is on it stays what it was.
+        Err(error) if shared.space.look(&*options.storage) == Room::Gone => {
+            tracing::warn!(%error, "the disk is full: the ledger is opened for reading");
+        }
+        written => written?,
+    }
+    let (messages, inbox) = inlets();
     let (index_sender, index_inbox) = mpsc::channel(MAX_UNINDEXED_GROUPS);
     let intake = Intake::start(&messages)?;
     let (ledger, origin) = (state.ledger, state.origin.clone());
     let watermark = Watermark::start(Arc::clone(&options.storage))?;
     let witnessing = Witnessing::new(cosigned, watermark.notes());
+    let ids = Arc::new(IdSet::new(open_ids, closed));
     let mut sequencer = Sequencer {
         snapshot_at: state.size(),
         state,
@@ -496,7 +506,7 @@ async fn start(
         clock: Arc::clone(&options.clock),
         recorder: Recorder::new(),
         segment,
-        ids: IdSet::new(open_ids, closed),
+        ids: Arc::clone(&ids),
         shared: Arc::clone(&shared),
         watermark,
         index: index_sender,
@@ -524,6 +534,8 @@ async fn start(
         keys: options.keys,
         clock: options.clock,
         intake,
+        ids,
+        storage: options.storage,
         shared,
         reader,
         witnessing,

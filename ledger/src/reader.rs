@@ -17,8 +17,15 @@ use spec::limits::MAX_GROUP_BYTES;
 use spec::{Kind, Name, Severity, Timestamp, Uuid};
 use std::sync::Arc;
 
-/// Most entries a query looks at before it answers with what it has and a place to go on from.
-pub const MAX_SCANNED: u64 = 200_000;
+/// Most entries a query looks at before it answers with what it has and a place to go on from: a second or two of one
+/// reader's time.
+pub const MAX_SCANNED: u64 = 20_000;
+
+/// Most bytes of record lines in an answer: the largest body that is taken; the line that reaches it is the last.
+pub const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// What asking the index about a step of the log counts for, in entries looked at.
+const STEP_COSTS: u64 = 64;
 
 /// Reads entries.
 #[derive(Debug, Clone)]
@@ -143,6 +150,24 @@ impl Reader {
 
     /// Records that a query wants.
     pub async fn query(&self, query: &Query) -> Result<Page, ReadError> {
+        let mut records = Vec::new();
+        let next = self.each(query, |record, _| records.push(record)).await?;
+        Ok(Page { records, next })
+    }
+
+    /// The lines of the records that a query wants, as they stand on disk without LF, and where to go on.
+    pub async fn lines(&self, query: &Query) -> Result<(Vec<String>, Option<u64>), ReadError> {
+        let mut lines = Vec::new();
+        let next = self.each(query, |_, line| lines.push(line)).await?;
+        Ok((lines, next))
+    }
+
+    /// Calls `take` with each record that a query wants and its line, until it has enough; says where to go on.
+    async fn each(
+        &self,
+        query: &Query,
+        mut take: impl FnMut(Record, String),
+    ) -> Result<Option<u64>, ReadError> {
         let mut query = query.clone();
         if let Some(since) = query.since {
             query.from = query.from.max(self.index.first_since(since, query.to)?);
@@ -154,27 +179,28 @@ impl Reader {
                 query.to = query.to.min(end);
             }
         }
-        let mut records = Vec::new();
+        let (mut taken, mut bytes) = (0, 0);
         let mut at = if query.descending { query.to } else { query.from };
         let mut looked = 0;
-        while records.len() < query.limit && looked < MAX_SCANNED {
+        while taken < query.limit && looked < MAX_SCANNED {
             let batch = self.candidates(&query, at)?;
-            let Some(end) = batch.end else { return Ok(Page { records, next: None }) };
+            let Some(end) = batch.end else { return Ok(None) };
+            looked += STEP_COSTS;
             for seq in batch.seqs {
                 looked += 1;
-                let Some(record) = self.record(seq).await? else { continue };
+                let Some((record, line)) = self.line(seq).await? else { continue };
                 if !query.wants(&record) {
                     continue;
                 }
-                records.push(record);
-                if records.len() == query.limit {
-                    let next = if query.descending { seq } else { seq + 1 };
-                    return Ok(Page { records, next: Some(next) });
+                (taken, bytes) = (taken + 1, bytes + line.len());
+                take(record, line);
+                if taken == query.limit || bytes >= MAX_PAGE_BYTES {
+                    return Ok(Some(if query.descending { seq } else { seq + 1 }));
                 }
             }
             at = end;
         }
-        Ok(Page { records, next: Some(at) })
+        Ok(Some(at))
     }
 
     /// The next seqs to look at from `at`, and where the ones after them start.

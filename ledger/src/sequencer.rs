@@ -10,11 +10,14 @@ use crate::group::GroupInProgress;
 use crate::id_set::IdSet;
 use crate::ids::place_of;
 use crate::index::{GroupLocation, IndexedGroup, terms_of};
+use crate::inlets::{Next, Outlets};
 use crate::intake::{AppendError, Appended, Outcome, Prepared, Receipt, Submission, Ticket};
 use crate::keyring::{Keyring, random};
 use crate::reader::Reader;
+use crate::resent::id_time;
 use crate::seal::{self, SealChain};
 use crate::service::{Head, Shared};
+use crate::space::Room;
 use crate::state::{LEDGER_ORG, Leaf, Snapshot, State};
 use crate::storage::Storage;
 use crate::watermark::Watermark;
@@ -40,11 +43,9 @@ const SNAPSHOT_EVERY: u64 = 50_000;
 /// Groups the index may lag behind by. Beyond it appends wait for the index, or memory would not end.
 pub(crate) const MAX_UNINDEXED_GROUPS: usize = 256;
 
-/// What the sequencer is asked to do.
+/// What the sequencer is asked to do beside appending what callers bring.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// Append events.
-    Submit(Submission),
     /// Append a seal; the answer is its seq, or `None` if nothing happened since the last.
     Seal(oneshot::Sender<Result<Option<u64>, AppendError>>),
     /// Record what an open had to repair.
@@ -70,7 +71,7 @@ pub(crate) struct Sequencer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) recorder: Recorder,
     pub(crate) segment: OpenSegment,
-    pub(crate) ids: IdSet,
+    pub(crate) ids: Arc<IdSet>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) watermark: Watermark,
     pub(crate) index: mpsc::Sender<IndexedGroup>,
@@ -100,28 +101,28 @@ struct Waiting {
 
 impl Sequencer {
     /// Runs until told to stop. What goes wrong on the way poisons the ledger; then only answers go out.
-    pub(crate) async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
-        let closing = match self.serve(&mut messages).await {
+    pub(crate) async fn run(mut self, mut inbox: Outlets) {
+        let closing = match self.serve(&mut inbox).await {
             Ok(()) => AppendError::Closed,
             Err(error) => {
                 tracing::error!(error, "the ledger stopped; reopen it");
                 self.shared.poison(&error);
                 let poisoned = AppendError::Poisoned(error);
                 while !self.stopping
-                    && let Some(message) = messages.recv().await
+                    && let Some(next) = inbox.next().await
                 {
-                    self.turn_away(message, &poisoned);
+                    self.turn_away(next, &poisoned);
                 }
                 poisoned
             }
         };
-        messages.close();
-        while let Some(message) = messages.recv().await {
-            self.turn_away(message, &closing);
+        inbox.close();
+        while let Some(next) = inbox.next().await {
+            self.turn_away(next, &closing);
         }
     }
 
-    async fn serve(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>) -> Result<(), String> {
+    async fn serve(&mut self, inbox: &mut Outlets) -> Result<(), String> {
         if let Some(version) = self.habits.service_version.clone() {
             self.go_over().await?;
             self.own_service(ServiceAction::Start, &version).await?;
@@ -134,13 +135,16 @@ impl Sequencer {
             if due <= Instant::now() {
                 self.on_timer(&mut seal_due, &mut alive_due).await?;
             }
-            let message = match tokio::time::timeout_at(due.into(), messages.recv()).await {
-                Ok(None) => Message::Stop { seal: false },
-                Ok(Some(message)) => message,
+            let next = match tokio::time::timeout_at(due.into(), inbox.next()).await {
+                Ok(None) => Next::Other(Message::Stop { seal: false }),
+                Ok(Some(next)) => next,
                 Err(_) => continue,
             };
             alive_due = Instant::now() + ALIVE_EVERY;
-            self.handle(message, messages).await?;
+            match next {
+                Next::Events(first, urgent) => self.take(first, urgent, inbox).await?,
+                Next::Other(message) => self.handle(message, inbox).await?,
+            }
             if self.stopping {
                 return Ok(());
             }
@@ -150,14 +154,14 @@ impl Sequencer {
         }
     }
 
-    /// Answers a message without doing what it asks.
-    fn turn_away(&mut self, message: Message, error: &AppendError) {
+    /// Answers without doing what is asked.
+    fn turn_away(&mut self, next: Next, error: &AppendError) {
         // Whoever asked may have given up waiting.
-        match message {
-            Message::Submit(submission) => drop(submission.reply.send(Err(error.clone()))),
-            Message::Seal(reply) => drop(reply.send(Err(error.clone()))),
-            Message::Own(_, _, reply) => drop(reply.send(Err(error.clone()))),
-            Message::Stop { .. } => self.stopping = true,
+        match next {
+            Next::Events(submission, _) => drop(submission.reply.send(Err(error.clone()))),
+            Next::Other(Message::Seal(reply)) => drop(reply.send(Err(error.clone()))),
+            Next::Other(Message::Own(_, _, reply)) => drop(reply.send(Err(error.clone()))),
+            Next::Other(Message::Stop { .. }) => self.stopping = true,
         }
     }
 
@@ -180,30 +184,24 @@ impl Sequencer {
         Ok(())
     }
 
-    async fn handle(
-        &mut self,
-        message: Message,
-        messages: &mut mpsc::UnboundedReceiver<Message>,
-    ) -> Result<(), String> {
+    /// Puts events into groups with what else waits of their kind, and answers for them.
+    async fn take(&mut self, first: Submission, urgent: bool, inbox: &mut Outlets) -> Result<(), String> {
+        let mut waiting = Vec::new();
+        let result = self.fill(first, urgent, inbox, &mut waiting).await;
+        self.answer(waiting, result)
+    }
+
+    async fn handle(&mut self, message: Message, inbox: &mut Outlets) -> Result<(), String> {
         match message {
-            Message::Submit(first) => {
-                let mut waiting = Vec::new();
-                let mut after = None;
-                let result = self.fill(first, messages, &mut waiting, &mut after).await;
-                match (self.answer(waiting, result), after) {
-                    (Ok(()), Some(message)) => Box::pin(self.handle(message, messages)).await,
-                    (Err(error), Some(message)) => {
-                        self.turn_away(message, &AppendError::Poisoned(error.clone()));
-                        Err(error)
-                    }
-                    (answered, None) => answered,
-                }
-            }
             Message::Seal(reply) => {
                 let result = self.seal(false).await.inspect_err(|error| self.shared.poison(error));
                 let answer = result.clone().map_err(AppendError::Poisoned);
                 let _ = reply.send(answer);
                 result.map(drop)
+            }
+            Message::Own(_, _, reply) if self.shared.space.room() == Room::Gone => {
+                let _ = reply.send(Err(AppendError::NoSpace));
+                Ok(())
             }
             Message::Own(kind, payload, reply) => {
                 let result = self.own(kind, &payload).await.inspect_err(|error| self.shared.poison(error));
@@ -215,19 +213,23 @@ impl Sequencer {
                 result.map(drop)
             }
             Message::Stop { seal } => {
+                // What was queued before came another way.
+                while let Some((submission, urgent)) = inbox.rest() {
+                    self.take(submission, urgent, inbox).await?;
+                }
                 self.stopping = true;
                 self.stop(seal).await
             }
         }
     }
 
-    /// Admits what waits into groups and commits them, until nothing waits or something else is asked.
+    /// Admits what waits into groups and commits them, until nothing waits or something else is to be done.
     async fn fill(
         &mut self,
         first: Submission,
-        messages: &mut mpsc::UnboundedReceiver<Message>,
+        urgent: bool,
+        inbox: &mut Outlets,
         waiting: &mut Vec<Waiting>,
-        after: &mut Option<Message>,
     ) -> Result<(), String> {
         let mut next = Some(first);
         while let Some(submission) = next.take() {
@@ -258,11 +260,7 @@ impl Sequencer {
             if self.group.is_full(0) {
                 break;
             }
-            match messages.try_recv() {
-                Ok(Message::Submit(submission)) => next = Some(submission),
-                Ok(other) => *after = Some(other),
-                Err(_) => {}
-            }
+            next = inbox.more(urgent);
         }
         self.commit().await
     }
@@ -359,7 +357,7 @@ impl Sequencer {
             self.group.refusals.insert(receipt.seq, (event.event_hash, refused.code));
             // The refused event is known from now on: sent again it is not the next of its chain.
             if let Some(place) = place_of(header) {
-                self.ids.open.insert_place(place, receipt.seq);
+                self.ids.insert_place(place, receipt.seq);
             }
         }
         Ok(Some(receipt.seq))
@@ -377,7 +375,7 @@ impl Sequencer {
         self.state
             .apply(&event.header, event.event_hash, &position, entry, Some(&event.payload.json))
             .map_err(|e| e.to_string())?;
-        self.ids.open.insert(&event.header, event.identity, position.seq);
+        self.ids.insert(&event.header, event.identity, position.seq);
         let group = &mut self.group;
         group.lengths.push((group.bytes.len() - from) as u64);
         group.leaves.push(leaf);
@@ -419,9 +417,9 @@ impl Sequencer {
         })
     }
 
-    async fn look_up(&mut self, event: &Prepared) -> Result<Found, String> {
+    async fn look_up(&self, event: &Prepared) -> Result<Found, String> {
         let header = &event.header;
-        let time = header.id.time().map_or(0, Timestamp::millis);
+        let time = id_time(header);
         let identity = match self.ids.by_identity(&event.identity, time, &*self.storage, &self.reader).await?
         {
             Some(seq) => Some((seq, self.event_hash_of(seq).await?)),
@@ -474,7 +472,8 @@ impl Sequencer {
         let OpenSegment { first: segment, len: offset } = self.segment;
         self.storage.append(segment, offset, &group.bytes).await.map_err(|e| e.to_string())?;
         self.segment.len += group.bytes.len() as u64;
-        self.ids.open.end_group();
+        self.ids.end_group();
+        self.shared.space.look(&*self.storage);
         let indexed = self.publish(&mut group, size, root, GroupPlace { segment, offset });
         if self.index.send(indexed).await.is_err() {
             tracing::error!("the index thread has ended; reads will lag until the ledger is reopened");
@@ -526,7 +525,7 @@ impl Sequencer {
             segment: self.segment.first,
             offset: self.segment.len,
             edge: self.shared.edge_rows(),
-            ids: self.ids.closed().iter().map(|m| (m.first, m.oldest, m.newest, m.checksum)).collect(),
+            ids: self.ids.closed(),
         };
         serde_json::to_vec(&snapshot).ok()
     }
@@ -604,6 +603,9 @@ impl Sequencer {
 
     /// Goes over to the newest admission rules, one version after the other.
     async fn go_over(&mut self) -> Result<(), String> {
+        if self.shared.space.room() == Room::Gone {
+            return Ok(());
+        }
         while self.state.admission < ADMISSION_VERSION {
             let payload = to_value(&Admission { version: self.state.admission + 1 })?;
             self.must_own(Kind::Admission, &payload).await?;
@@ -612,9 +614,13 @@ impl Sequencer {
         Ok(())
     }
 
-    async fn own_service(&mut self, action: ServiceAction, version: &str) -> Result<u64, String> {
+    /// Says of the service what it does, unless there is no room for even that.
+    async fn own_service(&mut self, action: ServiceAction, version: &str) -> Result<(), String> {
+        if self.shared.space.look(&*self.storage) == Room::Gone {
+            return Ok(());
+        }
         let payload = to_value(&spec::payload::Service { action, version: version.to_owned() })?;
-        self.must_own(Kind::Service, &payload).await
+        self.must_own(Kind::Service, &payload).await.map(drop)
     }
 
     fn own_event(
@@ -654,6 +660,9 @@ impl Sequencer {
     /// Appends a seal and its row of the proof chain. Skipped when only a seal would be sealed.
     async fn seal(&mut self, always: bool) -> Result<Option<u64>, String> {
         self.commit().await?;
+        if self.shared.space.look(&*self.storage) == Room::Gone {
+            return Ok(None);
+        }
         let idle = self.state.seals.count > 0 && self.state.size() == self.state.seals.last_seq + 1;
         if idle && !always {
             return Ok(None);

@@ -2,14 +2,17 @@
 
 use crate::durable::DirLock;
 use crate::group::Changes;
+use crate::id_set::IdSet;
 use crate::index::{Index, IndexedGroup};
-use crate::intake::{AppendError, AppendOptions, Appended, Intake};
+use crate::inlets::Inlets;
+use crate::intake::{AppendError, AppendOptions, Appended, Intake, Meter, Signer};
 use crate::keyring::{Keyring, random};
 use crate::organisations::Organisations;
 use crate::reader::{ReadError, Reader};
 use crate::sequencer::Message;
+use crate::space::{Room, Watched};
 use crate::state::{EnrolmentState, KeyRecord, State, TokenState, canonical_bytes, key_path, key_value};
-use crate::storage::Shrunk;
+use crate::storage::{Shrunk, Storage};
 use crate::witness_set::PlacedSet;
 use crate::witnessing::Witnessing;
 use proofs::tile::{
@@ -25,10 +28,11 @@ use spec::{
     canonical,
 };
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+
+pub use crate::metrics::{APPEND_BUCKETS_MS, Metrics};
 
 /// The ledger as it was when the last group became durable.
 #[derive(Debug, Clone)]
@@ -66,21 +70,6 @@ pub struct Directory {
     pub key_map: SparseMap,
 }
 
-/// Counters of the running ledger.
-#[derive(Debug, Default)]
-pub struct Metrics {
-    /// Groups written.
-    pub groups: AtomicU64,
-    /// Entries written.
-    pub entries: AtomicU64,
-    /// Time spent writing and publishing groups, in microseconds.
-    pub append_micros: AtomicU64,
-    /// Groups by the time they took: at most 1, 2, 5, 10, 20, 50, 100, 500 ms, and longer.
-    pub append_buckets: [AtomicU64; 9],
-    /// When the last seal was recorded, in milliseconds since 1970.
-    pub last_seal_millis: AtomicU64,
-}
-
 /// Leaves whose tiles stay in memory though the index has them, about 4 MiB: receipts prove entries that
 /// were written just now, as many as the queue holds, and a stored tile has to be hashed up again.
 const RECENT_LEAVES: u64 = crate::intake::MAX_QUEUED_EVENTS as u64;
@@ -88,32 +77,12 @@ const RECENT_LEAVES: u64 = crate::intake::MAX_QUEUED_EVENTS as u64;
 /// How often a close looks whether the segment that is being packed is done; that takes about a second.
 const PACKING_PAUSE: Duration = Duration::from_millis(5);
 
-/// Upper bounds of [`Metrics::append_buckets`], in milliseconds.
-pub const APPEND_BUCKETS_MS: [u64; 8] = [1, 2, 5, 10, 20, 50, 100, 500];
-
-impl Metrics {
-    pub(crate) fn observe_append(&self, entries: usize, took: Duration) {
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.groups.fetch_add(1, Ordering::Relaxed);
-        self.entries.fetch_add(entries as u64, Ordering::Relaxed);
-        self.append_micros.fetch_add(micros, Ordering::Relaxed);
-        let bucket =
-            APPEND_BUCKETS_MS.iter().position(|ms| micros <= ms * 1000).unwrap_or(APPEND_BUCKETS_MS.len());
-        if let Some(counter) = self.append_buckets.get(bucket) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn observe_seal(&self, at: Timestamp) {
-        self.last_seal_millis.store(at.millis(), Ordering::Relaxed);
-    }
-}
-
 /// What the sequencer shares with everyone who reads.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) head: watch::Sender<Arc<Head>>,
     pub(crate) metrics: Metrics,
+    pub(crate) space: Watched,
     tree: RwLock<Tiles<Blake3>>,
     directory: RwLock<Directory>,
     index: Index,
@@ -126,6 +95,7 @@ impl Shared {
         let shared = Self {
             head: watch::Sender::new(Arc::new(head)),
             metrics: Metrics::default(),
+            space: Watched::default(),
             tree: RwLock::new(tree),
             directory: RwLock::default(),
             index,
@@ -297,10 +267,12 @@ pub(crate) struct Inner {
     pub(crate) keys: Keyring,
     pub(crate) clock: Arc<dyn crate::clock::Clock>,
     pub(crate) intake: Intake,
+    pub(crate) ids: Arc<IdSet>,
+    pub(crate) storage: Arc<dyn Storage>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) reader: Reader,
     pub(crate) witnessing: Witnessing,
-    pub(crate) messages: mpsc::UnboundedSender<Message>,
+    pub(crate) messages: Inlets,
     pub(crate) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     pub(crate) lock: Mutex<Option<DirLock>>,
     /// Held while a segment is packed, so that the directory's lock outlasts it; true once the ledger is closed.
@@ -353,18 +325,36 @@ impl Ledger {
     /// [`AppendError::Full`]: nothing was written; send the same bytes later. [`AppendError::Poisoned`]:
     /// whether the events are in the log is unknown until it is reopened.
     pub async fn append(&self, events: Vec<Event>, options: AppendOptions) -> Result<Appended, AppendError> {
-        self.inner.intake.append(events, false, options).await
+        self.inner.check_space(Room::Enough)?;
+        self.inner.intake.append(events, Signer::Authors(None), options).await
     }
 
-    /// Appends events this process has just signed itself with [`Ledger::sign`].
+    /// The same for what has to be paid for: `meter` is asked once the signatures are known to hold.
+    ///
+    /// # Errors
+    /// [`AppendError::TooMuch`]: nothing was written. Else as [`Ledger::append`].
+    pub async fn append_metered(
+        &self,
+        events: Vec<Event>,
+        options: AppendOptions,
+        meter: Arc<dyn Meter>,
+    ) -> Result<Appended, AppendError> {
+        self.inner.check_space(Room::Enough)?;
+        self.inner.intake.append(events, Signer::Authors(Some(meter)), options).await
+    }
+
+    /// Appends events this process has just signed itself with [`Ledger::sign`]. They are taken also while the disk is
+    /// nearly full, as long as there is something left: whoever signs for callers asks [`Ledger::room`] first.
     pub async fn append_own(
         &self,
         events: Vec<Event>,
         options: AppendOptions,
     ) -> Result<Appended, AppendError> {
+        self.inner.check_space(Room::Short)?;
         let own = self.service_key();
         let trusted = events.iter().all(|event| event.header.key == own);
-        self.inner.intake.append(events, trusted, options).await
+        let signer = if trusted { Signer::Own } else { Signer::Authors(None) };
+        self.inner.intake.append(events, signer, options).await
     }
 
     /// Signs a draft with the service key. The payload's schema is checked.
@@ -420,7 +410,7 @@ impl Ledger {
     /// Appends a seal; `None` if nothing but a seal happened since the last one.
     pub async fn seal(&self) -> Result<Option<u64>, AppendError> {
         let (reply, answer) = oneshot::channel();
-        self.inner.messages.send(Message::Seal(reply)).map_err(|_| AppendError::Closed)?;
+        self.inner.messages.others.send(Message::Seal(reply)).map_err(|_| AppendError::Closed)?;
         answer.await.map_err(|_| AppendError::unanswered())?
     }
 
@@ -430,7 +420,8 @@ impl Ledger {
     /// [`AppendError::Refused`]: nothing was written, and the ledger goes on.
     pub async fn append_statement(&self, kind: Kind, payload: serde_json::Value) -> Result<u64, AppendError> {
         let (reply, answer) = oneshot::channel();
-        self.inner.messages.send(Message::Own(kind, payload, reply)).map_err(|_| AppendError::Closed)?;
+        let message = Message::Own(kind, payload, reply);
+        self.inner.messages.others.send(message).map_err(|_| AppendError::Closed)?;
         answer.await.map_err(|_| AppendError::unanswered())?
     }
 
@@ -492,6 +483,16 @@ impl Ledger {
         self.inner.intake.depth()
     }
 
+    /// How much is still taken, as the disk was when somebody looked last.
+    pub fn room(&self) -> Room {
+        self.inner.shared.space.room()
+    }
+
+    /// Looks at the disk: how much is taken from now on.
+    pub fn look_at_space(&self) -> Room {
+        self.inner.shared.space.look(&*self.inner.storage)
+    }
+
     /// Why the ledger accepts nothing more, if so.
     pub fn poisoned(&self) -> Option<&str> {
         self.inner.shared.poisoned.get().map(String::as_str)
@@ -506,10 +507,15 @@ impl Ledger {
 }
 
 impl Inner {
+    /// Refuses what is taken only with so much room.
+    fn check_space(&self, least: Room) -> Result<(), AppendError> {
+        if self.shared.space.room() <= least { Ok(()) } else { Err(AppendError::NoSpace) }
+    }
+
     fn close(&self, seal: bool) {
         self.intake.close();
         // A sequencer that has ended on its own has nothing left to stop.
-        let _ = self.messages.send(Message::Stop { seal });
+        let _ = self.messages.others.send(Message::Stop { seal });
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.join().is_err() {

@@ -13,6 +13,7 @@ pub use memory::MemoryStorage;
 pub use packed::PackedFile;
 
 use crate::segment::SEGMENT_BYTES;
+use crate::space::Space;
 use pack::{Alone, PackError, UnpackError};
 use proofs::Blake3;
 use proofs::tree::Frontier;
@@ -101,6 +102,11 @@ pub trait Storage: Send + Sync + Debug + 'static {
     /// Segments end at the first group that reaches this size.
     fn segment_bytes(&self) -> u64 {
         SEGMENT_BYTES
+    }
+
+    /// How much is free where the log lies; `None` where that is not known.
+    fn space(&self) -> Option<Space> {
+        None
     }
 
     /// The segments in order of their first seq.

@@ -208,6 +208,12 @@ impl Principal {
         }
     }
 
+    /// Whether it may have something recorded that it brings along.
+    pub fn may_write(&self) -> bool {
+        matches!(self.kind, PrincipalKind::Node { .. })
+            || [Action::WriteNote, Action::WriteEvent].into_iter().any(|action| self.may_somewhere(action))
+    }
+
     /// Refuses what it may not do in any organisation.
     pub fn require(&self, action: Action) -> Result<(), Problem> {
         if self.kind == PrincipalKind::Anonymous {

@@ -1,22 +1,25 @@
 //! What the HTTP side of a ledger has for all its routes, and their router.
 
-use crate::body::BodyGauge;
 use crate::bucket::{Buckets, Subject};
+use crate::budget::{Holder, Pool};
 use crate::dispatch;
-use crate::limits::Limits;
+use crate::guests::Guests;
+use crate::lanes::Lanes;
+use crate::limits::{BODY_RETRY_SECS, Limits, STREAM_RETRY_SECS};
 use crate::metrics::Metrics;
 use crate::principal::Peer;
-use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, RATE_LIMITED};
-use crate::route::Bound;
-use crate::seats::Seats;
+use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, too_many};
+use crate::route::{Bound, Row};
 use crate::sessions::Sessions;
+use crate::spending::Purses;
 use axum::Router;
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use ledger::Ledger;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 /// How the HTTP side behaves.
 #[derive(Debug, Clone, Default)]
@@ -42,12 +45,22 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) metrics: Metrics,
     pub(crate) sessions: Sessions,
-    pub(crate) bodies: Arc<BodyGauge>,
-    pub(crate) reads: Semaphore,
-    pub(crate) seats: Seats,
+    pub(crate) guests: Arc<Guests>,
+    pub(crate) bodies: Arc<Pool>,
+    pub(crate) heartbeat_bodies: Arc<Pool>,
+    pub(crate) streams: Arc<Pool>,
+    pub(crate) polls: Arc<Pool>,
+    pub(crate) open_polls: Arc<Pool>,
+    pub(crate) reads: Arc<Lanes>,
+    pub(crate) public_reads: Arc<Lanes>,
+    pub(crate) delivery_reads: Arc<Lanes>,
+    pub(crate) works: Arc<Lanes>,
+    pub(crate) renders: Arc<Lanes>,
+    pub(crate) purses: Purses,
     pub(crate) started: Instant,
-    identities: Buckets,
-    addresses: Buckets,
+    requests: Buckets,
+    heartbeats: Buckets,
+    network_requests: Buckets,
     failures: Buckets,
     /// Becomes true when the service stops: nobody is kept waiting any more.
     stopping: watch::Sender<bool>,
@@ -60,12 +73,22 @@ impl App {
         let inner = Inner {
             metrics: Metrics::new(),
             sessions: Sessions::default(),
-            bodies: Arc::default(),
-            reads: Semaphore::new(limits.reads.max(1)),
-            identities: Buckets::new(limits.identity_events),
-            addresses: Buckets::new(limits.address_requests),
+            guests: Guests::new(limits.connections),
+            bodies: Pool::new(limits.bodies, "bytes of requests", BODY_RETRY_SECS),
+            heartbeat_bodies: Pool::new(limits.heartbeat_bodies, "bytes of heartbeats", BODY_RETRY_SECS),
+            streams: Pool::new(limits.streams, "streams are open", STREAM_RETRY_SECS),
+            polls: Pool::new(limits.polls, "questions", STREAM_RETRY_SECS),
+            open_polls: Pool::new(limits.open_polls, "questions", STREAM_RETRY_SECS),
+            reads: Lanes::new(limits.reads, limits.turn_patience),
+            public_reads: Lanes::new(limits.public_reads, limits.turn_patience),
+            delivery_reads: Lanes::new(limits.delivery_reads, limits.turn_patience),
+            works: Lanes::new(limits.works, limits.turn_patience),
+            renders: Lanes::new(limits.renders, limits.turn_patience),
+            purses: Purses::new(limits),
+            requests: Buckets::new(limits.address_requests),
+            heartbeats: Buckets::new(limits.address_heartbeats),
+            network_requests: Buckets::new(limits.network_requests),
             failures: Buckets::new(limits.address_failures),
-            seats: Seats::default(),
             stopping: watch::Sender::new(false),
             started: Instant::now(),
             ledger,
@@ -128,22 +151,6 @@ impl App {
         *self.inner.stopping.borrow()
     }
 
-    /// Refuses an identity that has spent all it may; `how` says how it speaks.
-    ///
-    /// # Errors
-    /// The refusal, with the seconds to wait.
-    pub fn check_rate(&self, subject: &Subject, how: &str) -> Result<(), Problem> {
-        match self.inner.identities.wait_secs(subject) {
-            Some(secs) => Err(too_many(how, secs)),
-            None => Ok(()),
-        }
-    }
-
-    /// Charges an identity for so many events.
-    pub fn charge(&self, subject: Subject, count: usize) {
-        self.inner.identities.charge(subject, count);
-    }
-
     /// Charges an address for credentials that did not hold.
     pub(crate) fn charge_failures(&self, address: Subject, count: usize) {
         self.inner.failures.charge(address, count);
@@ -157,17 +164,25 @@ impl App {
         }
     }
 
-    /// Charges an address for a request; `credentials` says whether failed ones count against it as well.
-    pub(crate) fn charge_address(&self, address: Option<Subject>, credentials: bool) -> Result<(), Problem> {
-        let Some(address) = address else { return Ok(()) };
-        if let Some(secs) = self.inner.addresses.wait_secs(&address) {
-            return Err(too_many("from your address", secs));
-        }
-        if credentials {
+    /// Charges an address, and its network, for a request. Credentials that did not hold count against it as well,
+    /// where there may be one that does not: what a heartbeat is signed with cannot be guessed.
+    pub(crate) fn charge_address(
+        &self,
+        from: &Holder,
+        row: &Row,
+        headers: &HeaderMap,
+    ) -> Result<(), Problem> {
+        let Some(address) = from.address else { return Ok(()) };
+        let shows = headers.contains_key(header::AUTHORIZATION) || headers.contains_key(header::COOKIE);
+        if row.access != crate::Access::Public && (shows || !row.urgent) {
             self.check_failures(Some(&address))?;
         }
-        self.inner.addresses.charge(address, 1);
-        Ok(())
+        let inner = &self.inner;
+        if row.urgent {
+            return inner.heartbeats.settle([address], 1).map_err(|secs| too_many("from your address", secs));
+        }
+        inner.requests.settle([address], 1).map_err(|secs| too_many("from your address", secs))?;
+        inner.network_requests.settle(from.network, 1).map_err(|secs| too_many("from your network", secs))
     }
 
     /// Counts a refusal, against its address if it was for want of credentials.
@@ -180,15 +195,16 @@ impl App {
         }
     }
 
-    /// The bucket of a request's address, if addresses are limited where it comes from.
-    pub(crate) fn address_of(&self, peer: Option<Peer>, headers: &HeaderMap) -> Option<Subject> {
-        let Some(Peer::Tcp(address)) = peer else { return None };
-        if !address.ip().to_canonical().is_loopback() {
-            return Some(Subject::address(address.ip()));
-        }
-        let name = self.inner.config.client_address_header.as_ref()?;
-        let named = headers.get(name)?.to_str().ok()?.trim().parse().ok()?;
-        Some(Subject::address(named))
+    /// Where a request came from: the socket's address, or the client's that a tunnel or a proxy on this machine names.
+    pub(crate) fn origin(&self, peer: Option<Peer>, headers: &HeaderMap) -> Holder {
+        let Some(Peer::Tcp(address)) = peer else { return Holder::default() };
+        let named = || -> Option<IpAddr> {
+            let name = self.inner.config.client_address_header.as_ref()?;
+            headers.get(name)?.to_str().ok()?.trim().parse().ok()
+        };
+        let ip = address.ip();
+        let ip = if ip.to_canonical().is_loopback() { named().unwrap_or(ip) } else { ip };
+        Holder { address: Some(Subject::address(ip)), network: Subject::network(ip), ..Holder::default() }
     }
 
     fn refuse_unrouted(&self, problem: Problem) -> axum::response::Response {
@@ -196,9 +212,4 @@ impl App {
         self.inner.metrics.refusal(problem.code());
         problem.into_response()
     }
-}
-
-/// The refusal of someone who has spent all they may.
-fn too_many(what: &str, secs: u64) -> Problem {
-    Problem::new(RATE_LIMITED, format!("too much {what}; wait {secs} seconds")).retry_after(secs)
 }

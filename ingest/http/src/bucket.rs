@@ -1,10 +1,10 @@
-//! Token buckets by subject. What is spent is charged after the fact, so that nobody can spend what is
-//! another's: an event costs its author only once its signature has been checked.
+//! Token buckets by subject. Whether there is something left and that it is spent is one step, or those who come at the
+//! same moment would all find the same rest.
 
 use crate::limits::Rate;
-use spec::{PublicKey, Uuid};
+use spec::{Name, PublicKey, Uuid};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,12 @@ use std::time::{Duration, Instant};
 pub enum Subject {
     /// Everyone at an address; of IPv6 the /64 that one customer has.
     Address(IpAddr),
+    /// Everyone in a network of IPv6, the /48 that one site has.
+    Network(Ipv6Addr),
+    /// Everyone who shows no credential.
+    Strangers,
+    /// An organisation, by the hash of its name.
+    Org(u64),
     /// Whoever signs with a key.
     Key(PublicKey),
     /// Whoever holds an API token.
@@ -29,8 +35,25 @@ impl Subject {
         }
     }
 
+    /// The network around an address; IPv4 has none that tells one customer from another.
+    pub(crate) fn network(address: IpAddr) -> Option<Self> {
+        match address.to_canonical() {
+            IpAddr::V6(v6) => Some(Self::Network((v6.to_bits() & (u128::MAX << 80)).into())),
+            IpAddr::V4(_) => None,
+        }
+    }
+
+    /// An organisation.
+    pub fn org(org: &Name) -> Self {
+        let hash = blake3::hash(org.as_str().as_bytes());
+        Self::Org(u64::from_le_bytes(*hash.as_bytes().first_chunk().unwrap_or(&[0; 8])))
+    }
+
     fn shard(&self) -> usize {
         let byte = match self {
+            Self::Network(v6) => v6.octets()[5],
+            Self::Strangers => 0,
+            Self::Org(hash) => hash.to_le_bytes()[0],
             Self::Address(IpAddr::V4(v4)) => v4.octets()[3],
             Self::Address(IpAddr::V6(v6)) => v6.octets()[7],
             Self::Key(key) => key.0[31],
@@ -76,21 +99,63 @@ impl Buckets {
 
     /// Seconds to wait until the subject has one to spend, if it has none.
     pub(crate) fn wait_secs(&self, subject: &Subject) -> Option<u64> {
+        self.wait_in(&self.shard(subject), subject)
+    }
+
+    fn wait_in(&self, shard: &Shard, subject: &Subject) -> Option<u64> {
         let now = self.now();
-        let full_at = *self.shard(subject).full_at.get(subject)?;
+        let full_at = *shard.full_at.get(subject)?;
         let spent = full_at.saturating_sub(now).saturating_add(self.cost_nanos);
         let over = spent.saturating_sub(self.burst_nanos);
         (over > 0).then(|| over.div_ceil(1_000_000_000))
     }
 
-    /// Takes `count` from the subject's bucket; more than is in it has to be waited for.
+    /// Takes `count` from each subject's bucket if each has something in it; more than that has to be waited for by
+    /// whoever comes next.
+    ///
+    /// # Errors
+    /// One of them has nothing: nothing is taken, and this many seconds are to be waited.
+    pub(crate) fn settle(
+        &self,
+        subjects: impl IntoIterator<Item = Subject>,
+        count: usize,
+    ) -> Result<(), u64> {
+        let mut taken = Vec::new();
+        for subject in subjects {
+            let mut shard = self.shard(&subject);
+            if let Some(secs) = self.wait_in(&shard, &subject) {
+                drop(shard);
+                for subject in taken {
+                    self.give_back(subject, count);
+                }
+                return Err(secs);
+            }
+            self.charge_in(&mut shard, subject, count);
+            taken.push(subject);
+        }
+        Ok(())
+    }
+
+    /// Takes `count` from the subject's bucket, whatever is in it.
     pub(crate) fn charge(&self, subject: Subject, count: usize) {
+        let mut shard = self.shard(&subject);
+        self.charge_in(&mut shard, subject, count);
+    }
+
+    /// Puts back what was taken for nothing.
+    pub(crate) fn give_back(&self, subject: Subject, count: usize) {
+        let cost = self.cost_nanos.saturating_mul(count as u64);
+        if let Some(full_at) = self.shard(&subject).full_at.get_mut(&subject) {
+            *full_at = full_at.saturating_sub(cost);
+        }
+    }
+
+    fn charge_in(&self, shard: &mut Shard, subject: Subject, count: usize) {
         if count == 0 {
             return;
         }
         let now = self.now();
         let cost = self.cost_nanos.saturating_mul(count as u64);
-        let mut shard = self.shard(&subject);
         if let Some(full_at) = shard.full_at.get_mut(&subject) {
             *full_at = (*full_at).max(now).saturating_add(cost);
             return;
@@ -139,10 +204,29 @@ mod tests {
     }
 
     #[test]
+    fn those_who_come_at_the_same_moment_share_one_rest() {
+        let buckets = Buckets::new(Rate { per_sec: 1, burst: 10 });
+        let (own, others) = (Subject::Token(Uuid::v4([1; 16])), Subject::Token(Uuid::v4([2; 16])));
+        let taken = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| buckets.settle([own], 100).is_ok())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).filter(|taken| *taken).count()
+        });
+        assert_eq!(taken, 1, "the first takes what there is, and more; all others wait for it");
+        assert!(buckets.settle([others, own], 1).is_err());
+        assert_eq!(buckets.wait_secs(&others), None, "of whom another's debt is no concern");
+        assert!(buckets.shard(&others).full_at.get(&others).is_none_or(|full_at| *full_at <= buckets.now()));
+    }
+
+    #[test]
     fn an_ipv6_customer_is_one_subject() {
         let subject = |text: &str| Subject::address(text.parse().unwrap());
         assert_eq!(subject("2001:db8::1"), subject("2001:db8::ffff:1"));
         assert_ne!(subject("2001:db8::1"), subject("2001:db8:0:1::1"));
         assert_eq!(subject("::ffff:192.0.2.1"), subject("192.0.2.1"));
+        let network = |text: &str| Subject::network(text.parse().unwrap());
+        assert_eq!(network("2001:db8:0:1::1"), network("2001:db8:0:ffff::1"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:1::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), None);
     }
 }

@@ -9,28 +9,80 @@ use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Which request of a connection is being answered: odd while one is, even between two.
+/// What a connection is at.
 #[derive(Debug, Default)]
-pub(crate) struct Turn(AtomicU32);
+pub(crate) struct Turn {
+    /// Which request is being answered: odd while one is, even between two.
+    number: AtomicU32,
+    /// Whether the one that is being answered waits, for somebody who showed no credential.
+    resting: AtomicBool,
+    /// Whether the connection is needed for somebody else.
+    unwanted: AtomicBool,
+    told: Notify,
+}
+
+/// How much would be lost with a connection, from the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Loss {
+    /// A question that can be asked again.
+    Question,
+    /// Nothing has come yet.
+    Silence,
+    /// The way that the next request would have taken.
+    Habit,
+}
 
 impl Turn {
     pub(crate) fn begin(&self) {
-        self.0.fetch_or(1, Ordering::AcqRel);
+        self.number.fetch_or(1, Ordering::AcqRel);
     }
 
     pub(crate) fn end(&self) {
-        let turn = self.0.load(Ordering::Acquire);
-        self.0.store((turn | 1).wrapping_add(1), Ordering::Release);
+        let turn = self.number.load(Ordering::Acquire);
+        self.number.store((turn | 1).wrapping_add(1), Ordering::Release);
     }
 
     fn now(&self) -> u32 {
-        self.0.load(Ordering::Acquire)
+        self.number.load(Ordering::Acquire)
+    }
+
+    /// Whether the request that is being answered only waits.
+    pub(crate) fn rest(&self, resting: bool) {
+        self.resting.store(resting, Ordering::Release);
+    }
+
+    /// What would be lost if the connection were closed now; `None` if it is at work.
+    pub(crate) fn loss(&self) -> Option<Loss> {
+        match self.now() {
+            _ if self.resting.load(Ordering::Acquire) => Some(Loss::Question),
+            0 => Some(Loss::Silence),
+            turn if turn.is_multiple_of(2) => Some(Loss::Habit),
+            _ => None,
+        }
+    }
+
+    /// The connection is to be closed as soon as it may.
+    pub(crate) fn dismiss(&self) {
+        self.unwanted.store(true, Ordering::Release);
+        self.told.notify_waiters();
+    }
+
+    /// Done when the connection is needed for somebody else.
+    pub(crate) async fn unwanted(&self) {
+        loop {
+            let told = self.told.notified();
+            if self.unwanted.load(Ordering::Acquire) {
+                return;
+            }
+            told.await;
+        }
     }
 }
 

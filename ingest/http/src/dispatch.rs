@@ -2,13 +2,19 @@
 
 use crate::access::{Access, Action, Principal, PrincipalKind};
 use crate::app::App;
-use crate::body::{self, Media, Room};
+use crate::body::{self, BodyRule, Media, Reading};
 use crate::bucket::Subject;
+use crate::budget::{Holder, Room};
+use crate::connection::Turn;
+use crate::limits::{FREE_HEARTBEAT_BYTES, MAX_PARSED_BYTES, MAX_STRANGER_BODY_BYTES};
 use crate::metrics::Counted;
 use crate::principal::{Established, NodeToken, Peer, establish};
-use crate::problem::{BAD_PATH, NOT_FOUND, Problem, UNAUTHENTICATED, UNEXPECTED_BODY, internal};
+use crate::problem::{
+    BAD_PATH, FORBIDDEN, NOT_FOUND, Problem, TOO_LARGE, UNAUTHENTICATED, UNEXPECTED_BODY, internal,
+};
 use crate::query::QueryString;
 use crate::route::{Bound, Row};
+use crate::spending::Signed;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
@@ -35,13 +41,46 @@ pub struct Call {
     pub media: Media,
     /// The body.
     pub body: Bytes,
-    address: Option<Subject>,
+    holder: Holder,
     from: From,
     headers: HeaderMap,
-    session: bool,
+    kind: Kind,
+    turn: Option<Arc<Turn>>,
     params: Vec<(String, String)>,
     uri: Uri,
     _room: Room,
+}
+
+/// What somebody may take.
+#[derive(Debug, Clone)]
+pub struct Allowance {
+    app: App,
+    holder: Holder,
+}
+
+impl Allowance {
+    /// Room for what a JSON document takes once it is parsed as values.
+    ///
+    /// # Errors
+    /// It is too much for one document, or there is no room.
+    pub fn parsed(&self, document: &[u8]) -> Result<Room, Problem> {
+        let bytes = crate::strict::parsed_bytes(document);
+        if bytes > MAX_PARSED_BYTES {
+            let detail = format!("parsed, the document would take more than {MAX_PARSED_BYTES} bytes");
+            return Err(Problem::new(TOO_LARGE, detail));
+        }
+        let mut room = self.app.inner.bodies.room(self.holder);
+        room.grow(bytes)?;
+        Ok(room)
+    }
+}
+
+/// What the row of a route says of all its calls.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    session: bool,
+    urgent: bool,
+    public: bool,
 }
 
 impl Call {
@@ -116,27 +155,52 @@ impl Call {
 
     /// Counts credentials in the body that did not hold against the caller's address.
     pub fn charge_failures(&self, count: usize) {
-        if let Some(address) = self.address {
+        if let Some(address) = self.holder.address {
             self.app.charge_failures(address, count);
         }
     }
 
-    /// Refuses a principal that has spent all it may.
+    /// Settles what the principal is about to have recorded in its own name.
     ///
     /// # Errors
-    /// The refusal, with the seconds to wait.
-    pub fn check_rate(&self) -> Result<(), Problem> {
-        match self.principal.subject() {
-            Some(subject) => self.app.check_rate(&subject, "with these credentials"),
-            None => Ok(()),
-        }
+    /// It has spent all it may; the refusal says how many seconds to wait.
+    pub fn settle(&self, events: usize, bytes: usize) -> Result<(), Problem> {
+        self.app.settle(self.holder, self.kind.urgent, events, bytes)
     }
 
-    /// Charges the principal for so many events.
-    pub fn charge(&self, count: usize) {
-        if let Some(subject) = self.principal.subject() {
-            self.app.charge(subject, count);
-        }
+    /// Settles the look for so many events that were in the ledger before. A heartbeat is paid for as a request.
+    ///
+    /// # Errors
+    /// As [`Self::settle`].
+    pub fn settle_duplicates(&self, count: usize) -> Result<(), Problem> {
+        if self.kind.urgent { Ok(()) } else { self.app.settle_duplicates(self.holder, count) }
+    }
+
+    /// What settles events that carry their authors' signatures, once these are known to hold.
+    pub fn meter(&self) -> Arc<dyn ledger::Meter> {
+        Arc::new(Signed { app: self.app.clone(), from: self.holder, urgent: self.kind.urgent })
+    }
+
+    /// What whoever asks may take, for work that goes on elsewhere.
+    pub fn allowance(&self) -> Allowance {
+        Allowance { app: self.app.clone(), holder: self.holder }
+    }
+
+    /// Whether it has a reserve of its own.
+    pub fn is_urgent(&self) -> bool {
+        self.kind.urgent
+    }
+
+    pub(crate) fn is_public(&self) -> bool {
+        self.kind.public
+    }
+
+    pub(crate) fn holder(&self) -> Holder {
+        self.holder
+    }
+
+    pub(crate) fn turn(&self) -> Option<&Arc<Turn>> {
+        self.turn.as_ref()
     }
 
     /// Who a bearer's token stands for that came in another way than in its header.
@@ -144,30 +208,31 @@ impl Call {
     /// # Errors
     /// It does not hold, or too many did not that came from there.
     pub fn principal_of(&self, bearer: HeaderValue) -> Result<Principal, Problem> {
-        self.app.check_failures(self.address.as_ref())?;
+        self.app.check_failures(self.holder.address.as_ref())?;
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
         principal(&self.app, &self.from, &headers)
     }
 
     /// Whoever asks, to be asked about again: an answer may last longer than what let its reader in.
     pub fn asker(&self) -> Asker {
-        let (app, from, session) = (self.app.clone(), self.from.clone(), self.session);
+        let (app, from, session) = (self.app.clone(), self.from.clone(), self.kind.session);
         Asker { app, from, session, headers: self.headers.clone() }
     }
 
-    pub(crate) fn address(&self) -> Option<Subject> {
-        self.address
-    }
-
-    /// Runs something that blocks, or takes long, elsewhere.
+    /// Runs something that takes long elsewhere, and only so many at once.
     ///
     /// # Errors
-    /// Those of the work.
+    /// Those of the work, or its turn did not come.
     pub async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&App) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
+        let turn = self.app.inner.works.turn(self.holder).await?;
         let (app, span) = (self.app.clone(), tracing::Span::current());
+        let work = move |app: &App| {
+            let _turn = turn;
+            work(app)
+        };
         match tokio::task::spawn_blocking(move || span.in_scope(|| work(&app))).await {
             Ok(result) => result,
             Err(error) => Err(internal(error)),
@@ -177,16 +242,27 @@ impl Call {
     /// Runs a read of the log: its futures block, so they run elsewhere, and only so many at once.
     ///
     /// # Errors
-    /// Those of the read.
+    /// Those of the read, or its turn did not come.
     pub async fn reading<T, F>(&self, read: impl FnOnce(App) -> F + Send + 'static) -> Result<T, Problem>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Problem>>,
     {
-        let _permit = self.app.inner.reads.acquire().await.map_err(internal)?;
+        let inner = &self.app.inner;
+        let lanes = match self.kind {
+            Kind { urgent: true, .. } => &inner.delivery_reads,
+            Kind { public: true, .. } => &inner.public_reads,
+            Kind { .. } => &inner.reads,
+        };
+        let turn = lanes.turn(self.holder).await?;
         let (app, runtime) = (self.app.clone(), tokio::runtime::Handle::current());
         let span = tracing::Span::current();
-        match tokio::task::spawn_blocking(move || runtime.block_on(read(app).instrument(span))).await {
+        let read = move || {
+            // Whoever has gone away leaves its read behind, which goes on for a while.
+            let _turn = turn;
+            runtime.block_on(read(app).instrument(span))
+        };
+        match tokio::task::spawn_blocking(read).await {
             Ok(result) => result,
             Err(error) => Err(internal(error)),
         }
@@ -253,18 +329,23 @@ pub(crate) fn routes(app: &App, routes: Vec<Bound>) -> Router {
 
 async fn answer(app: App, route: Arc<Bound>, counted: Arc<Counted>, request: Request) -> Response<Body> {
     let peer = request.extensions().get::<Peer>().copied();
-    let address = app.address_of(peer, request.headers());
+    let origin = app.origin(peer, request.headers());
     let from = From { peer, vouched: request.extensions().get::<Principal>().cloned() };
     let known = request.headers().get(header::IF_NONE_MATCH).cloned();
     let (mut parts, mut body) = request.into_parts();
-    let result = match admit(&app, &route.row, from, address, &mut parts, &mut body).await {
+    let result = match admit(&app, &route.row, from, origin, &mut parts, &mut body).await {
         Ok(call) => {
             let (method, path) = (&route.row.method, route.row.path);
             let span = tracing::info_span!("request", %method, path, principal = tracing::field::Empty);
             if !span.is_disabled() {
                 span.record("principal", call.principal.id());
             }
-            (route.answer)(call).instrument(span).await
+            let turn =
+                if route.row.long { app.inner.renders.turn(call.holder).await.map(Some) } else { Ok(None) };
+            match turn {
+                Ok(_turn) => (route.answer)(call).instrument(span).await,
+                Err(problem) => Err(problem),
+            }
         }
         Err(problem) => {
             if !body.is_end_stream() && problem.status() != StatusCode::REQUEST_TIMEOUT {
@@ -276,7 +357,7 @@ async fn answer(app: App, route: Arc<Bound>, counted: Arc<Counted>, request: Req
     let response = match result {
         Ok(response) => unless_known(response, known.as_ref()),
         Err(problem) => {
-            app.refuse(address, &problem);
+            app.refuse(origin.address, &problem);
             route.row.refusal(problem)
         }
     };
@@ -288,24 +369,29 @@ async fn admit(
     app: &App,
     row: &Row,
     from: From,
-    address: Option<Subject>,
+    origin: Holder,
     parts: &mut Parts,
     request_body: &mut Body,
 ) -> Result<Call, Problem> {
-    app.charge_address(address, row.access != Access::Public)?;
+    app.charge_address(&origin, row, &parts.headers)?;
     let established = match row.access {
         Access::Public => Established { principal: Principal::ANONYMOUS, jwt: None },
         _ => from.establish(app, &credentials(app, row.session, &parts.headers))?,
     };
     authorise(row, &established.principal)?;
     let params = if row.path.contains('{') { path_params(parts).await? } else { Vec::new() };
-    let mut room = Room::new(&app.inner.bodies);
-    let (media, bytes) = match row.body.most() {
-        None if request_body.is_end_stream() => (Media::Json, Bytes::new()),
-        None => return Err(Problem::new(UNEXPECTED_BODY, "send the request without a body")),
-        Some(most) => {
-            let media = body::media_type(row.body, &parts.headers)?;
-            (media, body::read(request_body, most, &app.config().limits, &mut room).await?)
+    let holder = held_by(&established.principal, origin);
+    let (pool, free) =
+        if row.urgent { (&app.inner.heartbeat_bodies, FREE_HEARTBEAT_BYTES) } else { (&app.inner.bodies, 0) };
+    let mut room = pool.room(holder);
+    let (media, bytes) = match row.body {
+        BodyRule::None if request_body.is_end_stream() => (Media::Json, Bytes::new()),
+        BodyRule::None => return Err(Problem::new(UNEXPECTED_BODY, "send the request without a body")),
+        rule => {
+            let media = body::media_type(rule, &parts.headers)?;
+            let (most, refusal) = most_of(row, &established.principal, request_body);
+            let how = Reading { most, free, limits: &app.config().limits };
+            (media, body::read(request_body, how, &mut room, || refusal.clone()).await?)
         }
     };
     established.check_body(&bytes)?;
@@ -316,14 +402,34 @@ async fn admit(
         jwt,
         media,
         body: bytes,
-        address,
+        holder,
         from,
         headers: std::mem::take(&mut parts.headers),
-        session: row.session,
+        kind: Kind { session: row.session, urgent: row.urgent, public: row.access == Access::Public },
+        turn: parts.extensions.get::<Arc<Turn>>().cloned(),
         params,
         uri: std::mem::take(&mut parts.uri),
         _room: room,
     })
+}
+
+/// Whose shares a call counts against.
+fn held_by(principal: &Principal, origin: Holder) -> Holder {
+    Holder { principal: principal.subject(), org: principal.org.as_ref().map(Subject::org), ..origin }
+}
+
+/// How long a body may be, and how a longer one is refused. Before it is read, a signature in it says nothing yet.
+fn most_of(row: &Row, principal: &Principal, body: &Body) -> (usize, Problem) {
+    let most = row.body.most().unwrap_or_default();
+    let is_known = row.access != Access::Credential || principal.may_write();
+    let too_large = Problem::new(TOO_LARGE, format!("a body of this route has at most {most} bytes"));
+    if is_known || most <= MAX_STRANGER_BODY_BYTES || body.size_hint().lower() > most as u64 {
+        return (most, too_large);
+    }
+    let row = if principal.kind == PrincipalKind::Anonymous { UNAUTHENTICATED } else { FORBIDDEN };
+    let detail =
+        format!("a body of more than {MAX_STRANGER_BODY_BYTES} bytes takes a credential that may write");
+    (MAX_STRANGER_BODY_BYTES, Problem::new(row, detail))
 }
 
 fn authorise(row: &Row, principal: &Principal) -> Result<(), Problem> {

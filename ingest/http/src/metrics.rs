@@ -5,6 +5,7 @@ use crate::problem::{ADMISSION_CODES, ROWS};
 use crate::route::Row;
 use axum::http::StatusCode;
 use ledger::service::APPEND_BUCKETS_MS;
+use ledger::space::Room;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -45,6 +46,7 @@ pub(crate) struct Metrics {
     refusals: BTreeMap<&'static str, AtomicU64>,
     pub(crate) connections: AtomicUsize,
     pub(crate) accepted: AtomicU64,
+    pub(crate) turned_away: AtomicU64,
 }
 
 impl Metrics {
@@ -57,6 +59,7 @@ impl Metrics {
             refusals: codes.chain(admission).map(|code| (code, AtomicU64::new(0))).collect(),
             connections: AtomicUsize::new(0),
             accepted: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
         }
     }
 
@@ -113,6 +116,8 @@ fn render_ledger(app: &Inner, out: &mut String) {
     gauge(out, "ledger_queue_depth", "Events that wait for their answer.", ledger.queue_depth());
     let poisoned = u8::from(ledger.poisoned().is_some());
     gauge(out, "ledger_poisoned", "1 once a write failed and the ledger accepts nothing more.", poisoned);
+    let short = u8::from(ledger.room() != Room::Enough);
+    gauge(out, "ledger_disk_short", "1 while the disk is nearly full and no events are taken.", short);
     counter(
         out,
         "ledger_entries_total",
@@ -157,16 +162,29 @@ fn render_http(app: &Inner, out: &mut String) {
     }
     let connections = metrics.connections.load(Ordering::Relaxed);
     gauge(out, "http_connections", "Open connections.", connections);
-    gauge(out, "http_connections_limit", "Open connections at most.", app.config.limits.connections);
-    gauge(out, "http_streams", "Open streams.", app.seats.taken());
-    gauge(out, "http_streams_limit", "Open streams at most.", app.config.limits.streams);
+    gauge(out, "http_connections_limit", "Open connections at most.", app.config.limits.connections.all);
+    gauge(out, "http_streams", "Open streams.", app.streams.taken());
+    gauge(out, "http_streams_limit", "Open streams at most.", app.config.limits.streams.all);
+    gauge(
+        out,
+        "http_polls",
+        "Questions that wait for their answers.",
+        app.polls.taken() + app.open_polls.taken(),
+    );
     counter(
         out,
         "http_connections_accepted_total",
         "Connections accepted.",
         metrics.accepted.load(Ordering::Relaxed),
     );
-    gauge(out, "http_body_bytes", "Bytes of request bodies in memory.", app.bodies.bytes());
+    counter(
+        out,
+        "http_connections_turned_away_total",
+        "Connections closed at once, as their address, its network or the service had as many as it may.",
+        metrics.turned_away.load(Ordering::Relaxed),
+    );
+    let bodies = app.bodies.taken() + app.heartbeat_bodies.taken();
+    gauge(out, "http_body_bytes", "Bytes of request bodies in memory, with what they take parsed.", bodies);
 }
 
 fn render_process(app: &Inner, out: &mut String) {

@@ -7,9 +7,9 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use ledger::AppendError;
 use ledger::admission::{Code, Expected, Refused, Trace};
 use ledger::service::DraftError;
+use ledger::{AppendError, TooMuch};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use spec::{Epoch, EventError, Hash};
@@ -58,12 +58,16 @@ rows! {
     RATE_LIMITED "rate-limited" 429 "Too many requests";
     INTERNAL "internal" 500 "The service failed";
     QUEUE_FULL "queue-full" 503 "The ledger has more to do than it may hold; nothing was written";
+    DISK_FULL "disk-full" 503 "The disk is nearly full; nothing was written, and what is there can be read";
     POISONED "poisoned" 503 "The ledger stopped after a failed write";
     UNAVAILABLE "unavailable" 503 "The service is stopping";
 }
 
 /// Seconds after which a request that was refused for want of room may be sent again.
 const RETRY_SECS: u64 = 1;
+
+/// Seconds after which there may be room on the disk again.
+const DISK_FULL_RETRY_SECS: u64 = 30;
 
 /// Seconds to wait for a ledger that has to be reopened.
 const POISONED_RETRY_SECS: u64 = 30;
@@ -348,6 +352,8 @@ impl From<AppendError> for Problem {
         let detail = error.to_string();
         match error {
             AppendError::Full => Self::new(QUEUE_FULL, detail).retry_after(RETRY_SECS),
+            AppendError::TooMuch(TooMuch { whose, wait_secs }) => too_many(whose, wait_secs),
+            AppendError::NoSpace => Self::new(DISK_FULL, detail).retry_after(DISK_FULL_RETRY_SECS),
             AppendError::Poisoned(_) => Self::new(POISONED, detail).retry_after(POISONED_RETRY_SECS),
             AppendError::Refused(code) => Self::of_code(code),
             AppendError::Closed => Self::new(UNAVAILABLE, detail).retry_after(POISONED_RETRY_SECS),
@@ -365,6 +371,11 @@ impl From<DraftError> for Problem {
         };
         Self::of_code(code).detailed(error.to_string()).pointer("/payload")
     }
+}
+
+/// The refusal of someone who has spent all they may; `what` says how they speak, or where they come from.
+pub(crate) fn too_many(what: &str, secs: u64) -> Problem {
+    Problem::new(RATE_LIMITED, format!("too much {what}; wait {secs} seconds")).retry_after(secs)
 }
 
 /// A failure of the service; the cause goes to the log, not to the caller.

@@ -54,6 +54,10 @@ pub struct Row {
     pub body: BodyRule,
     /// Whether the session of the page is a credential here; only where nothing is changed.
     pub session: bool,
+    /// Whether it has a reserve of its own, in everything: heartbeats, and what their nodes are to carry out.
+    pub urgent: bool,
+    /// Whether its answer may be long: then only so many are rendered at once.
+    pub long: bool,
     /// What it says of itself.
     pub operation: Operation,
     /// What a refusal looks like where people see it.
@@ -100,7 +104,17 @@ impl<S: 'static> Route<S> {
         handler: impl Handler<S, A>,
     ) -> Self {
         let operation = Operation::default();
-        let row = Row { method, path, access, body, session: false, operation, shown: None };
+        let row = Row {
+            method,
+            path,
+            access,
+            body,
+            session: false,
+            urgent: false,
+            long: false,
+            operation,
+            shown: None,
+        };
         Self { row, answer: Arc::new(move |state, call| handler.answer(state, call)) }
     }
 
@@ -171,6 +185,20 @@ impl<S: 'static> Route<S> {
     #[must_use]
     pub fn by_session(mut self) -> Self {
         self.row.session = true;
+        self
+    }
+
+    /// Has a reserve of its own, so that nothing else keeps it waiting.
+    #[must_use]
+    pub fn urgent(mut self) -> Self {
+        self.row.urgent = true;
+        self
+    }
+
+    /// Answers at length: of these answers only so many are rendered at once, and fewer for one principal.
+    #[must_use]
+    pub fn long(mut self) -> Self {
+        self.row.long = true;
         self
     }
 

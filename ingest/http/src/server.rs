@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::connection::{Timed, Turn};
+use crate::guests::Place;
 use crate::limits::{MAX_HEADER_BYTES, MAX_HEADERS};
 use crate::principal::Peer;
 use axum::Router;
@@ -16,7 +17,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
@@ -38,11 +39,10 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (stop, stopped) = watch::channel(false);
-    let room = Arc::new(Semaphore::new(app.inner.config.limits.connections));
     let server = || Server { app: app.clone(), router: router.clone(), stopped: stopped.clone() };
     let mut loops = JoinSet::new();
     for listener in tcp {
-        loops.spawn(server().accept_tcp(listener, Arc::clone(&room)));
+        loops.spawn(server().accept_tcp(listener));
     }
     if let Some(listener) = admin {
         loops.spawn(server().accept_admin(listener));
@@ -65,24 +65,23 @@ struct Server {
 }
 
 impl Server {
-    async fn accept_tcp(mut self, listener: TcpListener, room: Arc<Semaphore>) {
+    async fn accept_tcp(mut self, listener: TcpListener) {
         let mut connections = JoinSet::new();
         loop {
-            let next = async {
-                // While there is no room, whoever comes waits to be accepted.
-                let permit = Arc::clone(&room).acquire_owned().await.map_err(io::Error::other)?;
-                Ok((listener.accept().await?, permit))
-            };
             tokio::select! {
                 () = wait(&mut self.stopped) => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                accepted = next => match accepted {
-                    Ok(((stream, address), permit)) => {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, address)) => {
+                        let turn = Arc::new(Turn::default());
+                        let Some(place) = self.app.inner.guests.enter(address.ip(), &turn) else {
+                            // Closed without a word: a word would have to wait for whoever comes in such numbers.
+                            self.app.inner.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
+                            continue;
+                        };
                         // Without it answers are held back for nothing; that it fails says the peer has gone.
                         let _ = stream.set_nodelay(true);
-                        let limits = &self.app.inner.config.limits;
-                        let scarce = room.available_permits() < limits.connections / 4;
-                        self.spawn(&mut connections, stream, Peer::Tcp(address), scarce, Some(permit));
+                        self.spawn(&mut connections, stream, Peer::Tcp(address), turn, Some(place));
                     }
                     Err(error) => pause(&error).await,
                 },
@@ -100,7 +99,7 @@ impl Server {
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) if is_owner(&stream) => {
-                        self.spawn(&mut connections, stream, Peer::Admin, false, None);
+                        self.spawn(&mut connections, stream, Peer::Admin, Arc::default(), None);
                     }
                     Ok(_) => tracing::warn!("another user tried the admin socket"),
                     Err(error) => pause(&error).await,
@@ -116,8 +115,8 @@ impl Server {
         connections: &mut JoinSet<()>,
         stream: S,
         peer: Peer,
-        scarce: bool,
-        permit: Option<OwnedSemaphorePermit>,
+        turn: Arc<Turn>,
+        place: Option<Place>,
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -126,13 +125,15 @@ impl Server {
         metrics.accepted.fetch_add(1, Ordering::Relaxed);
         metrics.connections.fetch_add(1, Ordering::Relaxed);
         let gauge = Open(app.clone());
+        let scarce = app.inner.guests.is_scarce();
         connections.spawn(async move {
-            let _held = (permit, gauge);
-            let turn = Arc::new(Turn::default());
+            let _held = (place, gauge);
+            let unwanted = Arc::clone(&turn);
             let stream = Timed::new(stream, Arc::clone(&turn), &app.inner.config.limits, scarce);
             let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(peer);
+                request.extensions_mut().insert(Arc::clone(&turn));
                 turn.begin();
                 let (answer, turn) = (router.clone().oneshot(request), Arc::clone(&turn));
                 async move {
@@ -150,6 +151,10 @@ impl Server {
             let mut connection = std::pin::pin!(connection);
             let result = tokio::select! {
                 result = connection.as_mut() => result,
+                () = unwanted.unwanted() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
                 () = wait(&mut stopped) => {
                     connection.as_mut().graceful_shutdown();
                     connection.await

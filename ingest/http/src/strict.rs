@@ -52,6 +52,36 @@ pub fn invalid(pointer: &str, problem: impl Display) -> Problem {
     Problem::new(INVALID, format!("{pointer}: {problem}")).pointer(pointer)
 }
 
+/// Most bytes of memory that a JSON document takes once it is parsed as values: a bound, told from its text alone.
+///
+/// An object's members lie in nodes that have room for eleven, of which at least five are taken but in the last; an
+/// array grows by doubling.
+pub fn parsed_bytes(document: &[u8]) -> usize {
+    const MEMBER: usize = size_of::<String>() + size_of::<Value>();
+    const NODE: usize = 11 * MEMBER + 64;
+    const ITEM: usize = 2 * size_of::<Value>();
+    let (mut bytes, mut in_string, mut escaped) = (document.len(), false, false);
+    for byte in document {
+        if in_string {
+            (in_string, escaped) = (escaped || *byte != b'"', !escaped && *byte == b'\\');
+            continue;
+        }
+        bytes += match byte {
+            b'"' => {
+                in_string = true;
+                // The least that an allocation takes.
+                32
+            }
+            b'{' => NODE,
+            b':' => NODE / 5,
+            b'[' => 4 * size_of::<Value>(),
+            b',' => ITEM,
+            _ => 0,
+        };
+    }
+    bytes
+}
+
 /// A JSON value with one meaning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
@@ -148,6 +178,25 @@ impl<'de> Visitor<'de> for Nested {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_document_takes_is_told_from_its_text() {
+        let many = |item: &str| format!("[{}{item}]", format!("{item},").repeat(999));
+        for (text, each) in [
+            (many("{}"), 0..1000),
+            (many("[]"), 32..400),
+            (many("0"), 32..100),
+            // One member takes a node that has room for eleven.
+            (many("{\"\":0}"), 600..1000),
+            (many("\"text\""), 56..150),
+            (many("\"{{{{,,,:::\\\\\\\"[[[\""), 56..150),
+        ] {
+            let bytes = parsed_bytes(text.as_bytes()) / 1000;
+            assert!(each.contains(&bytes), "{bytes} of {}", &text[..20]);
+        }
+        let heartbeat = r#"{"kind":"note","payload":{"text":"all is well"}}"#;
+        assert!(parsed_bytes(heartbeat.as_bytes()) < 4096);
+    }
 
     #[test]
     fn one_meaning_or_none() {

@@ -4,10 +4,11 @@ use ledger::Ledger;
 use ledger::clock::{Clock as _, SystemClock};
 use ledger::durable::{self, RealDisk};
 use ledger::genesis::Plan;
-use ledger::index::{FjallRows, RowError, Rows};
+use ledger::index::{FjallRows, MemoryRows, RowError, Rows};
 use ledger::keyring::{self, Keyring};
 use ledger::open::{self, Anchor, Digests, OpenError, OpenReport, Options};
 use ledger::service::Draft;
+use ledger::space::Room;
 use ledger::storage::{FsStorage, Storage};
 use ledger::{AppendOptions, Outcome};
 use spec::payload::{Role, Token, token_hash};
@@ -207,7 +208,7 @@ impl DataDir {
         let lock = self.lock()?;
         let keys = Keyring::load(&self.0)?;
         let storage: Arc<dyn Storage> = Arc::new(FsStorage::new(Arc::new(RealDisk::new(&self.0)?))?);
-        let rows: Arc<dyn Rows> = Arc::new(FjallRows::open(&self.0.join("index"))?);
+        let rows = self.rows(&*storage)?;
         let options = Options {
             storage,
             rows,
@@ -221,6 +222,18 @@ impl DataDir {
             lock: Some(lock),
         };
         Ok(open::open(options).await?)
+    }
+
+    /// The index. One that a full disk has no room for is kept in memory, and made of the log.
+    fn rows(&self, storage: &dyn Storage) -> Result<Arc<dyn Rows>, DataError> {
+        match FjallRows::open(&self.0.join("index")) {
+            Ok(rows) => Ok(Arc::new(rows)),
+            Err(error) if storage.space().is_some_and(|space| space.room(Room::Enough) == Room::Gone) => {
+                tracing::warn!(%error, "the disk is full: the index is kept in memory");
+                Ok(Arc::new(MemoryRows::default()))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Takes the writer's lock.

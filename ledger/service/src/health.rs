@@ -3,6 +3,8 @@
 use crate::state::Service;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
+use ledger::AppendError;
+use ledger::space::Room;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use web::limits::MAX_FOLDS_BEHIND;
@@ -28,6 +30,9 @@ pub(crate) async fn healthz(_: Call) -> Result<Response<Body>, Problem> {
 pub(crate) async fn readyz(service: Service, call: Call) -> Result<Response<Body>, Problem> {
     if let Some(reason) = call.app.ledger().poisoned() {
         return Err(Problem::new(POISONED, reason).retry_after(30));
+    }
+    if call.app.ledger().room() != Room::Enough {
+        return Err(AppendError::NoSpace.into());
     }
     if call.app.is_draining() {
         return Err(Problem::new(UNAVAILABLE, "the service is stopping").retry_after(30));

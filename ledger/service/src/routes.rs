@@ -131,12 +131,14 @@ fn service() -> Vec<Route<Service>> {
 fn heartbeats() -> Vec<Route<Service>> {
     vec![
         post("/api/agent/heartbeat", Credential, HEARTBEAT, heartbeat::post)
+            .urgent()
             .called("postHeartbeat", "Events")
             .says("Record a heartbeat: a signed event, or its payload under a node's JWT.")
             .body::<HeartbeatRequest>(JSON)
             .answers::<HeartbeatAnswer<DeliveredCommand>>(201, JSON)
             .answers::<HeartbeatAnswer<DeliveredCommand>>(200, JSON),
         post("/api/nodes/{id}/heartbeat", Credential, HEARTBEAT, heartbeat::post_for_node)
+            .urgent()
             .called("postNodeHeartbeat", "Events")
             .says("Record a heartbeat of this node.")
             .takes::<Uuid>("id", "The node.")
@@ -169,6 +171,7 @@ fn telling() -> Vec<Route<Service>> {
             .answers::<CommandAnswered>(201, JSON)
             .refuses(&[409]),
         get("/api/agent/commands", Anyone, commands::poll)
+            .urgent()
             .called("pollCommands", "Commands")
             .says("What the node that asks is to carry out, each with its proof.")
             .takes::<u64>("after", "Only what became open after this entry.")

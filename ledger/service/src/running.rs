@@ -3,6 +3,7 @@
 use crate::composed::Composed;
 use crate::data::{self, DataDir, DataError, Manner};
 use crate::tasks::announce::Announcer;
+use crate::tasks::disk::DiskWatch;
 use crate::tasks::folds::Follower;
 use crate::tasks::offers::Offers;
 use crate::tasks::packing::Packing;
@@ -123,12 +124,10 @@ pub async fn start(
     let socket = dir.admin_socket();
     let admin = bind(&socket).map_err(|source| StartError::Socket { path: socket.clone(), source })?;
     let address = listener.local_addr()?;
-    let (connections, limits) = (most_connections(), Limits::default());
-    let limits = Limits { connections, streams: limits.streams.min(connections / 4 * 3), ..limits };
     let config = Config {
         client_address_header: choices.client_address_header,
         data_dir: Some(dir.path().to_owned()),
-        limits,
+        limits: Limits::default().for_connections(most_connections()),
     };
     let app = App::new(ledger.clone(), config);
     let folds = Folds::of(&ledger, live)?;
@@ -183,6 +182,9 @@ fn tasks(
     });
     let of = ledger.clone();
     supervisor.start("packing", "packs segments that are closed", stopped, move |_| Packing::new(of.clone()));
+    let of = ledger.clone();
+    supervisor
+        .start("disk", "tells when the disk is nearly full", stopped, move |_| DiskWatch::new(of.clone()));
     supervisor.tasks()
 }
 
@@ -265,7 +267,7 @@ const RESERVED_FILES: u64 = 1024;
 /// Raises the limit of open files to what the system allows, and says how many connections fit.
 fn most_connections() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let wanted = Limits::default().connections;
+    let wanted = Limits::default().connections.all;
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         tracing::warn!(%error, "the limit of open files could not be raised");

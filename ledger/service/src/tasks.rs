@@ -6,6 +6,7 @@
 //! shows all of them, each has its metrics, and the service is not ready while one keeps failing.
 
 pub(crate) mod announce;
+pub(crate) mod disk;
 pub(crate) mod folds;
 pub(crate) mod offers;
 pub(crate) mod packing;

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::durable::{Disk, parent, replace};
 use crate::segment::SEGMENT_BYTES;
+use crate::space::Space;
 use pack::{Alone, UnpackError};
 use proofs::Blake3;
 use proofs::tree::Frontier;
@@ -222,6 +223,10 @@ fn packed_failed(segment: u64) -> impl FnOnce(UnpackError) -> StorageError + use
 impl Storage for FsStorage {
     fn segment_bytes(&self) -> u64 {
         self.segment_bytes
+    }
+
+    fn space(&self) -> Option<Space> {
+        self.disk.space()
     }
 
     fn segments(&self) -> BoxFuture<'_, Result<Vec<SegmentInfo>, StorageError>> {

@@ -27,7 +27,7 @@ struct Diary {
 impl Diary {
     async fn send(&mut self, ledger: &Ledger, events: Vec<Event>) {
         self.sent.extend(events.clone());
-        match ledger.append(events.clone(), AppendOptions { inclusion: true }).await {
+        match ledger.append(events.clone(), AppendOptions { inclusion: true, urgent: false }).await {
             Ok(appended) => {
                 assert_eq!(self.stopped, None, "acknowledged after the ledger stopped");
                 for (event, outcome) in events.iter().zip(&appended.outcomes) {

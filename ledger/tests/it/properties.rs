@@ -132,7 +132,8 @@ impl Author {
 
 async fn append(ledger: &Ledger, model: &mut Model, batch: Vec<(Event, &'static [&'static str])>) {
     let (events, expected): (Vec<Event>, Vec<_>) = batch.into_iter().unzip();
-    let appended = ledger.append(events.clone(), AppendOptions { inclusion: true }).await.unwrap();
+    let appended =
+        ledger.append(events.clone(), AppendOptions { inclusion: true, urgent: false }).await.unwrap();
     for ((code, expected), (event, outcome)) in
         codes(&appended).iter().zip(&expected).zip(events.iter().zip(&appended.outcomes))
     {

@@ -536,7 +536,7 @@ pub(crate) fn unenrolled(place: &Place, ledger: &Ledger, org: &str) -> Node {
 
 /// Appends and asks for proofs.
 pub(crate) async fn append(ledger: &Ledger, events: Vec<Event>) -> Result<Appended, AppendError> {
-    ledger.append(events, AppendOptions { inclusion: true }).await
+    ledger.append(events, AppendOptions { inclusion: true, urgent: false }).await
 }
 
 /// The receipts, where every event was recorded.

@@ -6,12 +6,14 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
 use ledger::Ledger;
 use ledger::reader::{Query, ReadError, Reader};
+use ledger::service::Head;
 use projections::Projections;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::RuntimeFlavor;
 use web::problem::{UNAVAILABLE, internal};
 use web::{Problem, QueryString, bad};
 
@@ -165,7 +167,7 @@ impl Reads {
             PastError::Future { .. } => bad(AS_OF, error),
             PastError::Read(_) | PastError::Order(_) => internal(error),
         })?;
-        Ok(look(&View { folds: &past.folds, now: past.now, checkpoint: &head.note }))
+        Ok(aside(|| look(&View { folds: &past.folds, now: past.now, checkpoint: &head.note })))
     }
 
     /// Looks at the folds when they have reached the head of the log.
@@ -175,10 +177,11 @@ impl Reads {
         let wait = async {
             loop {
                 size.wait_for(|size| *size >= least).await.ok()?;
-                let seen = self.live.with_head(|folds, head| {
+                let rendered = |folds: &Projections, head: &Head| {
                     let now = self.ledger.now().max(head.recorded_at);
                     (head.size >= least).then(|| look(&View { folds, now, checkpoint: &head.note }))
-                });
+                };
+                let seen = aside(|| self.live.with_head(rendered));
                 if let Some(seen) = seen.flatten() {
                     return Some(seen);
                 }
@@ -187,6 +190,15 @@ impl Reads {
             }
         };
         tokio::time::timeout(FOLDS_PATIENCE, wait).await.ok().flatten().ok_or_else(behind)
+    }
+}
+
+/// Runs what may take a while beside the threads that serve connections: they go on meanwhile.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match tokio::runtime::Handle::current().runtime_flavor() {
+        // It has one thread, and nowhere to go.
+        RuntimeFlavor::CurrentThread => work(),
+        _ => tokio::task::block_in_place(work),
     }
 }
 

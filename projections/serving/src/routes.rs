@@ -48,6 +48,7 @@ fn fold<T: JsonSchema + 'static, A: 'static>(
     summary: &'static str,
 ) -> Route<Reads> {
     read(path, handler, id, tag, summary)
+        .long()
         .takes::<String>(
             AS_OF,
             "The point of the log that is asked about: the number of an entry, or a time of RFC 3339; its end, if absent.",

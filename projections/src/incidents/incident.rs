@@ -134,6 +134,26 @@ impl Incident {
         }
     }
 
+    /// The incident as lists show it.
+    #[must_use]
+    pub fn without_notes(&self) -> Self {
+        Self {
+            id: self.id,
+            matter: self.matter.clone(),
+            title: self.title.clone(),
+            text: self.text.clone(),
+            band: self.band,
+            opened: self.opened.clone(),
+            reopened: self.reopened.clone(),
+            acked: self.acked.clone(),
+            resolved: self.resolved.clone(),
+            assignee: self.assignee.clone(),
+            tags: self.tags.clone(),
+            notes: Vec::new(),
+            posture: self.posture.clone(),
+        }
+    }
+
     pub(super) fn ack(&mut self, by: By, until: Option<Timestamp>) {
         let hold = ACK_MS.iter().find(|(band, _)| *band == self.band).map_or(0, |(_, hold)| *hold);
         let until = until.unwrap_or_else(|| Timestamp::from_millis(by.at.millis().saturating_add(hold)));

@@ -186,7 +186,8 @@ async fn what_a_release_wrote_is_continued_on_both_sides() {
 
         let ledger = open(&data, clock).await;
         assert_eq!(ledger.id(), Hash::from_hex(expected["ledger"].as_str().unwrap()).unwrap());
-        let appended = ledger.append(vec![event], AppendOptions { inclusion: true }).await.unwrap();
+        let appended =
+            ledger.append(vec![event], AppendOptions { inclusion: true, urgent: false }).await.unwrap();
         assert!(matches!(appended.outcomes[0], Outcome::Recorded(_)), "{:?}", appended.outcomes);
         assert!(ledger.seal().await.unwrap().is_some());
         tokio::task::spawn_blocking(move || ledger.close(true)).await.unwrap();

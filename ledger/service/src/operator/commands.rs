@@ -280,6 +280,9 @@ pub(crate) async fn poll(service: Service, call: Call) -> Result<Response<Body>,
         return Err(Problem::new(FORBIDDEN, "commands are fetched by the node they are for"));
     };
     let (node, live) = (*node, Arc::clone(service.live()?));
+    let place = if wait == 0 { None } else { call.wait() };
+    // When this node, or all of them together, wait as often as they may, it is answered at once.
+    let wait = if place.is_some() { wait } else { 0 };
     let word = live.commands_of(node);
     let (mut cosigned, mut stopping) = (call.app.ledger().witnessing().cosigned(), call.app.stopping());
     let deadline = tokio::time::Instant::now() + Duration::from_secs(wait);
@@ -298,8 +301,13 @@ pub(crate) async fn poll(service: Service, call: Call) -> Result<Response<Body>,
             () = tokio::time::sleep_until(deadline) => break new,
         }
     };
+    drop(place);
     let (size, checkpoint) = grounds(&call.app);
-    let commands = call.reading(move |app| async move { delivered(&app, open, size).await }).await?;
+    let commands = if open.is_empty() {
+        b"[]".to_vec()
+    } else {
+        call.reading(move |app| async move { delivered(&app, open, size).await }).await?
+    };
     let mut out = Vec::with_capacity(commands.len() + checkpoint.len() * 2);
     out.extend_from_slice(b"{\"commands\":");
     out.extend_from_slice(&commands);

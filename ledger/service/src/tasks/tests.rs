@@ -122,7 +122,7 @@ async fn a_fault_in_each_task_loses_nothing_and_says_nothing_twice() {
     world.json(Method::POST, "/api/orgs/acme/webhooks", Some(json!({"url": url}))).await;
     world.node().await;
     let names: Vec<String> = world.running.tasks.rows().into_iter().map(|row| row.name).collect();
-    assert_eq!(names, ["folds", "announce", "scheduler", "webhooks", "witness-offers", "packing"]);
+    assert_eq!(names, ["folds", "announce", "scheduler", "webhooks", "witness-offers", "packing", "disk"]);
     for name in &names {
         world.strike(name, 1);
     }

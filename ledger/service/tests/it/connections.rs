@@ -4,6 +4,7 @@ use crate::world::World;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use web::limits::Shares;
 use web::{Config, Limits};
 
 async fn connect(world: &World) -> TcpStream {
@@ -19,7 +20,7 @@ async fn read_all(stream: &mut TcpStream) -> String {
 fn quick() -> Config {
     let limits = Limits {
         header_timeout: Duration::from_millis(300),
-        body_timeout: Duration::from_millis(300),
+        body_grace: Duration::from_millis(300),
         keep_alive: Duration::from_millis(600),
         ..Limits::default()
     };
@@ -137,7 +138,8 @@ async fn whoever_takes_nothing_of_an_answer_is_let_go() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_house_lets_people_in_as_others_leave() {
-    let limits = Limits { connections: 4, keep_alive_scarce: Duration::from_millis(200), ..quick().limits };
+    let connections = Shares::of_anyone(4);
+    let limits = Limits { connections, keep_alive_scarce: Duration::from_millis(200), ..quick().limits };
     let world = World::with(Config { limits, ..Config::default() }).await;
     let mut crowd = Vec::new();
     for _ in 0..12 {

@@ -12,7 +12,7 @@ fn hash(value: &Value) -> Hash {
 }
 
 /// Checks a receipt as an author does: from the own event, the place it names, and a checkpoint.
-fn check_receipt(world: &World, event: &Event, receipt: &Value, note: &str) {
+pub(crate) fn check_receipt(world: &World, event: &Event, receipt: &Value, note: &str) {
     let keys = [world.ledger.current_key(spec::KeyUse::Checkpoint)];
     let checkpoint = Checkpoint::open(note.as_bytes(), &keys, &[]).unwrap().checkpoint;
     assert_eq!(hash(&receipt["event_hash"]), event.hash());

@@ -193,7 +193,9 @@ async fn too_much_of_everything() {
     // A full batch of the largest size is taken.
     let mut node = node;
     let events: Vec<Event> = (0..MAX_BATCH_EVENTS).map(|i| node.note(&format!("{i}"))).collect();
-    let answer = world.post_bytes("/api/events", "application/x-ndjson", crate::world::ndjson(&events)).await;
+    let body = crate::world::ndjson(&events);
+    let request = world.request(reqwest::Method::POST, "/api/events").bearer_auth(node.jwt(&body, |_, _| {}));
+    let answer = crate::world::send(request.header("content-type", "application/x-ndjson").body(body)).await;
     assert_eq!(answer.status, 201, "{:.300}", answer.text);
     world.finish().await;
 }

@@ -3,7 +3,7 @@
 use crate::world::{World, send, with_token};
 use reqwest::Method;
 use std::time::Duration;
-use web::limits::Rate;
+use web::limits::{Rate, Shares};
 use web::{Config, Limits};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,10 +72,10 @@ async fn an_address_spends_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_share_one_memory() {
-    let limits = Limits { body_bytes: 10_000, ..Limits::default() };
+    let limits = Limits { bodies: Shares::of_anyone(40_000), ..Limits::default() };
     let world = World::with(Config { limits, ..Config::default() }).await;
     let answer = world.post_bytes("/api/events", "application/json", vec![b' '; 20_000]).await;
-    assert_eq!((answer.status, answer.problem().as_str()), (503, "queue-full"));
+    assert_eq!((answer.status, answer.problem().as_str()), (429, "rate-limited"));
     assert_eq!(answer.headers["retry-after"], "1");
     let answer = world.post_bytes("/api/events", "application/json", vec![b' '; 5000]).await;
     assert_eq!(answer.status, 400, "the room was given back");
@@ -84,7 +84,8 @@ async fn bodies_share_one_memory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_have_so_many_places() {
-    let limits = Limits { streams: 5, identity_streams: 2, address_streams: 3, ..Limits::default() };
+    let streams = Shares { principal: 2, address: 3, org: 9, ..Shares::of_anyone(5) };
+    let limits = Limits { streams, ..Limits::default() };
     let client_address_header = Some("cf-connecting-ip".parse().unwrap());
     let world = World::with(Config { limits, client_address_header, ..Config::default() }).await;
     let mut tokens = Vec::new();

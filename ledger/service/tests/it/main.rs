@@ -11,9 +11,12 @@
 
 mod access;
 mod answers;
+mod between;
 mod connections;
 mod drafts;
 mod events;
+mod fairness;
+mod full;
 mod heartbeat;
 mod hostile;
 mod limits;

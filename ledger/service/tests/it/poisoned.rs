@@ -1,67 +1,22 @@
 //! A disk that fails: nothing more is taken, everything else is answered, and nothing is lost.
 
+use crate::between::Between;
 use crate::world::World;
-use ledger::storage::{BoxFuture, SegmentInfo, Storage, StorageError};
+use ledger::storage::StorageError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use web::Config;
-
-/// Storage whose appends fail once it is told so.
-#[derive(Debug)]
-struct Failing {
-    inner: Arc<dyn Storage>,
-    fail: Arc<AtomicBool>,
-}
-
-impl Storage for Failing {
-    fn segments(&self) -> BoxFuture<'_, Result<Vec<SegmentInfo>, StorageError>> {
-        self.inner.segments()
-    }
-
-    fn append<'a>(
-        &'a self,
-        segment: u64,
-        expected: u64,
-        bytes: &'a [u8],
-    ) -> BoxFuture<'a, Result<(), StorageError>> {
-        if self.fail.load(Ordering::Acquire) {
-            let source = std::io::Error::other("input/output error");
-            let error = StorageError::Unknown { operation: "sync", name: "log".to_owned(), source };
-            return Box::pin(std::future::ready(Err(error)));
-        }
-        self.inner.append(segment, expected, bytes)
-    }
-
-    fn read(&self, segment: u64, offset: u64, len: usize) -> BoxFuture<'_, Result<Vec<u8>, StorageError>> {
-        self.inner.read(segment, offset, len)
-    }
-
-    fn cut(&self, segment: u64, len: u64) -> BoxFuture<'_, Result<(), StorageError>> {
-        self.inner.cut(segment, len)
-    }
-
-    fn rewrite_tail(&self, segment: u64, len: u64) -> BoxFuture<'_, Result<(), StorageError>> {
-        self.inner.rewrite_tail(segment, len)
-    }
-
-    fn put<'a>(&'a self, name: &'a str, bytes: &'a [u8]) -> BoxFuture<'a, Result<(), StorageError>> {
-        self.inner.put(name, bytes)
-    }
-
-    fn get<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, StorageError>> {
-        self.inner.get(name)
-    }
-
-    fn list<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<String>, StorageError>> {
-        self.inner.list(folder)
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_failed_write_nothing_more_is_taken() {
     let fail = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&fail);
-    let world = World::over(Config::default(), |inner| Arc::new(Failing { inner, fail: told })).await;
+    let failing = move || {
+        let source = std::io::Error::other("input/output error");
+        let error = StorageError::Unknown { operation: "sync", name: "log".to_owned(), source };
+        if told.load(Ordering::Acquire) { Err(error) } else { Ok(()) }
+    };
+    let world = World::over(Config::default(), |inner| Between::new(inner, failing)).await;
     let mut node = world.node("acme").await;
     let viewer = world.token("acme", "viewer").await;
     let event = node.note("kept");

@@ -28,7 +28,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
-use web::{App, Config};
+use web::limits::Rate;
+use web::{App, Config, Limits};
 
 pub(crate) struct World {
     pub(crate) ledger: Ledger,
@@ -72,8 +73,10 @@ impl Answer {
 }
 
 impl World {
+    /// With room for the many refusals that a test asks for from one address.
     pub(crate) async fn start() -> Self {
-        Self::with(Config::default()).await
+        let limits = Limits { address_failures: Rate { per_sec: 1000, burst: 10_000 }, ..Limits::default() };
+        Self::with(Config { limits, ..Config::default() }).await
     }
 
     pub(crate) async fn with(config: Config) -> Self {
@@ -82,9 +85,13 @@ impl World {
 
     /// With something between the ledger and its files.
     pub(crate) async fn over(
-        mut config: Config,
+        config: Config,
         wrap: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>,
     ) -> Self {
+        Box::pin(Self::made(config, wrap)).await
+    }
+
+    async fn made(mut config: Config, wrap: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         config.data_dir = Some(dir.path().to_owned());
         let ledger = ledger_in(dir.path().to_owned(), wrap).await;

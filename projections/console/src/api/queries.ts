@@ -75,6 +75,15 @@ export const incidents = (at: At, filter: { state?: IncidentState; node_id?: str
     ...fresh(at),
   });
 
+// Lists leave out what was said of an incident.
+export const whole_incident = (id: string, at: At) =>
+  queryOptions({
+    queryKey: ["incidents", at, id],
+    queryFn: async () =>
+      (await answer(client.GET("/api/incidents/{id}", { params: { path: { id }, query: as_of(at) } }))).incident,
+    ...fresh(at),
+  });
+
 export const findings = (at: At, filter: { q?: string; node_id?: string } = {}) =>
   queryOptions({
     queryKey: ["findings", at, filter],

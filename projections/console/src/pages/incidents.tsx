@@ -4,7 +4,7 @@ import { useState } from "react";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { answer, client, type Row } from "../api/client";
-import { incidents, type IncidentState } from "../api/queries";
+import { incidents, whole_incident, type IncidentState } from "../api/queries";
 import { useAt } from "../shell";
 import { Ago, Band, Button, Empty, Hash, Panel, Waiting } from "../ui/atoms";
 import { Check } from "../ui/entry";
@@ -58,6 +58,7 @@ const WORDS: Record<Act, string> = { ack: "acknowledge", resolve: "resolve", not
 function Card({ incident, past }: { incident: Incident; past: boolean }) {
   const [text, setText] = useState("");
   const queries = useQueryClient();
+  const notes = useQuery(whole_incident(incident.id, useAt())).data?.notes;
   const act = useMutation({
     mutationFn: (kind: Act) => {
       const payload = { target: incident.id, ...(text.trim() === "" ? {} : { text: text.trim() }) };
@@ -82,7 +83,7 @@ function Card({ incident, past }: { incident: Incident; past: boolean }) {
         {incident.resolved !== undefined && <Said name="Resolved" by={incident.resolved} />}
         {incident.text !== undefined && <><dt className="text-faint">Says</dt><dd className="whitespace-pre-wrap">{incident.text}</dd></>}
       </dl>
-      {incident.notes?.map((remark) => (
+      {notes?.map((remark) => (
         <blockquote key={remark.by.seq} className="mt-2 border-l-2 border-line pl-2 text-sm"><p className="whitespace-pre-wrap">{remark.text}</p><footer className="text-xs text-faint">{remark.by.author}, <Ago time={remark.by.at} /> <Check seq={remark.by.seq} /></footer></blockquote>
       ))}
       {past ? <p className="mt-4 text-xs text-faint">The past cannot be answered; go back to now.</p> : (

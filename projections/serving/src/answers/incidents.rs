@@ -58,6 +58,14 @@ impl<'a> IncidentRow<'a> {
         let state = incident.state(now);
         Self { org: Cow::Borrowed(org), state, incident: Cow::Borrowed(incident), silence }
     }
+
+    /// The same without what was said of it, which is for whoever asks for one incident.
+    fn without_notes(mut self) -> Self {
+        if !self.incident.notes.is_empty() {
+            self.incident = Cow::Owned(self.incident.without_notes());
+        }
+        self
+    }
 }
 
 fn orgs<'a>(view: &View<'a>, org: Option<&Name>) -> impl Iterator<Item = (&'a Name, &'a OrgIncidents)> {
@@ -118,7 +126,7 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Pro
                 );
             }
             rows.sort_by_key(|(seq, _)| Reverse(*seq));
-            view.answer(&paging.falling(rows.into_iter(), Some))
+            view.answer(&paging.falling(rows.into_iter(), |row| Some(row.without_notes())))
         })
         .await
 }
