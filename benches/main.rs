@@ -4,6 +4,7 @@
 //! cargo bench -p benches                       everything, with 100,000 events
 //! cargo bench -p benches -- append verify      some of it
 //! BENCH_N=2000 cargo bench -p benches          short
+//! cargo bench -p benches -- attacks            what honest nodes notice of attacks: ten minutes, asked for by name
 //! ```
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +17,7 @@
 )]
 
 mod append;
+mod attacks;
 mod bare;
 mod canonical;
 mod commands;
@@ -57,6 +59,10 @@ fn main() {
         return;
     }
     report::machine(events);
+    if chosen.iter().any(|c| c == "attacks") {
+        attacks::run(events, &chosen);
+        return;
+    }
     for (name, run) in SUITES {
         if chosen.is_empty() || chosen.iter().any(|c| c == name) {
             println!("\n{name}");

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{LocalSet, spawn_local};
 
 /// The argument that makes this executable the subscribers' process.
@@ -45,7 +45,11 @@ async fn subscribers(task: &Value) {
     let seen = Rc::new(RefCell::new(Seen { buffer: vec![0; 256 * 1024], ..Seen::default() }));
     let count = wanted.len();
     for (n, node) in wanted.into_iter().enumerate() {
-        let mut stream = TcpStream::connect(task["address"].as_str().unwrap()).await.unwrap();
+        // One address may have as many streams as one token.
+        let socket = TcpSocket::new_v4().unwrap();
+        let from = [127, 0, 0, u8::try_from(2 + n % tokens.len()).unwrap()];
+        socket.bind((from, 0).into()).unwrap();
+        let mut stream = socket.connect(task["address"].as_str().unwrap().parse().unwrap()).await.unwrap();
         let query = node.as_ref().map_or_else(String::new, |node| format!("?node_id={node}"));
         let request = format!(
             "GET /events{query} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {}\r\n\r\n",
