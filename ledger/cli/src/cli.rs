@@ -2,9 +2,9 @@
 //! pages and completions all come from these definitions.
 
 use crate::commands::{
-    agent, attention, bisect, demo, enroll, export, findings, import, incidents, init, keys, logs, members,
-    nodes, orders, orgs, policies, prove, reference, replay, rollouts, schedules, segment, serve, tokens,
-    verify, webhooks, witness,
+    agent, attention, bisect, contexts, demo, enroll, export, findings, import, incidents, init, keys, logs,
+    members, nodes, orders, orgs, policies, prove, reference, replay, rollouts, schedules, segment, serve,
+    tokens, verify, webhooks, witness,
 };
 use crate::options::Global;
 use clap::{Parser, Subcommand};
@@ -42,6 +42,17 @@ pub(crate) enum Command {
     Export(export::Export),
     /// Append events from JSON lines; repeating an import adds nothing.
     Import(import::Import),
+    /// Sign in to a service, so that commands go there.
+    Login(contexts::Login),
+    /// Forget a service that you have signed in to.
+    Logout(contexts::Logout),
+    /// The services that you have signed in to.
+    #[command(subcommand)]
+    Contexts(contexts::Command),
+    /// How the service, its ledger and the fleet are, on one page.
+    Status,
+    /// Look for what is wrong here or with the service, and say what to do.
+    Doctor,
     /// Append a seal now.
     Seal,
     /// Show the newest checkpoint.
@@ -113,4 +124,26 @@ pub(crate) enum Command {
     Openapi,
     /// Write the man page to standard output, or all of them to a directory.
     Man(reference::Man),
+}
+
+impl Command {
+    /// Whether it goes to the service that somebody has signed in to, unless it is told otherwise.
+    pub(crate) fn goes_to_a_service(&self) -> bool {
+        !matches!(
+            self,
+            Self::Init(_)
+                | Self::Serve(_)
+                | Self::Demo(_)
+                | Self::Export(_)
+                | Self::Reindex
+                | Self::Segment(_)
+                | Self::Login(_)
+                | Self::Logout(_)
+                | Self::Contexts(_)
+                | Self::Agent(_)
+                | Self::Completions(_)
+                | Self::Openapi
+                | Self::Man(_)
+        )
+    }
 }

@@ -37,7 +37,7 @@ impl Client {
         if let Some(url) = &global.url {
             return Self::http(url, global.token.clone());
         }
-        let dir = DataDir::new(&global.data);
+        let dir = DataDir::new(global.data());
         let socket = dir.admin_socket();
         if std::os::unix::net::UnixStream::connect(&socket).is_ok() {
             return Self::socket(&socket);
@@ -51,7 +51,7 @@ impl Client {
     pub(crate) async fn connect_to_read(global: &Global) -> Result<Self, Failure> {
         match Self::connect(global).await? {
             Self::Local { ledger, .. } => {
-                let router = service::local(&ledger, DataDir::new(&global.data).path(), true).await?;
+                let router = service::local(&ledger, DataDir::new(global.data()).path(), true).await?;
                 Ok(Self::Local { ledger, router })
             }
             http @ Self::Http { .. } => Ok(http),
@@ -136,7 +136,7 @@ impl Answer {
             Err(_) => format!("status {}", self.status),
         };
         let next = match self.status {
-            401 => "; give a token with --token or VAULTMESH_TOKEN",
+            401 => "; sign in with `ledger login`, or give a token in VAULTMESH_TOKEN",
             403 => "; the token's role does not allow this",
             503 => "; try again in a second",
             _ => "",

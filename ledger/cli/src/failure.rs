@@ -29,6 +29,11 @@ impl Failure {
         Self { code: 3, text: text.to_string() }
     }
 
+    /// Whether it was refused, in place of going wrong.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.code == 1
+    }
+
     /// Says why on standard error and gives the exit code.
     #[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
     pub(crate) fn report(self) -> ExitCode {

@@ -28,7 +28,7 @@ impl Files {
             }
             return Ok(Self::Service(Box::new(remote)));
         }
-        let dir = DataDir::new(&global.data);
+        let dir = DataDir::new(global.data());
         if !dir.has_ledger() {
             let path = dir.path().display();
             return Err(Failure::io(format!("no ledger in {path}; name another with --data or --url")));

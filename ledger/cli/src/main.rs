@@ -4,6 +4,7 @@ mod api;
 mod cli;
 mod client;
 mod commands;
+mod contexts;
 mod failure;
 mod folding;
 mod options;
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
-    let global = cli.global;
+    let global = if cli.command.goes_to_a_service() { cli.global.settled()? } else { cli.global };
     // What is written here is the operator's own; manual pages alone are for everybody.
     if !matches!(cli.command, Command::Man { .. } | Command::Completions { .. }) {
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
@@ -50,6 +51,11 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Prove(args) => commands::prove::run(&global, &args),
         Command::Export(args) => commands::export::run(&global, &args),
         Command::Import(args) => commands::import::run(&global, &args),
+        Command::Login(args) => commands::contexts::login(&global, &args),
+        Command::Logout(args) => commands::contexts::logout(&global, &args),
+        Command::Contexts(command) => commands::contexts::run(&global, &command),
+        Command::Status => commands::status::run(&global),
+        Command::Doctor => commands::doctor::run(&global),
         Command::Seal => commands::seal::run(&global),
         Command::Checkpoint => commands::checkpoint::run(&global),
         Command::Enroll(command) => commands::enroll::run(&global, &command),

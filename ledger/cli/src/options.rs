@@ -1,14 +1,20 @@
 //! Flags that every command takes.
 
+use crate::contexts::Contexts;
+use crate::failure::Failure;
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use spec::Hash;
+use std::path::{Path, PathBuf};
 
 /// Flags every command takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
-    /// Data directory of the ledger.
-    #[arg(long, global = true, env = "VAULTMESH_DATA", default_value = "./vaultmesh-data", help_heading = EVERYWHERE)]
-    pub(crate) data: PathBuf,
+    /// Data directory of the ledger; `./vaultmesh-data`, if neither a service nor a context is named.
+    #[arg(long, global = true, env = "VAULTMESH_DATA", help_heading = EVERYWHERE)]
+    pub(crate) data: Option<PathBuf>,
+    /// A service that you have signed in to with `ledger login`, in place of the current one.
+    #[arg(long, global = true, value_name = "NAME", help_heading = EVERYWHERE)]
+    pub(crate) context: Option<String>,
     /// Address of a running service, in place of the data directory.
     #[arg(long, global = true, env = "VAULTMESH_CC_URL", help_heading = EVERYWHERE)]
     pub(crate) url: Option<String>,
@@ -21,6 +27,9 @@ pub(crate) struct Global {
     /// How much is said on standard error.
     #[arg(long, global = true, env = "VAULTMESH_LOG", default_value = "warn", help_heading = EVERYWHERE)]
     pub(crate) log: tracing::Level,
+    /// The id of the context's ledger.
+    #[arg(skip)]
+    pub(crate) ledger: Option<Hash>,
 }
 
 /// Whether a person is asked before what cannot be taken back.
@@ -50,6 +59,25 @@ pub(crate) enum Output {
 }
 
 impl Global {
+    /// The data directory.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.as_deref().unwrap_or(Path::new("./vaultmesh-data"))
+    }
+
+    /// Where a command goes that can go to a service: to the context that is named, else to `--url`, else to `--data`,
+    /// else to the current context, else to the data directory here.
+    pub(crate) fn settled(mut self) -> Result<Self, Failure> {
+        if self.context.is_none() && (self.url.is_some() || self.data.is_some()) {
+            return Ok(self);
+        }
+        let Some(contexts) = Contexts::of_user()? else { return Ok(self) };
+        if let Some(context) = contexts.pick(self.context.as_deref())? {
+            (self.url, self.token) = (Some(context.url.clone()), Some(context.token.clone()));
+            self.ledger = Some(context.ledger);
+        }
+        Ok(self)
+    }
+
     /// Whether an answer is for people; it is unless another form was asked for.
     pub(crate) fn for_people(&self) -> bool {
         matches!(self.output, None | Some(Output::Table | Output::Wide))

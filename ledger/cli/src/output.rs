@@ -82,6 +82,28 @@ pub(crate) fn ask(sure: Sure, question: &str) -> Result<(), Failure> {
     if means_yes(&said) { Ok(()) } else { Err(Failure::refused("nothing was done")) }
 }
 
+/// Asks for a secret, which the terminal does not show; from a pipe, its first line.
+#[expect(clippy::print_stderr, reason = "a question for people stands beside the answer, never in it")]
+pub(crate) fn ask_secret(what: &str) -> Result<String, Failure> {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    let input = std::io::stdin();
+    let mut said = String::new();
+    if !input.is_terminal() {
+        input.read_line(&mut said)?;
+        return Ok(said);
+    }
+    eprint!("{what}: ");
+    let shown = tcgetattr(&input).map_err(Failure::io)?;
+    let mut hidden = shown.clone();
+    hidden.local_modes -= LocalModes::ECHO;
+    tcsetattr(&input, OptionalActions::Now, &hidden).map_err(Failure::io)?;
+    let read = input.read_line(&mut said);
+    tcsetattr(&input, OptionalActions::Now, &shown).map_err(Failure::io)?;
+    eprintln!();
+    read?;
+    Ok(said)
+}
+
 fn means_yes(said: &str) -> bool {
     matches!(said.trim().to_lowercase().as_str(), "y" | "yes")
 }

@@ -12,7 +12,7 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
     let bytes = if let Some(url) = &global.url {
         block_on(async { Client::http(url, global.token.clone())?.checkpoint().await })?
     } else {
-        let path = DataDir::new(&global.data).path().join("ROOT.txt");
+        let path = DataDir::new(global.data()).path().join("ROOT.txt");
         std::fs::read(&path).map_err(|e| Failure::io(format!("{}: {e}", path.display())))?
     };
     let note = proofs::note::Note::parse(&bytes).map_err(Failure::refused)?;

@@ -53,8 +53,7 @@ const MARK: &str = "made-by-ledger-demo";
 const MADE_DIRECTORY: &str = "the directory and all in it\n";
 
 pub(crate) fn run(global: &Global, args: &Demo) -> Result<ExitCode, Failure> {
-    let default = Path::new("./vaultmesh-data");
-    let data = if global.data == default { PathBuf::from("./vaultmesh-demo") } else { global.data.clone() };
+    let data = global.data.clone().unwrap_or_else(|| PathBuf::from("./vaultmesh-demo"));
     let jsonl = !global.for_people();
     block_on(demo(&DataDir::new(&data), args, Screen::new(jsonl)))
 }

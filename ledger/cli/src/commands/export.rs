@@ -49,7 +49,7 @@ pub(crate) fn run(global: &Global, args: &Export) -> Result<ExitCode, Failure> {
              VAULTMESH_CC_URL) was given, which this command does not read"
         )));
     }
-    let Copied { bytes, left_out } = copy(&DataDir::new(&global.data), &args.out, args.plain)?;
+    let Copied { bytes, left_out } = copy(&DataDir::new(global.data()), &args.out, args.plain)?;
     if left_out > 0 {
         tell(&format!(
             "left out {left_out} entries behind the newest checkpoint, for which nobody has signed yet"

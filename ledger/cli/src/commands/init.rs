@@ -26,7 +26,7 @@ pub(crate) const MADE: Card<Made> = Card(&[
 ]);
 
 pub(crate) fn run(global: &Global, args: &Init) -> Result<ExitCode, Failure> {
-    let dir = DataDir::new(&global.data);
+    let dir = DataDir::new(global.data());
     let made = block_on(async { Ok(dir.init(&args.origin).await?) })?;
     let said = serde_json::to_value(&made).map_err(Failure::io)?;
     answer(global, &said, || Ok(MADE.text(&made, &Look::here(global))))?;

@@ -190,7 +190,7 @@ fn rotate(global: &Global, key_use: &str, recovery_key: &Path) -> Result<(), Fai
     if global.url.is_some() {
         return Err(Failure::usage("keys are rotated on the machine that holds them; leave --url out"));
     }
-    let dir = DataDir::new(&global.data);
+    let dir = DataDir::new(global.data());
     let recovery = keyring::load_key(recovery_key).map_err(Failure::io)?;
     let new = keyring::generate()?;
     let seq = block_on(async {

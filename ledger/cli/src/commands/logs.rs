@@ -167,7 +167,7 @@ struct Files {
 
 impl Files {
     fn open(global: &Global) -> Result<Self, Failure> {
-        let dir = DataDir::new(&global.data);
+        let dir = DataDir::new(global.data());
         if !dir.has_ledger() {
             return Err(Failure::io(format!(
                 "no ledger in {}; name another with --data or --url",

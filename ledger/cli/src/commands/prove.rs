@@ -39,7 +39,7 @@ pub(crate) struct Prove {
 }
 
 pub(crate) fn run(global: &Global, args: &Prove) -> Result<ExitCode, Failure> {
-    let socket = DataDir::new(&global.data).admin_socket();
+    let socket = DataDir::new(global.data()).admin_socket();
     let served = global.url.is_some() || std::os::unix::net::UnixStream::connect(&socket).is_ok();
     let (seq, bundle) = if served { ask(global, args)? } else { from_files(global, args)? };
     write_new(&args.out, &bundle)?;

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::process::ExitCode;
 
 pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
-    let dir = DataDir::new(&global.data);
+    let dir = DataDir::new(global.data());
     let lock = dir.lock()?;
     for folder in ["index", "ids"] {
         match std::fs::remove_dir_all(dir.path().join(folder)) {

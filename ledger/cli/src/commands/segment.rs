@@ -41,7 +41,7 @@ pub(crate) fn run(global: &Global, command: &Segment) -> Result<ExitCode, Failur
              command does not read"
         )));
     }
-    let dir = DataDir::new(&global.data);
+    let dir = DataDir::new(global.data());
     match command {
         Segment::Pack => pack(global, &dir),
         Segment::Unpack => unpack(global, &dir),

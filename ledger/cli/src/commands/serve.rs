@@ -56,7 +56,7 @@ pub(crate) fn run(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
 }
 
 async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
-    let dir = DataDir::new(&global.data);
+    let dir = DataDir::new(global.data());
     if args.init && !dir.has_ledger() {
         dir.init(&args.origin).await?;
         tell(&format!(

@@ -1,7 +1,9 @@
 //! `ledger verify`.
 
+mod paper;
 mod words;
 
+use super::prove::write_new;
 use crate::failure::Failure;
 use crate::options::Global;
 use crate::output::{Cell, Look, Table, advance, answer, bytes_bar, column, say_json, tell};
@@ -14,7 +16,7 @@ use ledger::verify::{
 };
 use projections::former::Refolding;
 use proofs::proofchain::Row;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,7 +37,9 @@ const FOUND: u8 = 4;
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     /// Data directory, export, bundle, PROOFCHAIN.json, equivocation file, http(s) address, or `-` for standard input.
-    target: String,
+    /// Several are checked one after another. Without one, what the command would go to: the service that you have
+    /// signed in to, with the ledger id that it had at your first login, or the data directory.
+    targets: Vec<String>,
     /// An older PROOFCHAIN.json or ROOT.txt, or a directory with them, that the target must extend.
     #[arg(long)]
     old: Option<PathBuf>,
@@ -51,6 +55,9 @@ pub(crate) struct Verify {
     /// Fail if entries stand behind the newest checkpoint, in a directory in service too.
     #[arg(long)]
     covered: bool,
+    /// Write a report for people too: HTML or Markdown, by the ending of the file's name.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// The same as -o json.
     #[arg(long)]
     json: bool,
@@ -71,36 +78,99 @@ pub(crate) const CHECKS: Table<Check> = Table {
 };
 
 pub(crate) fn run(global: &Global, args: &Verify) -> Result<ExitCode, Failure> {
-    let started = Instant::now();
-    let mut options = Options {
-        trust: args.trust.as_deref().map(trust).transpose()?.unwrap_or_default(),
-        old: args.old.as_deref().map(older).transpose()?.unwrap_or_default(),
-        covered: args.covered,
-        accepted: args.accept.as_deref().map(accepted).transpose()?,
-    };
-    let mut report = if args.target.starts_with("http://") || args.target.starts_with("https://") {
-        verify_service(&Remote::connect(&args.target, global.token.clone())?, &options)?
-    } else if args.target == "-" {
+    let form = args.report.as_deref().map(paper::Form::of).transpose()?;
+    let (targets, trusted) = targets(global, args);
+    let mut reports = Vec::new();
+    for target in targets {
+        let started = Instant::now();
+        let mut options = Options {
+            trust: args
+                .trust
+                .as_deref()
+                .map(trust)
+                .transpose()?
+                .or_else(|| trusted.clone())
+                .unwrap_or_default(),
+            old: args.old.as_deref().map(older).transpose()?.unwrap_or_default(),
+            covered: args.covered,
+            accepted: args.accept.as_deref().map(accepted).transpose()?,
+        };
+        let mut report = verify_target(global, &target, &mut options)?;
+        report.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        reports.push((target, report));
+    }
+    if let (Some(path), Some(form)) = (&args.report, form) {
+        write_new(path, paper::report(&reports, form, Look::here(global).now).as_bytes())?;
+    }
+    say_reports(global, args, &reports)?;
+    Ok(reports
+        .iter()
+        .map(|(_, report)| code(report, args.strict))
+        .max_by_key(|code| gravity(*code))
+        .map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// What is checked, and the ledger that a context names, if it is what is checked.
+fn targets(global: &Global, args: &Verify) -> (Vec<String>, Option<Trust>) {
+    if !args.targets.is_empty() {
+        return (args.targets.clone(), None);
+    }
+    let trusted = global.ledger.and_then(|id| Trust::parse(&id.to_hex()).ok());
+    (vec![global.url.clone().unwrap_or_else(|| global.data().display().to_string())], trusted)
+}
+
+fn verify_target(global: &Global, target: &str, options: &mut Options) -> Result<Report, Failure> {
+    if target.starts_with("http://") || target.starts_with("https://") {
+        // A token is for the service that it was given for.
+        let token =
+            global.token.clone().filter(|_| global.ledger.is_none() || global.url.as_deref() == Some(target));
+        return verify_service(&Remote::connect(target, token)?, options);
+    }
+    if target == "-" {
         let mut bytes = Vec::new();
         std::io::stdin().lock().take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
-        verify_bytes(&bytes, Path::new("standard input"), &|_| None, &options)?
-    } else {
-        verify_path(Path::new(&args.target), &mut options)?
-    };
-    report.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let said = serde_json::to_value(&report).map_err(Failure::io)?;
-    if args.json {
-        say_json(&said)?;
-    } else {
-        let look = Look::here(global);
-        answer(global, &said, || Ok(words::describe(&report, &args.target, &look)))?;
+        return verify_bytes(&bytes, Path::new("standard input"), &|_| None, options);
     }
-    Ok(match report.verdict {
-        Verdict::Verified if args.strict && report.open_finding_count > 0 => ExitCode::from(FOUND),
-        Verdict::Verified => ExitCode::SUCCESS,
-        Verdict::Failed => ExitCode::from(1),
-        Verdict::Unreadable => ExitCode::from(3),
+    verify_path(Path::new(target), options)
+}
+
+fn say_reports(global: &Global, args: &Verify, reports: &[(String, Report)]) -> Result<(), Failure> {
+    let mut said = Vec::new();
+    for (_, report) in reports {
+        said.push(serde_json::to_value(report).map_err(Failure::io)?);
+    }
+    let said = match (said.pop(), said.is_empty()) {
+        (Some(one), true) => one,
+        (last, _) => json!({"items": said.into_iter().chain(last).collect::<Vec<_>>()}),
+    };
+    if args.json {
+        return say_json(&said);
+    }
+    let look = Look::here(global);
+    answer(global, &said, || {
+        let texts = reports.iter().map(|(target, report)| words::describe(report, target, &look));
+        Ok(texts.collect::<Vec<_>>().join("\n"))
     })
+}
+
+/// The exit code of a verdict.
+fn code(report: &Report, strict: bool) -> u8 {
+    match report.verdict {
+        Verdict::Verified if strict && report.open_finding_count > 0 => FOUND,
+        Verdict::Verified => 0,
+        Verdict::Failed => 1,
+        Verdict::Unreadable => 3,
+    }
+}
+
+/// Of several verdicts the gravest gives the exit code: a ledger that does not verify, then one that could not be read.
+fn gravity(code: u8) -> u8 {
+    match code {
+        0 => 0,
+        FOUND => 1,
+        1 => 3,
+        _ => 2,
+    }
 }
 
 /// A ledger id, or a file with one or with a policy. Hex digits are an id, whole or not, unless a file has that name.

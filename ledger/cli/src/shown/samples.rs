@@ -2,9 +2,10 @@
 
 use crate::api::read;
 use crate::commands::{
-    attention, bisect, enroll, findings, incidents, init, keys, logs, members, nodes, orders, orgs, policies,
-    rollouts, schedules, tokens, verify, webhooks, witness,
+    attention, bisect, contexts, doctor, enroll, findings, incidents, init, keys, logs, members, nodes,
+    orders, orgs, policies, rollouts, schedules, status, tokens, verify, webhooks, witness,
 };
+use crate::contexts::Context;
 use crate::output::Look;
 use ledger::verify::{Check, CheckStatus};
 use serde::de::DeserializeOwned;
@@ -26,6 +27,8 @@ pub(super) fn of(path: &str) -> Option<Shown> {
         "bisect" => |look| bisect::TURN.text(&turn(), look),
         "commands issue" | "commands show" => |look| orders::shown(&typed(command(1)), look),
         "commands list" => |look| orders::COMMANDS.text(&[typed(command(1)), typed(command(2))], look),
+        "contexts list" => |look| contexts::CONTEXTS.text(&signed_in(), look),
+        "doctor" => |look| doctor::FOUND.text(&doctor::of_service(&typed(status(false)), super::now()), look),
         "enroll list" => |look| enroll::TOKENS.text(&typed::<Vec<_>>(enrolments()), look),
         "enroll token" => |look| {
             let token = format!("vm1.{}.{}", hash(1), hash(2));
@@ -97,6 +100,11 @@ pub(super) fn of(path: &str) -> Option<Shown> {
         },
         "schedules list" => |look| schedules::SCHEDULES.text(&[typed(schedule(1)), typed(schedule(2))], look),
         "schedules show" => |look| schedules::shown(&typed(schedule(1)), look),
+        "status" => |look| {
+            let at = |ready| (typed(status(ready)), super::now());
+            let (well, ill) = (status::STATUS.text(&at(true), look), status::STATUS.text(&at(false), look));
+            format!("{well}\n$ ledger status # of a service that is not well\n{ill}")
+        },
         "tokens create" => |look| {
             let token = format!("vmt1.{}.{}", uuid(8), hash(2));
             tokens::CREATED.text(&typed(json!({"token": token, "id": uuid(8)})), look)
@@ -126,6 +134,7 @@ pub(super) fn nothing(path: &str) -> Option<Shown> {
             |look| attention::rehearsed(&projections::rehearsal::Difference::default(), look)
         }
         "commands list" => |look| orders::COMMANDS.text(&[], look),
+        "contexts list" => |look| contexts::CONTEXTS.text(&[], look),
         "enroll list" => |look| enroll::TOKENS.text(&[], look),
         "events" | "logs view" => |look| logs::ENTRIES.text(&[], look),
         "findings" => |look| findings::FINDINGS.text(&[], look),
@@ -518,6 +527,33 @@ fn api_tokens() -> Value {
          "expires_at": "2026-12-30T12:00:00.000Z"},
         {"id": uuid(9), "label": "made by init", "org": "ledger", "revoked": true, "role": "org_owner"},
     ])
+}
+
+fn signed_in() -> Vec<contexts::Row> {
+    let at = |n, url: &str| Context { ledger: hash(n), token: "vmt1.secret".to_owned(), url: url.to_owned() };
+    vec![
+        ("lab".to_owned(), at(1, "http://127.0.0.1:8088"), false),
+        ("vault.example.org".to_owned(), at(2, "https://vault.example.org"), true),
+    ]
+}
+
+fn status(ready: bool) -> Value {
+    let mut said = json!({"at": "https://vault.example.org", "running": true, "not_ready": null, "ledger": hash(2),
+        "origin": "vault.example.org/ledger", "size": 1234, "covered": 1234, "folded": 1234,
+        "recorded_at": "2026-11-30T11:59:58.000Z", "nodes": {"OK": 10, "ATTN": 1},
+        "incidents": {"open": 1, "acked": 2}, "disk": [80_000_000_000_u64, 100_000_000_000_u64],
+        "witnesses": {"count": 3, "signed": 3, "quorum": 2, "cosigned": 1234},
+        "tasks": [{"name": "announce", "purpose": "says what attention sees", "restarts": 0, "failures": 0,
+            "failing": false, "last_run": "2026-11-30T11:59:59.000Z"}]});
+    if !ready {
+        said["not_ready"] = json!("the task announce keeps failing; see /api/tasks");
+        (said["covered"], said["folded"], said["nodes"]["CRIT"]) = (json!(1200), json!(1000), json!(2));
+        (said["recorded_at"], said["disk"][0]) = (json!("2026-11-30T12:20:00.000Z"), json!(2_000_000_000));
+        said["witnesses"] = json!({"count": 3, "signed": 1, "quorum": 2, "cosigned": null});
+        (said["tasks"][0]["failures"], said["tasks"][0]["failing"]) = (json!(4), json!(true));
+        said["tasks"][0]["last_error"] = json!({"at": "2026-11-30T11:59:00.000Z", "error": "no space left"});
+    }
+    said
 }
 
 fn checks() -> Vec<Check> {

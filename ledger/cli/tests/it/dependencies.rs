@@ -28,7 +28,18 @@ const EDGES: [(&str, &[&str], &[&str]); 15] = [
     ("vaultmesh-agent", &["spec", "proofs", "disk"], &[]),
     (
         "ledger-cli",
-        &["spec", "proofs", "pack", "ledger", "projections", "web", "serving", "service", "vaultmesh-agent"],
+        &[
+            "spec",
+            "proofs",
+            "disk",
+            "pack",
+            "ledger",
+            "projections",
+            "web",
+            "serving",
+            "service",
+            "vaultmesh-agent",
+        ],
         &[],
     ),
     (

@@ -14,6 +14,7 @@ mod clones;
 mod commanding;
 mod commands;
 mod connections;
+mod contexts;
 mod dependencies;
 mod fixtures;
 mod fleet;

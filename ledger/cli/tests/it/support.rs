@@ -18,6 +18,8 @@ pub(crate) fn command(args: &[&str]) -> Command {
     for name in ["VAULTMESH_DATA", "VAULTMESH_CC_URL", "VAULTMESH_TOKEN", "VAULTMESH_LOG"] {
         command.env_remove(name);
     }
+    // Nor what its user has signed in to.
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
     command.args(args);
     command
 }

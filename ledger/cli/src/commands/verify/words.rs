@@ -10,13 +10,7 @@ const SHOWN: usize = 20;
 
 pub(super) fn describe(report: &Report, target: &str, look: &Look) -> String {
     let mut out = String::new();
-    let verdict = match report.verdict {
-        Verdict::Verified if report.open_finding_count > 0 => "VERIFIED, with findings",
-        Verdict::Verified => "VERIFIED",
-        Verdict::Failed => "DOES NOT VERIFY",
-        Verdict::Unreadable => "COULD NOT READ",
-    };
-    let _ = writeln!(out, "{verdict}  {}\n", safe(target));
+    let _ = writeln!(out, "{}  {}\n", verdict(report), safe(target));
     for (name, value) in facts(report) {
         let _ = writeln!(out, "{name:<10}{}", safe(&value));
     }
@@ -41,6 +35,16 @@ pub(super) fn describe(report: &Report, target: &str, look: &Look) -> String {
     out
 }
 
+/// The verdict in words.
+pub(super) fn verdict(report: &Report) -> &'static str {
+    match report.verdict {
+        Verdict::Verified if report.open_finding_count > 0 => "VERIFIED, with findings",
+        Verdict::Verified => "VERIFIED",
+        Verdict::Failed => "DOES NOT VERIFY",
+        Verdict::Unreadable => "COULD NOT READ",
+    }
+}
+
 /// The checks; of what could not be read nothing has failed.
 fn checks(report: &Report) -> Vec<Check> {
     let mut checks = report.checks.clone();
@@ -53,7 +57,7 @@ fn checks(report: &Report) -> Vec<Check> {
 }
 
 /// What the verdict is about and rests on, a line each.
-fn facts(report: &Report) -> Vec<(&'static str, String)> {
+pub(super) fn facts(report: &Report) -> Vec<(&'static str, String)> {
     let mut facts = vec![("kind", kind(report).to_owned())];
     let mut add = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));
     add("ledger", report.ledger.map(spec::Hash::to_hex));
@@ -98,7 +102,7 @@ fn kind(report: &Report) -> &'static str {
 }
 
 /// How far the ledger has signed.
-fn covered(report: &Report) -> Option<String> {
+pub(super) fn covered(report: &Report) -> Option<String> {
     if report.verdict == Verdict::Unreadable {
         return None;
     }
