@@ -7,6 +7,7 @@
 use crate::Projection as _;
 use crate::attention::{Attention, Notice, Rules};
 use crate::fact::Fact;
+use schemars::JsonSchema;
 use serde::Serialize;
 use spec::payload::{AttentionChange, Onset, ReasonState};
 use spec::{Hash, Name, Record, Timestamp, Uuid};
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 pub const MOVED_MS: u64 = 60 * 60_000;
 
 /// What a page is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct About {
     /// The organisation.
     pub org: Name,
@@ -31,7 +32,7 @@ pub struct About {
 }
 
 /// A page that only one side sends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Page {
     /// What it is about.
     #[serde(flatten)]
@@ -41,7 +42,7 @@ pub struct Page {
 }
 
 /// A page that both sides send, at different times.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Moved {
     /// What it is about.
     #[serde(flatten)]
@@ -53,7 +54,7 @@ pub struct Moved {
 }
 
 /// How the pages differ.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Difference {
     /// Pages under the rules of the log.
     pub before: usize,

@@ -1,12 +1,14 @@
 //! What answers requests, put under one router.
 
 use crate::routes::{document, own};
+use crate::sign_in::Codes;
 use crate::state::Service;
 use crate::tasks::Tasks;
 use axum::Router;
 use ingest::Ingest;
 use serving::Reads;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use web::App;
 
 /// The parts that answer requests, to be put under one router.
@@ -20,6 +22,8 @@ pub struct Composed {
     pub reads: Option<Reads>,
     /// What goes on by itself.
     pub tasks: Tasks,
+    /// The codes with which somebody may sign in.
+    pub codes: Codes,
 }
 
 impl Composed {
@@ -31,6 +35,8 @@ impl Composed {
             tasks: self.tasks.clone(),
             page: Arc::new(serving::docs::page(&document)),
             document: document.to_string().into(),
+            codes: self.codes.clone(),
+            rehearsals: Arc::new(Semaphore::new(1)),
             live: self.reads.as_ref().map(|reads| Arc::clone(&reads.live)),
         };
         let log = ingest::routes().into_iter().map(|route| route.bind(&self.ingest));

@@ -3,6 +3,7 @@
 pub(crate) mod acceptances;
 pub(crate) mod commands;
 pub(crate) mod policies;
+pub(crate) mod rehearsal;
 pub(crate) mod rollouts;
 pub(crate) mod schedules;
 mod selection;

@@ -1,18 +1,19 @@
 //! The one list of the service's routes: what is reachable, who may use it, and what it says of itself.
 
 use crate::operator::commands::{CommandsAnswer, DeliveredCommand};
-use crate::operator::{acceptances, commands, policies, rollouts, schedules};
+use crate::operator::{acceptances, commands, policies, rehearsal, rollouts, schedules};
 use crate::session::SignInForm;
 use crate::state::Service;
 use crate::wire::{
     AcceptanceMade, AcceptanceRequest, CommandAnswered, CommandIssued, CommandRequest, OrgRequest,
-    PolicyAssigned, PolicyRequest, RemarkRequest, RolloutApprovalRequest, RolloutChanged, RolloutRequest,
-    ScheduleRequest, ScheduleSet, TasksAnswer,
+    PolicyAssigned, PolicyRequest, RehearsalRequest, RemarkRequest, RolloutApprovalRequest, RolloutChanged,
+    RolloutRequest, ScheduleRequest, ScheduleSet, SignInRequest, SignedIn, TasksAnswer,
 };
-use crate::{docs, health, heartbeat, session};
+use crate::{docs, health, heartbeat, session, sign_in};
 use Access::{Anyone, Credential, Everywhere, Public, Role};
 use axum::http::Method;
 use ingest::heartbeat::{HeartbeatAnswer, HeartbeatRequest};
+use projections::rehearsal::Difference;
 use serde_json::Value;
 use spec::{Hash, Name, Uuid};
 use web::limits::{MAX_HEARTBEAT_BODY_BYTES, MAX_JSON_BODY_BYTES, MAX_POLICY_BODY_BYTES};
@@ -125,6 +126,11 @@ fn service() -> Vec<Route<Service>> {
             .answers::<String>(413, HTML)
             .refuses(&[403])
             .shows(session::not_signed_in),
+        post("/api/sign-in", Credential, SMALL, sign_in::exchange)
+            .called("exchangeCode", "Tokens")
+            .says("The API token that the code of a link stands for, once.")
+            .body::<SignInRequest>(JSON)
+            .answers::<SignedIn>(200, JSON),
     ]
 }
 
@@ -202,6 +208,13 @@ fn telling() -> Vec<Route<Service>> {
             .takes::<Name>("org", "The organisation.")
             .body::<PolicyRequest>(JSON)
             .answers::<PolicyAssigned>(201, JSON),
+        post("/api/orgs/{org}/rules/rehearsal", Role(Action::ManageRules), SMALL, rehearsal::rehearse)
+            .called("rehearseRules", "Policies")
+            .says("Which pages other rules of attention would have sent, dropped or moved.")
+            .takes::<Name>("org", "The organisation.")
+            .body::<RehearsalRequest>(JSON)
+            .answers::<Difference>(200, JSON)
+            .refuses(&[409, 503]),
         delete("/api/orgs/{org}/policies/{assignment}", Role(Action::ManageRules), policies::withdraw)
             .called("withdrawPolicy", "Policies")
             .says("End an assignment of a policy.")

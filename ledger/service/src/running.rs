@@ -2,6 +2,7 @@
 
 use crate::composed::Composed;
 use crate::data::{self, DataDir, DataError, Manner};
+use crate::sign_in::Codes;
 use crate::tasks::announce::Announcer;
 use crate::tasks::disk::DiskWatch;
 use crate::tasks::folds::Follower;
@@ -83,6 +84,8 @@ pub struct Running {
     pub report: OpenReport,
     /// What goes on beside the requests.
     pub tasks: Tasks,
+    /// The codes with which somebody may sign in.
+    codes: Codes,
     /// Becomes true when the service is to stop.
     stop: watch::Sender<bool>,
     /// Becomes true when the ledger is closed: until then the folds follow it, for its last seal.
@@ -135,18 +138,20 @@ pub async fn start(
     let (closed, has_closed) = watch::channel(false);
     let secrets = WebhookSecrets::of(dir.path());
     let tasks = tasks(&folds, &ledger, secrets, choices.allow_private_webhooks, &stopped, &has_closed);
+    let codes = Codes::default();
     let composed = Composed {
         app: app.clone(),
         ingest: Ingest::new(choices.heartbeat_secs),
         reads: Some(folds.reads),
         tasks: tasks.clone(),
+        codes: codes.clone(),
     };
     let server = web::serve(app, composed.router(), vec![listener], Some(admin), async move {
         // A sender that is gone means stop as well.
         let _ = stopped.wait_for(|stopped| *stopped).await;
     });
     let server = tokio::spawn(server);
-    Ok(Running { ledger, address, report, tasks, stop, closed, server, socket })
+    Ok(Running { ledger, address, report, tasks, codes, stop, closed, server, socket })
 }
 
 /// Starts everything that goes on beside the requests. The folds follow the ledger until it is closed, for its last
@@ -197,7 +202,7 @@ pub async fn local(ledger: &Ledger, data_dir: &Path, folded: bool) -> Result<Rou
     let app = App::new(ledger.clone(), Config { data_dir: Some(data_dir.to_owned()), ..Config::default() });
     let reads = if folded { Some(fold(ledger).await?) } else { None };
     let ingest = Ingest::new(Choices::default().heartbeat_secs);
-    Ok(Composed { app, ingest, reads, tasks: Tasks::default() }.router())
+    Ok(Composed { app, ingest, reads, tasks: Tasks::default(), codes: Codes::default() }.router())
 }
 
 /// The folds of everything that is in the log.
@@ -226,6 +231,14 @@ fn bind(socket: &Path) -> io::Result<UnixListener> {
 }
 
 impl Running {
+    /// The address of the console for whoever opens it first within ten minutes: it signs in with `token`, once.
+    ///
+    /// # Errors
+    /// The system gives no random numbers.
+    pub fn console(&self, token: &str) -> io::Result<String> {
+        Ok(format!("http://{}/console#code={}", self.address, self.codes.add(token.to_owned())?.to_hex()))
+    }
+
     /// Serves until `stop` or until the ledger stops by itself; then drains, seals and closes.
     pub async fn until(self, stop: impl Future<Output = ()>) -> Option<String> {
         let watch = self.ledger.clone();

@@ -1,5 +1,6 @@
 //! The state of this crate's routes: the folds beside the ledger, and the tasks.
 
+use crate::sign_in::Codes;
 use crate::tasks::Tasks;
 use axum::body::Bytes;
 use ingest::Ingest;
@@ -8,6 +9,7 @@ use serving::live::Live;
 use serving::page::Markup;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use web::problem::UNAVAILABLE;
 use web::{Call, Problem};
 
@@ -24,6 +26,10 @@ pub(crate) struct Service {
     /// The same as a page.
     pub(crate) page: Arc<Markup>,
     pub(crate) live: Option<Arc<Live>>,
+    /// The codes with which somebody may sign in.
+    pub(crate) codes: Codes,
+    /// Who may rehearse rules at present.
+    pub(crate) rehearsals: Arc<Semaphore>,
 }
 
 impl Service {

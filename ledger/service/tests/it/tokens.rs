@@ -72,6 +72,49 @@ async fn a_token_opens_until_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_signs_in_once() {
+    let world = World::start().await;
+    let token = world.token("acme", "viewer").await;
+    let code = world.codes.add(token.clone()).unwrap().to_hex();
+    let ask = async |code: &str| world.post("/api/sign-in", None, &json!({"code": code})).await;
+    let zeros = "0".repeat(64);
+    for wrong in [zeros.as_str(), "", "x"] {
+        let answer = ask(wrong).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (401, "unauthenticated"), "{wrong}");
+    }
+    let answer = ask(&code).await;
+    assert_eq!((answer.status, &answer.json()["token"]), (200, &json!(token)));
+    assert_eq!(ask(&code).await.status, 401, "once");
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_are_rehearsed_and_not_set() {
+    let world = World::start().await;
+    let owner = world.token("acme", "org_owner").await;
+    let path = "/api/orgs/acme/rules/rehearsal";
+    let size = world.size();
+    let rules = json!({"rules": {"reasons": {"offline": {"weight": 10}}}});
+    let answer = world.post(path, Some(&owner), &rules).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!((&answer.json()["before"], &answer.json()["added"]), (&json!(0), &json!([])));
+    assert_eq!(world.size(), size, "nothing is written");
+    for (body, status) in [
+        (json!({"rules": {"reasons": {"boredom": {"weight": 10}}}}), 422),
+        (json!({"rules": {"reasons": {"offline": {"weight": 101}}}}), 422),
+        (json!({"rules": {}, "since": "yesterday"}), 422),
+        (json!({}), 400),
+    ] {
+        assert_eq!(world.post(path, Some(&owner), &body).await.status, status, "{body}");
+    }
+    let viewer = world.token("acme", "viewer").await;
+    assert_eq!(world.post(path, Some(&viewer), &rules).await.status, 403);
+    let stranger = world.token("other", "org_owner").await;
+    assert_eq!(world.post(path, Some(&stranger), &rules).await.status, 403);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_revoked_once() {
     let world = World::start().await;
     let mut nodes = Vec::new();

@@ -14,8 +14,8 @@ use ledger::verify::{DiskSource, Verdict, verify_log};
 use proofs::SigningKey;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use service::Composed;
 use service::tasks::Tasks;
+use service::{Codes, Composed};
 use serving::Reads;
 use serving::history::History;
 use serving::ladder::{Ladder, Spacing};
@@ -34,6 +34,8 @@ use web::{App, Config, Limits};
 pub(crate) struct World {
     pub(crate) ledger: Ledger,
     pub(crate) app: App,
+    /// With which somebody may sign in.
+    pub(crate) codes: Codes,
     pub(crate) address: SocketAddr,
     pub(crate) http: reqwest::Client,
     admin: reqwest::Client,
@@ -98,8 +100,9 @@ impl World {
         let app = App::new(ledger.clone(), config);
         let (closed, has_closed) = watch::channel(false);
         let (reads, folds) = folded(&ledger, has_closed);
-        let (ingest, tasks) = (Ingest::new(30), Tasks::default());
-        let router = Composed { app: app.clone(), ingest, reads: Some(reads), tasks }.router();
+        let (ingest, tasks, codes) = (Ingest::new(30), Tasks::default(), Codes::default());
+        let router =
+            Composed { app: app.clone(), ingest, reads: Some(reads), tasks, codes: codes.clone() }.router();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let socket = dir.path().join("admin.sock");
@@ -114,7 +117,7 @@ impl World {
         let builder = || reqwest::Client::builder().tls_certs_only([]);
         let http = builder().build().unwrap();
         let admin = builder().unix_socket(socket).build().unwrap();
-        Self { ledger, app, address, http, admin, dir, stop: Some(stop), server, closed, folds }
+        Self { ledger, app, codes, address, http, admin, dir, stop: Some(stop), server, closed, folds }
     }
 
     pub(crate) fn size(&self) -> u64 {

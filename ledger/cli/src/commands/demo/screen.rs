@@ -53,6 +53,7 @@ impl Screen {
         resumed: bool,
     ) -> Result<(), Failure> {
         let token = dir.owner_token().unwrap_or_default();
+        let console = running.console(&token)?;
         let ledger = &running.ledger;
         if self.form == Form::Jsonl {
             let mut facts = facts(running, dir);
@@ -60,6 +61,7 @@ impl Screen {
                 object.insert("event".to_owned(), json!("start"));
                 object.insert("resumed".to_owned(), json!(resumed));
                 object.insert("token_file".to_owned(), json!(dir.owner_token_file()));
+                object.insert("console".to_owned(), json!(console));
             }
             return say(&format!("{facts}\n"));
         }
@@ -71,7 +73,8 @@ impl Screen {
              \x20 data       {data}\n\
              \x20 ledger id  {}\n\
              \x20 token      {token}\n\n\
-             \x20 page       {url}/ in a browser, signed in with the token\n\
+             \x20 console    {console}\n\
+             \x20            (signs in once, within ten minutes; later {url}/console with the token)\n\
              \x20 look       curl -s -H 'authorization: Bearer {token}' '{url}/api/events?limit=3'\n\
              \x20 verify     cargo ledger verify {data} --trust {}\n\n",
             ledger.id(),
