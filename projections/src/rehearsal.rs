@@ -33,6 +33,7 @@ pub struct About {
 
 /// A page that only one side sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "RehearsedPage")]
 pub struct Page {
     /// What it is about.
     #[serde(flatten)]
@@ -43,6 +44,7 @@ pub struct Page {
 
 /// A page that both sides send, at different times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "MovedPage")]
 pub struct Moved {
     /// What it is about.
     #[serde(flatten)]
@@ -55,6 +57,7 @@ pub struct Moved {
 
 /// How the pages differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "RehearsalDifference")]
 pub struct Difference {
     /// Pages under the rules of the log.
     pub before: usize,

@@ -1,10 +1,20 @@
 // A service with its own directory, and agents that report to it: the real executable, on this machine.
 
 import { spawn, execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+
+/** What the agents let themselves be told: enough for a receipt that says more than a refusal. */
+const POLICY = `[allow.scan]
+[allow.apply-policy]
+[allow.run]
+templates = ["greet"]
+[template.greet]
+program = "/bin/echo"
+arguments = ["all is well here"]
+`;
 
 export class Service {
   #processes = [];
@@ -13,6 +23,8 @@ export class Service {
     this.work = mkdtempSync(join(tmpdir(), "vaultmesh-console-"));
     this.data = join(this.work, "data");
     this.address = "127.0.0.1:0";
+    this.policy = join(this.work, "policy.toml");
+    writeFileSync(this.policy, POLICY);
   }
 
   get token() {
@@ -52,15 +64,33 @@ export class Service {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-    return answer.json();
+    return answer.status === 204 ? undefined : answer.json();
   }
 
-  /** Enrols a node and starts its agent. */
-  async agent(name) {
-    const { token } = await this.call("POST", "/api/orgs/acme/nodes/enrollment-tokens", { uses: 1 });
+  /** A token of an organisation, made by the owner. */
+  async tokenOf(role, label = role, org = "acme") {
+    return this.call("POST", "/api/tokens", { org, role, label });
+  }
+
+  /** Sends rows as lines of JSON. */
+  async lines(path, rows) {
+    const answer = await fetch(this.url + path, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${this.token}`, "Content-Type": "application/x-ndjson" },
+      body: rows.map((row) => JSON.stringify(row)).join("\n"),
+    });
+    const { results } = await answer.json();
+    const refused = results?.find(({ problem }) => problem !== undefined);
+    if (!answer.ok || refused !== undefined) throw new Error(`${path}: ${answer.status} ${JSON.stringify(refused)}`);
+  }
+
+  /** Enrols a node and starts its agent; the node's id. */
+  async agent(name, given) {
+    const token = given ?? (await this.call("POST", "/api/orgs/acme/nodes/enrollment-tokens", { uses: 1 })).token;
     const state = join(this.work, name);
-    execFileSync(this.ledger, ["agent", "enroll", "--url", this.url, "--token", token, "--state-dir", state], { stdio: "ignore" });
-    this.#processes.push(spawn(this.ledger, ["agent", "run", "--state-dir", state], { stdio: "ignore", env: { ...process.env, VAULTMESH_INTERVAL: "2" } }));
+    const said = execFileSync(this.ledger, ["agent", "enroll", "--url", this.url, "--token", token, "--state-dir", state], { stdio: ["ignore", "pipe", "ignore"] });
+    this.#processes.push(spawn(this.ledger, ["agent", "run", "--state-dir", state], { stdio: "ignore", env: { ...process.env, VAULTMESH_HEARTBEAT_SECS: "2", VAULTMESH_SCAN_SECS: "0", VAULTMESH_POLICY: this.policy } }));
+    return JSON.parse(said.toString()).node_id;
   }
 
   end() {

@@ -5,14 +5,17 @@ import { RouterProvider } from "@tanstack/react-router";
 import { Refused } from "./api/client";
 import { live } from "./api/live";
 import { invalidate } from "./api/queries";
+import { onChange } from "./api/session";
 import { applyTheme } from "./preferences";
 import { router } from "./routes";
 import "./styles.css";
 
 const queries = new QueryClient({
-  defaultOptions: { queries: { retry: (count, error) => count < 2 && !(error instanceof Refused && error.status >= 400 && error.status < 500) } },
+  defaultOptions: { queries: { retry: (count, error) => count < 2 && !(error instanceof Refused && error.status >= 400 && error.status < 500), refetchOnWindowFocus: false } },
 });
-live.onEntries((entries) => invalidate(queries, entries));
+live.onEntries((entries, gap) => invalidate(queries, entries, gap));
+// What one person saw is nothing for the next.
+onChange(() => queries.clear());
 applyTheme();
 live.start();
 

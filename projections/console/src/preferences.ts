@@ -7,10 +7,21 @@ const KEY = "vaultmesh.preferences";
 export interface Preferences {
   theme: "system" | "dark" | "light";
   utc: boolean;
+  /** Columns of the list of nodes that are not shown. */
+  hidden: readonly string[];
 }
 
-const INITIAL: Preferences = { theme: "system", utc: false };
-let current: Preferences = { ...INITIAL, ...(JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Preferences>) };
+const INITIAL: Preferences = { theme: "system", utc: false, hidden: ["Version", "Policy", "Labels"] };
+let current: Preferences = { ...INITIAL, ...kept() };
+
+function kept(): Partial<Preferences> {
+  try {
+    return JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Preferences>;
+  } catch {
+    return {};
+  }
+}
+
 const listeners = new Set<() => void>();
 
 export function prefer(changed: Partial<Preferences>): void {

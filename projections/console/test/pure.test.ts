@@ -1,9 +1,7 @@
 import { expect, test } from "vitest";
 import { leafHash, NATIVE, toHex, Tree } from "vaultmesh-verify";
-import type { Row } from "../src/api/client";
 import { bytes, duration, relative } from "../src/time";
 import { steps } from "../src/ui/path";
-import { grouped } from "../src/findings";
 
 test("times in words", () => {
   const now = Date.parse("2026-11-30T20:00:00.000Z");
@@ -28,12 +26,4 @@ test("the picture of a proof ends at the root", () => {
   const path = steps(6, 7, toHex(g), [node(e, f), node(node(a, b), node(c, d))].map(toHex));
   expect(path.map(({ side }) => side)).toEqual(["left", "left"]);
   expect(path.at(-1)?.hash).toBe(toHex(tree.root()));
-});
-
-test("one finding on many nodes is one row, the gravest first", () => {
-  const finding = (node_id: string, id: string, severity: Row<"Severity">): Row<"NodeFinding"> => ({
-    node_id, id, severity, org: "acme", seq: 1, recorded_at: "2026-11-30T20:00:00.000Z", simulated: false, remediation: "", subject: "PermitRootLogin", title: id,
-  });
-  const groups = grouped([finding("a", "sshd-login", "medium"), finding("b", "sshd-login", "medium"), finding("b", "sshd-login", "medium"), finding("a", "uid-zero", "critical")]);
-  expect(groups.map(({ first, nodes }) => [first.id, nodes])).toEqual([["uid-zero", ["a"]], ["sshd-login", ["a", "b"]]]);
 });

@@ -3,7 +3,8 @@
 import createClient, { type Middleware } from "openapi-fetch";
 import { SERVICE } from "../base";
 import type { components, paths } from "../generated/schema";
-import { signOut, token } from "./session";
+import { heard } from "./clock";
+import { expire, token } from "./session";
 
 type Schemas = components["schemas"];
 export type Row<Name extends keyof Schemas> = Schemas[Name];
@@ -11,7 +12,7 @@ export type Row<Name extends keyof Schemas> = Schemas[Name];
 /** A refusal by the service (RFC 9457), or what the network says. */
 export class Refused extends Error {
   override readonly name = "Refused";
-  constructor(readonly status: number, readonly code: string, message: string) {
+  constructor(readonly status: number, readonly code: string, message: string, readonly field?: string) {
     super(message);
   }
 }
@@ -22,9 +23,18 @@ const authorise: Middleware = {
     if (bearer !== null) request.headers.set("Authorization", `Bearer ${bearer}`);
     return request;
   },
+  onResponse({ response }) {
+    heard(response.headers.get("date"));
+  },
 };
 
-export const client = createClient<paths>({ baseUrl: SERVICE });
+/** How long an answer may take. */
+const PATIENCE_MS = 30_000;
+
+export const client = createClient<paths>({
+  baseUrl: SERVICE,
+  fetch: (request) => fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(PATIENCE_MS)]) }),
+});
 client.use(authorise);
 
 /** The answer to a call, or a refusal thrown. Whoever is no longer known is signed out. */
@@ -32,7 +42,7 @@ export async function answer<T>(call: Promise<{ data?: T; error?: unknown; respo
   const { data, error, response } = await call.catch(() => {
     throw new Refused(0, "unreachable", "The service does not answer.");
   });
-  if (data !== undefined && response.ok) return data;
+  if (response.ok && (data !== undefined || response.status === 204)) return data as T;
   throw await refusal(response, error);
 }
 
@@ -47,7 +57,8 @@ export async function fetchBytes(path: string): Promise<Uint8Array> {
 }
 
 async function refusal(response: Response, body: unknown): Promise<Refused> {
-  if (response.status === 401) signOut();
   const problem = (body ?? {}) as Partial<Row<"Problem">>;
-  return new Refused(response.status, problem.code ?? "failed", problem.detail ?? problem.title ?? `The service answers ${response.status}.`);
+  // Other refusals of this status are about what was signed, and not about who asks.
+  if (problem.code === "unauthenticated") expire();
+  return new Refused(response.status, problem.code ?? "failed", problem.detail ?? problem.title ?? `The service answers ${response.status}.`, problem.field ?? problem.pointer);
 }

@@ -1,28 +1,28 @@
-// The live stream of entries: one per tab, taken up again where it broke off, told to the page four times a second.
+// What a page knows of the live stream. One stream serves a whole browser; a tab can look away from it.
 
 import { SERVICE } from "../base";
-import type { Row } from "./client";
-import { onChange, token } from "./session";
+import { expire, onChange, token } from "./session";
+import { Stream, type LiveEntry, type StreamState, type Told } from "./stream";
+import type { Asked } from "./stream.worker";
 
-export type LiveState = "off" | "connecting" | "live" | "reconnecting" | "stale" | "paused";
-export type LiveEntry = Pick<Row<"EventEntry">, "seq" | "recorded_at" | "event" | "payload">;
+export type { LiveEntry } from "./stream";
+export type LiveState = "off" | "paused" | Exclude<StreamState, "ended">;
 
-/** At most so often the page hears of entries. */
-const TELL_EVERY_MS = 250;
-/** The service says something at least every 15 s; after twice that the stream is taken for dead. */
-const SILENCE_MS = 35_000;
 const MAX_KEPT = 500;
+
+interface Source {
+  wake(): void;
+  stop(): void;
+}
 
 class Live {
   state: LiveState = "off";
   /** The newest entries, the newest first. */
   entries: LiveEntry[] = [];
-  private lastId: string | undefined;
-  private waiting: LiveEntry[] = [];
-  private stop: AbortController | undefined;
+  private source: Source | undefined;
   private version = 0;
   private readonly listeners = new Set<() => void>();
-  private readonly takers = new Set<(entries: LiveEntry[]) => void>();
+  private readonly takers = new Set<(entries: LiveEntry[], gap: boolean) => void>();
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
@@ -32,16 +32,21 @@ class Live {
   readonly snapshot = (): number => this.version;
 
   /** Hands over what came since the last time, at most four times a second; returns how to stop. */
-  onEntries(take: (entries: LiveEntry[]) => void): () => void {
+  onEntries(take: (entries: LiveEntry[], gap: boolean) => void): () => void {
     this.takers.add(take);
     return () => this.takers.delete(take);
   }
 
+  /** Begins, or goes on after a pause: what was missed meanwhile is a gap. */
   start(): void {
+    const paused = this.state === "paused";
     this.halt();
-    if (token() === null) return this.become("off");
-    this.stop = new AbortController();
-    void this.run(this.stop.signal);
+    const bearer = token();
+    if (bearer === null) return this.become("off");
+    this.become("connecting");
+    const url = new URL(`${SERVICE}/events`, location.href).href;
+    this.source = follow(url, bearer, (told) => this.take(told));
+    if (paused) this.takers.forEach((take) => take([], true));
   }
 
   pause(): void {
@@ -49,9 +54,13 @@ class Live {
     this.become("paused");
   }
 
-  private halt(): void {
-    this.stop?.abort();
-    this.stop = undefined;
+  wake(): void {
+    this.source?.wake();
+  }
+
+  halt(): void {
+    this.source?.stop();
+    this.source = undefined;
   }
 
   private become(state: LiveState): void {
@@ -65,71 +74,58 @@ class Live {
     this.listeners.forEach((listener) => listener());
   }
 
-  private async run(signal: AbortSignal): Promise<void> {
-    this.become("connecting");
-    for (let failures = 0; !signal.aborted; failures++) {
-      const began = Date.now();
-      try {
-        await this.follow(signal);
-      } catch {
-        // Told by the state; what was missed comes with the next stream.
-      }
-      if (signal.aborted) return;
-      if (Date.now() - began > SILENCE_MS) failures = 0;
-      this.become(failures < 3 ? "reconnecting" : "stale");
-      await new Promise((resolve) => setTimeout(resolve, Math.min(30_000, 500 * 2 ** failures) * (0.5 + Math.random())));
+  private take({ state, entries, gap }: Told): void {
+    if (state === "ended") {
+      this.halt();
+      return expire();
     }
-  }
-
-  /** Reads one stream to its end. */
-  private async follow(signal: AbortSignal): Promise<void> {
-    const headers: Record<string, string> = { Authorization: `Bearer ${token() ?? ""}` };
-    if (this.lastId !== undefined) headers["Last-Event-ID"] = this.lastId;
-    const dead = new AbortController();
-    let clock = setTimeout(() => dead.abort(), SILENCE_MS);
-    const response = await fetch(`${SERVICE}/events`, { headers, signal: AbortSignal.any([signal, dead.signal]) });
-    if (!response.ok || response.body === null) throw new Error(`the stream answers ${response.status}`);
-    this.become("live");
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    try {
-      for (let rest = ""; ; ) {
-        const { done, value } = await reader.read();
-        if (done) return;
-        clearTimeout(clock);
-        clock = setTimeout(() => dead.abort(), SILENCE_MS);
-        const messages = (rest + value).split("\n\n");
-        rest = messages.pop() ?? "";
-        messages.forEach((message) => this.take(message));
-      }
-    } finally {
-      clearTimeout(clock);
-      reader.cancel().catch(() => undefined);
-    }
-  }
-
-  private take(message: string): void {
-    const field = (name: string): string | undefined =>
-      message.split("\n").find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-    const [id, data, name] = [field("id"), field("data"), field("event")];
-    if (name === "error") {
-      // The ledger has not come so far as this page has seen: the checkpoint's check says what that means.
-      this.lastId = undefined;
-      throw new Error("the stream cannot go on from here");
-    }
-    if (id !== undefined) this.lastId = id;
-    if (data === undefined) return;
-    if (this.waiting.length === 0) setTimeout(() => this.tell(), TELL_EVERY_MS);
-    this.waiting.push(JSON.parse(data) as LiveEntry);
-  }
-
-  private tell(): void {
-    const came = this.waiting;
-    this.waiting = [];
-    this.entries = [...came.toReversed(), ...this.entries].slice(0, MAX_KEPT);
-    this.takers.forEach((take) => take(came));
+    this.state = state;
+    const newest = this.entries[0]?.seq ?? -1;
+    const fresh = entries.filter(({ seq }) => seq > newest);
+    if (fresh.length > 0) this.entries = [...fresh.toReversed(), ...this.entries].slice(0, MAX_KEPT);
+    if (fresh.length > 0 || gap) this.takers.forEach((take) => take(fresh, gap));
     this.changed();
   }
 }
 
+/** Follows the stream by the worker that all tabs share, or alone where there is none. */
+function follow(url: string, bearer: string, take: (told: Told) => void): Source {
+  let own: Stream | undefined;
+  const alone = (): void => {
+    own ??= new Stream(url, bearer, take);
+  };
+  let port: MessagePort | undefined;
+  const post = (asked: Asked): void => port?.postMessage(asked);
+  if (typeof SharedWorker === "undefined") alone();
+  else {
+    const worker = new SharedWorker(new URL("./stream.worker.ts", import.meta.url), { type: "module", name: `vaultmesh-${fingerprint(bearer)}` });
+    worker.onerror = alone;
+    port = worker.port;
+    port.onmessage = ({ data }: MessageEvent<Told>) => take(data);
+    post({ ask: "hello", url, token: bearer });
+  }
+  const bye = (): void => post({ ask: "bye" });
+  addEventListener("pagehide", bye);
+  return {
+    wake: () => (own === undefined ? post({ ask: "wake" }) : own.wake()),
+    stop: () => {
+      removeEventListener("pagehide", bye);
+      bye();
+      port?.close();
+      own?.stop();
+    },
+  };
+}
+
+/** A short name of a token that says nothing of it: FNV-1a, 32 bits, of its id alone. */
+function fingerprint(bearer: string): string {
+  const id = bearer.split(".").slice(0, 2).join(".");
+  let hash = 0x811c9dc5;
+  for (const character of id) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193) >>> 0;
+  return hash.toString(16);
+}
+
 export const live = new Live();
 onChange(() => live.start());
+addEventListener("pageshow", ({ persisted }) => persisted && live.start());
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && live.wake());

@@ -10,6 +10,8 @@ export interface Seen {
   ledger: string;
   vkey: string;
   note: string;
+  /** The first checkpoint that this browser saw of it. */
+  first?: { size: number; time: number };
 }
 
 export type Trust =
@@ -23,6 +25,9 @@ export function seen(): Seen | undefined {
   return text === null ? undefined : (JSON.parse(text) as Seen);
 }
 
+/** How large the ledger was when this browser saw it first, and when that was, in seconds since 1970. */
+export const firstSeen = (): { size: number; time: number } | undefined => seen()?.first;
+
 /** Forgets what was seen: only for a person who knows why the ledger is another one now. */
 export const forget = (): void => localStorage.removeItem(KEY);
 
@@ -31,11 +36,11 @@ export async function check(): Promise<Trust> {
   const said = await answer(client.GET("/api/ledger"));
   const note = new TextDecoder().decode(await fetchBytes("/api/ledger/checkpoint"));
   const before = seen();
-  const fresh: Seen = { ledger: said.ledger, vkey: said.log_vkey, note };
   // The key may be replaced, by records that follow from the ledger's id; the id itself never changes.
   const opened = openCheckpoint(note, readVkey(said.log_vkey, CHECKPOINT));
   const { size, root } = opened.checkpoint;
-  const keep = (): void => localStorage.setItem(KEY, JSON.stringify(fresh));
+  const first = before?.first ?? { size, time: opened.time };
+  const keep = (): void => localStorage.setItem(KEY, JSON.stringify({ ledger: said.ledger, vkey: said.log_vkey, note, first } satisfies Seen));
   if (before === undefined) {
     keep();
     return { state: "first", size, time: opened.time };

@@ -1,107 +1,124 @@
 // What operators look after: incidents, and what people say of them. Every act is an entry of the ledger.
 
 import { useState } from "react";
-import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { answer, client, type Row } from "../api/client";
-import { incidents, whole_incident, type IncidentState } from "../api/queries";
-import { useAt } from "../shell";
-import { Ago, Band, Button, Empty, Hash, Panel, Waiting } from "../ui/atoms";
-import { Check } from "../ui/entry";
+import { useSearch } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
+import type { Row } from "../api/client";
+import { say } from "../api/device";
+import { incidents, me, silences, type IncidentState } from "../api/queries";
+import { inTurn } from "../many";
+import { useAt, useOrgFilter } from "../shell/place";
+import { Act } from "../ui/act";
+import { Ago, Band, Empty, Panel, Waiting } from "../ui/atoms";
+import { Field, Text, text } from "../ui/form";
+import { IncidentCard } from "../ui/incident";
+import { NodeName } from "../ui/node";
+import { counted, Filter, Page, usePatch, Words } from "../ui/page";
+import { Views } from "../ui/views";
 
 type Incident = Row<"Incident">;
 const STATES: readonly IncidentState[] = ["open", "acked", "resolved", "all"];
 
 export function Incidents() {
   const at = useAt();
+  const org = useOrgFilter();
   const { state = "open", q, id } = useSearch({ from: "/incidents" });
-  const navigate = useNavigate({ from: "/incidents" });
-  const { data, error } = useQuery(incidents(at, { state, ...(q === undefined ? {} : { q }) }));
-  const chosen = data?.find((one) => one.id === id) ?? data?.[0];
+  const { data, error, refetch } = useQuery(incidents(at, { state, q, org }));
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const picked = (data ?? []).filter((one) => chosen.has(one.id));
+  const shown = data?.find((one) => one.id === id) ?? data?.[0];
+  const patch = usePatch();
+  const toggle = (one: string): void => setChosen((before) => {
+    const next = new Set(before);
+    if (!next.delete(one)) next.add(one);
+    return next;
+  });
   return (
-    <div className="flex h-full flex-col gap-2">
-      <div className="flex flex-wrap items-center gap-3">
-        <h1 className="text-lg font-semibold">Incidents</h1>
-        <div role="group" aria-label="state" className="flex gap-1">
-          {STATES.map((one) => (
-            <Link key={one} to="/incidents" search={(before) => ({ ...before, state: one })} aria-current={one === state} className="rounded border border-line px-2 py-1 text-xs aria-[current=true]:border-accent aria-[current=true]:bg-raised">{one}</Link>
-          ))}
-        </div>
-        <input type="search" defaultValue={q} placeholder="search  /" aria-label="search incidents" className="rounded border border-line bg-raised px-2 py-1"
-          onChange={({ target }) => void navigate({ search: ({ q: _q, ...before }) => (target.value === "" ? before : { ...before, q: target.value }), replace: true })} />
-      </div>
-      {data === undefined && <Waiting error={error} />}
-      {data?.length === 0 && <Empty>{state === "open" ? "Nothing is open." : "There is none."}</Empty>}
+    <Page
+      title="Incidents" full
+      tools={<><Words name="state" label="state" value={state} words={STATES} /><Filter value={q} label="filter incidents" /></>}
+      count={data === undefined ? undefined : counted(data.length, "incident")}
+      acts={<><Views page="/incidents" /><Report /></>}
+    >
+      <Silences />
+      {picked.length > 0 && <Many picked={picked} onDone={() => setChosen(new Set())} />}
+      {data === undefined && <Waiting error={error} again={() => void refetch()} />}
+      {data?.length === 0 && <Empty>{state === "open" && q === undefined ? "Nothing is open." : "There is none."}</Empty>}
       {data !== undefined && data.length > 0 && (
         <div className="grid min-h-0 flex-1 grid-cols-1 gap-3 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
-          <ul className="overflow-auto rounded-lg border border-line bg-panel" aria-label="incidents">
+          <ul className="max-h-[45dvh] overflow-auto rounded-lg border border-line bg-panel lg:max-h-none" aria-label="incidents" tabIndex={0}>
             {data.map((one) => (
-              <li key={one.id} className="border-b border-line/60">
-                <Link to="/incidents" search={(before) => ({ ...before, id: one.id })} aria-current={one.id === chosen?.id} className="flex items-baseline gap-3 px-3 py-2 hover:bg-raised aria-[current=true]:bg-raised">
+              <li key={one.id} className="flex items-center gap-2 border-b border-line/60 pl-3">
+                <input type="checkbox" aria-label={`choose ${one.title}`} checked={chosen.has(one.id)} onChange={() => toggle(one.id)} />
+                <button type="button" onClick={() => patch({ id: one.id })} aria-current={one.id === shown?.id} className="flex min-w-0 flex-1 items-baseline gap-3 px-2 py-2 text-left hover:bg-raised aria-[current=true]:bg-raised">
                   <Band band={one.band} />
-                  <span className="min-w-0 flex-1"><span className="block truncate">{one.title}</span><span className="block truncate text-xs text-faint">{one.node_id?.slice(0, 8) ?? one.site ?? one.org}{one.subject === undefined ? "" : ` · ${one.subject}`}</span></span>
-                  <span className="shrink-0 text-xs text-soft">{one.state} · <Ago time={one.opened.at} /></span>
-                </Link>
+                  <span className="min-w-0 flex-1"><span className="block truncate">{one.title}</span><span className="block truncate text-xs text-faint">{one.node_id?.slice(0, 8) ?? one.site ?? one.org}{one.subject === undefined ? "" : ` · ${one.subject}`}{one.assignee === undefined ? "" : ` · with ${one.assignee}`}</span></span>
+                  <span className="shrink-0 text-xs text-soft">{one.silence === undefined ? "" : "silenced · "}{one.state} · <Ago time={one.opened.at} /></span>
+                </button>
               </li>
             ))}
           </ul>
-          {chosen !== undefined && <Card key={chosen.id} incident={chosen} past={at !== undefined} />}
+          {shown !== undefined && <IncidentCard key={shown.id} incident={shown} />}
         </div>
       )}
+    </Page>
+  );
+}
+
+/** One answer to all that were chosen. */
+function Many({ picked, onDone }: { picked: readonly Incident[]; onDone: () => void }) {
+  const { data } = useQuery(me());
+  const open = picked.filter(({ state }) => state === "open");
+  const unresolved = picked.filter(({ state }) => state !== "resolved");
+  const all = (kind: "ack" | "resolve", of: readonly Incident[]) => async (form: FormData) => {
+    const remark = text(form, "text");
+    const { done, failed } = await inTurn(of, (one) => say(data?.ledger ?? "", { kind, org: one.org, payload: { target: one.id, ...(remark === undefined ? {} : { text: remark }) } }));
+    return { says: <p>● Recorded for {counted(done.length, "incident")}{failed.length > 0 && `; refused for ${failed.length}: ${failed[0]?.problem}`}.</p> };
+  };
+  return (
+    <div role="region" aria-label="chosen incidents" className="flex flex-wrap items-center gap-2 rounded-lg border border-accent bg-panel px-3 py-2">
+      <b className="text-sm">{counted(picked.length, "incident")} chosen</b>
+      <Act label={`acknowledge ${open.length}`} kind="main" may="write events" unless={open.length === 0 ? "None of them is open." : undefined} title={`Acknowledge ${counted(open.length, "incident")}`} says={<>Says of <b>{counted(open.length, "incident")}</b> that you look after {open.length === 1 ? "it" : "them"}.</>} run={all("ack", open)} onDone={onDone}>
+        <Field label="A remark"><Text name="text" /></Field>
+      </Act>
+      <Act label={`resolve ${unresolved.length}`} may="write events" unless={unresolved.length === 0 ? "All of them are resolved." : undefined} title={`Resolve ${counted(unresolved.length, "incident")}`} says={<>Says of <b>{counted(unresolved.length, "incident")}</b> that {unresolved.length === 1 ? "it is" : "they are"} over. Each can be reopened.</>} run={all("resolve", unresolved)} onDone={onDone}>
+        <Field label="A remark"><Text name="text" /></Field>
+      </Act>
     </div>
   );
 }
 
-type Act = "ack" | "resolve" | "note" | "reopen";
-const WORDS: Record<Act, string> = { ack: "acknowledge", resolve: "resolve", note: "add the remark", reopen: "reopen" };
-
-function Card({ incident, past }: { incident: Incident; past: boolean }) {
-  const [text, setText] = useState("");
-  const queries = useQueryClient();
-  const notes = useQuery(whole_incident(incident.id, useAt())).data?.notes;
-  const act = useMutation({
-    mutationFn: (kind: Act) => {
-      const payload = { target: incident.id, ...(text.trim() === "" ? {} : { text: text.trim() }) };
-      // The description says of a payload only that it is an object.
-      const draft = { kind, org: incident.org, payload } as unknown as Row<"Draft">;
-      return answer(client.POST("/api/events", { body: draft }));
-    },
-    onSuccess: () => {
-      setText("");
-      void queries.invalidateQueries({ queryKey: ["incidents"] });
-    },
-  });
-  const acts: Act[] = incident.state === "resolved" ? ["reopen"] : incident.state === "open" ? ["ack", "resolve"] : ["resolve"];
-  const receipt = act.data as { seq?: number } | undefined;
+function Report() {
+  const { data } = useQuery(me());
+  const org = useOrgFilter() ?? (data?.org === "ledger" ? "default" : (data?.org ?? "default"));
   return (
-    <Panel title={<span className="normal-case tracking-normal text-ink"><Band band={incident.band} /> {incident.title}</span>} aside={<Hash value={incident.id} />}>
-      <dl className="grid grid-cols-[6rem_1fr] gap-y-1 text-sm">
-        <dt className="text-faint">State</dt><dd>{incident.state}{incident.assignee !== undefined && `, with ${incident.assignee}`}</dd>
-        <dt className="text-faint">About</dt><dd>{incident.node_id === undefined ? (incident.site ?? incident.org) : <Link to="/nodes/$id" params={{ id: incident.node_id }} className="text-accent hover:underline">{incident.node_id.slice(0, 8)}</Link>}{incident.subject === undefined ? "" : ` · ${incident.subject}`}</dd>
-        <Said name="Opened" by={incident.opened} />
-        {incident.acked !== undefined && <Said name="Acked" by={incident.acked.by} />}
-        {incident.resolved !== undefined && <Said name="Resolved" by={incident.resolved} />}
-        {incident.text !== undefined && <><dt className="text-faint">Says</dt><dd className="whitespace-pre-wrap">{incident.text}</dd></>}
-      </dl>
-      {notes?.map((remark) => (
-        <blockquote key={remark.by.seq} className="mt-2 border-l-2 border-line pl-2 text-sm"><p className="whitespace-pre-wrap">{remark.text}</p><footer className="text-xs text-faint">{remark.by.author}, <Ago time={remark.by.at} /> <Check seq={remark.by.seq} /></footer></blockquote>
-      ))}
-      {past ? <p className="mt-4 text-xs text-faint">The past cannot be answered; go back to now.</p> : (
-        <div className="mt-4 space-y-2">
-          <textarea value={text} onChange={(event) => setText(event.target.value)} rows={2} placeholder="a remark, if there is something to say" aria-label="remark" className="w-full rounded border border-line bg-raised px-2 py-1" />
-          <div className="flex flex-wrap gap-2">
-            {acts.map((kind, n) => <Button key={kind} kind={n === 0 ? "main" : "plain"} disabled={act.isPending} onClick={() => act.mutate(kind)}>{WORDS[kind]}</Button>)}
-            <Button disabled={act.isPending || text.trim() === ""} onClick={() => act.mutate("note")}>{WORDS.note}</Button>
-          </div>
-          <p className="text-xs text-faint">As a command: <code>ledger incidents {acts[0]} {incident.id.slice(0, 12)}</code></p>
-          {act.error !== null && <p role="alert" className="text-sm text-crit">{act.error.message}</p>}
-          {receipt?.seq !== undefined && <p className="text-sm text-ok">Recorded as entry {receipt.seq}. <Check seq={receipt.seq} /></p>}
-        </div>
-      )}
-    </Panel>
+    <Act label="report one" may="write events" title="Report an incident" says={<>Opens an incident that everybody in the organisation sees.</>} command={(form) => `ledger incidents open --org ${text(form, "org") ?? org} '${text(form, "title") ?? "…"}'`}
+      run={async (form) => say(data?.ledger ?? "", { kind: "incident", org: text(form, "org") ?? org, severity: "high", payload: { title: text(form, "title") ?? "", ...(text(form, "text") === undefined ? {} : { text: text(form, "text") ?? "" }) } })}>
+      <Field label="Organisation"><Text name="org" required defaultValue={org} /></Field>
+      <Field label="In one line"><Text name="title" required maxLength={512} /></Field>
+      <Field label="More"><Text name="text" /></Field>
+    </Act>
   );
 }
 
-const Said = ({ name, by }: { name: string; by: Row<"Attribution"> }) => (
-  <><dt className="text-faint">{name}</dt><dd><Ago time={by.at} />{by.author === undefined ? "" : ` by ${by.author}`}, entry {by.seq} <Check seq={by.seq} /></dd></>
-);
+/** What is not told for a while, each with the way to end it. */
+function Silences() {
+  const at = useAt();
+  const { data: who } = useQuery(me());
+  const { data } = useQuery(silences(at, useOrgFilter()));
+  if (data === undefined || data.length === 0) return null;
+  return (
+    <Panel title={counted(data.length, "silence")} aside="recorded and shown, and not told">
+      <ul className="space-y-1 text-sm">
+        {data.map((one) => (
+          <li key={one.id} className="flex flex-wrap items-baseline gap-2">
+            <span>{one.node_id === undefined ? (one.tenant ?? one.reason) : <NodeName id={one.node_id} />}{one.node_id !== undefined && one.reason !== undefined && ` · ${one.reason}`}</span>
+            <span className="text-soft">{one.text}</span>
+            <span className="text-xs text-faint">until <Ago time={one.until} /></span>
+            <Act label="end" may="write events" title="End a silence" says="From now on it is told again; what is still open is told as opened." command={`ledger incidents unsilence ${one.id.slice(0, 12)}`} run={() => say(who?.ledger ?? "", { kind: "silence", org: one.org, payload: { action: "end", silence: one.id } })} />
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}

@@ -1,51 +1,40 @@
 // Files dropped here are checked in this browser: no service is asked, and none has to be trusted.
 
-import { useState } from "react";
-import { readLog, refused, verify, type Files, type LogReport, type Verdict } from "vaultmesh-verify";
+import { useEffect, useRef, useState } from "react";
 import { seen } from "../api/trust";
 import { usePreferences } from "../preferences";
-import { absolute } from "../time";
+import { absolute, bytes } from "../time";
 import { Empty, Hash, Panel } from "../ui/atoms";
+import type { Job, Outcome, Said } from "../verify.worker";
 
-type Outcome = { name: string } & ({ verdict: Verdict } | { report: LogReport } | { problem: string; unreadable?: boolean });
-
-/** The files of a chosen folder, by their names within it. */
-async function folder(list: File[]): Promise<Files> {
-  const held = new Map<string, Uint8Array>();
-  for (const file of list) {
-    const path = file.webkitRelativePath.split("/").slice(1).join("/");
-    if (/^(log\/|proofchain\/|[^/]+\.(json|txt)$)/.test(path)) held.set(path, new Uint8Array(await file.arrayBuffer()));
-  }
-  return { names: () => [...held.keys()], read: (name) => held.get(name) };
-}
-
-function outcome(name: string, look: () => { verdict: Verdict } | { report: LogReport }): Outcome {
-  try {
-    return { name, ...look() };
-  } catch (error) {
-    const problem = refused(error);
-    return problem === undefined ? { name, problem: (error as Error).message, unreadable: true } : { name, problem };
-  }
+/** Hands jobs to a worker, one after the other. */
+function useVerifier(): { done: Outcome[]; busy: string | undefined; check: (job: Job) => void } {
+  const [done, setDone] = useState<Outcome[]>([]);
+  const [busy, setBusy] = useState<string>();
+  const worker = useRef<Worker>(undefined);
+  useEffect(() => () => worker.current?.terminate(), []);
+  const check = (job: Job): void => {
+    worker.current ??= new Worker(new URL("../verify.worker.ts", import.meta.url), { type: "module" });
+    setBusy("checking…");
+    worker.current.onmessage = ({ data }: MessageEvent<Said>) => {
+      if ("outcome" in data) {
+        setDone((before) => [data.outcome, ...before]);
+        setBusy(undefined);
+      } else setBusy(data.read < data.of ? `read ${bytes(data.read)} of ${bytes(data.of)}` : "checking every entry…");
+    };
+    worker.current.postMessage(job);
+  };
+  return { done, busy, check };
 }
 
 export function Verify() {
-  const [done, setDone] = useState<Outcome[]>([]);
   const [pin, setPin] = useState(seen()?.ledger ?? "");
+  const { done, busy, check } = useVerifier();
   const ledger = /^[0-9a-f]{64}$/.test(pin) ? pin : undefined;
-  const take = async (list: File[]): Promise<void> => {
-    const [first] = list;
-    if (first === undefined) return;
-    const fresh: Outcome[] = [];
-    if (first.webkitRelativePath !== "") {
-      const files = await folder(list);
-      fresh.push(outcome(first.webkitRelativePath.split("/")[0] ?? "folder", () => ({ report: readLog(files, ledger) })));
-    } else {
-      for (const file of list) {
-        const bytes = new Uint8Array(await file.arrayBuffer());
-        fresh.push(outcome(file.name, () => ({ verdict: verify(bytes, ledger) })));
-      }
-    }
-    setDone((before) => [...fresh, ...before]);
+  const take = (list: File[]): void => {
+    const folder = list[0]?.webkitRelativePath.split("/")[0];
+    if (folder !== undefined && folder !== "") check({ ledger, folder, files: list.map((file) => [file.webkitRelativePath.split("/").slice(1).join("/"), file] as const) });
+    else list.forEach((file) => check({ ledger, file }));
   };
   return (
     <div className="mx-auto flex max-w-4xl flex-col gap-3">
@@ -59,16 +48,17 @@ export function Verify() {
           onDragOver={(event) => event.preventDefault()}
           onDrop={(event) => {
             event.preventDefault();
-            void take([...event.dataTransfer.files]);
+            take([...event.dataTransfer.files]);
           }}
         >
           <p>Drop a bundle, a proof chain or an equivocation file here,</p>
           <p className="mt-2 flex flex-wrap justify-center gap-3">
-            <label className="cursor-pointer text-accent hover:underline">choose files<input type="file" multiple className="sr-only" onChange={(event) => void take([...(event.target.files ?? [])])} /></label>
-            <label className="cursor-pointer text-accent hover:underline">choose an export<input type="file" ref={(element) => element?.setAttribute("webkitdirectory", "")} className="sr-only" onChange={(event) => void take([...(event.target.files ?? [])])} /></label>
+            <label className="cursor-pointer text-accent hover:underline">choose files<input type="file" multiple className="sr-only" onChange={(event) => take([...(event.target.files ?? [])])} /></label>
+            <label className="cursor-pointer text-accent hover:underline">choose an export<input type="file" ref={(element) => element?.setAttribute("webkitdirectory", "")} className="sr-only" onChange={(event) => take([...(event.target.files ?? [])])} /></label>
           </p>
         </div>
       </Panel>
+      {busy !== undefined && <p role="status" className="text-center text-soft">◌ {busy}</p>}
       {done.length === 0 ? <Empty command="ledger prove --seq N --out FILE">A bundle proves one entry to somebody who trusts nobody:</Empty> : done.map((one, n) => <Result key={done.length - n} outcome={one} pinned={ledger} />)}
     </div>
   );

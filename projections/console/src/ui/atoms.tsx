@@ -1,9 +1,11 @@
 // The smallest parts: bands, times, hashes, panels, and what stands where there is nothing to show.
 
-import { useEffect, useState, useSyncExternalStore, type ReactNode } from "react";
+import { useEffect, useId, useState, useSyncExternalStore, type ReactNode } from "react";
 import { Refused, type Row } from "../api/client";
+import { now as serviceNow } from "../api/clock";
 import { usePreferences } from "../preferences";
 import { absolute, relative } from "../time";
+import { copy } from "./clipboard";
 
 export type BandName = Row<"Band">;
 
@@ -29,11 +31,11 @@ export const Severity = ({ severity }: { severity: Row<"Severity"> }) => (
   <span className={`text-xs font-semibold uppercase tracking-wide ${SEVERITY[severity]}`}>{severity}</span>
 );
 
-// One clock for every relative time on the page.
-let now = Date.now();
+// One clock for every relative time on the page, and it is the service's.
+let now = serviceNow();
 const clock = new Set<() => void>();
 setInterval(() => {
-  now = Date.now();
+  now = serviceNow();
   clock.forEach((tick) => tick());
 }, 1_000);
 
@@ -57,22 +59,36 @@ export function Hash({ value, chars = 10 }: { value: string; chars?: number }) {
     const timer = setTimeout(() => setCopied(false), 1_200);
     return () => clearTimeout(timer);
   }, [copied]);
-  const copy = (): void => void navigator.clipboard.writeText(value).then(() => setCopied(true));
+  const take = (): void => void copy(value).then(() => setCopied(true));
   return (
-    <button type="button" onClick={copy} title={`${value} (click copies)`} className="cursor-copy rounded bg-raised px-1 font-mono text-xs text-soft hover:text-ink">
+    <button type="button" onClick={take} title={`${value} (click copies)`} className="max-w-full cursor-copy truncate rounded bg-raised px-1 font-mono text-xs text-soft hover:text-ink">
       {copied ? "copied" : value.length > chars ? `${value.slice(0, chars)}…` : value}
     </button>
   );
 }
 
-export function Panel({ title, aside, children, className = "" }: { title: ReactNode; aside?: ReactNode; children: ReactNode; className?: string }) {
+/** A command that does the same from a terminal, with a click that copies it. */
+export function AsCommand({ children, label = "as a command" }: { children: string; label?: string }) {
+  const [copied, setCopied] = useState(false);
   return (
-    <section className={`flex min-h-0 min-w-0 flex-col rounded-lg border border-line bg-panel ${className}`}>
-      <header className="flex items-baseline justify-between gap-2 border-b border-line px-3 py-2">
-        <h2 className="text-xs font-semibold uppercase tracking-wider text-soft">{title}</h2>
-        <div className="text-xs text-faint">{aside}</div>
+    <span className="flex min-w-0 items-baseline gap-2 text-xs text-faint">
+      <span className="shrink-0">{label}</span>
+      <button type="button" title="click copies" onClick={() => void copy(children).then(() => setCopied(true))} onBlur={() => setCopied(false)} className="min-w-0 cursor-copy rounded bg-raised px-1.5 py-0.5 text-left font-mono break-all text-soft hover:text-ink">
+        {copied ? "copied" : children}
+      </button>
+    </span>
+  );
+}
+
+export function Panel({ title, aside, children, className = "", bare = false }: { title: ReactNode; aside?: ReactNode; children: ReactNode; className?: string; bare?: boolean }) {
+  const name = useId();
+  return (
+    <section aria-labelledby={name} className={`flex min-h-0 min-w-0 flex-col rounded-lg border border-line bg-panel ${className}`}>
+      <header className="flex flex-wrap items-baseline justify-between gap-x-3 gap-y-1 border-b border-line px-3 py-2">
+        <h2 id={name} className="min-w-0 text-xs font-semibold uppercase tracking-wider text-soft">{title}</h2>
+        <div className="min-w-0 text-xs text-faint">{aside}</div>
       </header>
-      <div className="min-h-0 flex-1 overflow-auto p-3">{children}</div>
+      <div className={`min-h-0 flex-1 overflow-auto ${bare ? "" : "p-3"}`}>{children}</div>
     </section>
   );
 }
@@ -80,34 +96,45 @@ export function Panel({ title, aside, children, className = "" }: { title: React
 /** Nothing to show, and the command that would change that. */
 export function Empty({ children, command }: { children: ReactNode; command?: string }) {
   return (
-    <div className="py-4 text-center text-soft">
+    <div className="flex flex-col items-center gap-2 px-3 py-6 text-center text-soft">
       <p>{children}</p>
-      {command !== undefined && <code className="mt-2 inline-block rounded bg-raised px-2 py-1 text-xs">{command}</code>}
+      {command !== undefined && <AsCommand label="">{command}</AsCommand>}
     </div>
   );
 }
 
 /** What a query has to say while it has no answer. */
-export function Waiting({ error }: { error: Error | null }) {
-  if (error === null) return <p className="animate-pulse py-4 text-center text-faint motion-reduce:animate-none">loading…</p>;
-  const forbidden = error instanceof Refused && error.status === 403;
+export function Waiting({ error, again }: { error: Error | null; again?: () => void }) {
+  if (error === null) return <p role="status" className="animate-pulse py-6 text-center text-faint motion-reduce:animate-none">loading…</p>;
+  const refused = error instanceof Refused ? error : undefined;
+  const words = refused?.status === 403 ? "Your role does not show this." : refused?.status === 404 ? "There is nothing here, or nothing that you may see." : error.message;
   return (
-    <div role="alert" className="py-4 text-center">
-      <p className="text-crit">{forbidden ? "Your role does not show this." : error.message}</p>
-      {error instanceof Refused && <p className="mt-1 text-xs text-faint">{error.status === 0 ? error.code : `${error.status} ${error.code}`}</p>}
+    <div role="alert" className="flex flex-col items-center gap-2 px-3 py-6 text-center">
+      <p className={refused?.status === 404 ? "text-soft" : "text-crit"}>{words}</p>
+      {refused !== undefined && <p className="text-xs text-faint">{refused.status === 0 ? refused.code : `${refused.status} ${refused.code}`}{refused.field === undefined ? "" : ` at ${refused.field}`}</p>}
+      {again !== undefined && refused?.status !== 403 && refused?.status !== 404 && <Button onClick={again}>try again</Button>}
     </div>
   );
 }
 
-export const Button = ({ onClick, children, kind = "plain", disabled = false, type = "button" }: {
-  onClick?: () => void; children: ReactNode; kind?: "plain" | "main"; disabled?: boolean; type?: "button" | "submit";
+type ButtonKind = "plain" | "main" | "grave";
+const BUTTONS: Record<ButtonKind, string> = {
+  plain: "border-line bg-raised text-ink hover:border-accent",
+  main: "border-accent bg-accent font-semibold text-ground",
+  grave: "border-crit bg-raised text-crit hover:bg-crit hover:text-ground",
+};
+
+export const Button = ({ onClick, children, kind = "plain", disabled = false, type = "button", title }: {
+  onClick?: (() => void) | undefined; children: ReactNode; kind?: ButtonKind; disabled?: boolean; type?: "button" | "submit"; title?: string | undefined;
 }) => (
-  <button
-    type={type}
-    onClick={onClick}
-    disabled={disabled}
-    className={`rounded border px-2 py-1 text-xs disabled:opacity-50 ${kind === "main" ? "border-accent bg-accent font-semibold text-ground" : "border-line bg-raised hover:border-accent"}`}
-  >
+  <button type={type} onClick={onClick} disabled={disabled} title={title} className={`shrink-0 rounded border px-2 py-1 text-xs disabled:cursor-not-allowed disabled:opacity-50 ${BUTTONS[kind]}`}>
     {children}
   </button>
 );
+
+/** A word about how something stands, with a shape beside its colour. */
+export function Mark({ tone, children }: { tone: "ok" | "attn" | "crit" | "soft" | "accent"; children: ReactNode }) {
+  const shape = { ok: "●", attn: "▲", crit: "◆", soft: "○", accent: "◌" }[tone];
+  const colour = { ok: "text-ok", attn: "text-attn", crit: "text-crit", soft: "text-soft", accent: "text-accent" }[tone];
+  return <span className={`inline-flex items-center gap-1 text-xs ${colour}`}><span aria-hidden="true">{shape}</span>{children}</span>;
+}

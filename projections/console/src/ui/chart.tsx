@@ -5,6 +5,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useQuery } from "@tanstack/react-query";
 import { metrics, type At, type Metric } from "../api/queries";
+import { bytes } from "../time";
 import { Waiting } from "./atoms";
 
 const HEIGHT = 112;
@@ -17,6 +18,7 @@ export function readable(value: number, unit: string): string {
     case "milli": return (value / 1000).toFixed(2);
     case "permille": return `${(value / 10).toFixed(1)} %`;
     case "millipercent": return `${(value / 1000).toFixed(1)} %`;
+    case "mebibytes": return bytes(value * 1024 * 1024);
     default: return `${value} ${unit}`;
   }
 }
@@ -38,10 +40,15 @@ function draw(host: HTMLElement, data: uPlot.AlignedData, unit: string): uPlot {
       cursor: { y: false },
       legend: { show: false },
       scales: {
-        x: { range: (_chart, first, last) => [Math.min(first, last - LEAST_SECS), last] },
+        x: {
+          range: (chart) => {
+            const [first = 0, last = 0] = [chart.data[0][0], chart.data[0].at(-1)];
+            return [Math.min(first, last - LEAST_SECS), last];
+          },
+        },
         y: { range: (_chart, _low, high) => [0, high > 0 ? high * 1.1 : 1] },
       },
-      axes: [{ ...axis, values: (_chart, ticks) => ticks.map(clock) }, { ...axis, size: 62, splits: (chart) => halves(chart.scales["y"]?.max ?? 1), values: (_chart, ticks) => ticks.map((tick) => readable(tick, unit)) }],
+      axes: [{ ...axis, size: 22, values: (_chart, ticks) => ticks.map(clock) }, { ...axis, size: 62, splits: (chart) => halves(chart.scales["y"]?.max ?? 1), values: (_chart, ticks) => ticks.map((tick) => readable(tick, unit)) }],
       series: [{}, { stroke: colour("--accent"), width: 1.5, fill: `${colour("--accent")}22`, points: { show: data[0].length < 2 } }],
     },
     data,

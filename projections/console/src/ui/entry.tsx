@@ -1,22 +1,46 @@
 // An entry in one line, and the check of it: the page asks for its bundle and verifies that itself.
 
-import { useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { Link } from "@tanstack/react-router";
 import { verify, type Bundle } from "vaultmesh-verify";
 import { fetchBytes } from "../api/client";
-import type { LiveEntry } from "../api/live";
+import type { LiveEntry } from "../api/stream";
 import { seen } from "../api/trust";
 import { Ago } from "./atoms";
 
 const MAX_SAID = 120;
 
+type Words = Readonly<Record<string, unknown>>;
+const words = (...parts: unknown[]): string => parts.filter((part) => typeof part === "string" || typeof part === "number").join(" ");
+
+/** What kinds say whose words do not stand in a member of their own. */
+const SAID: Record<string, (payload: Words) => string> = {
+  attention: ({ band, change }) => {
+    const { what, reason, state, from, to, site } = (change ?? {}) as Words;
+    return what === "band" ? words(from, "→", to) : words(reason ?? site ?? what, state, band);
+  },
+  command: ({ action, order }) => words(action === "issue" ? undefined : action, (order as Words | undefined)?.["command"]),
+  heartbeat: ({ hostname }) => words(hostname),
+  receipt: ({ state, code }) => words(state, code),
+  "schedule-run": ({ outcome, reason }) => words(outcome, reason),
+  "rollout-wave": ({ step, wave }) => words(step, step === "begun" ? Number(wave) + 1 : undefined),
+  scan: ({ counts }) => {
+    const { critical, high, medium, low } = (counts ?? {}) as Words;
+    return `${critical} critical, ${high} high, ${medium} medium, ${low} low`;
+  },
+  "key-status": ({ status, reason }) => words(status, reason),
+  labels: ({ labels }) => Object.entries((labels ?? {}) as Words).map((pair) => pair.join("=")).join(" "),
+  usage: ({ metric, quantity }) => words(metric, quantity),
+  service: ({ action }) => words(action),
+};
+
 /** What an entry says, in a few words. */
 export function said({ event, payload }: LiveEntry): string {
   if (payload === undefined) return "erased";
-  const text = ["text", "title", "reason", "command", "action", "status"].map((name) => (payload as Record<string, unknown>)[name]).find((value) => typeof value === "string");
-  if (typeof text === "string") return text.slice(0, MAX_SAID);
-  if (event.kind === "heartbeat") return String((payload as { hostname?: string }).hostname ?? "");
-  return "";
+  const own = SAID[event.kind];
+  if (own !== undefined) return own(payload as Words).slice(0, MAX_SAID);
+  const text = ["text", "title", "name", "reason", "action", "status", "label"].map((name) => (payload as Words)[name]).find((value) => typeof value === "string");
+  return typeof text === "string" ? text.slice(0, MAX_SAID) : "";
 }
 
 export function EntryRow({ entry }: { entry: LiveEntry }) {
@@ -32,10 +56,10 @@ export function EntryRow({ entry }: { entry: LiveEntry }) {
 
 type Checked = { state: "no" } | { state: "busy" } | { state: "holds"; bundle: Bundle } | { state: "fails"; problem: string };
 
-/** Checks one entry in this browser, against the ledger it knows. */
-export function Check({ seq }: { seq: number }) {
-  const [checked, setChecked] = useState<Checked>({ state: "no" });
-  const look = async (): Promise<void> => {
+/** Checks one entry in this browser, against the ledger it knows: on demand, or by itself with `auto`. */
+export function Check({ seq, auto = false }: { seq: number; auto?: boolean }) {
+  const [checked, setChecked] = useState<Checked>({ state: auto ? "busy" : "no" });
+  const look = useCallback(async (): Promise<void> => {
     setChecked({ state: "busy" });
     try {
       const { bundle } = verify(await fetchBytes(`/api/ledger/bundle/${seq}`), seen()?.ledger) as { bundle: Bundle };
@@ -43,7 +67,10 @@ export function Check({ seq }: { seq: number }) {
     } catch (error) {
       setChecked({ state: "fails", problem: (error as Error).message });
     }
-  };
+  }, [seq]);
+  useEffect(() => {
+    if (auto) void look();
+  }, [auto, look]);
   switch (checked.state) {
     case "no": return <button type="button" onClick={() => void look()} className="text-xs text-accent hover:underline">check</button>;
     case "busy": return <span className="text-xs text-faint">checking…</span>;

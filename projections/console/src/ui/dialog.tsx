@@ -1,0 +1,26 @@
+// A dialog of the browser itself: it holds the focus, gives it back, and closes on Escape.
+
+import { useEffect, useRef, type ReactNode } from "react";
+
+export function Dialog({ title, onClose, children, wide = false }: { title: string; onClose: () => void; children: ReactNode; wide?: boolean }) {
+  const host = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const dialog = host.current;
+    dialog?.showModal();
+    return () => dialog?.close();
+  }, []);
+  return (
+    <dialog
+      ref={host}
+      aria-label={title}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+      onClick={(event) => event.target === host.current && onClose()}
+      className={`m-auto max-h-[90dvh] w-full ${wide ? "max-w-2xl" : "max-w-lg"} overflow-auto rounded-lg border border-line bg-panel p-0 text-ink shadow-2xl backdrop:bg-black/60`}
+    >
+      {children}
+    </dialog>
+  );
+}
