@@ -4,7 +4,8 @@ import { useState } from "react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { Row } from "../api/client";
 import { say } from "../api/device";
-import { me } from "../api/queries";
+import { me, whole_incident } from "../api/queries";
+import { useAt } from "../shell/place";
 import { useMay, Act } from "./act";
 import { Ago, AsCommand, Band, Button, Hash, Panel } from "./atoms";
 import { useDevice } from "./device";
@@ -20,6 +21,8 @@ const SPANS = [["1", "an hour"], ["8", "8 hours"], ["24", "a day"]] as const;
 
 export function IncidentCard({ incident }: { incident: Incident }) {
   const hindrance = useMay("write events");
+  // Lists leave out what was said of an incident.
+  const notes = useQuery(whole_incident(incident.id, useAt())).data?.notes;
   return (
     <Panel title={<span className="normal-case tracking-normal text-ink"><Band band={incident.band} /> {incident.title}</span>} aside={<Hash value={incident.id} />}>
       <dl className="grid grid-cols-[6rem_1fr] gap-y-1 text-sm">
@@ -33,7 +36,7 @@ export function IncidentCard({ incident }: { incident: Incident }) {
         {incident.silence !== undefined && <><dt className="text-faint">Silenced</dt><dd>until <Ago time={incident.silence.until} />: {incident.silence.text}</dd></>}
         {incident.text !== undefined && <><dt className="text-faint">Says</dt><dd className="whitespace-pre-wrap">{incident.text}</dd></>}
       </dl>
-      {incident.notes?.map((remark) => (
+      {notes?.map((remark) => (
         <blockquote key={remark.by.seq} className="mt-2 border-l-2 border-line pl-2 text-sm"><p className="whitespace-pre-wrap">{remark.text}</p><footer className="text-xs text-faint">{remark.by.author}, <Ago time={remark.by.at} /> <Check seq={remark.by.seq} /></footer></blockquote>
       ))}
       {hindrance === undefined ? <Answers incident={incident} /> : <p className="mt-4 text-xs text-faint">{hindrance}</p>}
