@@ -25,6 +25,7 @@ mod folds;
 mod growth;
 mod http;
 mod open;
+mod pack;
 mod postgres;
 mod proofs_bench;
 mod report;
@@ -35,13 +36,14 @@ mod world;
 /// A name to choose it by, and what it runs.
 type Suite = (&'static str, fn(usize));
 
-const SUITES: [Suite; 12] = [
+const SUITES: [Suite; 13] = [
     ("canonical", canonical::run),
     ("proofs", proofs_bench::run),
     ("append", append::run),
     ("growth", growth::run),
     ("verify", verify::run),
     ("open", open::run),
+    ("pack", pack::run),
     ("http", http::run),
     ("streams", streams::run),
     ("commands", commands::run),

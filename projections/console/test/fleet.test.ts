@@ -7,7 +7,7 @@ import { difference, moved } from "../src/shell/past";
 const node = (id: string, band: Row<"Band">, more: Partial<Row<"Node">> = {}): Row<"Node"> => ({ node_id: id, org: "acme", band, score: 0, silence: "live", reasons: [], ...more }) as Row<"Node">;
 
 test("of a node only what lists show is kept", () => {
-  const reasons = Array.from({ length: 6 }, (_, n) => ({ reason: `r${n}`, phase: "firing", since: "", weight: 1 })) as Row<"AttentionReason">[];
+  const reasons = Array.from({ length: 6 }, (_, n) => ({ reason: `r${n}`, phase: "firing", since: "", weight: 1 })) as unknown as Row<"AttentionReason">[];
   const row = member(node("550e8400-e29b-41d4-a716-446655440000", "ATTN", { reasons, more_reasons: 2, labels: { env: "prod" } }));
   expect([row.name, row.reasons.length, row.more, row.enrolled]).toEqual(["550e8400", 4, 4, false]);
   expect(row.text).toContain("env=prod");

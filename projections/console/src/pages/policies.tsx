@@ -48,14 +48,16 @@ function Drift() {
 
 function Card({ policy }: { policy: Row<"Policy"> }) {
   const { data } = useFleet(useQueryClient(), useAt(), undefined);
-  const { words } = useSelection(policy.org, policy.selector ?? "");
+  // Of the two there is one.
+  const { node, selector } = policy as { node?: string; selector?: string };
+  const { words } = useSelection(policy.org, selector ?? "");
   const following = useMemo(() => (data?.rows ?? []).filter((node) => node.policy === policy.policy).length, [data, policy.policy]);
-  const about = policy.node === undefined ? words : "1 node";
+  const about = node === undefined ? words : "1 node";
   return (
     <Panel title={<span className="flex items-baseline gap-2 normal-case tracking-normal text-ink"><Mark tone={policy.document.mode === "enforce" ? "ok" : "attn"}>{policy.document.mode}</Mark> <Hash value={policy.policy} chars={16} /></span>} aside={<>assigned <Ago time={policy.recorded_at} /></>} className="shrink-0">
       <div className="grid gap-4 lg:grid-cols-2">
         <Facts of={[
-          ["For", policy.node === undefined ? `${policy.selector === "" ? `every node of ${policy.org}` : (policy.selector ?? "")}: ${words}` : <NodeName key="node" id={policy.node} />],
+          ["For", node === undefined ? `${selector === "" ? `every node of ${policy.org}` : (selector ?? "")}: ${words}` : <NodeName key="node" id={node} />],
           ["Followed by", counted(following, "node")],
           ["By", `${policy.author}, entry ${policy.seq}`],
           ["Proof", <Check key="check" seq={policy.seq} />],
