@@ -4,7 +4,9 @@
 mod cases;
 mod checks;
 mod command;
+mod corpus;
 mod degrees;
+mod formats;
 mod healthy;
 mod integrity;
 mod limits;
