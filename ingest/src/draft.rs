@@ -11,6 +11,7 @@
 use crate::saying::speaker;
 use ledger::admission::Code;
 use ledger::service::Draft;
+use ledger::state::KeyRecord;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::rules::Drafted;
@@ -19,9 +20,9 @@ use spec::time::parse_rfc3339;
 use spec::{Author, Kind, Name, Severity, Timestamp, Uuid, Via};
 use std::fmt::Display;
 use std::str::FromStr;
-use web::problem::Problem;
+use web::problem::{NOT_FOUND, Problem};
 use web::strict::{StrictValue, invalid, member, present};
-use web::{Action, Principal};
+use web::{Action, App, Principal};
 
 /// A draft as it arrives.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -66,7 +67,7 @@ fn example() -> serde_json::Value {
 
 impl DraftBody {
     /// The draft of a principal who writes under its own name.
-    pub(crate) fn of_principal(self, principal: &Principal) -> Result<Draft, Problem> {
+    pub(crate) fn of_principal(self, app: &App, principal: &Principal) -> Result<Draft, Problem> {
         let (author, via) = speaker(principal)?;
         let draft = self.typed(author, via, principal.bound_to())?;
         let Some(action) = action_of(draft.kind.info().drafted) else {
@@ -75,6 +76,9 @@ impl DraftBody {
             return Err(Problem::of_code(Code::NotAllowed).detailed(detail).pointer("/kind"));
         };
         principal.require_in(action, &draft.org)?;
+        if draft.kind == Kind::Labels {
+            is_of_a_node(app, &draft)?;
+        }
         Ok(draft)
     }
 
@@ -108,6 +112,20 @@ impl DraftBody {
             payload: self.payload.0,
         })
     }
+}
+
+/// Labels are those of a node that was introduced in the organisation: for others they would make a node of any id.
+fn is_of_a_node(app: &App, draft: &Draft) -> Result<(), Problem> {
+    let node = draft.node_id.ok_or_else(|| invalid("/node_id", "name the node"))?;
+    let is_introduced = app.ledger().directory(|directory| {
+        let key = directory.authors.get(&Author::Node(node)).and_then(|key| directory.keys.get(key));
+        key.is_some_and(|record: &KeyRecord| record.org == draft.org)
+    });
+    if is_introduced {
+        return Ok(());
+    }
+    let detail = format!("no node {node} was introduced in the organisation {}", draft.org);
+    Err(Problem::new(NOT_FOUND, detail).pointer("/node_id"))
 }
 
 /// What lets an operator say a kind as a draft; `None` if that is not the way it is said.

@@ -9,7 +9,7 @@ use ledger::state::{EnrolmentState, LEDGER_ORG};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Enrolment, token_hash};
-use spec::{Hash, Kind, Name, Timestamp};
+use spec::{Hash, KeyUse, Kind, Name, Timestamp, Uuid};
 use web::Action;
 use web::Call;
 use web::answer::no_content;
@@ -17,12 +17,20 @@ use web::answer::{self, Items};
 use web::limits::{DEFAULT_ENROLMENT_TTL_SECS, MAX_ENROLMENT_TTL_SECS, MAX_ENROLMENT_USES};
 use web::problem::{NOT_FOUND, Problem};
 use web::strict::present;
-use web::strict::{member, within};
+use web::strict::{invalid, member, within};
 
 /// What makes an enrolment token.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct EnrolmentRequest {
+    /// What the keys are for that it introduces: `node` (if absent) or `device`.
+    #[serde(default, rename = "use", deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["node", "device"]))]
+    pub key_use: Option<String>,
+    /// The one node that it introduces; any, if absent.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Uuid>")]
+    pub node_id: Option<String>,
     /// The tenant that nodes join.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Name>")]
@@ -54,6 +62,12 @@ pub struct EnrolmentCreated {
 pub struct EnrolmentRow {
     /// When it ends.
     pub expires_at: Timestamp,
+    /// What the keys are for that it introduces.
+    #[serde(rename = "use")]
+    pub key_use: KeyUse,
+    /// The one node that it introduces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<Uuid>,
     /// Whether it was ended before its time.
     pub revoked: bool,
     /// The tenant that nodes join.
@@ -69,6 +83,8 @@ impl EnrolmentRow {
     fn of(token_id: Hash, state: &EnrolmentState) -> Self {
         Self {
             expires_at: state.expires_at,
+            key_use: state.key_use.unwrap_or(KeyUse::Node),
+            node_id: state.node,
             revoked: state.revoked,
             tenant: state.tenant.clone(),
             token_id,
@@ -84,6 +100,13 @@ pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
     let ttl_secs = within("/ttl_secs", request.ttl_secs, DEFAULT_ENROLMENT_TTL_SECS, MAX_ENROLMENT_TTL_SECS)?;
     let uses = within("/uses", request.uses, 1, MAX_ENROLMENT_USES)?;
     let tenant: Option<Name> = request.tenant.map(|tenant| member("/tenant", &tenant)).transpose()?;
+    let node: Option<Uuid> = request.node_id.map(|node| member("/node_id", &node)).transpose()?;
+    let key_use = match request.key_use.as_deref() {
+        None | Some("node") => KeyUse::Node,
+        Some("device") if node.is_none() => KeyUse::Device,
+        Some("device") => return Err(invalid("/node_id", "a device is no node")),
+        Some(_) => return Err(invalid("/use", "expected node or device")),
+    };
     if org.as_str() == LEDGER_ORG {
         let detail = "no node joins the organisation ledger; name another";
         return Err(Problem::new(web::problem::INVALID, detail).field("org"));
@@ -91,7 +114,8 @@ pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
     let expires_at = Timestamp::from_millis(call.app.ledger().now().millis() + ttl_secs * 1000);
     let secret = secret()?;
     let token = token_hash(&secret.0);
-    let payload = Enrolment::Create { expires_at, org: org.clone(), tenant, token, uses };
+    let payload =
+        Enrolment::Create { expires_at, key_use: Some(key_use), node, org: org.clone(), tenant, token, uses };
     say(&call, &org, Kind::Enrolment, &payload).await?;
     let text = format!("vm1.{}.{secret}", call.app.ledger().id());
     let answer = EnrolmentCreated { expires_at, token: text, token_id: token };

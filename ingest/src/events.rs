@@ -60,12 +60,11 @@ enum Incoming {
 }
 
 impl Incoming {
-    fn read(bytes: &[u8], principal: &Principal, allowance: &Allowance) -> Result<Self, Problem> {
+    fn read(bytes: &[u8], app: &App, principal: &Principal, allowance: &Allowance) -> Result<Self, Problem> {
         match incoming::signed(bytes)? {
             Some(event) => Ok(Self::Signed(event)),
-            None => {
-                incoming::draft(bytes, principal, allowance).map(|(draft, room)| Self::Draft(draft, room))
-            }
+            None => incoming::draft(bytes, app, principal, allowance)
+                .map(|(draft, room)| Self::Draft(draft, room)),
         }
     }
 }
@@ -73,10 +72,10 @@ impl Incoming {
 async fn read_one(call: &Call) -> Result<Incoming, Problem> {
     let (principal, allowance) = (call.principal.clone(), call.allowance());
     if call.body.len() <= MAX_INLINE_PARSE_BYTES {
-        return Incoming::read(&call.body, &principal, &allowance);
+        return Incoming::read(&call.body, &call.app, &principal, &allowance);
     }
     let body = call.body.clone();
-    call.blocking(move |_| Incoming::read(&body, &principal, &allowance)).await
+    call.blocking(move |app| Incoming::read(&body, app, &principal, &allowance)).await
 }
 
 /// Appends the signed event of a heartbeat.
@@ -124,7 +123,7 @@ impl Batch {
         }
         let (mut batch, mut drafts) = (Self::default(), Vec::new());
         for element in elements {
-            let slot = match Incoming::read(element, principal, allowance) {
+            let slot = match Incoming::read(element, app, principal, allowance) {
                 Ok(Incoming::Signed(event)) => {
                     let known = check_known(app, &event.header.key).err();
                     if known.is_none() {

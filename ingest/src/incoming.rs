@@ -10,7 +10,7 @@ use spec::Event;
 use std::fmt;
 use web::limits::MAX_BATCH_EVENTS;
 use web::problem::{BAD_JSON, Problem, TOO_LARGE};
-use web::{Allowance, Principal, Room};
+use web::{Allowance, App, Principal, Room};
 
 /// The members by which a signed event is known.
 #[derive(Deserialize)]
@@ -60,12 +60,13 @@ pub(crate) fn signed(bytes: &[u8]) -> Result<Option<Event>, Problem> {
 /// as the second part of the answer is kept.
 pub(crate) fn draft(
     bytes: &[u8],
+    app: &App,
     principal: &Principal,
     allowance: &Allowance,
 ) -> Result<(Draft, Room), Problem> {
     speaker(principal)?;
     let room = allowance.parsed(bytes)?;
-    Ok((web::strict::object::<DraftBody>(bytes)?.of_principal(principal)?, room))
+    Ok((web::strict::object::<DraftBody>(bytes)?.of_principal(app, principal)?, room))
 }
 
 /// Whether a JSON body is an array.

@@ -195,7 +195,7 @@ impl State {
         if record.key_use == KeyUse::Service {
             self.check_service_right(candidate, now)?;
         } else {
-            if !header.kind.info().speaker.is_chained(record.key_use) {
+            if !header.kind.info().speaker.is_chained(record.key_use, self.admission) {
                 return Err(Code::NotAllowed);
             }
             if header.org != record.org {
@@ -275,8 +275,11 @@ impl State {
         if self.keys.contains_key(&payload.key) {
             return Err(Code::KeyInUse);
         }
+        let elsewhere = |record: &KeyRecord| {
+            record.org != header.org || self.judges_content() && record.tenant != header.tenant
+        };
         if let Some(key) = self.authors.get(&payload.author)
-            && self.keys.get(key).is_some_and(|record| record.until.is_none() || record.org != header.org)
+            && self.keys.get(key).is_some_and(|record| record.until.is_none() || elsewhere(record))
         {
             return Err(Code::AuthorTaken);
         }
@@ -296,6 +299,9 @@ impl State {
         }
         if token.tenant != header.tenant {
             return Err(Code::WrongTenant);
+        }
+        if self.judges_content() && !token.is_for(payload.key_use, &payload.author) {
+            return Err(Code::NotAllowed);
         }
         signature::check_key(&payload.key).map_err(|_| Code::BadKey)?;
         let statement = node_possession_bytes(&payload.author, &payload.key, &self.ledger, &payload.token);

@@ -10,6 +10,10 @@ pub const MAX_AHEAD: Duration = Duration::from_mins(1);
 /// How far the clock may lie behind the last entry.
 pub const MAX_BEHIND: Duration = Duration::from_mins(5);
 
+/// How far the clock may lie ahead of the last entry when a ledger is opened, unless somebody says that it is right: a
+/// service that was away for longer is rare, and a clock that is wrong by more is for ever in the log.
+pub const MAX_AWAY: Duration = Duration::from_hours(7 * 24);
+
 /// Where the time comes from.
 pub trait Clock: Send + Sync + Debug + 'static {
     /// The time of day.
@@ -53,6 +57,16 @@ pub enum ClockError {
         now: Timestamp,
         /// What it should say.
         expected: Timestamp,
+    },
+    /// The clock lies far ahead of the last entry.
+    #[error(
+        "the clock says {now}, over 7 days after the last entry, recorded at {last}; nothing was changed: set the clock right, or start once with `ledger serve --accept-clock`, which is recorded, if it is"
+    )]
+    Far {
+        /// What the clock says.
+        now: Timestamp,
+        /// `recorded_at` of the last entry.
+        last: Timestamp,
     },
     /// The clock lies far behind the last entry.
     #[error("the clock says {now}, but the last entry was recorded at {last}: set it right and start again")]

@@ -23,6 +23,11 @@ pub fn place_of(header: &Header) -> Option<Hash> {
     header.chain.as_ref().map(|link| chain_place(&header.key, &link.epoch, link.seq))
 }
 
+/// The time in an event's id, in milliseconds.
+pub(crate) fn id_time(header: &Header) -> u64 {
+    header.id.time().map_or(0, spec::Timestamp::millis)
+}
+
 /// The ids of the open segment.
 #[derive(Debug, Default)]
 #[expect(clippy::disallowed_types, reason = "rows are sorted before they are written; here only looked up")]

@@ -1,6 +1,6 @@
 //! Opening a ledger: recovery, watermarks, repair, and the start of its threads.
 
-use crate::clock::{Clock, Recorder};
+use crate::clock::{Clock, ClockError, MAX_AWAY, MAX_BEHIND, Recorder};
 use crate::durable::DirLock;
 use crate::fault::Fault;
 use crate::genesis::{self, Plan};
@@ -46,10 +46,14 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Version to record starts, stops and being alive with; nothing is recorded without.
     pub service_version: Option<String>,
+    /// Seconds between the heartbeats that the service asks nodes for: recorded with its start.
+    pub heartbeat_secs: Option<u64>,
     /// Time between seals; none without.
     pub seal_every: Option<Duration>,
     /// Whether a missing or unreadable `ROOT.txt` is written anew.
     pub rebuild_root: bool,
+    /// Whether a clock that is far ahead of the last entry is believed; the log records it.
+    pub accept_clock: bool,
     /// Checkpoints of this ledger kept elsewhere: the log may not be shorter than any, nor differ from one.
     pub anchors: Vec<Anchor>,
     /// Projection digests for seals.
@@ -67,8 +71,10 @@ impl Options {
             keys,
             clock,
             service_version: None,
+            heartbeat_secs: None,
             seal_every: None,
             rebuild_root: false,
+            accept_clock: false,
             anchors: Vec::new(),
             digests: None,
             lock: None,
@@ -141,6 +147,9 @@ pub enum OpenError {
     /// A private key is not the one the log names.
     #[error("the {0} key on disk is not the one the ledger names")]
     WrongKey(&'static str),
+    /// The clock cannot be right, or nobody said that it is.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -228,6 +237,7 @@ pub async fn open(options: Options) -> Result<(Ledger, OpenReport), OpenError> {
         ));
     }
     check_keys(&recovered.state, &options.keys)?;
+    let is_far = check_clock(&*options.clock, recovered.state.last_recorded, options.accept_clock)?;
     let reader = Reader::new(Arc::clone(&storage), index.clone());
     let authority = reader.authority(&recovered.state.authority_seqs).await?;
     let seals =
@@ -248,13 +258,11 @@ pub async fn open(options: Options) -> Result<(Ledger, OpenReport), OpenError> {
     storage.rewrite_tail(recovered.segment.first, recovered.last_group).await?;
     let mut repairs = unrecorded_cuts(&*storage, &reader, recovered.state.size()).await?;
     if report.rebuilt_root {
-        repairs.push(Recovery {
-            action: RecoveryAction::RebuildRoot,
-            bytes: None,
-            hash: None,
-            offset: None,
-            segment: None,
-        });
+        repairs.push(Recovery::plain(RecoveryAction::RebuildRoot));
+    }
+    if is_far {
+        let last = Some(recovered.state.last_recorded);
+        repairs.push(Recovery { last, ..Recovery::plain(RecoveryAction::AcceptClock) });
     }
     let ledger = start(options, recovered, Side { index, seals, reader, cosigned }, &mut report).await?;
     // What was repaired is itself an entry.
@@ -277,11 +285,11 @@ async fn unrecorded_cuts(
         let Some((segment, offset)) = cut_place(&name) else { continue };
         let Some(bytes) = storage.get(&format!("log/{name}")).await? else { continue };
         cuts.push(Recovery {
-            action: RecoveryAction::CutTail,
             bytes: Some(bytes.len() as u64),
             hash: Some(Hash::of(Domain::CutTail, &[&bytes])),
             offset: Some(offset),
             segment: Some(segment),
+            ..Recovery::plain(RecoveryAction::CutTail)
         });
     }
     let mut query = Query { kinds: vec![Kind::Recovery], to: size, limit: 1000, ..Query::default() };
@@ -348,6 +356,18 @@ async fn fold_on(storage: &dyn Storage, index: &Index) -> Result<Option<Recovere
     met |= taken_up && covered.is_some_and(|head| head.size == begun);
     let foreign = covered.is_some_and(|head| head.size <= recovered.state.size()) && !met && !whole;
     Ok((!foreign).then_some(recovered))
+}
+
+/// Whether the clock lies far ahead of the last entry and is taken all the same: what is recorded once by a wrong
+/// clock nobody can take back, so a start with one is refused before anything is written.
+fn check_clock(clock: &dyn Clock, last: Timestamp, accept: bool) -> Result<bool, OpenError> {
+    let now = clock.now();
+    let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    if now.millis().saturating_add(millis(MAX_BEHIND)) < last.millis() {
+        return Err(ClockError::Behind { now, last }.into());
+    }
+    let is_far = now.millis() > last.millis().saturating_add(millis(MAX_AWAY));
+    if is_far && !accept { Err(ClockError::Far { now, last }.into()) } else { Ok(is_far) }
 }
 
 fn check_keys(state: &State, keys: &Keyring) -> Result<(), OpenError> {
@@ -486,7 +506,7 @@ async fn start(
     let shared = Arc::new(Shared::new(head, tree, &state, index));
     match root {
         // On a full disk the ledger is there to be read; the checkpoint that is on it stays what it was.
-        Err(error) if shared.space.look(&*options.storage) == Room::Gone => {
+        Err(error) if shared.space.look(options.storage.space()) == Room::Gone => {
             tracing::warn!(%error, "the disk is full: the ledger is opened for reading");
         }
         written => written?,
@@ -512,7 +532,11 @@ async fn start(
         index: index_sender,
         seals,
         reader: reader.clone(),
-        habits: Habits { seal_every: options.seal_every, service_version: options.service_version.clone() },
+        habits: Habits {
+            seal_every: options.seal_every,
+            service_version: options.service_version.clone(),
+            heartbeat_secs: options.heartbeat_secs,
+        },
         digests: options.digests.clone(),
         group: GroupInProgress::default(),
         stopping: false,

@@ -4,11 +4,12 @@
 //! author lost is made of the log, beside the sequencer. Whoever sends what the ledger has, a thousand times over, does
 //! not keep it from what it has not.
 
+use crate::ids::id_time;
 use crate::intake::Receipt;
 use crate::reader::ReadError;
 use crate::service::Ledger;
 use proofs::tile::MissingNode;
-use spec::{Event, Header, Timestamp};
+use spec::Event;
 
 /// Why it could not be told whether events are in the ledger.
 #[derive(Debug, thiserror::Error)]
@@ -77,9 +78,4 @@ impl Ledger {
         }
         Ok(())
     }
-}
-
-/// The time in an event's id, in milliseconds.
-pub(crate) fn id_time(header: &Header) -> u64 {
-    header.id.time().map_or(0, Timestamp::millis)
 }

@@ -8,13 +8,12 @@ use crate::admission::{Candidate, Code, Found, MAX_MARKS_PER_KEY, Refused, Trace
 use crate::clock::{Clock, Recorder};
 use crate::group::GroupInProgress;
 use crate::id_set::IdSet;
-use crate::ids::place_of;
+use crate::ids::{id_time, place_of};
 use crate::index::{GroupLocation, IndexedGroup, terms_of};
 use crate::inlets::{Next, Outlets};
 use crate::intake::{AppendError, Appended, Outcome, Prepared, Receipt, Submission, Ticket};
 use crate::keyring::{Keyring, random};
 use crate::reader::Reader;
-use crate::resent::id_time;
 use crate::seal::{self, SealChain};
 use crate::service::{Head, Shared};
 use crate::space::Room;
@@ -61,6 +60,8 @@ pub(crate) struct Habits {
     pub(crate) seal_every: Option<Duration>,
     /// Whether starts, stops and being alive are recorded, and as which version.
     pub(crate) service_version: Option<String>,
+    /// Seconds between the heartbeats that the service asks nodes for, to be said at its start.
+    pub(crate) heartbeat_secs: Option<u64>,
 }
 
 /// The sequencer's own parts.
@@ -473,7 +474,7 @@ impl Sequencer {
         self.storage.append(segment, offset, &group.bytes).await.map_err(|e| e.to_string())?;
         self.segment.len += group.bytes.len() as u64;
         self.ids.end_group();
-        self.shared.space.look(&*self.storage);
+        self.shared.space.look(self.storage.space());
         let indexed = self.publish(&mut group, size, root, GroupPlace { segment, offset });
         if self.index.send(indexed).await.is_err() {
             tracing::error!("the index thread has ended; reads will lag until the ledger is reopened");
@@ -616,10 +617,12 @@ impl Sequencer {
 
     /// Says of the service what it does, unless there is no room for even that.
     async fn own_service(&mut self, action: ServiceAction, version: &str) -> Result<(), String> {
-        if self.shared.space.look(&*self.storage) == Room::Gone {
+        if self.shared.space.look(self.storage.space()) == Room::Gone {
             return Ok(());
         }
-        let payload = to_value(&spec::payload::Service { action, version: version.to_owned() })?;
+        let heartbeat_secs = self.habits.heartbeat_secs.filter(|_| action == ServiceAction::Start);
+        let said = spec::payload::Service { action, heartbeat_secs, version: version.to_owned() };
+        let payload = to_value(&said)?;
         self.must_own(Kind::Service, &payload).await.map(drop)
     }
 
@@ -660,7 +663,7 @@ impl Sequencer {
     /// Appends a seal and its row of the proof chain. Skipped when only a seal would be sealed.
     async fn seal(&mut self, always: bool) -> Result<Option<u64>, String> {
         self.commit().await?;
-        if self.shared.space.look(&*self.storage) == Room::Gone {
+        if self.shared.space.look(self.storage.space()) == Room::Gone {
             return Ok(None);
         }
         let idle = self.state.seals.count > 0 && self.state.size() == self.state.seals.last_seq + 1;

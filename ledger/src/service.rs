@@ -490,7 +490,7 @@ impl Ledger {
 
     /// Looks at the disk: how much is taken from now on.
     pub fn look_at_space(&self) -> Room {
-        self.inner.shared.space.look(&*self.inner.storage)
+        self.inner.shared.space.look(self.inner.storage.space())
     }
 
     /// Why the ledger accepts nothing more, if so.

@@ -9,7 +9,6 @@
 //! anything here needs. Between the two the ledger can still say that the disk is nearly full, that it is alive, and
 //! seal. Reads go on all the time.
 
-use crate::storage::Storage;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Largest reserve: some seconds of the fastest writers, and what index, snapshots and side files take meanwhile.
@@ -79,10 +78,10 @@ impl Watched {
         }
     }
 
-    /// Looks at the disk. One of whose space nothing is known has room.
-    pub(crate) fn look(&self, storage: &dyn Storage) -> Room {
+    /// Takes in how the disk is. One of whose space nothing is known has room.
+    pub(crate) fn look(&self, space: Option<Space>) -> Room {
         let was = self.room();
-        let room = storage.space().map_or(Room::Enough, |space| space.room(was));
+        let room = space.map_or(Room::Enough, |space| space.room(was));
         if room != was {
             tracing::warn!(?was, now = ?room, "the space left on the disk");
         }

@@ -92,6 +92,20 @@ pub struct EnrolmentState {
     pub expires_at: Timestamp,
     /// Whether it was revoked.
     pub revoked: bool,
+    /// What the keys are for, if the token says so.
+    #[serde(default)]
+    pub key_use: Option<KeyUse>,
+    /// The one node that it introduces.
+    #[serde(default)]
+    pub node: Option<Uuid>,
+}
+
+impl EnrolmentState {
+    /// Whether it introduces a key of this use for this author. One that does not say is for nodes.
+    pub fn is_for(&self, key_use: KeyUse, author: &Author) -> bool {
+        self.key_use.unwrap_or(KeyUse::Node) == key_use
+            && self.node.is_none_or(|node| *author == Author::Node(node))
+    }
 }
 
 /// An API token.
@@ -322,8 +336,8 @@ impl State {
         let mut tokens = SparseMap::default();
         for (hash, token) in &self.enrolments {
             let value = without_nulls(serde_json::json!({
-                "expires_at": token.expires_at, "org": token.org, "revoked": token.revoked,
-                "tenant": token.tenant, "uses_left": token.uses_left,
+                "expires_at": token.expires_at, "node": token.node, "org": token.org, "revoked": token.revoked,
+                "tenant": token.tenant, "use": token.key_use, "uses_left": token.uses_left,
             }));
             tokens.insert(&map::path(Domain::KeyPath, &hash.0), &canonical_bytes(&value));
         }
@@ -540,8 +554,10 @@ impl State {
 
     fn apply_enrolment(&mut self, payload: Enrolment) {
         match payload {
-            Enrolment::Create { expires_at, org, tenant, token, uses } => {
-                let state = EnrolmentState { org, tenant, uses_left: uses, expires_at, revoked: false };
+            Enrolment::Create { expires_at, key_use, node, org, tenant, token, uses } => {
+                let uses_left = uses;
+                let state =
+                    EnrolmentState { org, tenant, uses_left, expires_at, revoked: false, key_use, node };
                 self.enrolments.insert(token, state);
             }
             Enrolment::Revoke { token } => {

@@ -30,7 +30,7 @@ mod tell;
 
 pub use change::{Change, Transition};
 pub use liveness::{Level, Rhythm};
-pub use node::{Active, MAX_LISTED, Standing};
+pub use node::{Active, MAX_ABSENCE_MS, MAX_LISTED, Standing};
 pub use posture::Findings;
 pub use reason::{Hold, Phase, Reason, Signal, Subject};
 pub use rules::{ReasonRules, Rules};
@@ -57,6 +57,15 @@ pub const MAX_OWED_MS: u64 = 60 * 60_000;
 /// Changes that may be owed an announcement at once; of more the oldest are not announced.
 pub const MAX_OWED: usize = 10_000;
 
+/// The interval that is waited for at the least where a node says so, in seconds.
+pub const LEAST_PATIENCE_SECS: u64 = 300;
+
+/// How many intervals of the service a node's own may be long, where that is more.
+pub const MOST_INTERVALS: u64 = 2;
+
+/// A day: what a node could say of its interval in versions before.
+const DAY_SECS: u64 = 86_400;
+
 /// Nodes whose next change is looked at to find the first.
 const MAX_LOOKED_THROUGH: usize = 64;
 
@@ -65,6 +74,9 @@ const STORM_SCORE: u64 = 80;
 
 /// The code of a refusal of a key that has ended.
 const REVOKED: &str = "key-revoked";
+
+/// The code of a refusal of an event whose time is outside its window.
+const ID_TIME: &str = "id-time";
 
 /// The label that names a node's site.
 const SITE: &str = "site";
@@ -90,6 +102,9 @@ pub struct Attention {
     /// Which policy each node is to follow.
     assignments: Assignments,
     acceptances: Acceptances,
+    /// Seconds between the heartbeats that the service asks for, if it said so.
+    #[serde(default)]
+    asked_secs: Option<u64>,
     /// When acceptances end that hold: of which organisation, made by the entry with which seq.
     ends: BTreeSet<(Timestamp, Name, u64)>,
     owed: VecDeque<Notice>,
@@ -344,7 +359,11 @@ impl Attention {
         match &fact.said {
             Said::Heartbeat(heartbeat) => self.heartbeat(fact, heartbeat, now),
             Said::Scan(scan) => self.scan(fact, scan, now),
-            Said::Goodbye(goodbye) => self.of_own_node(fact, now, |node, cx| node.goodbye(goodbye, cx)),
+            Said::Goodbye(goodbye) => {
+                let most = (!self.findings.takes_nodes_at_their_word()).then_some(MAX_ABSENCE_MS);
+                self.of_own_node(fact, now, |node, cx| node.goodbye(goodbye, most, cx));
+            }
+            Said::Service(service) => self.asked_secs = service.heartbeat_secs.or(self.asked_secs),
             Said::Key(introduction) => {
                 if let Author::Node(id) = introduction.author {
                     let place = self.place(org, id);
@@ -380,6 +399,15 @@ impl Attention {
                     self.change(place, now, |node, cx| node.signal(use_of.0, &use_of.1, Signal::Bad, cx));
                 }
             }
+            // Its clock is so wrong that nothing it says is taken, this least of all.
+            Said::Refusal(refusal)
+                if refusal.code == ID_TIME && !self.findings.takes_nodes_at_their_word() =>
+            {
+                if let Some(place) = key_of(&refusal.header).and_then(|key| self.keys.get(&key)).copied() {
+                    let clock = (Reason::ClockFarOff, Subject::NODE);
+                    self.change(place, now, |node, cx| node.signal(clock.0, &clock.1, Signal::Bad, cx));
+                }
+            }
             Said::Contradiction(_) => {
                 if let Some(id) = fact.header.node_id {
                     let place = self.place(org, id);
@@ -401,10 +429,18 @@ impl Attention {
             Said::Command(command) => self.command(fact, command, now),
             Said::Receipt(receipt) => self.receipt(fact, receipt, now),
             Said::Attention(announced) => self.announced(fact, announced),
-            Said::Resolve(reply) => self.answer(org, &reply.target, true, now),
-            Said::Ack(ack) => self.answer(org, &ack.target, false, now),
+            Said::Resolve(reply) if self.hears_answer(fact) => self.answer(org, &reply.target, true, now),
+            Said::Ack(ack) if self.hears_answer(fact) => self.answer(org, &ack.target, false, now),
             _ => {}
         }
+    }
+
+    /// The longest interval of a node that is waited for, in seconds.
+    fn most_secs(&self) -> u64 {
+        if self.findings.takes_nodes_at_their_word() {
+            return DAY_SECS;
+        }
+        self.asked_secs.map_or(0, |secs| secs.saturating_mul(MOST_INTERVALS)).max(LEAST_PATIENCE_SECS)
     }
 
     fn of_own_node(&mut self, fact: &Fact<'_>, now: Now, work: impl FnOnce(&mut NodeAttention, &mut Cx<'_>)) {
@@ -432,7 +468,8 @@ impl Attention {
         // What was imported is history, and tells nothing about now.
         if own.is_some() {
             let desired = self.assignments.desired(&fact.header.org, id);
-            self.change(place, now, |node, cx| node.heartbeat(heartbeat, fact.header.ts, desired, cx));
+            let (ts, most) = (fact.header.ts, self.most_secs());
+            self.change(place, now, |node, cx| node.heartbeat(heartbeat, ts, desired, most, cx));
         }
     }
 

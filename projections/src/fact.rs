@@ -65,6 +65,16 @@ impl<'a> Fact<'a> {
         }
     }
 
+    /// Whether a person says it, or somebody on a person's behalf: no key of a node or device, and no node's session.
+    pub fn is_by_a_person(&self) -> bool {
+        let says_of_itself = |author: &Author| match author {
+            Author::Node(_) => true,
+            Author::Service(name) => name.as_str() == "ingest",
+            Author::Import(_) | Author::Token(_) | Author::User(_) => false,
+        };
+        self.header.chain.is_none() && !says_of_itself(&self.header.author)
+    }
+
     /// The node whose own word this is: it signed it, or showed that it holds its key.
     pub fn own_node(&self) -> Option<Uuid> {
         match self.header.author {

@@ -32,14 +32,21 @@ use crate::fold::part;
 use posture::{POSTURE, Singles, Told};
 use serde::{Deserialize, Serialize};
 use spec::payload::{self, Attention, AttentionChange, Band, Onset, ReasonState, WeighedReason};
-use spec::{Hash, Name, Severity, Timestamp};
+use spec::{Author, Hash, Name, Severity, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Incidents that are over and still known, the newest of an organisation.
 pub const MAX_RESOLVED: usize = 1000;
 
-/// Incidents of an organisation that are not over; of more the oldest are taken as resolved.
+/// Incidents of an organisation that are not over; of more the oldest are taken as resolved, reports before what
+/// attention opened.
 pub const MAX_OPEN: usize = 20_000;
+
+/// Incidents that a person or a token reported and that are not over; further ones are only in the log.
+pub const MAX_REPORTED: usize = 1000;
+
+/// The same of a node, a device or an import: what needs a look is seen by the first few.
+pub const MAX_REPORTED_BY_NODE: usize = 64;
 
 /// The same thing again within this time is the same incident, in milliseconds.
 pub const REOPEN_MS: u64 = 15 * 60_000;
@@ -170,18 +177,36 @@ impl OrgIncidents {
         &self.webhooks
     }
 
-    fn open(&mut self, incident: Incident) {
+    fn open(&mut self, incident: Incident, findings: Findings) {
         self.happened.push((Turn::Opened, incident.id));
         self.about.insert(incident.matter.clone(), incident.id);
         self.incidents.insert(incident.id, incident);
-        let open = self.incidents.len() - self.resolved.len();
-        if open > MAX_OPEN {
+        if self.count_open() > MAX_OPEN {
             let unresolved = self.incidents.values().filter(|incident| incident.resolved.is_none());
-            let oldest = unresolved.min_by_key(|incident| incident.opened.seq);
+            let goes_first = |incident: &Incident| {
+                let stays = !findings.takes_nodes_at_their_word() && incident.matter.topic != PERSONS;
+                (stays, incident.opened.seq)
+            };
+            let oldest = unresolved.min_by_key(|incident| goes_first(incident));
             if let Some((id, by)) = oldest.map(|incident| (incident.id, incident.opened.clone())) {
                 self.resolve(&id, By { author: None, ..by });
             }
         }
+    }
+
+    fn count_open(&self) -> usize {
+        self.incidents.len() - self.resolved.len()
+    }
+
+    /// Whether a report is one too many: what is reported takes no place of what attention found.
+    fn is_full_for(&self, fact: &Fact<'_>) -> bool {
+        let author = &fact.header.author;
+        let by_person = fact.is_by_a_person() && !matches!(author, Author::Import(_));
+        let most = if by_person { MAX_REPORTED } else { MAX_REPORTED_BY_NODE };
+        let theirs = |incident: &&Incident| {
+            incident.resolved.is_none() && incident.opened.author.as_ref() == Some(author)
+        };
+        self.count_open() >= MAX_OPEN || self.incidents.values().filter(theirs).take(most).count() == most
     }
 
     fn resolve(&mut self, id: &Hash, by: By) {
@@ -210,7 +235,14 @@ impl OrgIncidents {
     }
 
     /// Something is wrong: a new incident, or one that is known already.
-    fn begins(&mut self, matter: Matter, title: String, band: Band, id: Hash, by: By) {
+    fn begins(
+        &mut self,
+        (matter, title): (Matter, String),
+        band: Band,
+        id: Hash,
+        by: By,
+        findings: Findings,
+    ) {
         let known = self.about.get(&matter).copied();
         let known = known.and_then(|id| self.incidents.get_mut(&id));
         match known {
@@ -223,7 +255,7 @@ impl OrgIncidents {
                 let id = incident.id;
                 self.reopen(&id, by);
             }
-            _ => self.open(new(id, matter, title, band, by)),
+            _ => self.open(new(id, matter, title, band, by), findings),
         }
     }
 
@@ -282,14 +314,17 @@ impl OrgIncidents {
         // A reason that only shows something still is worth a look while it is there.
         let band = announced.band.max(Band::Attn);
         if begins {
-            self.begins(matter, title, band, fact.event_hash(), by);
+            self.begins((matter, title), band, fact.event_hash(), by, findings);
         } else {
             self.ends(&matter, by);
         }
     }
 
     /// Takes in an incident that somebody opened.
-    fn reported(&mut self, fact: &Fact<'_>, incident: &payload::Incident) {
+    fn reported(&mut self, fact: &Fact<'_>, incident: &payload::Incident, findings: Findings) {
+        if !findings.takes_nodes_at_their_word() && self.is_full_for(fact) {
+            return;
+        }
         let id = fact.event_hash();
         let matter = Matter {
             tenant: fact.header.tenant.clone(),
@@ -300,7 +335,7 @@ impl OrgIncidents {
         };
         let band = if fact.header.severity >= Some(Severity::High) { Band::Crit } else { Band::Attn };
         let opened = new(id, matter, incident.title.clone(), band, by(fact));
-        self.open(Incident { text: incident.text.clone(), ..opened });
+        self.open(Incident { text: incident.text.clone(), ..opened }, findings);
     }
 
     fn silence(&mut self, fact: &Fact<'_>, silence: &payload::Silence) {
@@ -389,7 +424,7 @@ impl OrgIncidents {
     }
 
     /// What somebody says of an incident, unless it is of another organisation, or long forgotten.
-    fn answered(&mut self, fact: &Fact<'_>) {
+    fn answered(&mut self, fact: &Fact<'_>, findings: Findings) {
         let happened = &mut self.happened;
         let mut on = |target: &Hash, work: &mut dyn FnMut(&mut Incident)| {
             if let Some(incident) = self.incidents.get_mut(target) {
@@ -398,7 +433,7 @@ impl OrgIncidents {
         };
         let say = |incident: &mut Incident, text: Option<&String>| {
             if let Some(text) = text {
-                incident.note(by(fact), text.clone());
+                incident.note(by(fact), text.clone(), findings);
             }
         };
         match &fact.said {
@@ -477,7 +512,7 @@ impl Projection for Incidents {
                 self.orgs.entry(org.clone()).or_default().announced(fact, announced, self.findings);
             }
             Said::Incident(incident) => {
-                self.orgs.entry(org.clone()).or_default().reported(fact, incident);
+                self.orgs.entry(org.clone()).or_default().reported(fact, incident, self.findings);
             }
             Said::Silence(silence) => {
                 self.orgs.entry(org.clone()).or_default().silence(fact, silence);
@@ -488,8 +523,13 @@ impl Projection for Incidents {
             | Said::Reopen(_)
             | Said::Resolve(_)
             | Said::Tag(_) => {
+                // Nodes report, and people answer; a remark is anybody's.
+                let heard = matches!(fact.said, Said::Note(_)) || fact.is_by_a_person();
+                if !heard && !self.findings.takes_nodes_at_their_word() {
+                    return;
+                }
                 if let Some(incidents) = self.orgs.get_mut(org) {
-                    incidents.answered(fact);
+                    incidents.answered(fact, self.findings);
                 }
             }
             _ => {}

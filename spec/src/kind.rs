@@ -86,11 +86,11 @@ kinds! {
     /// Findings that people know of are accepted for a while, or no longer.
     Acceptance "acceptance" Operator Any Admins Admins false payload::Acceptance;
     /// An operator has seen an incident.
-    Ack "ack" Anyone Any Writers Admins true payload::Ack;
+    Ack "ack" Person Any Writers Admins true payload::Ack;
     /// The ledger goes over to a newer version of the admission rules.
     Admission "admission" Ledger Ledger Nobody Never false payload::Admission;
     /// Who looks after an incident.
-    Assign "assign" Anyone Any Writers Admins true payload::Assign;
+    Assign "assign" Person Any Writers Admins true payload::Assign;
     /// How a node or a site stands has changed.
     Attention "attention" Ledger Subject Nobody Never true payload::Attention;
     /// A change of the ledger's own keys, under the recovery threshold.
@@ -144,9 +144,9 @@ kinds! {
     /// A validly signed event that is refused for good.
     Refusal "refusal" Ledger Subject Nobody Never false payload::Refusal;
     /// An incident was not over.
-    Reopen "reopen" Anyone Any Writers Admins true payload::Reply;
+    Reopen "reopen" Person Any Writers Admins true payload::Reply;
     /// An incident is over.
-    Resolve "resolve" Anyone Any Writers Admins true payload::Reply;
+    Resolve "resolve" Person Any Writers Admins true payload::Reply;
     /// A command to a selection of nodes in waves is started, held or ended.
     Rollout "rollout" Operator Customer Admins Elsewhere false payload::RolloutAction;
     /// What is decided about a roll-out.
@@ -170,7 +170,7 @@ kinds! {
     /// How the operations of a span of time ended.
     Slo "slo" Node Any Nobody Never true payload::Slo;
     /// Words to find an event by.
-    Tag "tag" Anyone Any Writers Admins true payload::Tag;
+    Tag "tag" Person Any Writers Admins true payload::Tag;
     /// An API token is made or revoked.
     Token "token" Service Governed Owners Elsewhere false payload::Token;
     /// What a tenant used.

@@ -97,6 +97,9 @@ pub enum Speaker {
     Node,
     /// Anyone: nodes, devices, and the service on behalf of people, tokens and imports.
     Anyone,
+    /// A person: the service on behalf of an API token, of whoever has access to the machine, and of imports. In
+    /// version 1 anyone.
+    Person,
     /// An operator: the service on behalf of an API token, of a person, or of whoever has access to the machine.
     Operator,
     /// The ledger's scheduler: service key, `via` method `schedule`.
@@ -113,17 +116,24 @@ impl Speaker {
             Self::Chain => "chain",
             Self::Node => "node",
             Self::Anyone => "anyone",
+            Self::Person => "person",
             Self::Operator => "operator",
             Self::Scheduler => "scheduler",
         }
     }
 
-    /// Whether an author with a key of this use says it in its own chain.
-    pub fn is_chained(self, key_use: KeyUse) -> bool {
+    /// Whether an author with a key of this use says it in its own chain, by a version of the admission rules.
+    pub fn is_chained(self, key_use: KeyUse, version: u64) -> bool {
         match self {
+            Self::Person if version < JUDGES_CONTENT => Self::Anyone.is_chained(key_use, version),
             Self::Chain | Self::Anyone => matches!(key_use, KeyUse::Node | KeyUse::Device),
             Self::Node => key_use == KeyUse::Node,
-            Self::Ledger | Self::Service | Self::Enrolment | Self::Operator | Self::Scheduler => false,
+            Self::Person
+            | Self::Ledger
+            | Self::Service
+            | Self::Enrolment
+            | Self::Operator
+            | Self::Scheduler => false,
         }
     }
 
@@ -140,6 +150,8 @@ impl Speaker {
                     Method::Admin | Method::NodeJwt | Method::Token | Method::SignIn | Method::Import
                 )
             }
+            Self::Person if !content => Self::Anyone.speaks_by(method, version),
+            Self::Person => matches!(method, Method::Admin | Method::Token | Method::SignIn | Method::Import),
             Self::Operator => matches!(method, Method::Admin | Method::Token | Method::SignIn),
             Self::Scheduler => method == Method::Schedule,
             // Version 1 took a node's session for as good as an operator's.

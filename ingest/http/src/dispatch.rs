@@ -354,7 +354,7 @@ async fn answer(app: App, route: Arc<Bound>, counted: Arc<Counted>, request: Req
             Err(problem)
         }
     };
-    let response = match result {
+    let mut response = match result {
         Ok(response) => unless_known(response, known.as_ref()),
         Err(problem) => {
             app.refuse(origin.address, &problem);
@@ -362,6 +362,9 @@ async fn answer(app: App, route: Arc<Bound>, counted: Arc<Counted>, request: Req
         }
     };
     counted.answered(response.status());
+    // No answer is anything but what it says: what somebody wrote into the log is never taken for a page.
+    let nosniff = HeaderValue::from_static("nosniff");
+    response.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(nosniff);
     response
 }
 

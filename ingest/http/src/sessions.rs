@@ -17,6 +17,10 @@ pub(crate) const COOKIE: &str = "vm_session";
 /// Most sessions at once; the oldest makes room.
 const MAX_SESSIONS: usize = 1024;
 
+/// Most sessions of one token at once; its own oldest makes room. So many browsers nobody has, and none of another
+/// token is signed out by them.
+const MAX_SESSIONS_PER_TOKEN: usize = 32;
+
 /// How long a session lasts.
 const LASTS: Duration = Duration::from_hours(12);
 
@@ -37,8 +41,11 @@ impl Sessions {
         let name = Hash(random()?).to_hex();
         let mut all = self.all();
         all.retain(|_, (since, _)| since.elapsed() < LASTS);
-        if all.len() >= MAX_SESSIONS {
-            let oldest = all.iter().min_by_key(|(_, (since, _))| *since).map(|(name, _)| name.clone());
+        let own = all.values().filter(|(_, token)| *token == bearer).count();
+        if own >= MAX_SESSIONS_PER_TOKEN || all.len() >= MAX_SESSIONS {
+            let makes_room = |token: &HeaderValue| own < MAX_SESSIONS_PER_TOKEN || *token == bearer;
+            let some = all.iter().filter(|(_, (_, token))| makes_room(token));
+            let oldest = some.min_by_key(|(_, (since, _))| *since).map(|(name, _)| name.clone());
             oldest.and_then(|name| all.remove(&name));
         }
         all.insert(name.clone(), (Instant::now(), bearer));
@@ -78,4 +85,35 @@ fn named(headers: &HeaderMap) -> Option<&str> {
 fn cookie(name: &str, seconds: u64, https: bool) -> String {
     let secure = if https { "; Secure" } else { "" };
     format!("{COOKIE}={name}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bearer(token: usize) -> HeaderValue {
+        HeaderValue::from_str(&format!("Bearer vmt1.{token}")).unwrap()
+    }
+
+    #[test]
+    fn one_token_signs_nobody_else_out() {
+        let sessions = Sessions::default();
+        let signed_in = |cookie: &str| {
+            let mut headers = HeaderMap::new();
+            let value = HeaderValue::from_str(cookie.split(';').next().unwrap()).unwrap();
+            headers.insert(header::COOKIE, value);
+            sessions.with_token(&headers).contains_key(header::AUTHORIZATION)
+        };
+        let other = sessions.begin(bearer(1), true).unwrap();
+        let first = sessions.begin(bearer(2), true).unwrap();
+        for _ in 0..2 * MAX_SESSIONS {
+            sessions.begin(bearer(2), true).unwrap();
+        }
+        assert!(signed_in(&other) && !signed_in(&first));
+        assert_eq!(sessions.all().len(), MAX_SESSIONS_PER_TOKEN + 1);
+        for token in 3..2 * MAX_SESSIONS {
+            sessions.begin(bearer(token), true).unwrap();
+        }
+        assert_eq!(sessions.all().len(), MAX_SESSIONS);
+    }
 }

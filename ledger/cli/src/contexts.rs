@@ -136,6 +136,10 @@ impl Contexts {
         Failure::usage(format!("no context {name}: {known}; `ledger login URL` makes one"))
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "nothing is lost with it that `ledger login` does not bring back"
+    )]
     /// Writes the file anew beside the old one and puts it in its place, so that none is ever half there.
     fn save(&self) -> Result<(), Failure> {
         let named = |e: std::io::Error| Failure::io(format!("{}: {e}", self.path.display()));
@@ -179,6 +183,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test's own file")]
     fn what_is_no_context_is_told() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("contexts.json");

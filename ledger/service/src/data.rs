@@ -83,10 +83,14 @@ fn at(path: PathBuf) -> impl FnOnce(io::Error) -> DataError {
 pub struct Manner {
     /// Whether starts and stops are recorded.
     pub as_service: bool,
+    /// Seconds between the heartbeats that nodes are asked for, recorded with a start.
+    pub heartbeat_secs: Option<u64>,
     /// Time between seals.
     pub seal_every: Option<Duration>,
     /// Whether a missing `ROOT.txt` is written anew.
     pub rebuild_root: bool,
+    /// Whether a clock far ahead of the last entry is believed.
+    pub accept_clock: bool,
     /// Checkpoints that the log must reach and agree with.
     pub anchors: Vec<Anchor>,
     /// What seals say of the folds.
@@ -215,8 +219,10 @@ impl DataDir {
             keys,
             clock: Arc::new(SystemClock::default()),
             service_version: manner.as_service.then(|| VERSION.to_owned()),
+            heartbeat_secs: manner.heartbeat_secs,
             seal_every: manner.seal_every,
             rebuild_root: manner.rebuild_root,
+            accept_clock: manner.accept_clock,
             anchors: manner.anchors,
             digests: manner.digests,
             lock: Some(lock),

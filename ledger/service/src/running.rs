@@ -123,7 +123,9 @@ pub async fn start(
 ) -> Result<Running, StartError> {
     let live = Live::new();
     let digests: Arc<dyn Digests> = live.clone();
-    let (ledger, report) = dir.open(Manner { digests: Some(digests), ..manner }).await?;
+    let (ledger, report) = dir
+        .open(Manner { digests: Some(digests), heartbeat_secs: Some(choices.heartbeat_secs), ..manner })
+        .await?;
     let socket = dir.admin_socket();
     let admin = bind(&socket).map_err(|source| StartError::Socket { path: socket.clone(), source })?;
     let address = listener.local_addr()?;

@@ -26,6 +26,7 @@ impl State {
             Kind::Authority => self.check_authority(&parse(payload)?),
             Kind::Enrolment => self.check_enrolment(header, &parse(payload)?),
             Kind::Genesis => Err(Code::NotAllowed),
+            Kind::Labels if self.judges_content() => self.check_labelled(header),
             Kind::Key => self.check_introduction(header, &parse(payload)?, now),
             Kind::KeyRotation => self.check_rotation(header, record, &parse(payload)?),
             Kind::KeyStatus => self.check_key_status(header, &parse(payload)?),
@@ -135,6 +136,13 @@ impl State {
                 Some(_) => Ok(()),
             },
         }
+    }
+
+    /// Labels are those of a node, and of none of another organisation.
+    fn check_labelled(&self, header: &Header) -> Check {
+        let node = header.node_id.ok_or(Code::BadPayload)?;
+        let known = self.authors.get(&Author::Node(node)).and_then(|key| self.keys.get(key));
+        if known.is_some_and(|record| record.org != header.org) { Err(Code::WrongOrg) } else { Ok(()) }
     }
 
     /// An order goes to no node of another organisation, and is signed by the command key of this place.

@@ -5,6 +5,7 @@ use crate::support::{
     draft, enrol, introduction, name, random, recorded, run, signed, unenrolled,
 };
 use ledger::admission::{Code, MAX_EPOCHS_PER_KEY, MAX_MARKS_PER_KEY};
+use ledger::open::{Options, open};
 use ledger::{AppendError, AppendOptions, Ledger, Outcome};
 use serde_json::{Value, json};
 use spec::payload::{ChainFork, Refusal, token_hash};
@@ -422,7 +423,8 @@ fn ids_carry_a_time_within_the_window() {
     run(async {
         let world = World::new().await;
         world.place.clock.advance(100 * DAY);
-        let world = World { ledger: world.place.open().await, ..world };
+        let options = Options { accept_clock: true, ..world.place.options() };
+        let world = World { ledger: open(options).await.unwrap().0, ..world };
         let mut node = unenrolled(&world.place, &world.ledger, "acme");
         let secret = random();
         let expires = Timestamp::from_millis(START + 200 * DAY);

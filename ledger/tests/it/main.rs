@@ -12,6 +12,7 @@
 
 mod admission;
 mod admission_vectors;
+mod clocks;
 mod concurrency;
 mod durable;
 mod faults;
@@ -20,6 +21,7 @@ mod forged;
 mod forged_admission;
 mod forged_alone;
 mod forged_kinds;
+mod forged_people;
 mod forged_side;
 mod forger;
 mod introductions;

@@ -232,12 +232,16 @@ fn a_draft_is_signed_in_the_oldest_version_that_can_say_it() {
         }
         // A version does not lend its members to the one before.
         let mut node = world.node().await;
-        let until = json!({"expires_at": Timestamp::from_millis(START + DAY), "target": Hash::ZERO});
+        let swapping = json!({
+            "node_id": node.id, "hostname": "h", "os_profile": "ArchVault", "cloudflare_ok": true,
+            "services_ok": true, "swap_used_bytes": 4096, "vaultmesh_root": "/var",
+            "timestamp": "2026-11-21T20:42:00Z",
+        });
         for (version, code) in [(1, "bad-payload"), (2, "ok"), (3, "bad-payload")] {
             let event = match version {
-                1 => node.craft(Kind::Ack, &until, |h| h.payload_version = 1),
-                2 => node.craft(Kind::Ack, &until, |h| h.payload_version = 2),
-                _ => node.craft(Kind::Ack, &until, |h| h.payload_version = 3),
+                1 => node.craft(Kind::Heartbeat, &swapping, |h| h.payload_version = 1),
+                2 => node.craft(Kind::Heartbeat, &swapping, |h| h.payload_version = 2),
+                _ => node.craft(Kind::Heartbeat, &swapping, |h| h.payload_version = 3),
             };
             node.advance(&event);
             assert_eq!(world.code(event).await, code, "{version}");

@@ -492,7 +492,8 @@ pub(crate) fn introduction(
 ) -> Event {
     let token = token_hash(secret);
     let pop = node.sign(&node_possession_bytes(author, &node.public(), &ledger.id(), &token));
-    let payload = json!({"author": author, "key": node.public(), "pop": pop, "token": token, "use": "node"});
+    let key_use = if matches!(author, Author::User(_)) { "device" } else { "node" };
+    let payload = json!({"author": author, "key": node.public(), "pop": pop, "token": token, "use": key_use});
     let via = Via { method: name("enrolment"), subject: None };
     ledger.sign(&draft(Author::Service(name("ingest")), via, org, Kind::Key, payload)).unwrap()
 }

@@ -86,6 +86,8 @@ fn begin(reads: Reads, call: &Call, org: Option<Name>) -> Result<Response<Body>,
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // nginx would keep what is sent until its buffer is full.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
 

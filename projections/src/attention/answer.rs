@@ -49,6 +49,11 @@ impl Attention {
         }
     }
 
+    /// Whether an answer is one: nodes report, and people answer.
+    pub(super) fn hears_answer(&self, fact: &Fact<'_>) -> bool {
+        self.findings.takes_nodes_at_their_word() || fact.is_by_a_person()
+    }
+
     /// A person answers an announced reason: some are over when somebody says so.
     pub(super) fn answer(&mut self, org: &Name, target: &Hash, resolved: bool, now: Now) {
         let Some((place, reason, subject)) = self.answerable.get(target).cloned() else { return };

@@ -17,6 +17,10 @@ use serde::{Deserialize, Serialize};
 use spec::payload::{Band, Goodbye, Heartbeat, Posture, Reading, Scan};
 use spec::{Hash, Name, PublicKey, Timestamp, Uuid};
 
+/// How long a node is not missed that said that it would be away, in milliseconds of listening time: the longest
+/// absence that nobody need agree to, a night or a day's work. An operator who knows of a longer one silences the node.
+pub const MAX_ABSENCE_MS: u64 = 12 * 3_600_000;
+
 /// Reasons that are listed; of more, only how many there are.
 pub const MAX_LISTED: usize = 64;
 
@@ -104,6 +108,9 @@ pub(super) struct NodeAttention {
     key: Option<PublicKey>,
     /// The policy it follows, by its last heartbeat.
     policy: Option<Hash>,
+    /// Since when it is away as it said; its next heartbeat ends that.
+    #[serde(default)]
+    away_since: Option<Moment>,
 }
 
 /// Under what a node is looked at.
@@ -149,6 +156,7 @@ impl NodeAttention {
             dropped: 0,
             key: None,
             policy: None,
+            away_since: None,
         }
     }
 
@@ -269,12 +277,14 @@ impl NodeAttention {
         }
     }
 
-    /// Takes a heartbeat in; `ts` is when the node says it was, `desired` the policy it is to follow.
+    /// Takes a heartbeat in; `ts` is when the node says it was, `desired` the policy it is to follow, `most_secs` the
+    /// longest interval that is waited for.
     pub(super) fn heartbeat(
         &mut self,
         heartbeat: &Heartbeat,
         ts: Timestamp,
         desired: Option<Hash>,
+        most_secs: u64,
         cx: &mut Cx<'_>,
     ) {
         if let Some(heard) = self.heard
@@ -283,10 +293,10 @@ impl NodeAttention {
             self.rhythm.add(cx.now.moment.since(heard));
         }
         if let Some(secs) = heartbeat.interval_secs {
-            // A day is the longest the service asks for.
-            self.interval_ms = secs.clamp(1, 86_400) * 1000;
+            self.interval_ms = secs.clamp(1, most_secs) * 1000;
         }
         self.heard = Some(cx.now.moment);
+        self.away_since = None;
         self.be(Level::Live, cx);
         for reason in [Reason::Lost, Reason::Offline, Reason::Stale] {
             self.signal(reason, &Subject::NODE, Signal::Good, cx);
@@ -370,12 +380,21 @@ impl NodeAttention {
         posture::posture(&self.explanation(rules), rules)
     }
 
-    /// The node said that it would be away: it is not missed until it said it would be back.
-    pub(super) fn goodbye(&mut self, goodbye: &Goodbye, cx: &mut Cx<'_>) {
+    /// The node said that it would be away: it is not missed until it said it would be back, and for no longer than
+    /// `most_ms` since it first said so. One goodbye after the other makes no longer absence.
+    pub(super) fn goodbye(&mut self, goodbye: &Goodbye, most_ms: Option<u64>, cx: &mut Cx<'_>) {
         let left = goodbye.until.map(|until| until.millis().saturating_sub(cx.now.at.millis()));
+        let mut until = left.map(|left| cx.now.moment.plus(left));
+        if let Some(most_ms) = most_ms {
+            let most = self.away_since.get_or_insert(cx.now.moment).plus(most_ms);
+            if most <= cx.now.moment {
+                return;
+            }
+            until = Some(until.map_or(most, |until| until.min(most)));
+        }
         self.forget_silence(cx);
         self.be(Level::Planned, cx);
-        self.heard = left.map(|left| cx.now.moment.plus(left));
+        self.heard = until;
     }
 
     /// The node was introduced with a key: from now on it is to be heard of.

@@ -22,6 +22,14 @@ pub enum Findings {
     AsPosture,
 }
 
+impl Findings {
+    /// Whether a node's word is taken as it is: how long it will be away, how seldom it reports, what it says of
+    /// incidents. So it was in the versions before.
+    pub(crate) fn takes_nodes_at_their_word(self) -> bool {
+        self == Self::Each
+    }
+}
+
 /// A finding that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {

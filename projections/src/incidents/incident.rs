@@ -1,12 +1,13 @@
 //! One incident: what it is about, how it stands, and what people said of it.
 
+use crate::attention::Findings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::{Band, Posture};
 use spec::{Author, Hash, Name, Timestamp, Uuid};
 use std::collections::BTreeSet;
 
-/// Notes kept with an incident; of more the oldest are only in the log.
+/// Notes kept with an incident; of more the oldest are only in the log, those of nodes before those of people.
 pub const MAX_NOTES: usize = 100;
 
 /// Tags of one incident; further ones are only in the log.
@@ -179,10 +180,14 @@ impl Incident {
         self.reopened = Some(by);
     }
 
-    pub(super) fn note(&mut self, by: By, text: String) {
+    pub(super) fn note(&mut self, by: By, text: String, findings: Findings) {
         self.notes.push(Remark { by, text });
-        let surplus = self.notes.len().saturating_sub(MAX_NOTES);
-        self.notes.drain(..surplus);
+        if self.notes.len() > MAX_NOTES {
+            // What nodes remark takes no place of what people did.
+            let is_report = |note: &Remark| matches!(note.by.author, Some(Author::Node(_)));
+            let report = self.notes.iter().position(is_report);
+            self.notes.remove(report.filter(|_| !findings.takes_nodes_at_their_word()).unwrap_or(0));
+        }
     }
 
     pub(super) fn tag(&mut self, tags: &[String]) {

@@ -9,7 +9,7 @@
 
 use super::incident::{By, Incident, Matter};
 use super::{OrgIncidents, Turn, new, recently};
-use crate::attention::Reason;
+use crate::attention::{Findings, Reason};
 use serde::{Deserialize, Serialize};
 use spec::payload::{Band, Posture, ReasonState, WeighedReason};
 use spec::{Hash, Uuid};
@@ -100,7 +100,7 @@ impl OrgIncidents {
             }
             _ if fires => {
                 let opened = new(told.event, matter, title(&posture), band, told.by);
-                self.open(Incident { posture: Some(posture), ..opened });
+                self.open(Incident { posture: Some(posture), ..opened }, Findings::AsPosture);
             }
             _ => {}
         }

@@ -2,7 +2,9 @@
 
 use crate::entries::{Fact, at, entry, name, node, said, user};
 use projections::Projection as _;
-use projections::attention::{Attention, Band, Change, Level, Phase, Reason, Standing, Transition};
+use projections::attention::{
+    Attention, Band, Change, Level, MAX_ABSENCE_MS, Phase, Reason, Standing, Transition,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use spec::payload::PolicyDocument;
@@ -437,4 +439,74 @@ proptest! {
         };
         prop_assert_eq!(standings(&all), standings(&alone));
     }
+}
+
+fn goodbye(log: &mut Log, secs: u64, until: Option<u64>) {
+    let mut bye = json!({"reason": "away"});
+    if let Some(until) = until {
+        bye["until"] = json!(at(until));
+    }
+    let bye = said(Author::Node(node(1)), Kind::Goodbye, "acme", None, bye);
+    log.at(secs, &bye);
+}
+
+#[test]
+fn no_goodbye_switches_a_nodes_silence_off_for_good() {
+    let most = MAX_ABSENCE_MS / 1000;
+    for until in [None, Some(200_000_000_000)] {
+        let mut log = Log::started();
+        log.beats(600, &fine());
+        goodbye(&mut log, 601, until);
+        log.pass(601 + most);
+        assert_eq!(log.standing(log.now).silence, Level::Planned);
+        // One after the other makes no longer absence.
+        goodbye(&mut log, 601 + most, until);
+        log.pass(601 + most + 151);
+        assert_eq!(log.standing(log.now).silence, Level::Offline, "{until:?}");
+        goodbye(&mut log, 601 + most + 160, until);
+        assert_eq!(log.standing(log.now).silence, Level::Offline, "{until:?}");
+        // Who was heard of since may leave again.
+        log.beats(log.now + 3 * I, &fine());
+        let again = log.now + 1;
+        goodbye(&mut log, again, until);
+        log.pass(log.now + most);
+        assert_eq!(log.standing(log.now).silence, Level::Planned);
+    }
+}
+
+#[test]
+fn a_node_whose_events_are_refused_for_their_time_has_a_clock_far_off() {
+    let mut log = Log::started();
+    log.beats(600, &fine());
+    for n in 1..=3 {
+        let header = json!({"key": crate::entries::key(1)});
+        let refused = json!({"code": "id-time", "header": header, "sig": spec::Signature([0; 64])});
+        log.at(
+            600 + n,
+            &said(Author::Service(name("ledger")), Kind::Refusal, "acme", Some(node(1)), refused),
+        );
+    }
+    assert!(reasons(&log.standing(log.now)).contains(&Reason::ClockFarOff));
+}
+
+#[test]
+fn no_interval_of_a_node_puts_its_alarm_off() {
+    let silence = |asked: Option<u64>, interval: u64, secs: u64| {
+        let mut log = Log::started();
+        if let Some(asked) = asked {
+            let start = json!({"action": "start", "heartbeat_secs": asked, "version": "0.1.0"});
+            log.record(1, &said(Author::Service(name("ledger")), Kind::Service, "ledger", None, start));
+        }
+        log.beat(30, json!({"interval_secs": interval}));
+        log.pass(30 + secs);
+        log.standing(log.now).silence
+    };
+    // Five minutes are waited for, whatever the node says, and twice what the service asks for.
+    assert_eq!((silence(None, 86_400, 900), silence(None, 86_400, 901)), (Level::Late, Level::Stale));
+    assert_eq!(silence(Some(30), 86_400, 901), Level::Stale);
+    assert_eq!(
+        (silence(Some(600), 86_400, 3600), silence(Some(600), 86_400, 3601)),
+        (Level::Late, Level::Stale)
+    );
+    assert_eq!((silence(Some(600), 5, 25), silence(Some(600), 5, 26)), (Level::Late, Level::Stale));
 }

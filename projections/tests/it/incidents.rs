@@ -2,7 +2,7 @@
 
 use crate::entries::{at, entry, name, node, said, user};
 use projections::fact::Fact as Entry;
-use projections::incidents::{Incident, Incidents, MAX_NOTES, MAX_RESOLVED, State};
+use projections::incidents::{Incident, Incidents, MAX_NOTES, MAX_REPORTED_BY_NODE, MAX_RESOLVED, State};
 use projections::{Projection as _, Projections};
 use serde_json::{Value, json};
 use spec::payload::Band;
@@ -226,4 +226,55 @@ fn the_digests_of_versions_2_and_3_stay_what_they_are() {
     let mut former = Incidents::of_version(2).unwrap();
     log.records.iter().for_each(|record| former.apply(&Entry::of(record)));
     assert_eq!(former.digest().to_hex(), digest);
+}
+
+#[test]
+fn what_nodes_report_takes_no_place_of_what_attention_found() {
+    let mut log = Log::default();
+    let found = log.reason(0, "CRIT", "chain-fork", "firing");
+    let theirs = log.person(1, Kind::Incident, json!({"title": "a person's"}));
+    let junk = |n: u64| json!({"title": format!("junk {n}")});
+    for n in 0..MAX_REPORTED_BY_NODE as u64 + 300 {
+        log.say(2 + n, Author::Node(node(7)), "acme", Kind::Incident, Some(7), junk(n));
+    }
+    // The first few stand; what attention found and people reported stands beside them.
+    let open = log.all();
+    assert_eq!(open.len(), MAX_REPORTED_BY_NODE + 2);
+    assert!(
+        open.iter().any(|incident| incident.title == "junk 0") && open.iter().all(|i| i.resolved.is_none())
+    );
+    assert_eq!((log.state(found, 400), log.state(theirs, 400)), (State::Open, State::Open));
+    // Another node has room of its own, and this one again once somebody has looked.
+    let other = log.say(401, Author::Node(node(8)), "acme", Kind::Incident, Some(8), junk(0));
+    assert_eq!(log.state(other, 401), State::Open);
+    let first = open.iter().find(|incident| incident.title == "junk 0").unwrap().id;
+    log.person(402, Kind::Resolve, json!({"target": first}));
+    let again = log.say(403, Author::Node(node(7)), "acme", Kind::Incident, Some(7), junk(999));
+    assert_eq!(log.state(again, 403), State::Open);
+}
+
+#[test]
+fn nodes_answer_nothing() {
+    let mut log = Log::default();
+    let id = log.reason(0, "CRIT", "chain-fork", "firing");
+    let part = log.folds.parts("incidents");
+    for (kind, said) in [
+        (Kind::Ack, json!({"target": id})),
+        (Kind::Assign, json!({"assignee": "nobody", "target": id})),
+        (Kind::Resolve, json!({"target": id})),
+        (Kind::Tag, json!({"tags": ["seen"], "target": id})),
+    ] {
+        for author in [Author::Node(node(7)), Author::Service(name("ingest"))] {
+            log.say(1, author, "acme", kind.clone(), Some(7), said.clone());
+        }
+    }
+    assert_eq!(log.folds.parts("incidents"), part);
+    // A node's remarks push out none of a person's.
+    log.person(2, Kind::Note, json!({"target": id, "text": "looking"}));
+    for n in 0..MAX_NOTES + 5 {
+        let said = json!({"target": id, "text": format!("remark {n}")});
+        log.say(3, Author::Node(node(7)), "acme", Kind::Note, Some(7), said);
+    }
+    let notes = log.get(id).notes;
+    assert_eq!((notes.len(), notes[0].text.as_str()), (MAX_NOTES, "looking"));
 }

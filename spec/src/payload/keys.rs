@@ -324,6 +324,17 @@ pub enum Enrolment {
     Create {
         /// When it ends.
         expires_at: Timestamp,
+        /// What the keys are for that it introduces; absent: nodes. From version 2 on.
+        #[serde(
+            default,
+            rename = "use",
+            deserialize_with = "present",
+            skip_serializing_if = "Option::is_none"
+        )]
+        key_use: Option<KeyUse>,
+        /// The one node that it introduces. From version 2 on.
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        node: Option<Uuid>,
         /// The organisation a node joins with it.
         org: Name,
         /// The tenant.
@@ -341,7 +352,24 @@ pub enum Enrolment {
     },
 }
 
-impl Schema for Enrolment {}
+impl Schema for Enrolment {
+    const VERSION: u64 = 2;
+
+    fn version(&self) -> u64 {
+        match self {
+            Self::Create { key_use, node, .. } if key_use.is_some() || node.is_some() => 2,
+            Self::Create { .. } | Self::Revoke { .. } => 1,
+        }
+    }
+
+    fn validate(&self) -> Result<(), PayloadError> {
+        let Self::Create { key_use, node, .. } = self else { return Ok(()) };
+        let is_introduced = matches!(key_use, None | Some(KeyUse::Node | KeyUse::Device | KeyUse::Witness));
+        rule(is_introduced, "use is node, device or witness")?;
+        let fits = node.is_none() || matches!(key_use, None | Some(KeyUse::Node));
+        rule(fits, "node goes with the use node alone")
+    }
+}
 
 /// Payload of `token`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,9 +1,10 @@
 //! What the ledger records about itself and about author chains.
 
-use super::{PayloadError, Schema, at_most, present, within};
+use super::{PayloadError, Schema, at_most, present, rule, within};
 use crate::hash::Hash;
 use crate::ids::{Epoch, PublicKey, Signature};
 use crate::limits::MAX_SAFE_INTEGER;
+use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -46,6 +47,8 @@ impl Schema for Seal {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecoveryAction {
+    /// The clock was far from the last entry and was taken on the operator's word. From version 2 on.
+    AcceptClock,
     /// Bytes after the last commit line were cut and kept beside the segment.
     CutTail,
     /// `ROOT.txt` was missing or unreadable and was written anew on the operator's word.
@@ -65,6 +68,9 @@ pub struct Recovery {
     /// `BLAKE3(15 ‖ cut bytes)`.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub hash: Option<Hash>,
+    /// When the entry before was recorded that the clock is far from.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
     /// Offset in the segment from which they were cut.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
@@ -73,8 +79,23 @@ pub struct Recovery {
     pub segment: Option<u64>,
 }
 
+impl Recovery {
+    /// What an action is that has no fields of its own.
+    pub fn plain(action: RecoveryAction) -> Self {
+        Self { action, bytes: None, hash: None, last: None, offset: None, segment: None }
+    }
+}
+
 impl Schema for Recovery {
+    const VERSION: u64 = 2;
+
+    fn version(&self) -> u64 {
+        if self.action == RecoveryAction::AcceptClock { 2 } else { 1 }
+    }
+
     fn validate(&self) -> Result<(), PayloadError> {
+        let clock = self.last.is_some() == (self.action == RecoveryAction::AcceptClock);
+        rule(clock, "last belongs to accept-clock")?;
         let cut = [self.bytes.is_some(), self.hash.is_some(), self.offset.is_some(), self.segment.is_some()];
         let wanted = self.action == RecoveryAction::CutTail;
         if cut.iter().all(|present| *present == wanted) {
@@ -104,13 +125,26 @@ pub enum ServiceAction {
 pub struct Service {
     /// What it did.
     pub action: ServiceAction,
+    /// Seconds between the heartbeats that it asks nodes for, said at its start: 1 to 86,400. From version 2 on.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub heartbeat_secs: Option<u64>,
     /// Version of the executable.
     pub version: String,
 }
 
 impl Schema for Service {
+    const VERSION: u64 = 2;
+
+    fn version(&self) -> u64 {
+        if self.heartbeat_secs.is_some() { 2 } else { 1 }
+    }
+
     fn validate(&self) -> Result<(), PayloadError> {
-        at_most("version", &self.version, 128)
+        at_most("version", &self.version, 128)?;
+        let starts = self.heartbeat_secs.is_none() || self.action == ServiceAction::Start;
+        rule(starts, "heartbeat_secs belongs to start")?;
+        let fits = self.heartbeat_secs.is_none_or(|secs| (1..=86_400).contains(&secs));
+        rule(fits, "heartbeat_secs is 1 to 86,400")
     }
 }
 
@@ -168,9 +202,9 @@ pub struct ChainGap {
     /// Event hash of the last dropped event.
     pub head: Hash,
     /// When the first of them happened, by the author's clock.
-    pub from: crate::time::Timestamp,
+    pub from: Timestamp,
     /// When the last of them happened.
-    pub to: crate::time::Timestamp,
+    pub to: Timestamp,
 }
 
 impl Schema for ChainGap {

@@ -5,6 +5,7 @@
 //! admission rules or a witness would say stands in as fixed bytes: this crate knows none of them.
 
 mod admission;
+mod bounds;
 mod findings;
 mod operations;
 mod organisations;
@@ -163,7 +164,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 13] = [
+pub(crate) const GROUPS: [usize; 14] = [
     1,
     20,
     operations::RECORDS,
@@ -177,6 +178,7 @@ pub(crate) const GROUPS: [usize; 13] = [
     findings::RECORDS,
     admission::RECORDS,
     organisations::RECORDS,
+    bounds::RECORDS,
 ];
 
 fn genesis() -> Event {
@@ -364,6 +366,8 @@ fn append_later(log: &mut Log, ledger: Hash, incident: Hash) {
     admission::append(log, ledger);
     log.commit();
     organisations::append(log, ledger);
+    log.commit();
+    bounds::append(log, ledger);
     log.commit();
 }
 

@@ -191,13 +191,11 @@ fn contradiction() -> impl Strategy<Value = Contradiction> {
 
 fn enrolment() -> impl Strategy<Value = Enrolment> {
     prop_oneof![
-        (time(), name(), maybe(name()), hash(), number()).prop_map(
-            |(expires_at, org, tenant, token, uses)| Enrolment::Create {
-                expires_at,
-                org,
-                tenant,
-                token,
-                uses
+        (time(), (0..4usize, maybe(uuid())), name(), maybe(name()), hash(), number()).prop_map(
+            |(expires_at, (n, node), org, tenant, token, uses)| {
+                let key_use = [None, Some(KeyUse::Node), Some(KeyUse::Device), Some(KeyUse::Witness)][n];
+                let node = node.filter(|_| n < 2);
+                Enrolment::Create { expires_at, key_use, node, org, tenant, token, uses }
             }
         ),
         hash().prop_map(|token| Enrolment::Revoke { token }),
@@ -223,19 +221,14 @@ fn token() -> impl Strategy<Value = Token> {
 fn recovery() -> impl Strategy<Value = Recovery> {
     prop_oneof![
         (number(), hash(), number(), number()).prop_map(|(bytes, hash, offset, segment)| Recovery {
-            action: RecoveryAction::CutTail,
             bytes: Some(bytes),
             hash: Some(hash),
             offset: Some(offset),
             segment: Some(segment),
+            ..Recovery::plain(RecoveryAction::CutTail)
         }),
-        Just(Recovery {
-            action: RecoveryAction::RebuildRoot,
-            bytes: None,
-            hash: None,
-            offset: None,
-            segment: None,
-        }),
+        Just(Recovery::plain(RecoveryAction::RebuildRoot)),
+        time().prop_map(|last| Recovery { last: Some(last), ..Recovery::plain(RecoveryAction::AcceptClock) }),
     ]
 }
 
@@ -380,7 +373,7 @@ proptest! {
 
     #[test]
     fn enrolments(enrolment in enrolment()) {
-        round_trip(&Kind::Enrolment, &enrolment)?;
+        round_trip_of(&Kind::Enrolment, 2, &enrolment)?;
     }
 
     #[test]
@@ -390,7 +383,7 @@ proptest! {
 
     #[test]
     fn recoveries(recovery in recovery()) {
-        round_trip(&Kind::Recovery, &recovery)?;
+        round_trip_of(&Kind::Recovery, 2, &recovery)?;
     }
 
     #[test]
@@ -399,9 +392,10 @@ proptest! {
     }
 
     #[test]
-    fn services(version in text(), n in 0..3usize) {
+    fn services(version in text(), n in 0..3usize, secs in maybe(1..=86_400u64)) {
         let action = [ServiceAction::Alive, ServiceAction::Start, ServiceAction::Stop][n];
-        round_trip(&Kind::Service, &Service { action, version })?;
+        let heartbeat_secs = secs.filter(|_| action == ServiceAction::Start);
+        round_trip_of(&Kind::Service, 2, &Service { action, heartbeat_secs, version })?;
     }
 
     #[test]

@@ -78,7 +78,16 @@ fn refused_changes(kind: &Kind, version: u64) -> Vec<Change> {
             ("/to", Some(json!("2026-11-21T20:42:10Z"))),
         ],
         Kind::ChainOpen => vec![("/reason", None), ("/reason", long(1025)), ("/last", upper)],
+        Kind::Enrolment if version > 1 => vec![
+            ("/use", Some(json!("device"))),
+            ("/use", Some(json!("service"))),
+            ("/use", Some(json!(null))),
+            ("/node", Some(json!("acme"))),
+            ("/action", Some(json!("revoke"))),
+        ],
         Kind::Enrolment => vec![
+            ("/use", Some(json!("node"))),
+            ("/node", Some(json!("550e8400-e29b-41d4-a716-446655440000"))),
             ("/action", None),
             ("/action", Some(json!("extend"))),
             ("/action", Some(json!("revoke"))),
@@ -147,7 +156,14 @@ fn refused_changes(kind: &Kind, version: u64) -> Vec<Change> {
             ("/reason", long(257)),
         ],
         Kind::Note => vec![("/text", None), ("/text", long(65_537)), ("/target", upper)],
+        Kind::Recovery if version > 1 => vec![
+            ("/last", None),
+            ("/last", Some(json!(0))),
+            ("/bytes", Some(json!(1))),
+            ("/action", Some(json!("rebuild-root"))),
+        ],
         Kind::Recovery => vec![
+            ("/last", Some(json!("2026-11-21T20:42:11.000Z"))),
             ("/action", Some(json!("rebuild-root"))),
             ("/action", Some(json!("cut_tail"))),
             ("/bytes", None),
@@ -170,7 +186,13 @@ fn refused_changes(kind: &Kind, version: u64) -> Vec<Change> {
             ("/prev", upper),
             ("/root", None),
         ],
+        Kind::Service if version > 1 => vec![
+            ("/action", Some(json!("stop"))),
+            ("/heartbeat_secs", Some(json!(0))),
+            ("/heartbeat_secs", Some(json!(86_401))),
+        ],
         Kind::Service => vec![
+            ("/heartbeat_secs", Some(json!(30))),
             ("/action", Some(json!("Start"))),
             ("/action", Some(json!({"start": null}))),
             ("/version", None),

@@ -58,7 +58,7 @@ pub(crate) const FOUND: Table<Finding> = Table {
     nothing: "nothing was looked at",
 };
 
-fn found(grade: Grade, what: &str, how: impl ToString, next: &str) -> Finding {
+fn found(grade: Grade, what: &str, how: &impl ToString, next: &str) -> Finding {
     let next = if grade == Grade::Ok { "" } else { next };
     Finding { grade, what: what.to_owned(), how: how.to_string(), next: next.to_owned() }
 }
@@ -82,7 +82,7 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
         Err(failure) => all.push(found(
             Grade::Wrong,
             "service",
-            failure,
+            &failure,
             "`ledger verify` the directory; start it with --log info and read what it says",
         )),
     }
@@ -96,7 +96,7 @@ fn of_directory(dir: &DataDir) -> Vec<Finding> {
     let mut all: Vec<Finding> =
         dir.warnings().iter().map(|warning| found(Grade::Look, "directory", warning, "as it says")).collect();
     if all.is_empty() {
-        all.push(found(Grade::Ok, "directory", "for its owner alone, the recovery key elsewhere", ""));
+        all.push(found(Grade::Ok, "directory", &"for its owner alone, the recovery key elsewhere", ""));
     }
     if let Some(synchronized) = clock_is_synchronized() {
         let (grade, how) = if synchronized {
@@ -104,7 +104,7 @@ fn of_directory(dir: &DataDir) -> Vec<Finding> {
         } else {
             (Grade::Look, "nobody has synchronized it since this machine was started")
         };
-        all.push(found(grade, "clock", how, "`timedatectl set-ntp true`, or another service for the time"));
+        all.push(found(grade, "clock", &how, "`timedatectl set-ntp true`, or another service for the time"));
     }
     all
 }
@@ -119,8 +119,8 @@ fn clock_is_synchronized() -> Option<bool> {
 pub(crate) fn of_service(status: &Status, now: Timestamp) -> Vec<Finding> {
     let mut all = Vec::new();
     all.push(match (&status.not_ready, status.running) {
-        (_, false) => found(Grade::Look, "service", "none runs here", "`ledger serve`"),
-        (None, true) => found(Grade::Ok, "service", format!("ready at {}", status.at), ""),
+        (_, false) => found(Grade::Look, "service", &"none runs here", "`ledger serve`"),
+        (None, true) => found(Grade::Ok, "service", &format!("ready at {}", status.at), ""),
         (Some(why), true) => found(
             Grade::Wrong,
             "service",
@@ -132,14 +132,14 @@ pub(crate) fn of_service(status: &Status, now: Timestamp) -> Vec<Finding> {
     all.push(found(
         Grade::Ok,
         "checkpoint",
-        format!("covers {} of {} entries", status.covered, status.size),
+        &format!("covers {} of {} entries", status.covered, status.size),
         "",
     ));
     if tail > 0 && !status.running {
         all.push(found(
             Grade::Look,
             "checkpoint",
-            format!("{tail} entries stand under none: it was not stopped, but killed"),
+            &format!("{tail} entries stand under none: it was not stopped, but killed"),
             "`ledger seal` signs for them",
         ));
     }
@@ -148,7 +148,7 @@ pub(crate) fn of_service(status: &Status, now: Timestamp) -> Vec<Finding> {
         all.push(found(
             Grade::Wrong,
             "clock",
-            format!("the newest entry is {ahead} s ahead of this machine"),
+            &format!("the newest entry is {ahead} s ahead of this machine"),
             "compare the clocks of the service and of this machine with a third",
         ));
     }
@@ -157,31 +157,34 @@ pub(crate) fn of_service(status: &Status, now: Timestamp) -> Vec<Finding> {
     all.push(found(
         grade,
         "folds",
-        format!("{behind} entries behind"),
+        &format!("{behind} entries behind"),
         "wait; `/readyz` says when they are there",
     ));
     all.push(match &status.witnesses {
         None => found(
             Grade::Look,
             "witnesses",
-            "nobody vouches for this ledger but itself",
+            &"nobody vouches for this ledger but itself",
             "`ledger witness key` on a machine of somebody else, then `ledger witness add`",
         ),
         Some(all) if (all.signed as u64) < all.quorum => found(
             Grade::Wrong,
             "witnesses",
-            format!("{} of {} have signed the newest checkpoint, {} must", all.signed, all.count, all.quorum),
+            &format!(
+                "{} of {} have signed the newest checkpoint, {} must",
+                all.signed, all.count, all.quorum
+            ),
             "`ledger witness list` says who is behind",
         ),
         Some(all) => {
-            found(Grade::Ok, "witnesses", format!("{} of {} have signed", all.signed, all.count), "")
+            found(Grade::Ok, "witnesses", &format!("{} of {} have signed", all.signed, all.count), "")
         }
     });
     for task in status.tasks.iter().flatten().filter(|task| task.failures > 0) {
         let grade = if task.failing { Grade::Wrong } else { Grade::Look };
         let why = task.last_error.as_ref().map_or("", |fault| fault.error.as_str());
         let how = format!("{} has failed {} times in a row: {why}", task.name, task.failures);
-        all.push(found(grade, "task", how, "it is tried again by itself; mend what it says"));
+        all.push(found(grade, "task", &how, "it is tried again by itself; mend what it says"));
     }
     if let Some((free, size)) = status.disk {
         let percent = free.saturating_mul(100) / size.max(1);
@@ -191,13 +194,13 @@ pub(crate) fn of_service(status: &Status, now: Timestamp) -> Vec<Finding> {
             _ => Grade::Ok,
         };
         let how = format!("{} free of {}", bytes(free), bytes(size));
-        all.push(found(grade, "disk", how, "make room, or move the data directory to a larger disk"));
+        all.push(found(grade, "disk", &how, "make room, or move the data directory to a larger disk"));
     }
     let critical =
         status.nodes.as_ref().and_then(|nodes| nodes.get(&Band::Crit)).copied().unwrap_or_default();
     if critical > 0 {
         let how = format!("{critical} nodes are critical");
-        all.push(found(Grade::Look, "fleet", how, "`ledger attention list` says which, and why"));
+        all.push(found(Grade::Look, "fleet", &how, "`ledger attention list` says which, and why"));
     }
     all
 }

@@ -8,7 +8,7 @@ use crate::times::secs_or_number;
 use clap::Subcommand;
 use serde_json::json;
 use service::wire::{EnrolmentCreated, EnrolmentRequest, EnrolmentRow};
-use spec::Name;
+use spec::{Name, Uuid};
 use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
@@ -21,6 +21,12 @@ pub(crate) enum Enroll {
         /// Tenant within it.
         #[arg(long)]
         tenant: Option<Name>,
+        /// What the keys are for that it introduces: nodes, or devices of people.
+        #[arg(long = "use", value_name = "USE", default_value = "node", value_parser = ["node", "device"])]
+        key_use: String,
+        /// The one node that it introduces, by its id; any, if absent.
+        #[arg(long, value_name = "UUID")]
+        node: Option<Uuid>,
         /// How long the token is good for: 90s, 15m, 2h, 7d.
         #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = secs_or_number)]
         ttl: u64,
@@ -59,6 +65,7 @@ pub(crate) const TOKENS: Table<EnrolmentRow> = Table {
     columns: &[
         column("id", |token| Cell::from(token.token_id)),
         column("tenant", |token| Cell::from(token.tenant.as_ref())),
+        column("for", |token| Cell::from(token.key_use.as_str())),
         column("uses left", |token| Cell::from(token.uses_left)),
         column("ends", |token| Cell::from(token.expires_at)),
         column("revoked", |token| Cell::yes(token.revoked)),
@@ -68,9 +75,15 @@ pub(crate) const TOKENS: Table<EnrolmentRow> = Table {
 
 pub(crate) fn run(global: &Global, command: &Enroll) -> Result<ExitCode, Failure> {
     with_client(global, async |client| match command {
-        Enroll::Token { org, tenant, ttl, uses } => {
+        Enroll::Token { org, tenant, key_use, node, ttl, uses } => {
             let tenant = tenant.as_ref().map(ToString::to_string);
-            let request = EnrolmentRequest { tenant, ttl_secs: Some(*ttl), uses: Some(*uses) };
+            let request = EnrolmentRequest {
+                key_use: Some(key_use.clone()),
+                node_id: node.map(|node| node.to_string()),
+                tenant,
+                ttl_secs: Some(*ttl),
+                uses: Some(*uses),
+            };
             let made = client.create_enrolment(org, &request).await?;
             made.show(global, |made, look| CREATED.text(made, look))
         }

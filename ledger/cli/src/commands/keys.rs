@@ -117,7 +117,12 @@ fn introduce(global: &Global, org: &Name, user: Option<Uuid>, out: &Path) -> Res
     // The file first: a key that is introduced and lost is of no use to anyone.
     keyring::store_key(out, &key).map_err(|e| Failure::io(format!("{}: {e}", out.display())))?;
     let (org, ledger) = with_client(global, async |client| {
-        let request = EnrolmentRequest { tenant: None, ttl_secs: Some(60), uses: Some(1) };
+        let request = EnrolmentRequest {
+            key_use: Some(KeyUse::Device.as_str().to_owned()),
+            ttl_secs: Some(60),
+            uses: Some(1),
+            ..EnrolmentRequest::default()
+        };
         let token = client.create_enrolment(org, &request).await?.read()?.token;
         let parts = token.strip_prefix("vm1.").and_then(|rest| rest.split_once('.'));
         let (ledger, secret) = parts.ok_or_else(|| Failure::io("the answer holds no token"))?;

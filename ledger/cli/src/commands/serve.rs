@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(crate) struct Serve {
     /// Address to listen on.
     #[arg(long, env = "VAULTMESH_LISTEN", default_value = "127.0.0.1:8088")]
@@ -43,6 +44,9 @@ pub(crate) struct Serve {
     /// Write a missing or unreadable ROOT.txt anew; the log records it.
     #[arg(long)]
     rebuild_root: bool,
+    /// Believe a clock that is more than 7 days ahead of the last entry; the log records it.
+    #[arg(long)]
+    accept_clock: bool,
     /// A copy of ROOT.txt kept on another machine: refuse to start if the log is shorter or differs.
     #[arg(long, value_name = "FILE")]
     anchor: Vec<PathBuf>,
@@ -76,7 +80,14 @@ async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
     let running = begin(
         &dir,
         listener,
-        Manner { as_service: true, seal_every, rebuild_root: args.rebuild_root, anchors, digests: None },
+        Manner {
+            as_service: true,
+            seal_every,
+            rebuild_root: args.rebuild_root,
+            accept_clock: args.accept_clock,
+            anchors,
+            ..Manner::default()
+        },
         Choices {
             heartbeat_secs: args.heartbeat_secs,
             allow_private_webhooks: args.allow_private_webhooks,

@@ -131,12 +131,15 @@ fn tasks(tasks: &[TaskRow]) -> Cell {
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut rest = count;
-    let mut unit = 0;
-    while rest >= 10 * 1024 && unit + 1 < UNITS.len() {
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    while rest >= 10 * 1024
+        && let Some(larger) = units.next()
+    {
         rest /= 1024;
-        unit += 1;
+        unit = Some(larger);
     }
-    format!("{rest} {}", UNITS[unit])
+    format!("{rest} {}", unit.unwrap_or(&"B"))
 }
 
 pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {

@@ -1,15 +1,17 @@
 //! What the service would say, for every command that shows a table or a card.
 
+mod service_status;
+
 use crate::api::read;
 use crate::commands::{
     attention, bisect, contexts, doctor, enroll, findings, incidents, init, keys, logs, members, nodes,
     orders, orgs, policies, rollouts, schedules, status, tokens, verify, webhooks, witness,
 };
-use crate::contexts::Context;
 use crate::output::Look;
 use ledger::verify::{Check, CheckStatus};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use service_status::{signed_in, status};
 use spec::payload::{Witness, WitnessSet};
 use spec::{Hash, PublicKey, Signature, Uuid};
 
@@ -17,6 +19,7 @@ use spec::{Hash, PublicKey, Signature, Uuid};
 pub(super) type Shown = fn(&Look) -> String;
 
 /// What a command shows of a sample.
+#[expect(clippy::too_many_lines, reason = "a row for each command")]
 pub(super) fn of(path: &str) -> Option<Shown> {
     Some(match path {
         "attention explain" => |look| attention::explained(&typed(node(1)), look),
@@ -291,8 +294,9 @@ fn command(n: u8) -> Value {
 
 fn enrolments() -> Value {
     json!([
-        {"expires_at": "2026-11-30T13:00:00.000Z", "revoked": false, "tenant": "prod", "token_id": hash(3), "uses_left": 1},
-        {"expires_at": "2026-11-30T11:00:00.000Z", "revoked": true, "token_id": hash(4), "uses_left": 0},
+        {"expires_at": "2026-11-30T13:00:00.000Z", "revoked": false, "tenant": "prod", "token_id": hash(3), "use": "node",
+            "uses_left": 1},
+        {"expires_at": "2026-11-30T11:00:00.000Z", "revoked": true, "token_id": hash(4), "use": "device", "uses_left": 0},
     ])
 }
 
@@ -527,33 +531,6 @@ fn api_tokens() -> Value {
          "expires_at": "2026-12-30T12:00:00.000Z"},
         {"id": uuid(9), "label": "made by init", "org": "ledger", "revoked": true, "role": "org_owner"},
     ])
-}
-
-fn signed_in() -> Vec<contexts::Row> {
-    let at = |n, url: &str| Context { ledger: hash(n), token: "vmt1.secret".to_owned(), url: url.to_owned() };
-    vec![
-        ("lab".to_owned(), at(1, "http://127.0.0.1:8088"), false),
-        ("vault.example.org".to_owned(), at(2, "https://vault.example.org"), true),
-    ]
-}
-
-fn status(ready: bool) -> Value {
-    let mut said = json!({"at": "https://vault.example.org", "running": true, "not_ready": null, "ledger": hash(2),
-        "origin": "vault.example.org/ledger", "size": 1234, "covered": 1234, "folded": 1234,
-        "recorded_at": "2026-11-30T11:59:58.000Z", "nodes": {"OK": 10, "ATTN": 1},
-        "incidents": {"open": 1, "acked": 2}, "disk": [80_000_000_000_u64, 100_000_000_000_u64],
-        "witnesses": {"count": 3, "signed": 3, "quorum": 2, "cosigned": 1234},
-        "tasks": [{"name": "announce", "purpose": "says what attention sees", "restarts": 0, "failures": 0,
-            "failing": false, "last_run": "2026-11-30T11:59:59.000Z"}]});
-    if !ready {
-        said["not_ready"] = json!("the task announce keeps failing; see /api/tasks");
-        (said["covered"], said["folded"], said["nodes"]["CRIT"]) = (json!(1200), json!(1000), json!(2));
-        (said["recorded_at"], said["disk"][0]) = (json!("2026-11-30T12:20:00.000Z"), json!(2_000_000_000));
-        said["witnesses"] = json!({"count": 3, "signed": 1, "quorum": 2, "cosigned": null});
-        (said["tasks"][0]["failures"], said["tasks"][0]["failing"]) = (json!(4), json!(true));
-        said["tasks"][0]["last_error"] = json!({"at": "2026-11-30T11:59:00.000Z", "error": "no space left"});
-    }
-    said
 }
 
 fn checks() -> Vec<Check> {

@@ -46,12 +46,17 @@ const CIRCLES: &[(&[&str], &str)] = &[
     ),
     (
         &[
+            "ledger/src/inlets.rs",
             "ledger/src/intake.rs",
             "ledger/src/sequencer.rs",
             "ledger/src/service.rs",
             "ledger/src/witnessing.rs",
         ],
         "threads and what they send each other: the messages stand with who takes them",
+    ),
+    (
+        &["ledger/service/src/sign_in.rs", "ledger/service/src/state.rs"],
+        "the service keeps the codes of links, and the handler that takes one asks the service for them",
     ),
     (
         &["ledger/cli/src/commands/demo.rs", "ledger/cli/src/commands/demo"],

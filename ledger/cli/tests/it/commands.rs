@@ -60,7 +60,7 @@ fn what_cannot_be_done_says_so_with_its_exit_code() {
         (vec!["logs", "view", "--data", text(&nowhere)], 3),
         (vec!["seal", "--data", text(&nowhere)], 2),
         (vec!["frobnicate"], 2),
-        (vec!["verify"], 2),
+        (vec!["verify", "--report", "report.pdf"], 2),
         (vec!["prove", "--out", "x"], 2),
         (vec!["logs", "view", "--kind", "gossip"], 2),
         (vec!["seal", "--url", "ftp://example"], 2),

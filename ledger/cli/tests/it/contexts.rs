@@ -85,6 +85,7 @@ fn commands_go_where_one_has_signed_in() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test's own file")]
 fn who_is_not_let_in_is_told_and_nothing_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     let service = Service::start(&dir.path().join("ledger"));
@@ -151,6 +152,7 @@ fn the_doctor_says_what_to_do() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test's own file")]
 fn a_report_is_for_paper() {
     let dir = tempfile::tempdir().unwrap();
     let (data, out) = (dir.path().join("ledger"), dir.path().join("export"));

@@ -72,7 +72,8 @@ async fn next(live: &Live, ledger: &Ledger, version: &str) -> Result<Duration, A
     let now = ledger.now();
     match due {
         Some(due) if due <= now => {
-            let alive = Service { action: ServiceAction::Alive, version: version.to_owned() };
+            let alive =
+                Service { action: ServiceAction::Alive, heartbeat_secs: None, version: version.to_owned() };
             let payload = serde_json::to_value(alive).unwrap_or_default();
             ledger.append_statement(Kind::Service, payload).await?;
             tokio::time::sleep(LEAST).await;

@@ -108,6 +108,7 @@ async fn each_route_with_each_role_across_organisations() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_its_own_organisation_a_role_may_do_what_the_matrix_says() {
     let world = World::start().await;
+    let node = world.node("acme").await;
     for role in Role::ALL {
         let token = world.token("acme", role.as_str()).await;
         let token = Some(token.as_str());
@@ -139,7 +140,7 @@ async fn in_its_own_organisation_a_role_may_do_what_the_matrix_says() {
                     .post(
                         "/api/events",
                         token,
-                        &json!({"kind": "labels", "node_id": NODE, "payload": {"labels": {}}}),
+                        &json!({"kind": "labels", "node_id": node.id, "payload": {"labels": {}}}),
                     )
                     .await,
             ),

@@ -10,13 +10,15 @@ use spec::{Hash, Kind, Timestamp, Uuid};
 use std::collections::BTreeSet;
 
 /// Answered well only to who holds the keys of witnesses and of the recovery (the tests of witnessing do), and once the
-/// scheduler has chosen the nodes (those of schedules), or to people whom a provider vouches for.
-const ELSEWHERE: [&str; 6] = [
+/// scheduler has chosen the nodes (those of schedules), or to people whom a provider vouches for; and what the tests of tokens ask.
+const ELSEWHERE: [&str; 8] = [
     "acceptInvitation",
     "approveRollout",
     "changeWitnesses",
+    "exchangeCode",
     "postContradiction",
     "postCosignature",
+    "rehearseRules",
     "visitOrg",
 ];
 

@@ -30,4 +30,5 @@ mod routes;
 mod schedules;
 mod speed;
 mod tokens;
+mod webhooks;
 mod world;

@@ -144,7 +144,9 @@ async fn what_cannot_be_registered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_s_device_joins_in_the_same_way() {
     let world = World::start().await;
-    let token = world.enrolment("acme", 1).await;
+    let path = "/api/orgs/acme/nodes/enrollment-tokens";
+    let made = world.admin(Method::POST, path, Some(&json!({"use": "device"}))).await;
+    let token = made.json()["token"].as_str().unwrap().to_owned();
     let device = Node::new();
     let author = format!("user:{}", device.id);
     let (ledger, secret) = token.strip_prefix("vm1.").unwrap().split_once('.').unwrap();
@@ -165,5 +167,18 @@ async fn a_person_s_device_joins_in_the_same_way() {
     let answer = world.post("/api/nodes/register", None, &body).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     assert_eq!(world.post("/api/nodes/register", None, &body).await.status, 200);
+    // What it is for, it is for alone.
+    let made = world.admin(Method::POST, path, Some(&json!({"use": "device"}))).await.json();
+    let node = Node::new();
+    let refused =
+        world.post("/api/nodes/register", None, &node.registration(made["token"].as_str().unwrap())).await;
+    assert_eq!((refused.status, refused.problem().as_str()), (403, "not-allowed"));
+    // A token for one node introduces no other.
+    let asked = json!({"node_id": node.id, "uses": 2});
+    let made = world.admin(Method::POST, path, Some(&asked)).await.json();
+    let token = made["token"].as_str().unwrap();
+    let other = world.post("/api/nodes/register", None, &Node::new().registration(token)).await;
+    assert_eq!((other.status, other.problem().as_str()), (403, "not-allowed"));
+    assert_eq!(world.post("/api/nodes/register", None, &node.registration(token)).await.status, 201);
     world.finish().await;
 }

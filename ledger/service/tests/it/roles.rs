@@ -77,7 +77,9 @@ async fn ask(world: &World, row: &Row, who: &Who) -> (StatusCode, String) {
     };
     let answer = with_token(request, token).send().await.unwrap();
     let (status, headers) = (answer.status(), answer.headers().clone());
+    assert_eq!(headers["x-content-type-options"], "nosniff");
     let is_stream = headers.get("content-type").is_some_and(|of| of == "text/event-stream");
+    assert!(!is_stream || headers["x-accel-buffering"] == "no");
     // A stream has no end.
     let text = if is_stream { String::new() } else { answer.text().await.unwrap() };
     (status, text)

@@ -163,6 +163,7 @@ async fn without_a_principal_everything_else_is_401() {
                 let unknown = format!("vm1.{}.{}", world.ledger.id(), "ab".repeat(32));
                 match route.path {
                     "/api/events" => send(request.json(&draft)).await,
+                    "/api/sign-in" => send(request.json(&serde_json::json!({"code": "ab".repeat(32)}))).await,
                     path if path.ends_with("heartbeat") => {
                         send(request.json(&node.heartbeat_payload())).await
                     }

@@ -304,7 +304,10 @@ SCHEMAS = {
     "contradiction": fields(a=text(65536, 1), b=text(65536, 1), _leaves=LEAVES),
     "enrolment": told_apart(
         "action",
-        create=fields(expires_at=is_time, org=is_name, _tenant=is_name, token=is_hash, uses=integer()),
+        create=fields(
+            lambda v: "node" not in v or v.get("use", "node") == "node",
+            expires_at=is_time, _node=is_uuid, org=is_name, _tenant=is_name, token=is_hash, _use=one_of("node", "device", "witness"), uses=integer(),
+        ),
         revoke=fields(token=is_hash),
     ),
     "genesis": fields(
@@ -358,6 +361,7 @@ SCHEMAS = {
         _output_bytes=integer(), _output_hash=is_hash, state=one_of("running", "succeeded", "failed", "refused"),
     ),
     "recovery": lambda v: fields(action=one_of("rebuild-root"))(v)
+    or fields(action=one_of("accept-clock"), last=is_time)(v)
     or fields(action=one_of("cut-tail"), bytes=integer(), hash=is_hash, offset=integer(), segment=integer())(v),
     "refusal": fields(code=text(64), header=lambda v: isinstance(v, dict), sig=is_sig),
     "reopen": ANSWER,
@@ -389,7 +393,10 @@ SCHEMAS = {
         admission=is_hash, index=integer(), prev=is_hash, root=is_hash,
         advisory=names_to(fields(digest=is_hash, size=integer(), version=integer()), 1 << 30),
     ),
-    "service": fields(action=one_of("alive", "start", "stop"), version=text(128)),
+    "service": fields(
+        lambda v: "heartbeat_secs" not in v or v["action"] == "start",
+        action=one_of("alive", "start", "stop"), _heartbeat_secs=integer(1, 86400), version=text(128),
+    ),
     "sign-in-rule": told_apart(
         "action",
         set=fields(claim=text(256, 1), id=is_uuid, provider=is_name, role=ROLE, value=text(256, 1)),
@@ -447,13 +454,16 @@ SCHEMAS = {
     ),
 }  # fmt: skip
 
-VERSIONS = {"ack": 2, "attention": 2, "heartbeat": 2, "rollout": 2, "rollout-wave": 2}
+VERSIONS = dict.fromkeys("ack attention enrolment heartbeat recovery rollout rollout-wave service".split(), 2)
 FROM_TWO = {
     "ack": lambda v: "expires_at" in v,
     "attention": lambda v: "posture" in v["change"],
+    "enrolment": lambda v: "node" in v or "use" in v,
     "heartbeat": lambda v: "swap_used_bytes" in v,
+    "recovery": lambda v: v.get("action") == "accept-clock",
     "rollout": lambda v: "approvals" in v or v.get("action") == "approve",
     "rollout-wave": lambda v: v.get("step") == "expired",
+    "service": lambda v: "heartbeat_secs" in v,
 }
 SPEAKERS = {
     "ledger": "admission attention authority chain-fork contradiction genesis notice recovery refusal seal service witness-set",
@@ -461,7 +471,8 @@ SPEAKERS = {
     "enrolment": "key",
     "chain": "chain-gap chain-open key-rotation",
     "node": "goodbye heartbeat receipt scan slo witness-key",
-    "anyone": "ack assign incident note reopen resolve tag usage",
+    "anyone": "incident note usage",
+    "person": "ack assign reopen resolve tag",
     "operator": "acceptance baseline command identity-provider labels member org policy rollout ruleset schedule sign-in-rule silence user webhook",
     "scheduler": "rollout-wave schedule-run",
 }
@@ -472,8 +483,9 @@ def is_kind(kind):
     return kind in SCHEMAS or is_name(kind) and kind.startswith("x-") and len(kind) > 2
 
 
-def speaker(kind):
-    return SPEAKER.get(kind, "anyone")
+def speaker(kind, version=2):
+    said = SPEAKER.get(kind, "anyone")
+    return "anyone" if said == "person" and version < 2 else said
 
 
 def check_payload(kind, version, payload):

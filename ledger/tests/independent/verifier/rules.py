@@ -62,6 +62,11 @@ def command(state, event, payload, _):
     )
 
 
+def labels(state, event, _, __):
+    known = state.keys.get(state.authors.get(f"node:{event.header.get('node_id')}", ""))
+    return "node_id" in event.header and (known is None or known.org == event.org)
+
+
 def heartbeat(_, event, payload, __):
     about, own = event.header.get("node_id"), event.author.removeprefix("node:")
     if event.chain:
@@ -155,6 +160,7 @@ RULES = {
     "chain-fork": chain_fork,
     "command": command,
     "heartbeat": heartbeat,
+    "labels": labels,
     "refusal": refusal,
     "rollout-wave": rollout_wave,
     "schedule-run": schedule_run,

@@ -146,7 +146,7 @@ class State:
             sure(signed_by(pop["key"], pop["sig"], "key-possession", said), "bad-possession")
 
     def admit_chained(self, event, record, payload):
-        speaker = payloads.speaker(event.kind)
+        speaker = payloads.speaker(event.kind, self.version)
         sure(speaker in ("chain", "anyone") or speaker == "node" and record.use == "node", "not-allowed")
         sure(event.org == record.org, "wrong-org")
         sure(event.header.get("tenant") == record.tenant, "wrong-tenant")
@@ -160,7 +160,7 @@ class State:
 
     def admit_service(self, event, payload, now):
         method, (kind, _, name) = event.via["method"], event.author.partition(":")
-        speaker, own = payloads.speaker(event.kind), method == "self"
+        speaker, own = payloads.speaker(event.kind, self.version), method == "self"
         if method == "schedule":
             sure(event.author == "service:scheduler" and event.org != "ledger" and "subject" in event.via, "not-allowed")
             issue = event.kind == "command" and payload["action"] == "issue"
@@ -189,6 +189,7 @@ class State:
                 "service": method in ("admin", "token", "sign-in") or self.version < 2 and method in ("enrolment", "node-jwt"),
                 "enrolment": method == "enrolment" or self.version < 2 and not own and method != "import",
                 "anyone": not own,
+                "person": method in ("admin", "token", "import", "sign-in"),
                 "operator": method in ("admin", "token", "sign-in"),
             }.get(speaker, False),
             "not-allowed",
@@ -254,11 +255,16 @@ class State:
         other = self.keys.get(self.authors.get(payload["author"], ""))
         sure(other is None or other.until is not None and other.org == event.org, "author-taken")
         sure(not people.suspended(self, event.org), "org-suspended")
+        home = self.version < 2 or other is None or other.tenant == event.header.get("tenant")
+        sure(home, "author-taken")
         token = self.enrolments.get(payload["token"])
         sure(token is not None and not token["revoked"], "token-unknown or token-revoked")
         sure(now < payloads.millis(token["expires_at"]) and token["uses_left"] > 0, "token-expired or token-exhausted")
         sure(token["org"] == event.org, "wrong-org")
         sure(token.get("tenant") == event.header.get("tenant"), "wrong-tenant")
+        if self.version >= 2:
+            sure(token.get("use", "node") == payload["use"], "not-allowed")
+            sure("node" not in token or payload["author"] == f"node:{token['node']}", "not-allowed")
         sure(crypto.is_good_key(raw(payload["key"])), "bad-key")
         said = {"author": payload["author"], "key": payload["key"], "ledger": self.ledger, "token": payload["token"]}
         sure(signed_by(payload["key"], payload["pop"], "key-possession", said), "bad-possession")
@@ -371,7 +377,7 @@ class State:
         if payload["action"] == "revoke":
             self.enrolments[payload["token"]]["revoked"] = True
             return
-        value = {name: payload[name] for name in ("expires_at", "org", "tenant") if name in payload}
+        value = {name: payload[name] for name in ("expires_at", "node", "org", "tenant", "use") if name in payload}
         self.enrolments[payload["token"]] = dict(value, revoked=False, uses_left=payload["uses"])
 
     def apply_token(self, _, payload, __, ___):

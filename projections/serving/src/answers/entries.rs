@@ -16,7 +16,8 @@ use web::EntryRow;
 use web::paging::{CURSOR, LIMIT, Page, cursor, limit};
 use web::{Call, Problem, QueryString, bad};
 
-/// What people and the ledger's authority do. Nodes say some of it too; that is no part of the audit.
+/// What people and the ledger's authority do. What nodes report of it is no part of the audit; what they answered is,
+/// where the rules of before let them.
 const AUDITED: [Kind; 23] = [
     Kind::Ack,
     Kind::Assign,
@@ -80,7 +81,8 @@ impl<'a> AuditRow<'a> {
     fn of(record: &'a Record) -> Option<Self> {
         let (header, position) = (&record.entry.header, &record.entry.position);
         let via = header.via.as_ref();
-        (!matches!(header.author, Author::Node(_))).then(|| Self {
+        let reports = matches!(header.kind, Kind::Incident | Kind::Note);
+        (!reports || !matches!(header.author, Author::Node(_))).then(|| Self {
             seq: position.seq,
             recorded_at: position.recorded_at,
             author: Cow::Borrowed(&header.author),

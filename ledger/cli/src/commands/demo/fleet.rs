@@ -48,7 +48,8 @@ impl Fleet {
         client: &Client,
     ) -> Result<Self, Failure> {
         let org = "demo".parse().map_err(Failure::io)?;
-        let request = EnrolmentRequest { tenant: None, ttl_secs: Some(600), uses: Some(count) };
+        let request =
+            EnrolmentRequest { ttl_secs: Some(600), uses: Some(count), ..EnrolmentRequest::default() };
         let token = client.create_enrolment(&org, &request).await?.read()?.token;
         let mut fleet = Self { agents: Vec::new(), url: url.to_owned(), next_seq: 0 };
         for n in 1..=count {

@@ -34,6 +34,8 @@ impl Outlet {
         let make = || {
             let builder = outbound::builder()
                 .redirect(reqwest::redirect::Policy::none())
+                // A proxy would look names up itself, past the check of addresses.
+                .no_proxy()
                 .timeout(PATIENCE)
                 .user_agent(concat!("vaultmesh/", env!("CARGO_PKG_VERSION")))
                 .dns_resolver(Arc::new(Public { allow_private: self.allow_private }));
