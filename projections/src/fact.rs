@@ -65,14 +65,14 @@ impl<'a> Fact<'a> {
         }
     }
 
-    /// Whether a person says it, or somebody on a person's behalf: no key of a node or device, and no node's session.
+    /// Whether a person says it, or somebody on a person's behalf: no node's key or session.
     pub fn is_by_a_person(&self) -> bool {
         let says_of_itself = |author: &Author| match author {
             Author::Node(_) => true,
             Author::Service(name) => name.as_str() == "ingest",
             Author::Import(_) | Author::Token(_) | Author::User(_) => false,
         };
-        self.header.chain.is_none() && !says_of_itself(&self.header.author)
+        !says_of_itself(&self.header.author)
     }
 
     /// The node whose own word this is: it signed it, or showed that it holds its key.

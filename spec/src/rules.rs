@@ -97,8 +97,8 @@ pub enum Speaker {
     Node,
     /// Anyone: nodes, devices, and the service on behalf of people, tokens and imports.
     Anyone,
-    /// A person: the service on behalf of an API token, of whoever has access to the machine, and of imports. In
-    /// version 1 anyone.
+    /// A person: with a device of theirs, or the service on behalf of them, of an API token, of whoever has access to
+    /// the machine, and of imports. In version 1 anyone.
     Person,
     /// An operator: the service on behalf of an API token, of a person, or of whoever has access to the machine.
     Operator,
@@ -128,12 +128,8 @@ impl Speaker {
             Self::Person if version < JUDGES_CONTENT => Self::Anyone.is_chained(key_use, version),
             Self::Chain | Self::Anyone => matches!(key_use, KeyUse::Node | KeyUse::Device),
             Self::Node => key_use == KeyUse::Node,
-            Self::Person
-            | Self::Ledger
-            | Self::Service
-            | Self::Enrolment
-            | Self::Operator
-            | Self::Scheduler => false,
+            Self::Person => key_use == KeyUse::Device,
+            Self::Ledger | Self::Service | Self::Enrolment | Self::Operator | Self::Scheduler => false,
         }
     }
 

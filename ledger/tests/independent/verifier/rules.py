@@ -120,7 +120,7 @@ def verdict(state, said, now, held=False, flaw=None):
     if flaw:
         return flaw
     speaker = payloads.speaker(said.kind)
-    if speaker not in ("chain", "anyone") and not (speaker == "node" and key.use == "node"):
+    if speaker not in ("chain", "anyone") and (speaker, key.use) not in (("node", "node"), ("person", "device")):
         return "not-allowed"
     if said.org != key.org:
         return "wrong-org"

@@ -147,7 +147,8 @@ class State:
 
     def admit_chained(self, event, record, payload):
         speaker = payloads.speaker(event.kind, self.version)
-        sure(speaker in ("chain", "anyone") or speaker == "node" and record.use == "node", "not-allowed")
+        spoken = (speaker, record.use) in (("node", "node"), ("person", "device"))
+        sure(speaker in ("chain", "anyone") or spoken, "not-allowed")
         sure(event.org == record.org, "wrong-org")
         sure(event.header.get("tenant") == record.tenant, "wrong-tenant")
         if event.kind == "key-rotation":

@@ -82,7 +82,7 @@ export async function introduce(ledger: string, org: string): Promise<{ device: 
   }) as CryptoKeyPair;
   const key = toHex(new Uint8Array(await crypto.subtle.exportKey("raw", made.publicKey)));
   const author = `user:${crypto.randomUUID()}`;
-  const { token: secret, token_id } = await answer(client.POST("/api/orgs/{org}/nodes/enrollment-tokens", { params: { path: { org } }, body: { uses: 1, ttl_secs: TOKEN_SECS } }));
+  const { token: secret, token_id } = await answer(client.POST("/api/orgs/{org}/nodes/enrollment-tokens", { params: { path: { org } }, body: { uses: 1, use: "device", ttl_secs: TOKEN_SECS } }));
   const pop = await possession(signer(made.privateKey), { author, key, ledger, token: token_id });
   const said = await answer(client.POST("/api/nodes/register", { body: { author, key, pop, token: secret, use: "device" } }));
   const { event, seq } = said.introduction.record.entry;

@@ -41,7 +41,7 @@ export function Audit() {
             <tbody>
               {rows.map((row) => (
                 <tr key={row.seq} className="border-t border-line/50 align-baseline">
-                  <td className="px-3 py-1 font-mono text-xs"><Link to="/ledger" search={{ seq: String(row.seq) }} className="text-accent hover:underline">{row.seq}</Link></td>
+                  <td className="px-3 py-1 font-mono text-xs"><Link to="/ledger" search={{ seq: String(row.seq) }} className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">{row.seq}</Link></td>
                   <td className="px-3 py-1 whitespace-nowrap text-soft">{absolute(row.recorded_at, utc)}</td>
                   <td className="px-3 py-1 font-medium">{row.kind}</td>
                   <td className="px-3 py-1"><span className="font-mono text-xs" title={row.author}>{row.author.length > 20 ? `${row.author.slice(0, 20)}…` : row.author}</span> <span className="text-xs text-faint">{row.via === undefined ? "signed by themselves" : (METHODS[row.via.method] ?? row.via.method)}</span></td>

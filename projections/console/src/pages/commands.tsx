@@ -69,7 +69,7 @@ export function Issue({ node }: { node?: { id: string; name: string } }) {
         const named = node?.id ?? rows.find(({ name, id }) => name === text(form, "node") || id === text(form, "node"))?.id;
         if (named === undefined) throw new Error("There is no such node.");
         const { command, seq } = await answer(client.POST("/api/commands", { body: { node_id: named, ...order(form) } }));
-        return { seq, says: <p><Link to="/commands" search={{ id: command }} className="text-accent hover:underline">What becomes of it</Link> stands under Commands.</p> };
+        return { seq, says: <p><Link to="/commands" search={{ id: command }} className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">What becomes of it</Link> stands under Commands.</p> };
       }}
     >
       {node === undefined && (

@@ -51,7 +51,7 @@ export function Dashboard() {
         <Panel title="Decisions over time" aside={`${HOURS} h, by outcome`}>{decided.series.length === 0 ? <NoOutcomes /> : <Bars of={decided} label="decisions by outcome" />}</Panel>
         <Panel title="SLO events by type" aside={`${HOURS} h, by operation`}>{operations.series.length === 0 ? <NoOutcomes /> : <Bars of={operations} label="events by operation" />}</Panel>
         <Panel title="Dig files over time" aside="by month"><DigFiles lines={(used ?? []).filter(({ metric }) => metric === "dig_files")} /></Panel>
-        <Panel title="Lately" aside={<Link to="/audit" className="text-accent hover:underline">audit</Link>}>
+        <Panel title="Lately" aside={<Link to="/audit" className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">audit</Link>}>
           {lately?.items.length === 0 && <Empty>Nothing but heartbeats was recorded.</Empty>}
           <ul>{lately?.items.map((entry) => <li key={entry.seq}><EntryRow entry={entry} /></li>)}</ul>
         </Panel>

@@ -33,7 +33,7 @@ export function Enrol() {
   return (
     <Page title="Enrolment" count={org}>
       <ol className="flex flex-col gap-3">
-        <Step n={1} title="A token" done={made !== undefined}>{made === undefined ? <NewToken org={org} onMade={setMade} /> : <p className="text-sm text-soft">Good for {counted(made.uses, "node")}, until <Ago time={made.expires_at} />. {made.seq !== undefined && <>Recorded as entry {made.seq}. <Check seq={made.seq} auto /></>} <button type="button" className="text-accent hover:underline" onClick={() => setMade(undefined)}>another one</button></p>}</Step>
+        <Step n={1} title="A token" done={made !== undefined}>{made === undefined ? <NewToken org={org} onMade={setMade} /> : <p className="text-sm text-soft">Good for {counted(made.uses, "node")}, until <Ago time={made.expires_at} />. {made.seq !== undefined && <>Recorded as entry {made.seq}. <Check seq={made.seq} auto /></>} <button type="button" className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid" onClick={() => setMade(undefined)}>another one</button></p>}</Step>
         {made !== undefined && <Step n={2} title="One line, on the node"><OneLine token={made.token} /></Step>}
         {made !== undefined && <Step n={3} title="The node appears"><Arrivals token={made.token_id} uses={made.uses} /></Step>}
       </ol>
@@ -110,7 +110,7 @@ function Arrivals({ token, uses }: { token: string; uses: number }) {
           return (
             <li key={seq} className="flex flex-wrap items-baseline gap-3 text-sm">
               {node?.heard === undefined ? <Mark tone="accent">enrolled</Mark> : <Band band={node.band} />}
-              <Link to="/nodes/$id" params={{ id }} className="font-medium text-accent hover:underline">{node?.name ?? id.slice(0, 8)}</Link>
+              <Link to="/nodes/$id" params={{ id }} className="font-medium text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">{node?.name ?? id.slice(0, 8)}</Link>
               <span className="text-soft">{node?.heard === undefined ? "not heard of yet" : "it reports"}</span>
               <span className="text-xs text-faint">entry {seq}, <Ago time={recorded_at} /> <Check seq={seq} auto /></span>
             </li>

@@ -93,7 +93,7 @@ function EntryCard({ seq }: { seq: number }) {
             ["Said at", absolute(data.entry.event.ts, utc)],
             ["Recorded at", absolute(data.entry.recorded_at, utc)],
             ["Key", <Hash key="key" value={data.entry.event.key} chars={20} />],
-            ["Follows", <span key="prev">{seq > 0 && <Link from="/ledger" to="/ledger" search={(before) => ({ ...before, seq: String(seq - 1) })} className="text-accent hover:underline">{seq - 1}</Link>} <Hash value={data.entry.prev} chars={20} /></span>],
+            ["Follows", <span key="prev">{seq > 0 && <Link from="/ledger" to="/ledger" search={(before) => ({ ...before, seq: String(seq - 1) })} className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">{seq - 1}</Link>} <Hash value={data.entry.prev} chars={20} /></span>],
           ]} />
           <h3 className="mt-4 text-xs uppercase tracking-wider text-soft">From here to the signed root</h3>
           {path !== undefined && <InclusionPath index={seq} size={path.size} leaf={path.leaf} proof={path.proof} />}

@@ -111,7 +111,7 @@ function Focus({ node }: { node: Member }) {
     <div className="flex min-h-0 flex-col gap-3 overflow-auto">
       <Panel
         title={<span className="normal-case tracking-normal text-ink"><Band band={node.band} /> {node.name}</span>}
-        aside={<Link to="/nodes/$id" params={{ id: node.id }} className="text-accent hover:underline">everything about it</Link>}
+        aside={<Link to="/nodes/$id" params={{ id: node.id }} className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">everything about it</Link>}
         className="shrink-0"
       >
         <p className="mb-3 text-xs text-soft">heard of <Heard node={node} />{node.profile !== "" && ` · ${node.profile}`} · {node.org}</p>
@@ -131,7 +131,7 @@ function NeedsALook({ all }: { all: readonly Member[] }) {
   const { data: open, error } = useQuery(incidents(at, { state: "open", org }));
   const troubled = all.filter((node) => node.reasons.length > 0 || node.band !== "OK");
   return (
-    <Panel title="Needs a look" aside={open === undefined ? "" : <Link to="/incidents" className="text-accent hover:underline">{open.length === 500 ? "500+" : open.length} open incidents</Link>}>
+    <Panel title="Needs a look" aside={open === undefined ? "" : <Link to="/incidents" className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">{open.length === 500 ? "500+" : open.length} open incidents</Link>}>
       {error !== null && <Waiting error={error} />}
       {troubled.length === 0 ? (
         <Empty>Every node is well.</Empty>
@@ -145,7 +145,7 @@ function NeedsALook({ all }: { all: readonly Member[] }) {
           ))}
         </ul>
       )}
-      {troubled.length > WORST && <p className="mt-2 text-xs text-faint">and {troubled.length - WORST} more: <Link to="/nodes" className="text-accent hover:underline">all nodes</Link></p>}
+      {troubled.length > WORST && <p className="mt-2 text-xs text-faint">and {troubled.length - WORST} more: <Link to="/nodes" className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">all nodes</Link></p>}
     </Panel>
   );
 }

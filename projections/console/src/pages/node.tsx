@@ -120,7 +120,7 @@ function Scan({ id, org }: { id: string; org: string }) {
 function Commands({ id }: { id: string }) {
   const { data, error } = useQuery(commands(useAt(), { node_id: id }));
   return (
-    <Panel title="Commands" aside={<Link to="/commands" search={{ q: id }} className="text-accent hover:underline">all</Link>}>
+    <Panel title="Commands" aside={<Link to="/commands" search={{ q: id }} className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">all</Link>}>
       {data === undefined && <Waiting error={error} />}
       {data?.length === 0 && <Empty>It was told nothing yet.</Empty>}
       <ul className="space-y-1 text-sm">
@@ -159,7 +159,7 @@ function Keys({ node: of }: { node: Node }) {
   const { data } = useQuery(keys(of.org, useAt(), { q: of.node_id }));
   const held = data?.filter(({ author }) => author === `node:${of.node_id}`) ?? [];
   return (
-    <Panel title="Keys" aside={<Link to="/keys" search={{ q: of.node_id }} className="text-accent hover:underline">governance</Link>}>
+    <Panel title="Keys" aside={<Link to="/keys" search={{ q: of.node_id }} className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">governance</Link>}>
       {of.key?.ended !== undefined && <p role="alert" className="mb-2 text-sm text-crit">◆ Its key is valid no longer: what it sends is refused until it is enrolled anew.</p>}
       <ul className="space-y-1 text-sm">
         {held.map((one) => (
@@ -203,7 +203,7 @@ function Snippet({ node: of }: { node: Node }) {
     ...(beat.interval_secs === undefined ? [] : [`VAULTMESH_HEARTBEAT_SECS=${beat.interval_secs}`]),
   ];
   return (
-    <Panel title="Another one like it" aside={<Link to="/enrol" className="text-accent hover:underline">a token for it</Link>}>
+    <Panel title="Another one like it" aside={<Link to="/enrol" className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">a token for it</Link>}>
       <pre className="overflow-x-auto rounded bg-raised p-2 font-mono text-xs" tabIndex={0}>{lines.join("\n")}</pre>
     </Panel>
   );

@@ -21,7 +21,7 @@ const COLUMNS: readonly Column<Line>[] = [
   { name: "Product", width: "minmax(6rem,1fr)", show: (one) => one.product, key: (one) => one.product },
   { name: "Metric", width: "minmax(8rem,1fr)", show: (one) => NAMES[one.metric], key: (one) => one.metric },
   { name: "Quantity", width: "9rem", show: (one) => <span className="font-mono">{quantity(one)}</span>, key: (one) => -one.quantity },
-  { name: "Events", width: "6rem", show: (one) => <Link to="/ledger" search={{ kind: "usage" }} className="text-accent hover:underline">{one.events.toLocaleString("en")}</Link>, key: (one) => -one.events },
+  { name: "Events", width: "6rem", show: (one) => <Link to="/ledger" search={{ kind: "usage" }} className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">{one.events.toLocaleString("en")}</Link>, key: (one) => -one.events },
 ];
 
 export function Usage() {

@@ -53,8 +53,8 @@ export function Verify() {
         >
           <p>Drop a bundle, a proof chain or an equivocation file here,</p>
           <p className="mt-2 flex flex-wrap justify-center gap-3">
-            <label className="cursor-pointer text-accent hover:underline">choose files<input type="file" multiple className="sr-only" onChange={(event) => take([...(event.target.files ?? [])])} /></label>
-            <label className="cursor-pointer text-accent hover:underline">choose an export<input type="file" ref={(element) => element?.setAttribute("webkitdirectory", "")} className="sr-only" onChange={(event) => take([...(event.target.files ?? [])])} /></label>
+            <label className="cursor-pointer text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">choose files<input type="file" multiple className="sr-only" onChange={(event) => take([...(event.target.files ?? [])])} /></label>
+            <label className="cursor-pointer text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">choose an export<input type="file" ref={(element) => element?.setAttribute("webkitdirectory", "")} className="sr-only" onChange={(event) => take([...(event.target.files ?? [])])} /></label>
           </p>
         </div>
       </Panel>

@@ -46,7 +46,7 @@ export function CommandCard({ command }: { command: Command }) {
             ["Code", receipt.code],
             ["Exit", receipt.exit === undefined ? undefined : String(receipt.exit)],
             ["Took", receipt.duration_ms === undefined ? undefined : `${receipt.duration_ms} ms`],
-            ["Recorded", <span key="at"><Ago time={ended.recorded_at} />, <Link to="/ledger" search={{ seq: String(ended.seq) }} className="text-accent hover:underline">entry {ended.seq}</Link></span>],
+            ["Recorded", <span key="at"><Ago time={ended.recorded_at} />, <Link to="/ledger" search={{ seq: String(ended.seq) }} className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">entry {ended.seq}</Link></span>],
           ]} />
           {receipt.output !== undefined && <pre className="mt-2 max-h-64 overflow-auto rounded bg-raised p-2 text-xs whitespace-pre-wrap">{receipt.output}</pre>}
           {ended.output_cut && <p className="mt-1 text-xs text-faint">Only the beginning is shown; the ledger has the rest.</p>}

@@ -53,7 +53,7 @@ export function DeviceCard() {
     <div className="flex flex-col items-start gap-1 text-xs text-soft">
       <p>● This browser signs answers to incidents of {held.org} itself, {held.place.seq} so far.</p>
       <p>as <Hash value={held.author} chars={18} /> key <Hash value={held.key} /></p>
-      <button type="button" className="text-accent hover:underline" onClick={() => void forget(held.ledger, held.org)} title="What it signed stays signed; the ledger has the key until it is revoked under Keys.">forget it here</button>
+      <button type="button" className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid" onClick={() => void forget(held.ledger, held.org)} title="What it signed stays signed; the ledger has the key until it is revoked under Keys.">forget it here</button>
     </div>
   );
 }

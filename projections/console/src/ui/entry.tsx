@@ -72,7 +72,7 @@ export function Check({ seq, auto = false }: { seq: number; auto?: boolean }) {
     if (auto) void look();
   }, [auto, look]);
   switch (checked.state) {
-    case "no": return <button type="button" onClick={() => void look()} className="text-xs text-accent hover:underline">check</button>;
+    case "no": return <button type="button" onClick={() => void look()} className="text-xs text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">check</button>;
     case "busy": return <span className="text-xs text-faint">checking…</span>;
     case "holds": return <span className="text-xs text-ok" title={`signature, key, inclusion and checkpoint of ${checked.bundle.checkpoint.checkpoint.size} entries verified in this browser`}>● proved{checked.bundle.isSuspect && ", but its key is suspect"}</span>;
     case "fails": return <span role="alert" className="text-xs font-semibold text-crit">◆ does not verify: {checked.problem}</span>;

@@ -56,7 +56,7 @@ export function ProofChain() {
             {n > 0 && <span aria-hidden="true" className="h-px w-6 bg-accent" />}
             <span className="flex flex-col gap-0.5 rounded border border-line bg-raised px-2 py-1 text-xs">
               <span className="font-medium">seal {index ?? "?"}</span>
-              <Link to="/ledger" search={{ seq: String(seq) }} className="text-accent hover:underline">entry {seq}</Link>
+              <Link to="/ledger" search={{ seq: String(seq) }} className="text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">entry {seq}</Link>
               {root !== undefined && <Hash value={root} chars={8} />}
               <span className="text-faint"><Ago time={recorded_at} /></span>
             </span>
