@@ -254,6 +254,6 @@ mod tests {
             read(body, how, &mut room, too_large).await.map_err(|problem| problem.status().as_u16())
         };
         assert_eq!(sent(4096).await.unwrap().len(), 4096);
-        assert_eq!(sent(4098).await.unwrap_err(), 429);
+        assert_eq!(sent(4098).await.unwrap_err(), 503);
     }
 }

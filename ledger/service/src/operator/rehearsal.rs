@@ -38,7 +38,8 @@ impl RehearsalRequest {
                 parse_rfc3339(time).ok_or_else(|| invalid("/since", "expected a time of RFC 3339"))?
             }
         };
-        let text = spec::canonical::to_vec(&self.rules).map_err(internal)?;
+        // Of numbers that are larger than JSON has exactly there is no canonical form.
+        let text = spec::canonical::to_vec(&self.rules).map_err(|error| invalid("/rules", error))?;
         let version = Kind::Ruleset.info().version;
         Kind::Ruleset
             .check_payload(version, &String::from_utf8_lossy(&text))

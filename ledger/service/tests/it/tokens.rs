@@ -103,6 +103,7 @@ async fn rules_are_rehearsed_and_not_set() {
         (json!({"rules": {"reasons": {"boredom": {"weight": 10}}}}), 422),
         (json!({"rules": {"reasons": {"offline": {"weight": 101}}}}), 422),
         (json!({"rules": {}, "since": "yesterday"}), 422),
+        (json!({"rules": {"storm": {"least": 0, "percent": 9_007_199_254_740_992_u64}}}), 422),
         (json!({}), 400),
     ] {
         assert_eq!(world.post(path, Some(&owner), &body).await.status, status, "{body}");
