@@ -261,8 +261,9 @@ async fn batches_at_the_same_moment_share_one_burst() {
     });
     let mut statuses = [first.status, statuses[0], statuses[1], statuses[2]];
     statuses.sort_unstable();
-    assert_eq!(statuses, [201, 201, 429, 429]);
-    assert_eq!(world.size(), size + 100);
+    // Of the others one was taken, whichever came first; out of its turn in the chain each of its events is refused.
+    assert!(statuses == [201, 201, 429, 429] || statuses == [201, 207, 429, 429], "{statuses:?}");
+    assert!(statuses[1] == 207 || world.size() == size + 100);
     world.finish().await;
 }
 
