@@ -208,7 +208,13 @@ fn resident(pid: u32) -> u64 {
 
 /// Asks for a stream on a connection of its own, and reads nothing of it.
 async fn ask(address: &str, token: &str, query: &str, buffer: Option<u32>) -> TcpStream {
+    ask_from("127.0.0.1", address, token, query, buffer).await
+}
+
+/// The same from an address of loopback, each of which is a client of its own.
+async fn ask_from(from: &str, address: &str, token: &str, query: &str, buffer: Option<u32>) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
     if let Some(bytes) = buffer {
         socket.set_recv_buffer_size(bytes).unwrap();
     }
@@ -282,7 +288,7 @@ async fn a_token_has_so_many_streams() {
     raise_open_files(4096);
     let dir = tempfile::tempdir().unwrap();
     let service = Service::start(&dir.path().join("ledger"));
-    let viewer = token(&service, "viewer");
+    let (viewer, other) = (token(&service, "viewer"), token(&service, "viewer"));
     let writer = token(&service, "node_admin");
     let address = service.url.strip_prefix("http://").unwrap().to_owned();
     let mut open = Vec::new();
@@ -295,6 +301,14 @@ async fn a_token_has_so_many_streams() {
     let mut refused = ask(&address, &viewer, "", None).await;
     let answer = head(&mut refused).await;
     assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("\r\nretry-after: "), "{answer}");
+    // An address has as many as one token, and another address has its own.
+    let mut beside = ask(&address, &other, "", None).await;
+    assert!(head(&mut beside).await.starts_with("HTTP/1.1 429 "));
+    let mut of_other = ask_from("127.0.0.2", &address, &other, "", None).await;
+    assert!(head(&mut of_other).await.starts_with("HTTP/1.1 200 "));
+    let mut elsewhere = ask_from("127.0.0.2", &address, &viewer, "", None).await;
+    assert!(head(&mut elsewhere).await.starts_with("HTTP/1.1 429 "), "the token has all it may have");
+
     // Whoever goes makes room, as soon as it is noticed: when something is sent to where nobody is.
     open.truncate(MOST_OF_A_TOKEN / 2);
     let (client, patience) = (http(), Instant::now());
