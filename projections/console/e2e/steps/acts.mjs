@@ -77,5 +77,61 @@ export async function acts(stage) {
     await stage.confirm(page, "withdraw");
     await page.getByText("Nothing is accepted").waitFor();
   });
+
+  await stage.step("a schedule is made and ended", async () => {
+    await page.goto(stage.at("/schedules"));
+    await page.getByRole("button", { name: "make a schedule" }).click();
+    await page.getByRole("dialog").getByText(/at present 3 nodes of acme/).waitFor();
+    await stage.confirm(page, "make a schedule", { Name: "weekly scan", "Times, in UTC": "0 4 * * 0" });
+    await page.getByText("weekly scan", { exact: true }).waitFor();
+    await page.getByRole("region", { name: "weekly scan" }).getByRole("button", { name: "end it" }).click();
+    await stage.confirm(page, "end it");
+    await page.getByText("weekly scan", { exact: true }).waitFor({ state: "hidden" });
+  });
+
+  await stage.step("a policy is assigned with the number of its nodes, and withdrawn", async () => {
+    await page.goto(stage.at("/policies"));
+    await page.getByRole("button", { name: "assign a policy" }).click();
+    await page.getByLabel("Nodes, by labels").fill("env=lab");
+    await page.getByRole("dialog").getByText("at present: 1 node").waitFor();
+    await stage.confirm(page, "assign a policy");
+    await page.getByText("2 assignments", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "withdraw", exact: true }).first().click();
+    await stage.confirm(page, "withdraw");
+    await page.getByText("1 assignment", { exact: true }).waitFor();
+  });
+
+  await stage.step("a token is shown once, a webhook made, rules rehearsed before they are saved", async () => {
+    await page.goto(stage.at("/settings"));
+    await page.getByRole("button", { name: "make a token" }).click();
+    const said = await stage.confirm(page, "make a token", { "What it is for": "a dashboard", Organisation: "acme" });
+    assert.match(said, /vmt1\.[0-9a-f-]{36}\.[0-9a-f]{64}/);
+    await page.getByText("a dashboard").waitFor();
+    assert(!(await page.content()).includes(/vmt1\.[0-9a-f-]{36}\.[0-9a-f]{64}/.exec(said)[0]), "the token is still there");
+    const rules = page.getByLabel("All rules that are not as built in");
+    await rules.fill('{"reasons":{"boredom":{"weight":1}}}');
+    await page.getByRole("button", { name: "rehearse", exact: true }).click();
+    await page.getByText("no reason is called boredom").waitFor();
+    await rules.fill('{"posture_cap": 40}');
+    assert(await page.getByRole("button", { name: "save", exact: true }).isDisabled());
+    await page.getByRole("button", { name: "rehearse", exact: true }).click();
+    await page.getByText("Over the whole history").waitFor();
+    await page.getByRole("button", { name: "save", exact: true }).click();
+    await stage.confirm(page, "save");
+    await page.getByText(/set .* entry \d+/).waitFor();
+  });
+
+  await stage.step("a key is revoked, and its node is warned of", async () => {
+    const last = service.nodes.at(-1);
+    await page.goto(stage.at(`/keys?q=${last}`));
+    await page.getByRole("button", { name: "revoke or compromise" }).click();
+    await stage.confirm(page, "revoke or compromise", { Why: "The machine was sold." });
+    await page.getByText(/without a valid key/).waitFor();
+    await page.goto(stage.at(`/nodes/${last}`));
+    await page.getByText("Its key is valid no longer").waitFor();
+    await page.goto(stage.at("/audit?kind=key-status"));
+    await page.getByRole("button", { name: /check all/ }).click();
+    await page.getByText("● proved").first().waitFor();
+  });
   await page.context().close();
 }

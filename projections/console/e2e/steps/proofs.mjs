@@ -49,7 +49,7 @@ export async function rollback(stage) {
     const old = service.copy();
     await service.start();
     const { size } = await service.call("GET", "/api/ledger");
-    await page.waitForFunction((least) => Number(/([\d,]+) entries, proved/.exec(document.body.innerText)?.[1]?.replace(",", "") ?? 0) > least, size);
+    await page.waitForFunction((least) => Number(/([\d,]+) entries, proved/.exec(document.body.innerText)?.[1]?.replace(",", "") ?? 0) > least, size, { timeout: 40_000 });
     await service.stop();
     // Its agents would make it grow again.
     await service.start(old);

@@ -39,6 +39,10 @@ export function Palette({ onClose }: { onClose: () => void }) {
     } else if (event.key === "Enter") {
       event.preventDefault();
       take(hits[at]);
+    } else if (event.key === "Escape") {
+      // A search field empties itself first, and the dialog would stay.
+      event.preventDefault();
+      onClose();
     }
   };
   return (

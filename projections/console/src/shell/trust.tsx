@@ -9,22 +9,25 @@ import { useNow } from "../ui/atoms";
 /** How often the newest checkpoint is checked against what this browser has seen. */
 const CHECK_EVERY_MS = 15_000;
 
+/** How soon it is asked for again where there was no answer. */
+const ASK_AGAIN_MS = 2_000;
+
 export function useTrust(): Trust {
   const [trust, setTrust] = useState<Trust>({ state: "checking" });
   useEffect(() => {
     let stopped = false;
-    const look = (): void => {
-      check().then(
-        (found) => !stopped && setTrust((before) => (before.state === "contradicts" ? before : found)),
-        // Not reached, or not readable: nothing is said against the ledger.
-        () => undefined,
-      );
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = async (): Promise<void> => {
+      // Not reached, or not readable: nothing is said against the ledger.
+      const found = await check().catch(() => undefined);
+      if (stopped) return;
+      if (found !== undefined) setTrust((before) => (before.state === "contradicts" ? before : found));
+      timer = setTimeout(() => void look(), found === undefined ? ASK_AGAIN_MS : CHECK_EVERY_MS);
     };
-    look();
-    const timer = setInterval(look, CHECK_EVERY_MS);
+    void look();
     return () => {
       stopped = true;
-      clearInterval(timer);
+      clearTimeout(timer);
     };
   }, []);
   return trust;

@@ -1,13 +1,18 @@
 // A dialog of the browser itself: it holds the focus, gives it back, and closes on Escape.
 
-import { useEffect, useRef, type ReactNode } from "react";
+import { useLayoutEffect, useRef, type ReactNode } from "react";
 
 export function Dialog({ title, onClose, children, wide = false }: { title: string; onClose: () => void; children: ReactNode; wide?: boolean }) {
   const host = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before it is taken off the page: a dialog that is gone can give no focus back.
+  useLayoutEffect(() => {
     const dialog = host.current;
+    const before = document.activeElement;
     dialog?.showModal();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
   }, []);
   return (
     <dialog
