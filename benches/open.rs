@@ -1,19 +1,13 @@
 //! Opening a ledger: with the index's snapshot, and from the log alone.
 
 use crate::report::{Rate, row, say, time};
-use crate::world::{NODES, World, recorded, runtime};
-use ledger::AppendOptions;
+use crate::world::{NODES, World, runtime};
 
 pub(crate) fn run(events: usize) {
     let runtime = runtime();
     for events in [events / 10, events] {
         let mut world = runtime.block_on(World::new(NODES));
-        let mut left = events;
-        while left > 0 {
-            let batch = world.heartbeats(left.min(4000));
-            left -= batch.len();
-            recorded(&runtime.block_on(world.ledger().append(batch, AppendOptions::default())).unwrap());
-        }
+        world.fill(events, |_| ());
         world.close(true);
         for (indexed, name) in [(true, "with the index"), (false, "from the log alone")] {
             let mut rounds = Vec::new();

@@ -1,8 +1,7 @@
 //! Packing a segment, having its lines back, verifying a log either way, and reading single entries with their proofs.
 
 use crate::report::{Limit, Rate, rate, row, say, time};
-use crate::world::{World, recorded, runtime};
-use ledger::AppendOptions;
+use crate::world::{World, runtime};
 use ledger::durable::RealDisk;
 use ledger::storage::PackedFile;
 use ledger::verify::{DiskSource, Options, Source as _, Verdict, verify_log};
@@ -17,12 +16,7 @@ const READS: u64 = 2000;
 pub(crate) fn run(events: usize) {
     let runtime = runtime();
     let mut world = runtime.block_on(World::new(NODES));
-    let mut left = events;
-    while left > 0 {
-        let batch = world.heartbeats(left.min(4000));
-        left -= batch.len();
-        recorded(&runtime.block_on(world.ledger().append(batch, AppendOptions::default())).unwrap());
-    }
+    world.fill(events, |_| ());
     // A small segment behind them would not be measured; what is closed is.
     let disk = RealDisk::existing(world.path());
     let segments = DiskSource(&disk).segments().unwrap();

@@ -2,23 +2,18 @@
 
 use crate::bare::{self, Bare};
 use crate::report::{Limit, rate, row};
-use crate::world::{NODES, World, recorded, runtime};
-use ledger::AppendOptions;
+use crate::world::{NODES, World, runtime};
 use ledger::durable::RealDisk;
 use ledger::verify::{DiskSource, Options, Verdict, verify_log};
 
 pub(crate) fn run(events: usize) {
     let mut world = runtime().block_on(World::new(NODES));
     let mut sample = Vec::new();
-    let mut left = events;
-    while left > 0 {
-        let batch = world.heartbeats(left.min(4000));
-        left -= batch.len();
+    world.fill(events, |batch| {
         if sample.len() < 50_000 {
-            sample.extend(Bare::of(&batch));
+            sample.extend(Bare::of(batch));
         }
-        recorded(&runtime().block_on(world.ledger().append(batch, AppendOptions::default())).unwrap());
-    }
+    });
     world.close(true);
     let limit: Limit = bare::hashes_and_signatures(&sample);
     bare::signatures(&sample);

@@ -102,6 +102,18 @@ impl World {
         }
     }
 
+    /// Appends the next `count` heartbeats, a batch after the other, each shown first.
+    pub(crate) fn fill(&mut self, count: usize, mut show: impl FnMut(&[Event])) {
+        let runtime = runtime();
+        let mut left = count;
+        while left > 0 {
+            let batch = self.heartbeats(left.min(4000));
+            left -= batch.len();
+            show(&batch);
+            recorded(&runtime.block_on(self.ledger().append(batch, AppendOptions::default())).unwrap());
+        }
+    }
+
     /// The next `count` heartbeats, node after node in turn, signed on all cores.
     pub(crate) fn heartbeats(&mut self, count: usize) -> Vec<Event> {
         let mut runs: Vec<_> = self.signed(count).into_iter().map(Vec::into_iter).collect();
