@@ -41,7 +41,7 @@ enum Block {
 /// The report on some targets.
 pub(super) fn report(of: &[(String, Report)], form: Form, now: Timestamp) -> String {
     let mut blocks = vec![Block::Paragraph(format!(
-        "Made at {now} (UTC, by the clock of the machine that verified) by `ledger` {} from the files alone: nothing was \
+        "Made at {now} (UTC, by the clock of the machine that verified) by ledger {} from the files alone: nothing was \
          taken on the word of the service.",
         env!("CARGO_PKG_VERSION")
     ))];
