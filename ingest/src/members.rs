@@ -231,6 +231,7 @@ pub(crate) async fn accept(call: Call) -> Result<Response<Body>, Problem> {
         return Err(Problem::new(FORBIDDEN, "sign in as the person that is invited"));
     };
     let (org, id, role) = shown(&call, &request.invitation)?;
+    call.introduce().await?;
     let said = Member::Grant { expires_at: None, invitation: Some(id), reason: None, role, rule: None, user };
     say(&call, &org, Kind::Member, &said).await?;
     Ok(answer::value(StatusCode::CREATED, &MemberRow { expires_at: None, role, rule: None, user }))

@@ -222,6 +222,10 @@ impl Principal {
         if self.may_somewhere(action) {
             return Ok(());
         }
+        if self.org.is_none() {
+            let detail = "name one of your organisations in the header x-org-id";
+            return Err(Problem::new(FORBIDDEN, detail));
+        }
         Err(Problem::new(FORBIDDEN, format!("your role does not let you {}", action.as_str())))
     }
 

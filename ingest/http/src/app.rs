@@ -14,6 +14,7 @@ use crate::sessions::Sessions;
 use crate::spending::Purses;
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
+use identity::{Identity, Pace};
 use ledger::Ledger;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -31,6 +32,10 @@ pub struct Config {
     pub client_address_header: Option<HeaderName>,
     /// The limits.
     pub limits: Limits,
+    /// How often keys of identity providers are fetched.
+    pub identity: Pace,
+    /// Whether people may say who they are in plain headers. Believed only from loopback; for development.
+    pub development_headers: bool,
 }
 
 /// The HTTP side of a ledger. Cheap to clone.
@@ -45,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) metrics: Metrics,
     pub(crate) sessions: Sessions,
+    pub(crate) identity: Identity,
     pub(crate) guests: Arc<Guests>,
     pub(crate) bodies: Arc<Pool>,
     pub(crate) heartbeat_bodies: Arc<Pool>,
@@ -73,6 +79,7 @@ impl App {
         let inner = Inner {
             metrics: Metrics::new(),
             sessions: Sessions::default(),
+            identity: Identity::new(config.identity),
             guests: Guests::new(limits.connections),
             bodies: Pool::new(limits.bodies, "bytes of requests", BODY_RETRY_SECS),
             heartbeat_bodies: Pool::new(limits.heartbeat_bodies, "bytes of heartbeats", BODY_RETRY_SECS),
@@ -110,6 +117,11 @@ impl App {
     /// The sessions of the page.
     pub fn sessions(&self) -> &Sessions {
         &self.inner.sessions
+    }
+
+    /// What is known of identity providers.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.inner.identity
     }
 
     /// One router over the whole list of routes: nothing is reachable that is not in it.

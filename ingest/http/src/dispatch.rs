@@ -8,6 +8,7 @@ use crate::budget::{Holder, Room};
 use crate::connection::Turn;
 use crate::limits::{FREE_HEARTBEAT_BYTES, MAX_PARSED_BYTES, MAX_STRANGER_BODY_BYTES};
 use crate::metrics::Counted;
+use crate::people;
 use crate::principal::{Established, NodeToken, Peer, establish};
 use crate::problem::{
     BAD_PATH, FORBIDDEN, NOT_FOUND, Problem, TOO_LARGE, UNAUTHENTICATED, UNEXPECTED_BODY, internal,
@@ -213,6 +214,14 @@ impl Call {
         principal(&self.app, &self.from, &headers)
     }
 
+    /// Records who the person is that asks, as their provider has it.
+    ///
+    /// # Errors
+    /// Nobody vouches for them any more, or the ledger does not take it.
+    pub async fn introduce(&self) -> Result<(), Problem> {
+        people::introduce_whoever_asks(&self.app, &self.headers).await
+    }
+
     /// Whoever asks, to be asked about again: an answer may last longer than what let its reader in.
     pub fn asker(&self) -> Asker {
         let (app, from, session) = (self.app.clone(), self.from.clone(), self.kind.session);
@@ -275,13 +284,15 @@ impl Call {
 struct From {
     peer: Option<Peer>,
     vouched: Option<Principal>,
+    /// The organisation that the request names.
+    named: Option<Name>,
 }
 
 impl From {
     fn establish(&self, app: &App, headers: &HeaderMap) -> Result<Established, Problem> {
         match &self.vouched {
             Some(principal) => Ok(Established { principal: principal.clone(), jwt: None }),
-            None => establish(app.ledger(), self.peer, headers),
+            None => establish(app, self.peer, headers, self.named.as_ref()),
         }
     }
 }
@@ -330,7 +341,8 @@ pub(crate) fn routes(app: &App, routes: Vec<Bound>) -> Router {
 async fn answer(app: App, route: Arc<Bound>, counted: Arc<Counted>, request: Request) -> Response<Body> {
     let peer = request.extensions().get::<Peer>().copied();
     let origin = app.origin(peer, request.headers());
-    let from = From { peer, vouched: request.extensions().get::<Principal>().cloned() };
+    let named = people::named(route.row.path, request.uri(), request.headers());
+    let from = From { peer, vouched: request.extensions().get::<Principal>().cloned(), named };
     let known = request.headers().get(header::IF_NONE_MATCH).cloned();
     let (mut parts, mut body) = request.into_parts();
     let result = match admit(&app, &route.row, from, origin, &mut parts, &mut body).await {
@@ -379,7 +391,13 @@ async fn admit(
     app.charge_address(&origin, row, &parts.headers)?;
     let established = match row.access {
         Access::Public => Established { principal: Principal::ANONYMOUS, jwt: None },
-        _ => from.establish(app, &credentials(app, row.session, &parts.headers))?,
+        _ => {
+            let headers = credentials(app, row.session, &parts.headers);
+            if from.vouched.is_none() && from.peer != Some(Peer::Admin) {
+                people::prepare(app, &headers).await?;
+            }
+            from.establish(app, &headers)?
+        }
     };
     authorise(row, &established.principal)?;
     let params = if row.path.contains('{') { path_params(parts).await? } else { Vec::new() };

@@ -1,14 +1,15 @@
 //! Establishing who asks, from the headers and the socket alone.
 
 use crate::access::{Principal, PrincipalKind};
-use crate::jwt;
+use crate::app::App;
 use crate::problem::{Problem, UNAUTHENTICATED};
+use crate::{development, jwt, people};
 use axum::http::{HeaderMap, header};
 use ledger::Ledger;
 use ledger::admission::Code;
 use spec::hash::read_hex;
 use spec::payload::token_hash;
-use spec::{Author, Hash, KeyUse, Timestamp, Uuid};
+use spec::{Author, Hash, KeyUse, Name, Timestamp, Uuid};
 use std::net::SocketAddr;
 
 /// Where a request came from.
@@ -57,12 +58,22 @@ impl Established {
 
 /// Establishes who asks. No credentials at all is the anonymous; bad ones are a refusal.
 pub(crate) fn establish(
-    ledger: &Ledger,
+    app: &App,
     peer: Option<Peer>,
     headers: &HeaderMap,
+    named: Option<&Name>,
 ) -> Result<Established, Problem> {
     if peer == Some(Peer::Admin) {
         return Ok(Established { principal: Principal::admin(), jwt: None });
+    }
+    let ledger = app.ledger();
+    if let Some(shown) = people::shown(ledger, headers) {
+        return Ok(Established { principal: people::principal(app, &shown, named)?, jwt: None });
+    }
+    if app.config().development_headers && !headers.contains_key(header::AUTHORIZATION) {
+        if let Some(principal) = development::principal(ledger, peer, headers) {
+            return Ok(Established { principal, jwt: None });
+        }
     }
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(Established::ANONYMOUS) };

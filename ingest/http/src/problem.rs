@@ -60,6 +60,7 @@ rows! {
     QUEUE_FULL "queue-full" 503 "The ledger has more to do than it may hold; nothing was written";
     DISK_FULL "disk-full" 503 "The disk is nearly full; nothing was written, and what is there can be read";
     POISONED "poisoned" 503 "The ledger stopped after a failed write";
+    PROVIDER_UNAVAILABLE "provider-unavailable" 503 "The identity provider does not answer";
     UNAVAILABLE "unavailable" 503 "The service is stopping";
 }
 

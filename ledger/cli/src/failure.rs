@@ -86,6 +86,7 @@ impl From<StartError> for Failure {
             | StartError::Listener(_)
             | StartError::Ladder(_)
             | StartError::Follow(_) => Self::io(error),
+            StartError::Development => Self::usage(error),
         }
     }
 }

@@ -40,11 +40,18 @@ pub struct Choices {
     pub allow_private_webhooks: bool,
     /// The header in which a proxy in front names the client.
     pub client_address_header: Option<HeaderName>,
+    /// Whether people may say who they are in plain headers; on a loopback address alone.
+    pub development_headers: bool,
 }
 
 impl Default for Choices {
     fn default() -> Self {
-        Self { heartbeat_secs: 30, allow_private_webhooks: false, client_address_header: None }
+        Self {
+            heartbeat_secs: 30,
+            allow_private_webhooks: false,
+            client_address_header: None,
+            development_headers: false,
+        }
     }
 }
 
@@ -68,6 +75,9 @@ pub enum StartError {
     /// The snapshots of the folds cannot be looked through.
     #[error("the snapshots of the folds: {0}")]
     Ladder(String),
+    /// People would say who they are from anywhere.
+    #[error("development headers are for a service on a loopback address that no proxy stands in front of")]
+    Development,
     /// The log cannot be folded.
     #[error(transparent)]
     Follow(#[from] FollowError),
@@ -121,6 +131,10 @@ pub async fn start(
     manner: Manner,
     choices: Choices,
 ) -> Result<Running, StartError> {
+    let proxied = choices.client_address_header.is_some();
+    if choices.development_headers && (proxied || !listener.local_addr()?.ip().is_loopback()) {
+        return Err(StartError::Development);
+    }
     let live = Live::new();
     let digests: Arc<dyn Digests> = live.clone();
     let (ledger, report) = dir
@@ -133,6 +147,8 @@ pub async fn start(
         client_address_header: choices.client_address_header,
         data_dir: Some(dir.path().to_owned()),
         limits: Limits::default().for_connections(most_connections()),
+        development_headers: choices.development_headers,
+        ..Config::default()
     };
     let app = App::new(ledger.clone(), config);
     let folds = Folds::of(&ledger, live)?;

@@ -53,6 +53,9 @@ pub(crate) struct Serve {
     /// Let webhooks reach addresses that are not public, such as another service of this machine.
     #[arg(long)]
     allow_private_webhooks: bool,
+    /// Believe x-user-id, x-org-id and x-roles; for development, on a loopback address alone.
+    #[arg(long)]
+    development_headers: bool,
 }
 
 pub(crate) fn run(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
@@ -92,6 +95,7 @@ async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
             heartbeat_secs: args.heartbeat_secs,
             allow_private_webhooks: args.allow_private_webhooks,
             client_address_header: args.client_address_header.clone(),
+            development_headers: args.development_headers,
         },
     )
     .await?;

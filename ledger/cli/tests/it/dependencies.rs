@@ -12,19 +12,24 @@ const PURE: [&str; 3] = ["spec", "proofs", "projections"];
 const PURE_THEMSELVES: [&str; 4] = ["spec", "proofs", "projections", "ledger/pack"];
 
 /// For each crate of the workspace: which others it may depend on, and which its tests may use beside those.
-const EDGES: [(&str, &[&str], &[&str]); 15] = [
+const EDGES: [(&str, &[&str], &[&str]); 16] = [
     ("spec", &[], &[]),
     ("proofs", &["spec"], &[]),
     ("disk", &[], &[]),
     ("pack", &["spec", "proofs"], &[]),
     ("ledger", &["spec", "proofs", "disk", "pack"], &[]),
     ("projections", &["spec", "proofs"], &["vaultmesh-agent"]),
-    ("web", &["spec", "proofs", "ledger"], &[]),
+    ("identity", &["spec"], &[]),
+    ("web", &["spec", "proofs", "ledger", "identity"], &[]),
     ("ingest", &["spec", "proofs", "ledger", "web"], &[]),
     ("web-console", &[], &[]),
     ("conformance", &[], &[]),
     ("serving", &["spec", "proofs", "ledger", "projections", "web", "web-console"], &["conformance"]),
-    ("service", &["spec", "proofs", "ledger", "projections", "web", "ingest", "serving"], &["conformance"]),
+    (
+        "service",
+        &["spec", "proofs", "ledger", "projections", "web", "ingest", "serving"],
+        &["conformance", "identity"],
+    ),
     ("vaultmesh-agent", &["spec", "proofs", "disk"], &[]),
     (
         "ledger-cli",

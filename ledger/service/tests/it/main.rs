@@ -28,6 +28,7 @@ mod register;
 mod roles;
 mod routes;
 mod schedules;
+mod sign_in;
 mod speed;
 mod tokens;
 mod webhooks;
