@@ -11,11 +11,13 @@ use crate::principal::Peer;
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, too_many};
 use crate::route::{Bound, Row};
 use crate::sessions::Sessions;
+use crate::signed_in::People;
 use crate::spending::Purses;
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use identity::{Identity, Pace};
 use ledger::Ledger;
+use spec::Name;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) sessions: Sessions,
     pub(crate) identity: Identity,
+    pub(crate) people: People,
     pub(crate) guests: Arc<Guests>,
     pub(crate) bodies: Arc<Pool>,
     pub(crate) heartbeat_bodies: Arc<Pool>,
@@ -80,6 +83,7 @@ impl App {
             metrics: Metrics::new(),
             sessions: Sessions::default(),
             identity: Identity::new(config.identity),
+            people: People::default(),
             guests: Guests::new(limits.connections),
             bodies: Pool::new(limits.bodies, "bytes of requests", BODY_RETRY_SECS),
             heartbeat_bodies: Pool::new(limits.heartbeat_bodies, "bytes of heartbeats", BODY_RETRY_SECS),
@@ -120,8 +124,21 @@ impl App {
     }
 
     /// What is known of identity providers.
-    pub(crate) fn identity(&self) -> &Identity {
+    pub fn identity(&self) -> &Identity {
         &self.inner.identity
+    }
+
+    /// The sessions of people who signed in at a provider.
+    pub fn people(&self) -> &People {
+        &self.inner.people
+    }
+
+    /// The client secret that a provider gave this service, if it gave one: a file of the data directory, for the log
+    /// keeps none.
+    pub fn provider_secret(&self, provider: &Name) -> Option<String> {
+        let dir = self.inner.config.data_dir.as_ref()?.join("sign-in");
+        let secret = std::fs::read_to_string(dir.join(format!("{provider}.secret"))).ok()?;
+        Some(secret.trim().to_owned()).filter(|secret| !secret.is_empty())
     }
 
     /// One router over the whole list of routes: nothing is reachable that is not in it.

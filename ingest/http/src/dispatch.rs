@@ -20,7 +20,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
 use axum::routing::{MethodFilter, on};
 use spec::{Name, Uuid};
 use std::borrow::Cow;
@@ -219,7 +219,8 @@ impl Call {
     /// # Errors
     /// Nobody vouches for them any more, or the ledger does not take it.
     pub async fn introduce(&self) -> Result<(), Problem> {
-        people::introduce_whoever_asks(&self.app, &self.headers).await
+        let headers = credentials(&self.app, &Method::GET, self.kind.session, &self.headers);
+        people::introduce_whoever_asks(&self.app, &headers).await
     }
 
     /// Whoever asks, to be asked about again: an answer may last longer than what let its reader in.
@@ -309,13 +310,16 @@ pub struct Asker {
 impl Asker {
     /// Whether their credentials hold still, and let them do this.
     pub fn may(&self, action: Action) -> bool {
-        let headers = credentials(&self.app, self.session, &self.headers);
+        let headers = credentials(&self.app, &Method::GET, self.session, &self.headers);
         principal(&self.app, &self.from, &headers).is_ok_and(|principal| principal.require(action).is_ok())
     }
 }
 
 /// The headers that say who asks: with the session's token, where that is taken.
-fn credentials<'a>(app: &App, session: bool, headers: &'a HeaderMap) -> Cow<'a, HeaderMap> {
+fn credentials<'a>(app: &App, method: &Method, session: bool, headers: &'a HeaderMap) -> Cow<'a, HeaderMap> {
+    if let Some(headers) = app.people().with_token(method, headers) {
+        return Cow::Owned(headers);
+    }
     if session { app.sessions().with_token(headers) } else { Cow::Borrowed(headers) }
 }
 
@@ -380,6 +384,20 @@ async fn answer(app: App, route: Arc<Bound>, counted: Arc<Counted>, request: Req
     response
 }
 
+/// Who asks: with a session renewed, and what a provider's token gives recorded, where that is how they ask.
+async fn asking(app: &App, row: &Row, from: &From, shown: &HeaderMap) -> Result<Established, Problem> {
+    let by_token = from.vouched.is_none() && from.peer != Some(Peer::Admin);
+    if by_token {
+        people::renew(app, shown).await;
+    }
+    let headers = credentials(app, &row.method, row.session, shown);
+    if by_token {
+        let access = app.people().access_token(shown);
+        people::prepare(app, &headers, access.as_deref()).await?;
+    }
+    from.establish(app, &headers)
+}
+
 async fn admit(
     app: &App,
     row: &Row,
@@ -389,15 +407,10 @@ async fn admit(
     request_body: &mut Body,
 ) -> Result<Call, Problem> {
     app.charge_address(&origin, row, &parts.headers)?;
-    let established = match row.access {
-        Access::Public => Established { principal: Principal::ANONYMOUS, jwt: None },
-        _ => {
-            let headers = credentials(app, row.session, &parts.headers);
-            if from.vouched.is_none() && from.peer != Some(Peer::Admin) {
-                people::prepare(app, &headers).await?;
-            }
-            from.establish(app, &headers)?
-        }
+    let established = if row.access == Access::Public {
+        Established { principal: Principal::ANONYMOUS, jwt: None }
+    } else {
+        asking(app, row, &from, &parts.headers).await?
     };
     authorise(row, &established.principal)?;
     let params = if row.path.contains('{') { path_params(parts).await? } else { Vec::new() };

@@ -33,6 +33,7 @@ mod route;
 mod seats;
 mod server;
 mod sessions;
+mod signed_in;
 mod spending;
 pub mod strict;
 
@@ -51,3 +52,4 @@ pub use route::{Answered, Bound, Handler, Route, Row};
 pub use seats::{Seat, Wait};
 pub use server::serve;
 pub use sessions::Sessions;
+pub use signed_in::{Going, People, SignedIn};

@@ -51,8 +51,17 @@ pub(crate) fn shown<'a>(ledger: &Ledger, headers: &'a HeaderMap) -> Option<Shown
     through.then_some(Shown { provider, settings, token })
 }
 
+/// Renews the token of whoever has a session, if it ends soon.
+pub(crate) async fn renew(app: &App, headers: &HeaderMap) {
+    let settings = |id: &Name| {
+        app.ledger().directory(|directory: &Directory| directory.organisations.providers.get(id).cloned())
+    };
+    let secret = |id: &Name| app.provider_secret(id);
+    app.people().renew(app.identity(), settings, secret, headers, app.ledger().now()).await;
+}
+
 /// Sees to it that a token can be judged at once, and that the log says what its claims give.
-pub(crate) async fn prepare(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) async fn prepare(app: &App, headers: &HeaderMap, access: Option<&str>) -> Result<(), Problem> {
     let Some(shown) = shown(app.ledger(), headers) else { return Ok(()) };
     let (identity, ledger) = (app.identity(), app.ledger());
     identity.prepare(&shown.settings, shown.token).await;
@@ -64,7 +73,7 @@ pub(crate) async fn prepare(app: &App, headers: &HeaderMap) -> Result<(), Proble
         own.any(|rule| !person.claims.contains_key(&rule.claim))
     };
     if ledger.directory(lacks) {
-        identity.ask_more(&shown.settings, shown.token, &mut person).await;
+        identity.ask_more(&shown.settings, shown.token, access, &mut person).await;
     }
     settle(ledger, &shown.provider, &person).await
 }
@@ -75,7 +84,10 @@ pub(crate) async fn prepare(app: &App, headers: &HeaderMap) -> Result<(), Proble
 /// Nobody vouches for them any more, or the ledger does not take it.
 pub(crate) async fn introduce_whoever_asks(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(shown) = shown(app.ledger(), headers) else { return Ok(()) };
-    let person = app.identity().verify(&shown.settings, shown.token, app.ledger().now()).map_err(refusal)?;
+    let person = app
+        .identity()
+        .verify(&shown.settings, shown.token, app.ledger().now())
+        .map_err(|error| refusal(&error))?;
     introduce(app.ledger(), &shown.provider, &person).await
 }
 
@@ -169,7 +181,7 @@ async fn say(
 pub(crate) fn principal(app: &App, shown: &Shown<'_>, named: Option<&Name>) -> Result<Principal, Problem> {
     let ledger = app.ledger();
     let now = ledger.now();
-    let person = app.identity().verify(&shown.settings, shown.token, now).map_err(refusal)?;
+    let person = app.identity().verify(&shown.settings, shown.token, now).map_err(|error| refusal(&error))?;
     let user = user_id(&ledger.id(), &person.issuer, &person.subject);
     ledger.directory(|directory: &Directory| {
         let known = &directory.organisations;
@@ -234,7 +246,7 @@ pub(crate) fn named(path: &str, uri: &Uri, headers: &HeaderMap) -> Option<Name> 
 }
 
 /// A token's refusal; a provider that does not answer is no fault of the caller's.
-fn refusal(error: IdentityError) -> Problem {
+fn refusal(error: &IdentityError) -> Problem {
     let row = if error.is_of_provider() { PROVIDER_UNAVAILABLE } else { UNAUTHENTICATED };
     let problem = Problem::new(row, error.to_string());
     if error.is_of_provider() { problem.retry_after(RETRY_SECS) } else { problem }

@@ -70,10 +70,11 @@ pub(crate) fn establish(
     if let Some(shown) = people::shown(ledger, headers) {
         return Ok(Established { principal: people::principal(app, &shown, named)?, jwt: None });
     }
-    if app.config().development_headers && !headers.contains_key(header::AUTHORIZATION) {
-        if let Some(principal) = development::principal(ledger, peer, headers) {
-            return Ok(Established { principal, jwt: None });
-        }
+    if app.config().development_headers
+        && !headers.contains_key(header::AUTHORIZATION)
+        && let Some(principal) = development::principal(ledger, peer, headers)
+    {
+        return Ok(Established { principal, jwt: None });
     }
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(Established::ANONYMOUS) };

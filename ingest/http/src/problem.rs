@@ -44,6 +44,7 @@ rows! {
     BAD_JSON "bad-json" 400 "The body is not the JSON this route takes";
     BAD_QUERY "bad-query" 400 "A query parameter is unknown or malformed";
     BAD_PATH "bad-path" 400 "A part of the path is malformed";
+    BAD_LOGOUT "bad-logout-token" 400 "This is no logout token that holds";
     UNEXPECTED_BODY "unexpected-body" 400 "This route takes no body";
     UNAUTHENTICATED "unauthenticated" 401 "Who is asking is not established";
     FORBIDDEN "forbidden" 403 "Whoever is asking may not do this";

@@ -64,6 +64,17 @@ pub(crate) fn person(
     claims: Map<String, Value>,
     now: Timestamp,
 ) -> Result<Person, IdentityError> {
+    let ends = check_claims(settings, &claims, now)?;
+    let subject = subject(settings, &claims).ok_or(IdentityError::Claim("sub"))?;
+    Ok(Person { issuer: settings.issuer.clone(), subject, expires_at: moment(ends + LEEWAY_SECS), claims })
+}
+
+/// Checks issuer, audience and times; when it ends.
+pub(crate) fn check_claims(
+    settings: &ProviderSettings,
+    claims: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<f64, IdentityError> {
     if claims.get("iss").and_then(Value::as_str) != Some(&settings.issuer) {
         return Err(IdentityError::Issuer);
     }
@@ -77,17 +88,16 @@ pub(crate) fn person(
         return Err(IdentityError::Audience);
     }
     let now = seconds(now);
-    let ends = number(&claims, "exp")?.ok_or(IdentityError::Claim("exp"))?;
+    let ends = number(claims, "exp")?.ok_or(IdentityError::Claim("exp"))?;
     if ends + LEEWAY_SECS <= now {
         return Err(IdentityError::Expired);
     }
     for since in ["nbf", "iat"] {
-        if number(&claims, since)?.is_some_and(|since| since > now + LEEWAY_SECS) {
+        if number(claims, since)?.is_some_and(|since| since > now + LEEWAY_SECS) {
             return Err(IdentityError::NotYet);
         }
     }
-    let subject = subject(settings, &claims).ok_or(IdentityError::Claim("sub"))?;
-    Ok(Person { issuer: settings.issuer.clone(), subject, expires_at: moment(ends + LEEWAY_SECS), claims })
+    Ok(ends)
 }
 
 /// The subject; a service token of Cloudflare Access has none, and is known by its name.

@@ -52,6 +52,12 @@ pub fn issuer_of(token: &str) -> Option<String> {
     jws.claims.get("iss")?.as_str().map(str::to_owned)
 }
 
+/// When a token says that it ends, in seconds since 1970; nothing of it is believed yet.
+pub fn expiry_of(token: &str) -> Option<u64> {
+    let jws = Jws::read(token).ok()?;
+    jws.claims.get("exp")?.as_u64()
+}
+
 fn part<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, IdentityError> {
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| IdentityError::Form)?;
     serde_json::from_slice(&bytes).map_err(|_| IdentityError::Form)

@@ -7,12 +7,14 @@
 
 mod claims;
 mod fetch;
+mod flow;
 mod jws;
 mod keys;
 mod provider;
 
 pub use claims::Person;
-pub use jws::issuer_of;
+pub use flow::{Begun, Endpoints, Refreshed, Tokens, escaped};
+pub use jws::{expiry_of, issuer_of};
 pub use provider::{Identity, Pace};
 
 /// Why a token does not let anybody in.

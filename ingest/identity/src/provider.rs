@@ -2,8 +2,9 @@
 //! is not among them, and never more often than a stranger with forged tokens could make a nuisance of.
 
 use crate::IdentityError;
-use crate::claims::{Person, person};
+use crate::claims::{Person, check_claims, person};
 use crate::fetch;
+use crate::flow::Endpoints;
 use crate::jws::Jws;
 use crate::keys::{KeySet, plain};
 use serde_json::{Map, Value};
@@ -64,7 +65,7 @@ struct Provider {
 #[derive(Debug, Clone, Default)]
 struct Known {
     keys: Arc<KeySet>,
-    userinfo_endpoint: Option<String>,
+    endpoints: Endpoints,
     fetched: Option<Instant>,
     tried: Option<Instant>,
     failure: Option<String>,
@@ -78,21 +79,32 @@ impl Identity {
 
     /// Sees to it that the keys are there by which a token can be judged, if the provider gives them.
     pub async fn prepare(&self, settings: &ProviderSettings, token: &str) {
-        let Ok(jws) = Jws::read(token) else { return };
+        if let Ok(jws) = Jws::read(token) {
+            self.renew(settings, Some(&jws)).await;
+        }
+    }
+
+    /// Where a provider does what, as far as it says.
+    pub async fn endpoints(&self, settings: &ProviderSettings) -> Endpoints {
+        self.renew(settings, None).await;
+        self.provider(&settings.issuer).known().endpoints
+    }
+
+    async fn renew(&self, settings: &ProviderSettings, for_token: Option<&Jws<'_>>) {
         let provider = self.provider(&settings.issuer);
-        if !self.is_due(&provider.known(), &jws) {
+        if !self.is_due(&provider.known(), for_token) {
             return;
         }
         let _turn = provider.fetching.lock().await;
         let known = provider.known();
-        if !self.is_due(&known, &jws) {
+        if !self.is_due(&known, for_token) {
             return;
         }
         let mut next = Known { tried: Some(Instant::now()), ..known };
         match self.fetch(settings).await {
-            Ok((keys, userinfo_endpoint)) => {
+            Ok((keys, endpoints)) => {
                 let fetched = Some(Instant::now());
-                next = Known { keys: Arc::new(keys), userinfo_endpoint, fetched, failure: None, ..next };
+                next = Known { keys: Arc::new(keys), endpoints, fetched, failure: None, ..next };
             }
             Err(failure) => {
                 tracing::warn!(issuer = settings.issuer, failure, "the provider does not give its keys");
@@ -112,6 +124,15 @@ impl Identity {
         token: &str,
         now: Timestamp,
     ) -> Result<Person, IdentityError> {
+        let jws = self.checked(settings, token)?;
+        let mut person = person(settings, jws.claims, now)?;
+        for (claim, value) in self.told(token).unwrap_or_default() {
+            person.claims.entry(claim).or_insert(value);
+        }
+        Ok(person)
+    }
+
+    fn checked<'a>(&self, settings: &ProviderSettings, token: &'a str) -> Result<Jws<'a>, IdentityError> {
         let jws = Jws::read(token)?;
         let alg = plain(&jws.header.alg);
         if !settings.algorithms.iter().any(|may| may == alg) {
@@ -124,21 +145,38 @@ impl Identity {
             return Err(IdentityError::Unreachable(failure));
         }
         known.keys.check(&jws)?;
-        let mut person = person(settings, jws.claims, now)?;
-        for (claim, value) in self.told(token).unwrap_or_default() {
-            person.claims.entry(claim).or_insert(value);
-        }
-        Ok(person)
+        Ok(jws)
+    }
+
+    /// What a token of any kind says, its signature, issuer, audience and times checked: for those without a subject.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn claims(
+        &self,
+        settings: &ProviderSettings,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Map<String, Value>, IdentityError> {
+        let jws = self.checked(settings, token)?;
+        check_claims(settings, &jws.claims, now)?;
+        Ok(jws.claims)
     }
 
     /// Asks the provider's userinfo endpoint for what an access token does not say, once in a while.
-    pub async fn ask_more(&self, settings: &ProviderSettings, token: &str, person: &mut Person) {
+    pub async fn ask_more(
+        &self,
+        settings: &ProviderSettings,
+        token: &str,
+        access: Option<&str>,
+        person: &mut Person,
+    ) {
         if self.told(token).is_some() {
             return;
         }
         let known = self.provider(&settings.issuer).known();
-        let (Some(endpoint), Ok(client)) = (known.userinfo_endpoint, self.client()) else { return };
-        let said = fetch::json(client.get(endpoint).bearer_auth(token)).await;
+        let (Some(endpoint), Ok(client)) = (known.endpoints.userinfo, self.client()) else { return };
+        let said = fetch::json(client.get(endpoint).bearer_auth(access.unwrap_or(token))).await;
         let said = said.ok().and_then(|said| said.as_object().cloned());
         // An answer about somebody else is none (OpenID Connect Core, section 5.3.2).
         let of_them = |said: &Map<String, Value>| {
@@ -170,7 +208,7 @@ impl Identity {
         Arc::clone(all.entry(issuer.to_owned()).or_default())
     }
 
-    fn client(&self) -> reqwest::Result<&reqwest::Client> {
+    pub(crate) fn client(&self) -> reqwest::Result<&reqwest::Client> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
@@ -179,17 +217,17 @@ impl Identity {
     }
 
     /// Whether the keys should be fetched for a token's sake, and may be.
-    fn is_due(&self, known: &Known, jws: &Jws<'_>) -> bool {
+    fn is_due(&self, known: &Known, for_token: Option<&Jws<'_>>) -> bool {
         let rested = known.tried.is_none_or(|at| at.elapsed() >= self.pace.rest);
         let old = known.fetched.is_none_or(|at| at.elapsed() >= self.pace.renew_after);
-        rested && (old || !known.keys.may_know(jws))
+        rested && (old || for_token.is_some_and(|jws| !known.keys.may_know(jws)))
     }
 
-    async fn fetch(&self, settings: &ProviderSettings) -> Result<(KeySet, Option<String>), String> {
+    async fn fetch(&self, settings: &ProviderSettings) -> Result<(KeySet, Endpoints), String> {
         let client = self.client().map_err(|error| error.to_string())?;
         let base = settings.issuer.trim_end_matches('/');
-        let (at, userinfo) = match settings.kind {
-            ProviderKind::CloudflareAccess => (format!("{base}/cdn-cgi/access/certs"), None),
+        let (at, endpoints) = match settings.kind {
+            ProviderKind::CloudflareAccess => (format!("{base}/cdn-cgi/access/certs"), Endpoints::default()),
             ProviderKind::Oidc => {
                 let document = fetch::json(client.get(format!("{base}/.well-known/openid-configuration")));
                 let document = document.await?;
@@ -198,16 +236,22 @@ impl Identity {
                     return Err("its discovery document is of another issuer".to_owned());
                 }
                 let at = text("jwks_uri").ok_or("its discovery document names no keys")?;
-                (at, text("userinfo_endpoint"))
+                let safe = |name: &str| text(name).filter(|url| is_safe(settings, url));
+                let endpoints = Endpoints {
+                    authorization: safe("authorization_endpoint"),
+                    token: safe("token_endpoint"),
+                    end_session: safe("end_session_endpoint"),
+                    userinfo: safe("userinfo_endpoint"),
+                };
+                (at, endpoints)
             }
         };
-        let safe = |url: &String| url.starts_with("https://") || settings.issuer.starts_with("http://");
-        if !safe(&at) {
+        if !is_safe(settings, &at) {
             return Err("its keys are not behind TLS".to_owned());
         }
         let set = fetch::json(client.get(at)).await?;
         let keys = KeySet::read(&set).ok_or("what it gives is no set of keys")?;
-        Ok((keys, userinfo.filter(safe)))
+        Ok((keys, endpoints))
     }
 }
 
@@ -215,4 +259,9 @@ impl Provider {
     fn known(&self) -> Known {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// A provider that is behind TLS sends nobody elsewhere.
+fn is_safe(settings: &ProviderSettings, url: &str) -> bool {
+    url.starts_with("https://") || settings.issuer.starts_with("http://")
 }

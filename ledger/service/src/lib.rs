@@ -12,6 +12,7 @@ mod health;
 mod heartbeat;
 mod operator;
 pub mod outbound;
+mod providers;
 mod routes;
 mod running;
 mod session;

@@ -2,6 +2,7 @@
 
 use crate::operator::commands::{CommandsAnswer, DeliveredCommand};
 use crate::operator::{acceptances, commands, policies, rehearsal, rollouts, schedules};
+use crate::providers::{LogoutForm, SignedOut};
 use crate::session::SignInForm;
 use crate::state::Service;
 use crate::wire::{
@@ -9,7 +10,7 @@ use crate::wire::{
     PolicyAssigned, PolicyRequest, RehearsalRequest, RemarkRequest, RolloutApprovalRequest, RolloutChanged,
     RolloutRequest, ScheduleRequest, ScheduleSet, SignInRequest, SignedIn, TasksAnswer,
 };
-use crate::{docs, health, heartbeat, session, sign_in};
+use crate::{docs, health, heartbeat, providers, session, sign_in};
 use Access::{Anyone, Credential, Everywhere, Public, Role};
 use axum::http::Method;
 use ingest::heartbeat::{HeartbeatAnswer, HeartbeatRequest};
@@ -26,6 +27,7 @@ const SMALL: BodyRule = BodyRule::Json(MAX_JSON_BODY_BYTES);
 const HEARTBEAT: BodyRule = BodyRule::Json(MAX_HEARTBEAT_BODY_BYTES);
 const POLICY: BodyRule = BodyRule::Json(MAX_POLICY_BODY_BYTES);
 const SIGN_IN: BodyRule = BodyRule::Form(session::MAX_FORM_BYTES);
+const LOGOUT: BodyRule = BodyRule::Form(providers::MAX_FORM_BYTES);
 
 /// What the operations are about.
 const TAGS: &[Tag] = &[
@@ -87,7 +89,13 @@ fn delete<A: 'static>(
 
 /// The routes of this crate.
 pub(crate) fn own() -> Vec<Route<Service>> {
-    service().into_iter().chain(heartbeats()).chain(telling()).chain(scheduling()).collect()
+    service()
+        .into_iter()
+        .chain(signing_in())
+        .chain(heartbeats())
+        .chain(telling())
+        .chain(scheduling())
+        .collect()
 }
 
 fn service() -> Vec<Route<Service>> {
@@ -131,6 +139,39 @@ fn service() -> Vec<Route<Service>> {
             .says("The API token that the code of a link stands for, once.")
             .body::<SignInRequest>(JSON)
             .answers::<SignedIn>(200, JSON),
+    ]
+}
+
+fn signing_in() -> Vec<Route<Service>> {
+    vec![
+        get("/sign-in", Public, providers::go)
+            .called("beginSignIn", "Members")
+            .says("Sign in to the console at a provider.")
+            .takes::<Name>("provider", "The provider.")
+            .answers_nothing(303)
+            .refuses(&[404]),
+        get("/sign-in/callback", Public, providers::come)
+            .called("endSignIn", "Members")
+            .says("Back from the provider.")
+            .takes::<String>("code", "What is redeemed for tokens.")
+            .takes::<String>("error", "Why the provider let nobody in.")
+            .takes::<String>("error_description", "The same in words.")
+            .takes::<String>("error_uri", "Where more of it stands.")
+            .takes::<String>("iss", "The provider's issuer.")
+            .takes::<String>("scope", "What the tokens are good for.")
+            .takes::<String>("session_state", "The state of the provider's session.")
+            .takes::<String>("state", "Which sign-in it is.")
+            .answers_nothing(303)
+            .refuses(&[401]),
+        post("/sign-in/back-channel", Credential, LOGOUT, providers::over)
+            .called("logOut", "Members")
+            .says("A provider says that a session is over.")
+            .body::<LogoutForm>(FORM)
+            .answers_nothing(200),
+        post("/sign-out", Anyone, NONE, providers::out)
+            .called("signOut", "Members")
+            .says("End the session of whoever signed in at a provider.")
+            .answers::<SignedOut>(200, JSON),
     ]
 }
 

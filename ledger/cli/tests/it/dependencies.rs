@@ -27,8 +27,8 @@ const EDGES: [(&str, &[&str], &[&str]); 16] = [
     ("serving", &["spec", "proofs", "ledger", "projections", "web", "web-console"], &["conformance"]),
     (
         "service",
-        &["spec", "proofs", "ledger", "projections", "web", "ingest", "serving"],
-        &["conformance", "identity"],
+        &["spec", "proofs", "ledger", "projections", "identity", "web", "ingest", "serving"],
+        &["conformance"],
     ),
     ("vaultmesh-agent", &["spec", "proofs", "disk"], &[]),
     (

@@ -39,6 +39,7 @@ fn texts() -> Vec<TextFile> {
         "agent/tests/judges/run",
         "agent/tests/lynis/run",
         "agent/tests/package_judges/run",
+        "ledger/cli/tests/providers/run",
         "ledger/cli/tests/schemathesis/run",
     ];
     for path in others {

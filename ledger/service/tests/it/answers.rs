@@ -254,6 +254,11 @@ async fn matters(asking: &mut Asking<'_>, node: Uuid) {
 }
 
 async fn organised(asking: &mut Asking<'_>) {
+    // Whoever has no session signs out of nothing.
+    let request = with_token(asking.world.request(Method::POST, "/sign-out"), Some(&asking.token));
+    let answer = send(request.header("sec-fetch-site", "same-origin")).await;
+    assert_eq!((answer.status, answer.json()), (200, json!({"end_session": null})), "{}", answer.text);
+    asking.seen.extend(answer.operation.clone());
     asking.post("/api/orgs", json!({"org": "new", "name": "New"})).await;
     asking.list("/api/orgs").await;
     asking.get("/api/orgs/new").await;

@@ -13,7 +13,9 @@ use web::problem::{ADMISSION_CODES, ROWS};
 const API: &str = include_str!("../../../../spec/api.md");
 
 /// What everyone may see: nothing may join this list unnoticed.
-const PUBLIC: [&str; 23] = [
+const PUBLIC: [&str; 25] = [
+    "/sign-in",
+    "/sign-in/callback",
     "/api/openapi.json",
     "/api/docs",
     "/assets/page.css",
@@ -166,6 +168,14 @@ async fn without_a_principal_everything_else_is_401() {
                     "/api/sign-in" => send(request.json(&serde_json::json!({"code": "ab".repeat(32)}))).await,
                     path if path.ends_with("heartbeat") => {
                         send(request.json(&node.heartbeat_payload())).await
+                    }
+                    "/sign-in/back-channel" => {
+                        let answer = {
+                            let form = request.header("content-type", "application/x-www-form-urlencoded");
+                            send(form.body("logout_token=x.y.z")).await
+                        };
+                        assert_eq!((answer.status, answer.problem().as_str()), (400, "bad-logout-token"));
+                        continue;
                     }
                     // Signatures of the ledger or of its witnesses, which nobody else can make.
                     "/api/ledger/cosignatures" | "/api/ledger/contradictions" => {

@@ -362,7 +362,7 @@ async fn clocks_differ_by_a_minute_and_audiences_come_in_lists() {
         |claims: &mut Value, now: u64| claims["exp"] = json!(now - 55),
         |claims: &mut Value, now: u64| claims["nbf"] = json!(now + 55),
         |claims: &mut Value, now: u64| claims["iat"] = json!(now + 55),
-        |claims: &mut Value, now: u64| claims["iat"] = json!(now as f64 + 0.5),
+        |claims: &mut Value, now: u64| claims["iat"] = serde_json::from_str(&format!("{now}.5")).unwrap(),
         |claims: &mut Value, _| claims["aud"] = json!(["other", "vaultmesh"]),
     ] {
         let claims = provider.claims(&world, |claims| change(claims, now));
@@ -435,10 +435,8 @@ async fn a_slow_provider_and_one_that_is_another_let_nobody_in() {
     let token = key.sign(&json!({"alg": "ES256", "kid": "k1"}), &provider.claims(&world, |_| ()));
     provider.told.lock().unwrap().slow = true;
     assert_eq!(me(&world, &token).await.problem(), "provider-unavailable");
-    let mut told = provider.told.lock().unwrap();
-    told.slow = false;
-    told.issuer = Some("https://evil.example".to_owned());
-    drop(told);
+    provider.told.lock().unwrap().slow = false;
+    provider.told.lock().unwrap().issuer = Some("https://evil.example".to_owned());
     assert_eq!(me(&world, &token).await.problem(), "provider-unavailable");
     world.finish().await;
 }
