@@ -202,6 +202,11 @@ impl Problem {
         self.0.row.code
     }
 
+    /// What is wrong this time, in words.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.0.row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

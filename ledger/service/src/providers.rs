@@ -7,9 +7,10 @@ use ledger::service::Directory;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serving::page;
 use spec::Name;
 use spec::payload::ProviderSettings;
-use web::answer;
+use web::answer::{self, Items};
 use web::problem::{
     BAD_LOGOUT, BAD_QUERY, FORBIDDEN, NOT_FOUND, PROVIDER_UNAVAILABLE, Problem, UNAUTHENTICATED, internal,
 };
@@ -26,6 +27,16 @@ pub(crate) struct LogoutForm {
     logout_token: Option<String>,
 }
 
+/// A provider at which people sign in to the console, as whoever is not signed in may know it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SignInProvider")]
+pub(crate) struct ProviderChoice {
+    /// By this `GET /sign-in` names it.
+    pub(crate) id: Name,
+    /// Its `iss`, which the browser is sent to anyhow.
+    pub(crate) issuer: String,
+}
+
 /// What becomes of a session that ends.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SignedOut {
@@ -39,6 +50,26 @@ const LOGOUT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// What a provider may add to the way back.
 const BACK: [&str; 8] =
     ["code", "error", "error_description", "error_uri", "iss", "scope", "session_state", "state"];
+
+/// `GET /sign-in/providers`: where one may sign in.
+pub(crate) async fn choices(call: Call) -> Result<Response<Body>, Problem> {
+    call.query(&[])?;
+    let items: Vec<ProviderChoice> = call.app.ledger().directory(|directory: &Directory| {
+        let all = directory.organisations.providers.iter();
+        let open = all.filter(|(_, settings)| settings.client_id.is_some());
+        open.map(|(id, settings)| ProviderChoice { id: id.clone(), issuer: settings.issuer.clone() })
+            .collect()
+    });
+    Ok(answer::value(StatusCode::OK, &Items { items }))
+}
+
+/// In place of a refusal, for the browser that was sent here: why, and the way back.
+pub(crate) fn not_let_in(problem: Problem) -> Response<Body> {
+    if !matches!(problem.status(), StatusCode::UNAUTHORIZED | StatusCode::SERVICE_UNAVAILABLE) {
+        return problem.into_response();
+    }
+    page::document(problem.status(), &page::not_let_in(problem.detail()))
+}
 
 /// `GET /sign-in`: to the provider.
 pub(crate) async fn go(call: Call) -> Result<Response<Body>, Problem> {

@@ -2,7 +2,7 @@
 
 use crate::operator::commands::{CommandsAnswer, DeliveredCommand};
 use crate::operator::{acceptances, commands, policies, rehearsal, rollouts, schedules};
-use crate::providers::{LogoutForm, SignedOut};
+use crate::providers::{LogoutForm, ProviderChoice, SignedOut};
 use crate::session::SignInForm;
 use crate::state::Service;
 use crate::wire::{
@@ -17,6 +17,7 @@ use ingest::heartbeat::{HeartbeatAnswer, HeartbeatRequest};
 use projections::rehearsal::Difference;
 use serde_json::Value;
 use spec::{Hash, Name, Uuid};
+use web::answer::Items;
 use web::limits::{MAX_HEARTBEAT_BODY_BYTES, MAX_JSON_BODY_BYTES, MAX_POLICY_BODY_BYTES};
 use web::openapi::{FORM, HTML, JSON, Object, TEXT, Tag};
 use web::paging::PollSecs;
@@ -149,7 +150,13 @@ fn signing_in() -> Vec<Route<Service>> {
             .says("Sign in to the console at a provider.")
             .takes::<Name>("provider", "The provider.")
             .answers_nothing(303)
-            .refuses(&[404]),
+            .answers::<String>(503, HTML)
+            .refuses(&[404])
+            .shows(providers::not_let_in),
+        get("/sign-in/providers", Public, providers::choices)
+            .called("listSignInProviders", "Members")
+            .says("Where people sign in to the console.")
+            .answers::<Items<ProviderChoice>>(200, JSON),
         get("/sign-in/callback", Public, providers::come)
             .called("endSignIn", "Members")
             .says("Back from the provider.")
@@ -162,7 +169,9 @@ fn signing_in() -> Vec<Route<Service>> {
             .takes::<String>("session_state", "The state of the provider's session.")
             .takes::<String>("state", "Which sign-in it is.")
             .answers_nothing(303)
-            .refuses(&[401]),
+            .answers::<String>(401, HTML)
+            .answers::<String>(503, HTML)
+            .shows(providers::not_let_in),
         post("/sign-in/back-channel", Credential, LOGOUT, providers::over)
             .called("logOut", "Members")
             .says("A provider says that a session is over.")

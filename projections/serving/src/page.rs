@@ -135,6 +135,17 @@ pub fn sign_in(problem: Option<&str>) -> Markup {
     })
 }
 
+/// Why nobody was let in at a provider, and the way back to the console.
+pub fn not_let_in(why: &str) -> Markup {
+    frame(&html! {
+        main.sign-in {
+            h1 { "VaultMesh" }
+            p.problem role="alert" { "You are not signed in: " (why) "." }
+            p { a href="/console/" { "Back to the console" } }
+        }
+    })
+}
+
 pub(crate) fn frame(body: &Markup) -> Markup {
     html! {
         (DOCTYPE)

@@ -274,6 +274,7 @@ async fn organised(asking: &mut Asking<'_>) {
         json!({"issuer": "https://id.example.org", "audiences": ["vaultmesh"], "client_id": "console"});
     asking.ask(Method::PUT, "/api/identity-providers/example", Some(provider)).await;
     asking.list("/api/identity-providers").await;
+    asking.list("/sign-in/providers").await;
     let rule = json!({"provider": "example", "claim": "groups", "value": "ops", "role": "viewer"});
     asking.ask(Method::PUT, &format!("/api/orgs/new/sign-in-rules/{}", Uuid::v4([6; 16])), Some(rule)).await;
     asking.list("/api/orgs/new/sign-in-rules").await;

@@ -138,6 +138,17 @@ async fn providers_and_rules_are_entries_without_secrets() {
         assert!([400, 422].contains(&answer.status), "{bad}: {}", answer.text);
     }
     assert_eq!(world.admin(Method::PUT, path, Some(&provider)).await.status, 200);
+    // Without a client nobody signs in there, so the console's first page does not name it.
+    let choices = async || world.get("/sign-in/providers", None).await.json()["items"].clone();
+    assert_eq!(choices().await, json!([]));
+    let mut with_client = provider.clone();
+    with_client["client_id"] = json!("console");
+    assert_eq!(world.admin(Method::PUT, path, Some(&with_client)).await.status, 200);
+    assert_eq!(choices().await, json!([{"id": "example", "issuer": "https://id.example.org"}]));
+    // A person that is sent back in vain reads a page, and its way back.
+    let back = world.get("/sign-in/callback?state=x&code=y", None).await;
+    assert_eq!(back.status, 401);
+    assert!(back.text.contains("begin again") && back.text.contains("href=\"/console/\""), "{}", back.text);
     let rules = "/api/orgs/acme/sign-in-rules";
     let rule = |role: &str, provider: &str| json!({"provider": provider, "claim": "groups", "value": "ops", "role": role});
     let of = |id: &str| format!("{rules}/{id}");

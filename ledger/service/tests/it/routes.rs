@@ -13,8 +13,9 @@ use web::problem::{ADMISSION_CODES, ROWS};
 const API: &str = include_str!("../../../../spec/api.md");
 
 /// What everyone may see: nothing may join this list unnoticed.
-const PUBLIC: [&str; 25] = [
+const PUBLIC: [&str; 26] = [
     "/sign-in",
+    "/sign-in/providers",
     "/sign-in/callback",
     "/api/openapi.json",
     "/api/docs",
