@@ -1,10 +1,13 @@
 // A service with its own directory, and agents that report to it: the real executable, on this machine.
 
 import { spawn, execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
 /** What the agents let themselves be told: enough for a receipt that says more than a refusal. */
 const POLICY = `[allow.scan]
@@ -91,6 +94,29 @@ export class Service {
     const said = execFileSync(this.ledger, ["agent", "enroll", "--url", this.url, "--token", token, "--state-dir", state], { stdio: ["ignore", "pipe", "ignore"] });
     this.#processes.push(spawn(this.ledger, ["agent", "run", "--state-dir", state], { stdio: "ignore", env: { ...process.env, VAULTMESH_HEARTBEAT_SECS: "2", VAULTMESH_SCAN_SECS: "0", VAULTMESH_POLICY: this.policy } }));
     return JSON.parse(said.toString()).node_id;
+  }
+
+  /** Starts a real provider of sign-in, and believes it: whoever is in its group has a role in two organisations. */
+  async provider() {
+    const probe = createServer().listen(0, "127.0.0.1");
+    await once(probe, "listening");
+    const { port } = probe.address();
+    await new Promise((done) => probe.close(done));
+    // It looks for its packages from where it lies.
+    const here = fileURLToPath(new URL(".", import.meta.url));
+    symlinkSync(join(here, "node_modules"), join(this.work, "node_modules"));
+    cpSync(join(here, "../../../ledger/cli/tests/providers/provider.mjs"), join(this.work, "provider.mjs"));
+    const started = spawn("node", [join(this.work, "provider.mjs"), String(port), `${this.url}/sign-in/callback`, `${this.url}/sign-in/back-channel`], { stdio: ["ignore", "pipe", "ignore"] });
+    this.#processes.push(started);
+    await once(started.stdout, "data");
+    started.stdout.resume();
+    const issuer = `http://127.0.0.1:${port}`;
+    await this.call("PUT", "/api/identity-providers/company", { issuer, audiences: ["console"], client_id: "console" });
+    for (const [org, name, role, id] of [["acme", "Acme Ltd", "org_admin", 1], ["beta", "Beta Ltd", "viewer", 2]]) {
+      await this.call("POST", "/api/orgs", { org, name });
+      await this.call("PUT", `/api/orgs/${org}/sign-in-rules/00000000-0000-4000-8000-00000000000${id}`, { provider: "company", claim: "groups", value: "acme-admins", role });
+    }
+    return issuer;
   }
 
   end() {

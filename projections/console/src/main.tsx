@@ -5,6 +5,7 @@ import { RouterProvider } from "@tanstack/react-router";
 import { Refused } from "./api/client";
 import { live } from "./api/live";
 import { invalidate } from "./api/queries";
+import { ask } from "./api/person";
 import { onChange } from "./api/session";
 import { applyTheme } from "./preferences";
 import { router } from "./routes";
@@ -18,6 +19,7 @@ live.onEntries((entries, gap) => invalidate(queries, entries, gap));
 onChange(() => queries.clear());
 applyTheme();
 live.start();
+void ask();
 
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>

@@ -102,12 +102,14 @@ const slosRoute = createRoute({
 });
 const usageRoute = createRoute({ getParentRoute: () => root, path: "/usage", component: lazyRouteComponent(() => import("./pages/usage"), "Usage"), validateSearch: filtered });
 const tasksRoute = createRoute({ getParentRoute: () => root, path: "/tasks", component: lazyRouteComponent(() => import("./pages/tasks"), "Tasks") });
+const membersRoute = createRoute({ getParentRoute: () => root, path: "/members", component: lazyRouteComponent(() => import("./pages/members"), "Members") });
+const orgsRoute = createRoute({ getParentRoute: () => root, path: "/orgs", component: lazyRouteComponent(() => import("./pages/organisations"), "Organisations") });
 const settingsRoute = createRoute({ getParentRoute: () => root, path: "/settings", component: lazyRouteComponent(() => import("./pages/settings"), "Settings") });
 
 export const router = createRouter({
   routeTree: root.addChildren([
     missionRoute, dashboardRoute, nodesRoute, nodeRoute, incidentsRoute, findingsRoute, commandsRoute, rolloutsRoute, schedulesRoute,
-    policiesRoute, enrolRoute, ledgerRoute, auditRoute, verifyRoute, keysRoute, slosRoute, usageRoute, tasksRoute, settingsRoute,
+    policiesRoute, enrolRoute, ledgerRoute, auditRoute, verifyRoute, keysRoute, slosRoute, usageRoute, tasksRoute, membersRoute, orgsRoute, settingsRoute,
   ]),
   basepath: CONSOLE,
   // Every parameter is a text, and stands in the address as it is.

@@ -2,9 +2,10 @@
 
 import { Suspense, useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
-import { onChange, token } from "./api/session";
+import { onChange, session } from "./api/session";
 import { SignIn } from "./pages/signin";
 import { useKeys } from "./shell/keys";
+import { Belonging, goTo } from "./shell/belonging";
 import { Palette } from "./shell/palette";
 import { Past, PastBanner } from "./shell/past";
 import { Person } from "./shell/person";
@@ -13,12 +14,14 @@ import { Rail } from "./shell/rail";
 import { Shortcuts } from "./shell/shortcuts";
 import { Skew, Stream, StreamBanner } from "./shell/status";
 import { Contradiction, Proved, useTrust } from "./shell/trust";
-import { ActHost } from "./ui/act";
+import { ActHost, useEverywhere } from "./ui/act";
 import { Waiting } from "./ui/atoms";
 
 export function Shell() {
-  const signedIn = useSyncExternalStore(onChange, token) !== null;
-  return signedIn ? <SignedIn /> : <SignIn />;
+  const state = useSyncExternalStore(onChange, session);
+  if (state === "asking") return <Waiting error={null} />;
+  if (state === "nobody") return <SignIn />;
+  return state === "person" ? <Belonging><SignedIn /></Belonging> : <SignedIn />;
 }
 
 function SignedIn() {
@@ -67,9 +70,18 @@ function SignedIn() {
 /** The organisation that everything is narrowed to. */
 function Orgs() {
   const all = useOrgs();
+  const everywhere = useEverywhere();
   const chosen = useOrgFilter();
   const navigate = useNavigate();
   if (all.length < 2) return <span className="text-soft">{all[0]}</span>;
+  // Whoever has roles of their own in each is somebody else there: nothing that is shown stays.
+  if (!everywhere) {
+    return (
+      <select aria-label="organisation" value={chosen ?? ""} className="rounded border border-line bg-raised px-1 py-1" onChange={({ target }) => goTo(target.value)}>
+        {all.map((one) => <option key={one}>{one}</option>)}
+      </select>
+    );
+  }
   return (
     <select aria-label="organisation" value={chosen ?? ""} className="rounded border border-line bg-raised px-1 py-1"
       onChange={({ target }) => void navigate({ to: ".", search: (before: object) => ({ ...before, org: target.value === "" ? undefined : target.value }) as never })}>

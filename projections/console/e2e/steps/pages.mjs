@@ -6,7 +6,7 @@ export async function pages(stage) {
   const { service } = stage;
   const PAGES = [
     "", "/dashboard", "/nodes", `/nodes/${service.nodes[0]}`, "/incidents", "/findings", "/findings?view=scans", "/commands", "/rollouts", "/schedules", "/policies", "/enrol",
-    "/ledger", "/ledger?view=proofs", "/audit", "/verify", "/keys", "/slos", "/usage", "/tasks", "/settings", "/nodes?at=1",
+    "/ledger", "/ledger?view=proofs", "/audit", "/verify", "/keys", "/slos", "/usage", "/tasks", "/members", "/orgs", "/settings", "/nodes?at=1",
   ];
 
   await stage.step("no page has a serious fault for people with other senses or on a small screen", async () => {

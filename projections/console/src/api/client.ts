@@ -4,7 +4,7 @@ import createClient, { type Middleware } from "openapi-fetch";
 import { SERVICE } from "../base";
 import type { components, paths } from "../generated/schema";
 import { heard } from "./clock";
-import { expire, token } from "./session";
+import { credentials, expire } from "./session";
 
 type Schemas = components["schemas"];
 export type Row<Name extends keyof Schemas> = Schemas[Name];
@@ -19,8 +19,8 @@ export class Refused extends Error {
 
 const authorise: Middleware = {
   onRequest({ request }) {
-    const bearer = token();
-    if (bearer !== null) request.headers.set("Authorization", `Bearer ${bearer}`);
+    // Whoever names a token means it.
+    if (!request.headers.has("Authorization")) for (const [name, value] of Object.entries(credentials())) request.headers.set(name, value);
     return request;
   },
   onResponse({ response }) {
@@ -48,8 +48,7 @@ export async function answer<T>(call: Promise<{ data?: T; error?: unknown; respo
 
 /** The answer to a call whose body is no JSON. */
 export async function fetchBytes(path: string): Promise<Uint8Array> {
-  const bearer = token();
-  const response = await fetch(`${SERVICE}${path}`, bearer === null ? {} : { headers: { Authorization: `Bearer ${bearer}` } }).catch(() => {
+  const response = await fetch(`${SERVICE}${path}`, { headers: credentials() }).catch(() => {
     throw new Refused(0, "unreachable", "The service does not answer.");
   });
   if (!response.ok) throw await refusal(response, await response.json().catch(() => undefined));

@@ -7,7 +7,7 @@ import { eventHash, newEpoch, possession, signed, type Place, type Sign } from "
 import { answer, client, Refused, type Row } from "./client";
 import { now } from "./clock";
 import { SERVICE } from "../base";
-import { token } from "./session";
+import { credentials } from "./session";
 
 export interface Device {
   ledger: string;
@@ -122,7 +122,7 @@ async function sayOwn(ledger: string, draft: Draft): Promise<Row<"Receipt">> {
 /** Sends what is signed, and goes on in the chain by what the ledger says of it. */
 async function delivered(held: Device, event: { bytes: string; hash: string }): Promise<{ held: Device; receipt?: Row<"Receipt">; refused?: Error }> {
   const response = await fetch(`${SERVICE}/api/events`, {
-    method: "POST", body: event.bytes, headers: { "Content-Type": "application/json", Authorization: `Bearer ${token() ?? ""}` },
+    method: "POST", body: event.bytes, headers: { "Content-Type": "application/json", ...credentials() },
   }).catch(() => {
     throw new Refused(0, "unreachable", "The service does not answer. What is signed is kept, and sent before the next act.");
   });

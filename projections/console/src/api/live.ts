@@ -1,7 +1,7 @@
 // What a page knows of the live stream. One stream serves a whole browser; a tab can look away from it.
 
 import { SERVICE } from "../base";
-import { expire, onChange, token } from "./session";
+import { addressed, expire, onChange, person, token } from "./session";
 import { Stream, type LiveEntry, type StreamState, type Told } from "./stream";
 import type { Asked } from "./stream.worker";
 
@@ -41,11 +41,13 @@ class Live {
   start(): void {
     const paused = this.state === "paused";
     this.halt();
-    const bearer = token();
-    if (bearer === null) return this.become("off");
+    const [bearer, who] = [token(), person()];
+    if (bearer === null && who === undefined) return this.become("off");
     this.become("connecting");
-    const url = new URL(`${SERVICE}/events`, location.href).href;
-    this.source = follow(url, bearer, (told) => this.take(told));
+    const url = new URL(`${SERVICE}/events`, location.href);
+    const org = addressed();
+    if (bearer === null && org !== undefined) url.searchParams.set("org", org);
+    this.source = follow(url.href, bearer, fingerprint(bearer === null ? `${who} ${org ?? ""}` : tokenId(bearer)), (told) => this.take(told));
     if (paused) this.takers.forEach((take) => take([], true));
   }
 
@@ -89,7 +91,7 @@ class Live {
 }
 
 /** Follows the stream by the worker that all tabs share, or alone where there is none. */
-function follow(url: string, bearer: string, take: (told: Told) => void): Source {
+function follow(url: string, bearer: string | null, name: string, take: (told: Told) => void): Source {
   let own: Stream | undefined;
   const alone = (): void => {
     own ??= new Stream(url, bearer, take);
@@ -98,7 +100,7 @@ function follow(url: string, bearer: string, take: (told: Told) => void): Source
   const post = (asked: Asked): void => port?.postMessage(asked);
   if (typeof SharedWorker === "undefined") alone();
   else {
-    const worker = new SharedWorker(new URL("./stream.worker.ts", import.meta.url), { type: "module", name: `vaultmesh-${fingerprint(bearer)}` });
+    const worker = new SharedWorker(new URL("./stream.worker.ts", import.meta.url), { type: "module", name: `vaultmesh-${name}` });
     worker.onerror = alone;
     port = worker.port;
     port.onmessage = ({ data }: MessageEvent<Told>) => take(data);
@@ -117,9 +119,11 @@ function follow(url: string, bearer: string, take: (told: Told) => void): Source
   };
 }
 
-/** A short name of a token that says nothing of it: FNV-1a, 32 bits, of its id alone. */
-function fingerprint(bearer: string): string {
-  const id = bearer.split(".").slice(0, 2).join(".");
+/** What of a token is no secret. */
+const tokenId = (bearer: string): string => bearer.split(".").slice(0, 2).join(".");
+
+/** A short name of whoever a worker is for: FNV-1a, 32 bits. */
+function fingerprint(id: string): string {
   let hash = 0x811c9dc5;
   for (const character of id) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193) >>> 0;
   return hash.toString(16);

@@ -30,15 +30,40 @@ async function pages<T>(one: (query: { limit: number; cursor?: string }) => Prom
 
 const given = <T extends object>(filter: T): T => Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as T;
 
-export const me = () => queryOptions({ queryKey: ["me"], queryFn: () => answer(client.GET("/api/me")), staleTime: 60_000 });
+/** Who asks. A person's session may end by the provider's word, so that is asked again and again. */
+export const me = () => queryOptions({ queryKey: ["me"], queryFn: () => answer(client.GET("/api/me")), staleTime: 30_000, refetchInterval: 30_000 });
 
-/** Organisations as the first nodes name them: enough to choose from; any other can be named in the address. */
+/** Organisations that were made, and those that the first nodes name: enough to choose from; any other can be named in the address. */
 export const orgs = () =>
   queryOptions({
     queryKey: ["orgs"],
-    queryFn: async () => [...new Set((await answer(client.GET("/api/nodes", { params: { query: { limit: PAGE } } }))).items.map(({ org }) => org))],
+    queryFn: async () => {
+      const [made, nodes] = await Promise.all([answer(client.GET("/api/orgs")), answer(client.GET("/api/nodes", { params: { query: { limit: PAGE } } }))]);
+      return [...new Set([...made.items.map(({ org }) => org), ...nodes.items.map(({ org }) => org)])];
+    },
     staleTime: 60_000,
   });
+
+/** Organisations that were made, with their names. */
+export const organisations = () => queryOptions({ queryKey: ["orgs", "made"], queryFn: async () => (await answer(client.GET("/api/orgs"))).items });
+
+export const members = (org: string) => queryOptions({ queryKey: ["members", org], queryFn: async () => (await answer(client.GET("/api/orgs/{org}/members", { params: { path: { org } } }))).items });
+
+/** Who people are, as their providers have it; whoever sees the ledger's own organisation alone may know. */
+export const people = () =>
+  queryOptions({
+    queryKey: ["members", "people"],
+    queryFn: async () => {
+      const found = await pages((page) => answer(client.GET("/api/events", { params: { query: { kind: "user", order: "asc", ...page } as never } })));
+      return new Map(found.map(({ event, payload }) => [event.author, payload as { email?: string; name?: string; issuer: string; subject: string }] as const));
+    },
+  });
+
+export const invitations = (org: string) => queryOptions({ queryKey: ["members", org, "invitations"], queryFn: async () => (await answer(client.GET("/api/orgs/{org}/invitations", { params: { path: { org } } }))).items });
+
+export const signInRules = (org: string) => queryOptions({ queryKey: ["members", org, "rules"], queryFn: async () => (await answer(client.GET("/api/orgs/{org}/sign-in-rules", { params: { path: { org } } }))).items });
+
+export const identityProviders = () => queryOptions({ queryKey: ["members", "providers"], queryFn: async () => (await answer(client.GET("/api/identity-providers"))).items });
 
 export const ledger = () => queryOptions({ queryKey: ["ledger"], queryFn: () => answer(client.GET("/api/ledger")), staleTime: 5_000 });
 
@@ -270,6 +295,7 @@ const TOUCHES: Record<string, readonly string[]> = {
   silence: ["incidents", "silences"],
   command: ["commands", "rollouts", "schedules"], receipt: ["commands", "rollouts"],
   rollout: ["rollouts"], "rollout-wave": ["rollouts"], schedule: ["schedules"], "schedule-run": ["schedules"],
+  member: ["members", "me"], org: ["orgs", "me"], "sign-in-rule": ["members"], "identity-provider": ["members"], user: ["members"],
   policy: ["policies"], key: ["keys", "enrolment", "orgs"], "key-rotation": ["keys"], "key-status": ["keys"], enrolment: ["enrolment"],
   token: ["tokens"], webhook: ["webhooks"], notice: ["webhooks"], usage: ["usage"], slo: ["slos"], ruleset: ["ruleset"],
 };

@@ -36,7 +36,7 @@ export class Stream {
   private current: AbortController | undefined;
   private hurry: (() => void) | undefined;
 
-  constructor(private readonly url: string, private readonly token: string, private readonly tell: (told: Told) => void) {
+  constructor(private readonly url: string, private readonly token: string | null, private readonly tell: (told: Told) => void) {
     void this.run();
   }
 
@@ -88,7 +88,7 @@ export class Stream {
 
   /** Reads one stream to its end. */
   private async follow(): Promise<void> {
-    const headers: Record<string, string> = { Authorization: `Bearer ${this.token}` };
+    const headers: Record<string, string> = this.token === null ? {} : { Authorization: `Bearer ${this.token}` };
     if (this.lastId !== undefined) headers["Last-Event-ID"] = this.lastId;
     const current = (this.current = new AbortController());
     let clock = setTimeout(() => current.abort(), SILENCE_MS);

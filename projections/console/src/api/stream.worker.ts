@@ -1,9 +1,9 @@
-// The stream that all tabs of one browser share, if they are signed in with the same token: the worker's name holds the
-// token's hash, so those of others run elsewhere.
+// The stream that all tabs of one browser share, if they are signed in as the same: the worker's name follows from who that
+// is, so those of others run elsewhere.
 
 import { Stream, type LiveEntry, type StreamState } from "./stream";
 
-export type Asked = { ask: "hello"; url: string; token: string } | { ask: "wake" } | { ask: "bye" };
+export type Asked = { ask: "hello"; url: string; token: string | null } | { ask: "wake" } | { ask: "bye" };
 
 /** What a tab that comes later is given of what came before. */
 const MAX_KEPT = 500;
@@ -13,7 +13,7 @@ let stream: Stream | undefined;
 let state: StreamState = "connecting";
 let kept: LiveEntry[] = [];
 
-function hello(port: MessagePort, url: string, token: string): void {
+function hello(port: MessagePort, url: string, token: string | null): void {
   ports.add(port);
   stream ??= new Stream(url, token, (told) => {
     state = told.state;

@@ -12,6 +12,7 @@ import { Choice, Field, number, Text, text } from "../ui/form";
 import { quoted } from "../ui/order";
 import { counted, Page } from "../ui/page";
 import { Rules } from "../ui/rules";
+import { Secret } from "../ui/secret";
 
 const ROLES = ["viewer", "auditor", "support", "node_admin", "org_admin", "org_owner"] as const;
 const SPANS = [["2592000", "30 days"], ["86400", "a day"], ["31536000", "a year"], ["", "until it is revoked"]] as const;
@@ -26,14 +27,6 @@ export function Settings() {
     </Page>
   );
 }
-
-/** What is shown once: whoever closes this has seen it for the last time. */
-const Secret = ({ name, children }: { name: string; children: string }) => (
-  <div>
-    <p className="text-attn">▲ {name} is shown this once; the ledger keeps its hash alone.</p>
-    <p className="mt-1 rounded bg-raised p-2 font-mono text-xs break-all select-all" data-testid="secret">{children}</p>
-  </div>
-);
 
 function Tokens({ org }: { org: string }) {
   const { data: who } = useQuery(me());

@@ -6,7 +6,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useFleet } from "../api/fleet";
 import { live } from "../api/live";
 import { incidents, keys, ledger } from "../api/queries";
-import { signOut } from "../api/session";
+import { leave } from "../api/person";
 import { prefer } from "../preferences";
 import { Dialog } from "../ui/dialog";
 import { PAGES } from "./pages";
@@ -103,5 +103,5 @@ const actions = (): Hit[] => [
   { group: "Do", name: "Times in UTC", aside: "", go: () => prefer({ utc: true }) },
   { group: "Do", name: "Times by this machine's clock", aside: "", go: () => prefer({ utc: false }) },
   { group: "Do", name: "Print this page", aside: "", go: () => print() },
-  { group: "Do", name: "Sign out", aside: "", go: signOut },
+  { group: "Do", name: "Sign out", aside: "", go: () => void leave() },
 ];

@@ -15,6 +15,8 @@ export function useOrgs(): string[] {
   const { data: who } = useQuery(me());
   const { data = [] } = useQuery(orgs());
   const chosen = useOrgFilter();
+  // Somebody of several organisations goes from one to the other.
+  if (who?.kind === "user" && who.org !== "ledger") return who.orgs.map(({ org }) => org);
   if (who?.org != null && who.org !== "ledger") return [who.org];
   const found = new Set(data);
   if (chosen !== undefined) found.add(chosen);
@@ -25,6 +27,7 @@ export function useOrgs(): string[] {
 /** The organisation that acts are about, where one has to be named. */
 export function useOrg(): string {
   const chosen = useOrgFilter();
+  const { data: who } = useQuery(me());
   const [first = "default"] = useOrgs();
-  return chosen ?? first;
+  return chosen ?? (who?.kind === "user" && who.org != null && who.org !== "ledger" ? who.org : first);
 }

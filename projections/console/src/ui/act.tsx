@@ -15,7 +15,7 @@ export interface Done {
 }
 
 /** What a role allows, as `GET /api/me` names it. */
-export type Action = "read" | "write notes" | "write events" | "issue commands" | "manage enrolment tokens" | "manage API tokens" | "manage rules" | "govern keys";
+export type Action = "read" | "write notes" | "write events" | "issue commands" | "manage enrolment tokens" | "manage API tokens" | "manage members" | "manage rules" | "govern keys";
 
 /** Whether somebody may do something here and now; otherwise why not. */
 export function useMay(action: Action): string | undefined {
@@ -25,6 +25,12 @@ export function useMay(action: Action): string | undefined {
   if (data === undefined) return "One moment: what you may do is being asked.";
   if (!data.actions.includes(action)) return `Your role (${data.roles.join(", ") || data.kind}) may not ${action}.`;
   return undefined;
+}
+
+/** Whether somebody belongs to the ledger's own organisation, and so sees all others. */
+export function useEverywhere(): boolean {
+  const { data } = useQuery(me());
+  return data !== undefined && (data.org === null || data.org === "ledger") && data.roles.some((role) => role !== "support");
 }
 
 export interface ActProps {
