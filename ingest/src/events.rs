@@ -256,7 +256,7 @@ fn write_problem(app: &App, problem: &Problem, out: &mut Vec<u8>) {
 }
 
 /// Refuses a key that was never introduced, without spending a signature check on it.
-fn check_known(app: &App, key: &PublicKey) -> Result<(), Problem> {
+pub(crate) fn check_known(app: &App, key: &PublicKey) -> Result<(), Problem> {
     let known = app.ledger().directory(|directory| directory.keys.contains_key(key));
     if known { Ok(()) } else { Err(Problem::of_code(Code::UnknownKey)) }
 }

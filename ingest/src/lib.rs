@@ -23,6 +23,8 @@ mod register;
 mod routes;
 pub mod saying;
 mod sign_in;
+mod slo;
+mod templates;
 mod tokens;
 pub mod webhooks;
 pub mod wire;

@@ -7,6 +7,8 @@ use crate::entries::BundleMembers;
 use crate::keys::KeyState;
 use crate::public::{Authority, ConsistencyProof, InclusionProof};
 use crate::query::{EntriesAnswer, Order};
+use crate::slo::OutcomesRequest;
+use crate::templates::{TemplateAnswer, TemplateKind};
 use crate::wire::{
     BatchAnswer, EnrolmentCreated, EnrolmentRequest, EnrolmentRow, EventsRequest, Items, KeyRow,
     KeyStatusRequest, KeysAnswer, LedgerAnswer, Me, ReceiptOrBatch, Recorded, RegisterAnswer,
@@ -14,19 +16,23 @@ use crate::wire::{
     WebhookRequest, WitnessesAnswer,
 };
 use crate::witnesses::{CosignatureAnswer, Cosigning, OfferAnswer, Report};
-use crate::{enrolment, entries, events, import, keys, public, query, register, tokens, webhooks, witnesses};
+use crate::{
+    enrolment, entries, events, import, keys, public, query, register, slo, templates, tokens, webhooks,
+    witnesses,
+};
 use Access::{Anyone, Credential, Everywhere, Public, Role};
 use axum::http::Method;
 use spec::payload::WitnessSetChange;
 use spec::{Hash, Name, PublicKey, Record, Severity, Uuid};
-use web::limits::{MAX_EVENTS_BODY_BYTES, MAX_JSON_BODY_BYTES};
+use web::limits::{MAX_EVENTS_BODY_BYTES, MAX_HEARTBEAT_BODY_BYTES, MAX_JSON_BODY_BYTES};
 use web::openapi::{JSON, NDJSON, Object, TEXT};
 use web::paging::{EntriesLimit, PollSecs};
-use web::{Access, Action, BodyRule, Handler, Route};
+use web::{Access, Action, Alias, BodyRule, Handler, Route, with_aliases};
 
 const NONE: BodyRule = BodyRule::None;
 const SMALL: BodyRule = BodyRule::Json(MAX_JSON_BODY_BYTES);
 const EVENTS: BodyRule = BodyRule::Events(MAX_EVENTS_BODY_BYTES);
+const REPORT: BodyRule = BodyRule::Json(MAX_HEARTBEAT_BODY_BYTES);
 const LINES: BodyRule = BodyRule::Lines(MAX_EVENTS_BODY_BYTES);
 
 fn get<A: 'static>(path: &'static str, access: Access, handler: impl Handler<Ingest, A>) -> Route<Ingest> {
@@ -46,10 +52,17 @@ fn delete<A: 'static>(path: &'static str, access: Access, handler: impl Handler<
     Route::new(Method::DELETE, path, access, NONE, handler)
 }
 
+/// Paths that clients of `ritma_cloud` know.
+const ALIASES: &[Alias] = &[
+    ("/api/keys/{key}", "/keys/{key}", "getKeyByName"),
+    ("/api/keys/{key}/governance", "/keys/{key}/governance", "governKeyByName"),
+];
+
 /// The list of them.
 pub fn routes() -> Vec<Route<Ingest>> {
     let managing = managing().into_iter().chain(organising::routes());
-    writing().into_iter().chain(managing).chain(proving()).chain(witnessing()).collect()
+    let all = writing().into_iter().chain(managing).chain(proving()).chain(witnessing());
+    with_aliases(all.collect(), ALIASES)
 }
 
 fn writing() -> Vec<Route<Ingest>> {
@@ -94,6 +107,14 @@ fn writing() -> Vec<Route<Ingest>> {
             .says("Record drafts from elsewhere; a line that was imported before adds nothing.")
             .needs::<Name>("source", "Where they come from: part of the name of their author.")
             .body::<String>(NDJSON)
+            .answers::<BatchAnswer>(201, JSON)
+            .answers::<BatchAnswer>(200, JSON)
+            .answers::<BatchAnswer>(207, JSON),
+        post("/api/nodes/{id}/slo", Credential, REPORT, slo::post)
+            .called("postOutcomes", "Nodes")
+            .says("Record how operations of a node ended: counts of spans of time under its JWT, or a signed event.")
+            .takes::<Uuid>("id", "The node.")
+            .body::<OutcomesRequest>(JSON)
             .answers::<BatchAnswer>(201, JSON)
             .answers::<BatchAnswer>(200, JSON)
             .answers::<BatchAnswer>(207, JSON),
@@ -160,6 +181,16 @@ fn managing() -> Vec<Route<Ingest>> {
             .says("Enrolment tokens, without their secrets.")
             .takes::<Name>("org", "The organisation.")
             .answers::<Items<EnrolmentRow>>(200, JSON),
+        get("/api/orgs/{org}/nodes/config-template", Role(Action::Read), templates::get)
+            .called("getConfigTemplate", "Enrolment")
+            .says("How a node of the organisation is set up: a file to start from, without secrets.")
+            .takes::<Name>("org", "The organisation.")
+            .takes::<TemplateKind>("kind", "For what; `env`, if absent.")
+            .takes::<Name>("tenant", "The tenant that the node is of.")
+            .takes::<Name>("os_profile", "Its operating system profile.")
+            .takes::<String>("url", "The address of this service; the one that was asked, if absent.")
+            .takes::<String>("usage_url", "Where `utld` reports usage to; nowhere, if absent.")
+            .answers::<TemplateAnswer>(200, JSON),
         delete(
             "/api/orgs/{org}/nodes/enrollment-tokens/{token_id}",
             Role(Action::ManageEnrolment),

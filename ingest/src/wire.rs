@@ -14,6 +14,8 @@ pub use crate::public::{LedgerAnswer, SealAnswer};
 pub use crate::receipt::{LaneRow, ReceiptRow};
 pub use crate::register::{Included, RegisterAnswer, RegisterRequest};
 pub use crate::sign_in::{ProviderRequest, ProviderRow, RuleRequest, RuleRow};
+pub use crate::slo::{OutcomeReport, OutcomesRequest};
+pub use crate::templates::{TemplateAnswer, TemplateKind};
 pub use crate::tokens::{Belonging, Me, TokenCreated, TokenRequest, TokenRow};
 pub use crate::webhooks::{WebhookCreated, WebhookRequest};
 pub use crate::witnesses::{WitnessRow, WitnessesAnswer};

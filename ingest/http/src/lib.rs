@@ -48,7 +48,7 @@ pub use limits::Limits;
 pub use principal::{NodeToken, Peer};
 pub use problem::Problem;
 pub use query::{QueryString, bad};
-pub use route::{Answered, Bound, Handler, Route, Row};
+pub use route::{Alias, Answered, Bound, Handler, Route, Row, with_aliases};
 pub use seats::{Seat, Wait};
 pub use server::serve;
 pub use sessions::Sessions;

@@ -43,6 +43,7 @@ where
 }
 
 /// What is known of a route without its handler.
+#[derive(Clone)]
 pub struct Row {
     /// The method.
     pub method: Method,
@@ -213,6 +214,27 @@ impl<S: 'static> Route<S> {
     pub fn row(self) -> Row {
         self.row
     }
+
+    /// The same at another path, which programs call by another name.
+    fn at(&self, path: &'static str, id: &'static str) -> Self {
+        let mut row = self.row.clone();
+        (row.path, row.operation.id) = (path, id);
+        Self { row, answer: Arc::clone(&self.answer) }
+    }
+}
+
+/// Another path of a route: the path that it has, the other one, and what programs call it there.
+pub type Alias = (&'static str, &'static str, &'static str);
+
+/// Routes, with those among them that have another path once more.
+#[must_use]
+pub fn with_aliases<S: 'static>(mut routes: Vec<Route<S>>, aliases: &[Alias]) -> Vec<Route<S>> {
+    let again = aliases.iter().filter_map(|(path, other, id)| {
+        routes.iter().find(|route| route.row.path == *path).map(|route| route.at(other, id))
+    });
+    let again: Vec<_> = again.collect();
+    routes.extend(again);
+    routes
 }
 
 impl<S: Clone + Send + Sync + 'static> Route<S> {

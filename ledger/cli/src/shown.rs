@@ -22,6 +22,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("contexts use", "a line"),
     ("demo", "a story"),
     ("enroll revoke", "a line"),
+    ("enroll template", "a document"),
     ("export", "a line"),
     ("findings accept", "a line"),
     ("findings withdraw", "a line"),

@@ -23,7 +23,7 @@ use schemars::JsonSchema;
 use slo::StepLength;
 use spec::{Hash, Name, Timestamp, Uuid};
 use web::openapi::{HTML, JSON, TEXT};
-use web::{Access, Action, BodyRule, Handler, Route};
+use web::{Access, Action, Alias, BodyRule, Handler, Route, with_aliases};
 
 /// The read of a path: everyone who may read, with a token or the page's session.
 fn read<A: 'static>(
@@ -102,16 +102,18 @@ fn shown<A: 'static>(path: &'static str, handler: impl Handler<Reads, A>, id: &'
         .answers::<String>(501, TEXT)
 }
 
+/// Paths that clients of `ritma_cloud` know.
+const ALIASES: &[Alias] = &[
+    ("/api/orgs/{org}/nodes", "/orgs/{org}/nodes", "listNodesOfOrg"),
+    ("/api/orgs/{org}/keys", "/orgs/{org}/keys", "listKeysOfOrg"),
+    ("/api/orgs/{org}/keys/summary", "/orgs/{org}/keys/summary", "getKeySummaryOfOrg"),
+    ("/api/orgs/{org}/usage/summary", "/orgs/{org}/usage", "getUsageOfOrg"),
+];
+
 /// The list of them.
 pub fn routes() -> Vec<Route<Reads>> {
-    nodes()
-        .into_iter()
-        .chain(matters())
-        .chain(upkeep())
-        .chain(orgs())
-        .chain(pages())
-        .chain(consoles())
-        .collect()
+    let reads = nodes().into_iter().chain(matters()).chain(upkeep()).chain(orgs());
+    with_aliases(reads.chain(pages()).chain(consoles()).collect(), ALIASES)
 }
 
 fn nodes() -> Vec<Route<Reads>> {

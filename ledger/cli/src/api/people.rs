@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::failure::Failure;
 use service::wire::{
     GrantRequest, InvitationCreated, InvitationRequest, InvitationRow, MemberRow, OrgRow,
-    OrganisationRequest, RenameRequest, SuspendRequest,
+    OrganisationRequest, RenameRequest, SuspendRequest, TemplateAnswer,
 };
 use spec::payload::Role;
 use spec::{Name, Uuid};
@@ -55,5 +55,9 @@ impl Client {
 
     pub(crate) async fn uninvite(&self, org: &Name, id: Uuid) -> Result<(), Failure> {
         self.end(&routes::REMOVE_INVITATION, &[org, &id], Query::default()).await
+    }
+
+    pub(crate) async fn config_template(&self, org: &Name, query: Query) -> Said<TemplateAnswer> {
+        self.get(&routes::CONFIG_TEMPLATE, &[org], query).await
     }
 }

@@ -42,6 +42,7 @@ routes! {
     CANCEL_COMMAND = POST "/api/commands/{hash}/cancel";
     CHANGE_WITNESSES = POST "/api/ledger/witnesses";
     CHECKPOINT = GET "/api/ledger/checkpoint";
+    CONFIG_TEMPLATE = GET "/api/orgs/{org}/nodes/config-template";
     COMMAND = GET "/api/commands/{hash}";
     COMMANDS = GET "/api/commands";
     CREATE_ENROLMENT = POST "/api/orgs/{org}/nodes/enrollment-tokens";

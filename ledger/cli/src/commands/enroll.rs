@@ -1,9 +1,9 @@
 //! `ledger enroll`: what nodes join with.
 
-use crate::api::{Ref, with_client};
+use crate::api::{Query, Ref, with_client};
 use crate::failure::Failure;
 use crate::options::{Global, Sure};
-use crate::output::{Card, Cell, Table, answer, ask, column, short};
+use crate::output::{Card, Cell, Table, answer, ask, column, safe_lines, short};
 use crate::times::secs_or_number;
 use clap::Subcommand;
 use serde_json::json;
@@ -33,6 +33,27 @@ pub(crate) enum Enroll {
         /// How many nodes may use it.
         #[arg(long, default_value_t = 1)]
         uses: u64,
+    },
+    /// Write a file to set a node up with, to standard output.
+    Template {
+        /// What it is for.
+        #[arg(long, default_value = "env", value_parser = ["env", "systemd", "cloud-init", "container", "utld"])]
+        kind: String,
+        /// Organisation the node joins.
+        #[arg(long, default_value = "default")]
+        org: Name,
+        /// Tenant within it.
+        #[arg(long)]
+        tenant: Option<Name>,
+        /// The node's operating system profile, such as ArchVault.
+        #[arg(long)]
+        os_profile: Option<Name>,
+        /// The address of the service as nodes reach it; the one asked, if absent.
+        #[arg(long, value_name = "URL")]
+        address: Option<String>,
+        /// Where utld reports usage to.
+        #[arg(long, value_name = "URL")]
+        usage_url: Option<String>,
     },
     /// List enrolment tokens of an organisation.
     List {
@@ -86,6 +107,16 @@ pub(crate) fn run(global: &Global, command: &Enroll) -> Result<ExitCode, Failure
             };
             let made = client.create_enrolment(org, &request).await?;
             made.show(global, |made, look| CREATED.text(made, look))
+        }
+        Enroll::Template { kind, org, tenant, os_profile, address, usage_url } => {
+            let query = Query::default()
+                .with("kind", Some(kind))
+                .with("tenant", tenant.as_ref())
+                .with("os_profile", os_profile.as_ref())
+                .with("url", address.as_ref())
+                .with("usage_url", usage_url.as_ref());
+            let template = client.config_template(org, query).await?;
+            template.show(global, |template, _| safe_lines(&template.text))
         }
         Enroll::List { org } => client.enrolments(org).await?.show(global, &TOKENS),
         Enroll::Revoke { token_id, org, sure } => {

@@ -144,7 +144,8 @@ async fn said_by_a_node(asking: &mut Asking<'_>, node: &mut Node) {
     asking.of_node("/api/events", node, Kind::Scan, scan(node.now)).await;
     let counts = json!([{"component": "gate", "count": 3, "operation": "read", "outcome": "ok"}]);
     let slo = json!({"counts": counts, "from": node.now, "to": node.now});
-    asking.of_node("/api/events", node, Kind::Slo, slo).await;
+    asking.of_node("/api/events", node, Kind::Slo, slo.clone()).await;
+    asking.of_node(&format!("/api/nodes/{}/slo", node.id), node, Kind::Slo, slo).await;
     let line = json!({"kind": "note", "org": "acme", "payload": {"text": "Old."}}).to_string();
     let request = asking.world.request(Method::POST, "/api/import?source=old");
     let request = with_token(request, Some(&asking.token)).header("content-type", "application/x-ndjson");
@@ -173,6 +174,11 @@ async fn managed(asking: &mut Asking<'_>, other: &Node) {
         )
         .await;
     asking.get(&key).await;
+    let known_elsewhere = format!("/keys/{}", other.key.public());
+    asking.get(&known_elsewhere).await;
+    let again = json!({"status": "revoked"});
+    asking.ask(Method::PATCH, &format!("{known_elsewhere}/governance"), Some(again)).await;
+    asking.get("/api/orgs/acme/nodes/config-template").await;
     let types = json!(["incident.opened"]);
     let webhook = json!({"url": "https://example.org/hook", "types": types});
     asking.post("/api/orgs/acme/webhooks", webhook).await;
@@ -187,7 +193,7 @@ async fn commanded(asking: &mut Asking<'_>, admin: &str, node: &mut Node) {
     asking.post(&format!("/api/commands/{hash}/approve"), json!({})).await;
     asking.token = owner;
     let jwt = node.jwt(b"", |_, _| {});
-    let polled = asking.world.get("/api/agent/commands", Some(&jwt)).await;
+    let polled = asking.world.get("/api/agent/commands?wait=20", Some(&jwt)).await;
     assert_eq!(polled.json()["commands"].as_array().unwrap().len(), 1, "{}", polled.text);
     asking.seen.extend(polled.operation);
     for (state, more) in
@@ -288,6 +294,7 @@ async fn read(asking: &mut Asking<'_>, node: &Node) {
         of_org.clone(),
         format!("{of_node}/policy"),
         "/api/orgs/acme/keys/summary".to_owned(),
+        "/orgs/acme/keys/summary".to_owned(),
     ] {
         asking.get(&path).await;
     }
@@ -304,6 +311,9 @@ async fn read(asking: &mut Asking<'_>, node: &Node) {
         "/api/scans",
         "/api/orgs/acme/audit",
         "/api/orgs/acme/keys",
+        "/orgs/acme/nodes",
+        "/orgs/acme/keys",
+        "/orgs/acme/usage",
         "/api/orgs/acme/slo-summary",
         "/api/orgs/acme/usage/summary",
     ] {

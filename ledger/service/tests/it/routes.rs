@@ -170,6 +170,12 @@ async fn without_a_principal_everything_else_is_401() {
                     path if path.ends_with("heartbeat") => {
                         send(request.json(&node.heartbeat_payload())).await
                     }
+                    "/api/nodes/{id}/slo" => {
+                        let time = "2026-01-01T00:00:00Z";
+                        let count = serde_json::json!({"component": "gate", "count": 1, "operation": "read",
+                            "outcome": "ok", "window_start": time, "window_end": time});
+                        send(request.json(&count)).await
+                    }
                     "/sign-in/back-channel" => {
                         let answer = {
                             let form = request.header("content-type", "application/x-www-form-urlencoded");
