@@ -1,7 +1,7 @@
 //! The command line: help, man page and completions come from these definitions.
 
 use clap::{Args, Parser, Subcommand};
-use spec::Severity;
+use spec::{Name, Severity};
 use std::path::PathBuf;
 use tracing::Level;
 
@@ -69,8 +69,22 @@ pub(crate) struct Enroll {
     #[arg(long)]
     pub(crate) token: Option<String>,
 
+    /// What people call this node, in place of its host name; if another node has that name, it gets a number
+    #[arg(long)]
+    pub(crate) name: Option<Name>,
+
+    /// A label to begin with, such as env=prod; may be repeated
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+    pub(crate) labels: Vec<(Name, String)>,
+
     #[command(flatten)]
     pub(crate) state: StateDir,
+}
+
+/// A label, which may do without a value.
+fn label(text: &str) -> Result<(Name, String), String> {
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    Ok((name.parse().map_err(|e| format!("{e}"))?, value.to_owned()))
 }
 
 #[derive(Debug, Args)]

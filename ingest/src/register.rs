@@ -1,7 +1,7 @@
 //! `POST /api/nodes/register`: a node introduces its key with an enrolment token.
 //!
 //! ```text
-//! {"author":"node:<uuid>","hostname":"…","key":"…","labels":{…},"pop":"…","token":"vm1.<ledger>.<secret>",
+//! {"author":"node:<uuid>","hostname":"…","key":"…","labels":{…},"name":"…","pop":"…","token":"vm1.<ledger>.<secret>",
 //!  "use":"node"}
 //! 201 new, 200 introduced before with this token:
 //! {"node_id":"…","org":"…","tenant":"…","ledger":"…","origin":"…","log_vkey":"…","authority":[<record>…],
@@ -56,9 +56,13 @@ pub struct RegisterRequest {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub hostname: Option<String>,
-    /// Taken for the sake of callers that send them, and not kept.
+    /// The labels that the node begins with, at most 64.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
+    /// What the node would be called; if another node of its organisation has that name, it gets a number.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Name>")]
+    pub name: Option<String>,
 }
 
 /// A key that was introduced, and what its author needs to know of the ledger.
@@ -140,9 +144,13 @@ fn read(call: &Call) -> Result<(KeyIntroduction, Uuid), Problem> {
     if request.hostname.is_some_and(|hostname| hostname.len() > limit) {
         return Err(invalid("/hostname", format_args!("at most {limit} bytes")));
     }
-    if request.labels.is_some_and(|labels| labels.len() > 64) {
-        return Err(invalid("/labels", "at most 64"));
+    let described =
+        request.name.is_some() || request.labels.as_ref().is_some_and(|labels| !labels.is_empty());
+    if key_use == KeyUse::Device && described {
+        return Err(invalid("/use", "a device has no name and no labels"));
     }
+    let name = request.name.as_deref().map(|name| member("/name", name)).transpose()?;
+    let labels = labels(request.labels.unwrap_or_default())?;
     let (ledger, secret) = request
         .token
         .strip_prefix("vm1.")
@@ -155,7 +163,17 @@ fn read(call: &Call) -> Result<(KeyIntroduction, Uuid), Problem> {
             .pointer("/token"));
     }
     let token = token_hash(&secret.0);
-    Ok((KeyIntroduction { author, key, pop, token, key_use }, node))
+    Ok((KeyIntroduction { author, key, labels, name, pop, token, key_use }, node))
+}
+
+fn labels(said: BTreeMap<String, String>) -> Result<BTreeMap<Name, String>, Problem> {
+    if said.len() > 64 {
+        return Err(invalid("/labels", "at most 64"));
+    }
+    if said.values().any(|value| value.len() > 256) {
+        return Err(invalid("/labels", "at most 256 bytes each"));
+    }
+    said.into_iter().map(|(label, value)| Ok((member("/labels", &label)?, value))).collect()
 }
 
 fn hash(pointer: &str, text: &str) -> Result<Hash, Problem> {

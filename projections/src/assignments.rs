@@ -3,7 +3,7 @@
 //! ```text
 //! policy assign      → holds, until
 //! policy withdraw    of the same organisation, or the 256th after it
-//! labels             → which selectors select the node from now on
+//! labels, key        → which selectors select the node from now on
 //! ```
 //!
 //! An assignment that names the node comes before those that select it; of several the newest holds.
@@ -95,45 +95,46 @@ impl From<Selected> for String {
 impl Assignments {
     /// Takes the next entry in; says whether it may have changed which policy some node is to follow.
     pub fn hear(&mut self, fact: &Fact<'_>) -> bool {
+        if let Said::Policy(policy) = &fact.said {
+            return self.assign(fact, policy);
+        }
+        let Some((node, labels)) = fact.labels() else { return false };
+        let known = &mut self.orgs.entry(fact.header.org.clone()).or_default().labels;
+        if labels.is_empty() {
+            known.remove(&node);
+        } else {
+            known.insert(node, labels.clone());
+        }
+        true
+    }
+
+    fn assign(&mut self, fact: &Fact<'_>, policy: &Policy) -> bool {
         let org = &fact.header.org;
-        match &fact.said {
-            Said::Policy(policy) => match &**policy {
-                Policy::Assign { document, node, selector } => {
-                    let to = match (node, selector) {
-                        (Some(node), _) => To::Node(*node),
-                        (None, selector) => {
-                            let text = selector.clone().unwrap_or_default();
-                            // Admission has read it.
-                            let Ok(selected) = Selected::try_from(text) else { return false };
-                            To::Selector(selected)
-                        }
-                    };
-                    let Ok((_, policy)) = document.bytes_and_hash() else { return false };
-                    let held = &mut self.orgs.entry(org.clone()).or_default().held;
-                    held.insert(fact.seq, Assignment { id: fact.event_hash(), policy, to });
-                    if held.len() > MAX_ASSIGNMENTS {
-                        held.pop_first();
+        match policy {
+            Policy::Assign { document, node, selector } => {
+                let to = match (node, selector) {
+                    (Some(node), _) => To::Node(*node),
+                    (None, selector) => {
+                        let text = selector.clone().unwrap_or_default();
+                        // Admission has read it.
+                        let Ok(selected) = Selected::try_from(text) else { return false };
+                        To::Selector(selected)
                     }
-                    true
-                }
-                Policy::Withdraw { assignment } => {
-                    let Some(held) = self.orgs.get_mut(org).map(|of| &mut of.held) else { return false };
-                    let before = held.len();
-                    held.retain(|_, known| known.id != *assignment);
-                    held.len() != before
-                }
-            },
-            Said::Labels(labels) => {
-                let Some(node) = fact.header.node_id else { return false };
-                let known = &mut self.orgs.entry(org.clone()).or_default().labels;
-                if labels.labels.is_empty() {
-                    known.remove(&node);
-                } else {
-                    known.insert(node, labels.labels.clone());
+                };
+                let Ok((_, policy)) = document.bytes_and_hash() else { return false };
+                let held = &mut self.orgs.entry(org.clone()).or_default().held;
+                held.insert(fact.seq, Assignment { id: fact.event_hash(), policy, to });
+                if held.len() > MAX_ASSIGNMENTS {
+                    held.pop_first();
                 }
                 true
             }
-            _ => false,
+            Policy::Withdraw { assignment } => {
+                let Some(held) = self.orgs.get_mut(org).map(|of| &mut of.held) else { return false };
+                let before = held.len();
+                held.retain(|_, known| known.id != *assignment);
+                held.len() != before
+            }
         }
     }
 

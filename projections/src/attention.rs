@@ -353,6 +353,14 @@ impl Attention {
         place
     }
 
+    /// The labels of a node say where it stands.
+    fn hear_labels(&mut self, fact: &Fact<'_>, now: Now) {
+        if let Some((id, labels)) = fact.labels() {
+            let place = self.place(&fact.header.org, id);
+            self.settle_down(place, now, |node| node.site = labels.get(SITE).cloned());
+        }
+    }
+
     /// What an entry says, taken in at the time at which it was recorded.
     fn hear(&mut self, fact: &Fact<'_>, now: Now) {
         let org = &fact.header.org;
@@ -370,6 +378,7 @@ impl Attention {
                     self.keys.insert(introduction.key, place);
                     let tenant = fact.header.tenant.as_ref();
                     self.settle_down(place, now, |node| node.introduce(introduction.key, tenant, now));
+                    self.hear_labels(fact, now);
                 }
             }
             Said::KeyRotation(rotation) => {
@@ -379,14 +388,7 @@ impl Attention {
                     self.settle_down(place, now, |node| node.introduce(rotation.key, tenant, now));
                 }
             }
-            Said::Labels(labels) => {
-                if let Some(id) = fact.header.node_id {
-                    let place = self.place(org, id);
-                    let site = labels.labels.iter().find(|(name, _)| name.as_str() == SITE);
-                    let site = site.map(|(_, site)| site.clone());
-                    self.settle_down(place, now, |node| node.site = site);
-                }
-            }
+            Said::Labels(_) => self.hear_labels(fact, now),
             Said::ChainFork(fork) => {
                 if let Some(place) = self.keys.get(&fork.key).copied() {
                     let fork = (Reason::ChainFork, Subject::NODE);

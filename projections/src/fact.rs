@@ -1,7 +1,8 @@
 //! An entry as the folds see it: its payload read once for all of them.
 
 use spec::payload;
-use spec::{Author, Domain, Hash, Header, Kind, Record, Timestamp, Uuid};
+use spec::{Author, Domain, Hash, Header, Kind, Name, Record, Timestamp, Uuid};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// An entry with what it says.
@@ -75,6 +76,18 @@ impl<'a> Fact<'a> {
         !says_of_itself(&self.header.author)
     }
 
+    /// The node that has other labels from here on, and all of them.
+    pub fn labels(&self) -> Option<(Uuid, &BTreeMap<Name, String>)> {
+        match &self.said {
+            Said::Labels(said) => Some((self.header.node_id?, said.labels.as_ref()?)),
+            Said::Key(said) => match said.author {
+                Author::Node(id) if !said.labels.is_empty() => Some((id, &said.labels)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The node whose own word this is: it signed it, or showed that it holds its key.
     pub fn own_node(&self) -> Option<Uuid> {
         match self.header.author {
@@ -116,7 +129,7 @@ said! {
     KeyRotation payload::KeyRotation;
     /// A key has ended.
     KeyStatus payload::KeyStatus;
-    /// A node's labels.
+    /// What operators call a node.
     Labels payload::Labels;
     /// A remark.
     Note payload::Note;

@@ -1,13 +1,14 @@
 //! The fleet: the latest that is known of each node.
 //!
 //! ```text
-//! key            a key is introduced for the node          → key
+//! key            a key is introduced for the node          → key; its first name, labels
 //! key-status     it is revoked or compromised              → key.ended
 //! heartbeat      what the node says of itself              → heartbeat, heard
-//! labels         what operators call it                    → labels
+//! labels         what operators call it                    → labels, name
 //! anything else  by the node itself                        → heard
 //! ```
 //!
+//! A name belongs to one node of its organisation: whoever asks for one that is taken gets it with a number.
 //! How a node stands is a question about a moment: see [attention](crate::attention).
 
 use crate::Projection;
@@ -15,6 +16,7 @@ use crate::fact::{Fact, Said};
 use crate::fold::part;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use spec::limits::MAX_NAME_BYTES;
 use spec::payload::{Heartbeat, KeyIntroduction};
 use spec::{Author, KeyUse, Kind, Name, PublicKey, Timestamp, Uuid};
 use std::collections::BTreeMap;
@@ -30,6 +32,9 @@ pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
 pub struct Fleet {
     orgs: BTreeMap<Name, BTreeMap<Uuid, Node>>,
     keys: BTreeMap<PublicKey, (Name, Uuid)>,
+    /// Whose each name is, by organisation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    names: BTreeMap<Name, BTreeMap<Name, Uuid>>,
 }
 
 /// What is known of a node.
@@ -50,6 +55,9 @@ pub struct Node {
     #[serde(default, skip_serializing_if = "Option::is_none", with = "shared")]
     #[schemars(with = "Option<Heartbeat>")]
     pub heartbeat: Option<Arc<Heartbeat>>,
+    /// What people call it, if it was given a name: no other node of its organisation has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
     /// Its labels, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<Name, String>,
@@ -102,6 +110,11 @@ impl Fleet {
         self.orgs.get(org).into_iter().flatten().map(|(id, node)| (*id, node))
     }
 
+    /// The node of an organisation that has a name.
+    pub fn named(&self, org: &Name, name: &Name) -> Option<Uuid> {
+        self.names.get(org)?.get(name).copied()
+    }
+
     /// One node.
     pub fn node(&self, org: &Name, id: Uuid) -> Option<&Node> {
         self.orgs.get(org)?.get(&id)
@@ -122,6 +135,29 @@ impl Fleet {
             return;
         }
         self.speak_with(fact, id, introduction.key);
+        if let Some(name) = &introduction.name
+            && self.node_mut(&fact.header.org, id).name.is_none()
+        {
+            self.call(&fact.header.org, id, name);
+        }
+        self.label(fact);
+    }
+
+    fn label(&mut self, fact: &Fact<'_>) {
+        if let Some((id, labels)) = fact.labels() {
+            self.node_mut(&fact.header.org, id).labels.clone_from(labels);
+        }
+    }
+
+    /// Gives a node a name, or the nearest to it that is free.
+    fn call(&mut self, org: &Name, id: Uuid, wanted: &Name) {
+        let known = self.names.entry(org.clone()).or_default();
+        if let Some(old) = self.orgs.get(org).and_then(|nodes| nodes.get(&id)?.name.as_ref()) {
+            known.remove(old);
+        }
+        let name = free_name(wanted, id, |name| known.contains_key(name));
+        known.insert(name.clone(), id);
+        self.node_mut(org, id).name = Some(name);
     }
 
     fn speak_with(&mut self, fact: &Fact<'_>, id: Uuid, key: PublicKey) {
@@ -160,6 +196,23 @@ impl Fleet {
     }
 }
 
+/// A name as it was asked for, else with the first number from 2 to 99 that makes it free, else with the end of the id,
+/// which is its random part.
+fn free_name(wanted: &Name, id: Uuid, taken: impl Fn(&Name) -> bool) -> Name {
+    if !taken(wanted) {
+        return wanted.clone();
+    }
+    let with = |end: &str| -> Name {
+        let text = wanted.as_str();
+        let room = MAX_NAME_BYTES.saturating_sub(end.len() + 1);
+        // Names are of ASCII, so every place is one to cut at.
+        let text = text.get(..room).unwrap_or(text);
+        format!("{text}-{end}").parse().unwrap_or_else(|_| wanted.clone())
+    };
+    let numbered = (2..=99).map(|number| with(&number.to_string())).find(|name| !taken(name));
+    numbered.unwrap_or_else(|| with(id.to_string().get(24..).unwrap_or_default()))
+}
+
 impl Projection for Fleet {
     const NAME: &'static str = "fleet";
     const VERSION: u64 = 1;
@@ -175,8 +228,9 @@ impl Projection for Fleet {
             }
             Said::KeyStatus(status) => self.end_key(&status.key, fact.seq),
             Said::Labels(labels) => {
-                if let Some(id) = fact.header.node_id {
-                    self.node_mut(&fact.header.org, id).labels.clone_from(&labels.labels);
+                self.label(fact);
+                if let (Some(id), Some(name)) = (fact.header.node_id, &labels.name) {
+                    self.call(&fact.header.org, id, name);
                 }
             }
             _ => self.hear(fact),

@@ -6,7 +6,7 @@ use crate::client::HttpClient;
 use crate::config::Environment;
 use crate::disk::FileDisk;
 use crate::entropy::SystemEntropy;
-use crate::identity::enrol::{self, Enrolment};
+use crate::identity::enrol::{self, Called, Enrolment};
 use crate::identity::key::Identity;
 use crate::identity::permissions::check_permissions;
 use crate::identity::token::EnrolmentToken;
@@ -15,7 +15,7 @@ use crate::network::Network as _;
 use crate::problem::Problem;
 use crate::procfs::Root;
 use serde_json::json;
-use spec::Uuid;
+use spec::{Name, Uuid};
 use std::io::Read as _;
 
 /// Longest token that is read from standard input.
@@ -40,10 +40,17 @@ pub(crate) fn run(args: Enroll, environment: &Environment) -> Result<(), Failure
         return say(&enrolment);
     }
     let identity = identity(&disk, environment.node_id)?;
-    let hostname = Root::new("/").hostname().unwrap_or_else(|| "unknown".to_owned());
-    let enrolment = runtime()?.block_on(ask(&client, &identity, &token, &url, &hostname))?;
+    let called = called(args.name, args.labels);
+    let enrolment = runtime()?.block_on(ask(&client, &identity, &token, &url, &called))?;
     enrolment.store_with_chain(&disk, &mut SystemEntropy)?;
     say(&enrolment)
+}
+
+/// As the flags say, else after the host.
+fn called(name: Option<Name>, labels: Vec<(Name, String)>) -> Called {
+    let hostname = || Root::new("/").hostname().unwrap_or_default();
+    let name = name.or_else(|| Called::after_host(&hostname()).name);
+    Called { name, labels: labels.into_iter().collect() }
 }
 
 /// Has a key introduced, and checks the answer.
@@ -52,9 +59,9 @@ pub(super) async fn ask(
     identity: &Identity,
     token: &EnrolmentToken,
     url: &str,
-    hostname: &str,
+    called: &Called,
 ) -> Result<Enrolment, Failure> {
-    let request = enrol::request(identity, token, hostname);
+    let request = enrol::request(identity, token, called);
     let response = client.send(request).await.map_err(|e| Failure::io(&e))?;
     match response.status {
         200 | 201 => {}

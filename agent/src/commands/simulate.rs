@@ -12,7 +12,7 @@ use crate::commands::enroll::{ask, credentials, identity};
 use crate::config::Environment;
 use crate::disk::FileDisk;
 use crate::entropy::{Entropy as _, SystemEntropy};
-use crate::identity::enrol::Enrolment;
+use crate::identity::enrol::{Called, Enrolment};
 use crate::identity::token::EnrolmentToken;
 use crate::lock::{StateLock, create_private_dir};
 use crate::procfs::Root;
@@ -70,7 +70,7 @@ async fn enrolled(
         return Ok(());
     }
     let identity = identity(&disk, None)?;
-    let enrolment = ask(client, &identity, token, url, name).await?;
+    let enrolment = ask(client, &identity, token, url, &Called::after_host(name)).await?;
     Ok(enrolment.store_with_chain(&disk, &mut SystemEntropy)?)
 }
 

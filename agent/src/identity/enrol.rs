@@ -17,9 +17,11 @@ use crate::trust::authority::{self, Authority, AuthorityError};
 use proofs::tree::{Blake3, ProofError, verify_inclusion};
 use proofs::{CheckpointError, signature};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+use spec::limits::MAX_NAME_BYTES;
 use spec::payload::{KeyIntroduction, node_possession_bytes};
 use spec::{ChainLink, EventError, Hash, KeyUse, Kind, Name, PublicKey, Uuid, canonical};
+use std::collections::BTreeMap;
 use std::io;
 
 /// What is kept of the answer. It is written last: without it the node is not enrolled.
@@ -104,13 +106,37 @@ struct Introduction {
     inclusion: Vec<Hash>,
 }
 
+/// How a node would be known to people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Called {
+    /// The name it asks for.
+    pub name: Option<Name>,
+    /// The labels it begins with.
+    pub labels: BTreeMap<Name, String>,
+}
+
+impl Called {
+    /// By the name of its host, as far as that can be a name: in lower case, with `-` for what names cannot have.
+    pub fn after_host(hostname: &str) -> Self {
+        let fitting = |c: char| {
+            if c.is_ascii_alphanumeric() || "._-".contains(c) { c.to_ascii_lowercase() } else { '-' }
+        };
+        let text: String = hostname.chars().map(fitting).take(MAX_NAME_BYTES).collect();
+        Self { name: text.trim_matches(['-', '.', '_']).parse().ok(), labels: BTreeMap::new() }
+    }
+}
+
 /// The request that enrols `identity`.
-pub fn request(identity: &Identity, token: &EnrolmentToken, hostname: &str) -> Request {
+pub fn request(identity: &Identity, token: &EnrolmentToken, called: &Called) -> Request {
     let (author, key) = (identity.author(), identity.public());
     let pop = identity.key.sign(&node_possession_bytes(&author, &key, &token.ledger, &token.hash()));
-    let body = serde_json::json!({
-        "author": author, "hostname": hostname, "key": key, "pop": pop, "token": token.to_string(),
-    });
+    let mut body = json!({"author": author, "key": key, "pop": pop, "token": token.to_string()});
+    if let Some(body) = body.as_object_mut() {
+        body.extend(called.name.as_ref().map(|name| ("name".to_owned(), json!(name))));
+        if !called.labels.is_empty() {
+            body.insert("labels".to_owned(), json!(called.labels));
+        }
+    }
     Request::post("/api/nodes/register", "application/json", body.to_string().into_bytes())
 }
 

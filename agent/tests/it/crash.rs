@@ -111,7 +111,8 @@ fn enrol(world: &World, disk: &SimDisk, chance: &mut Chance) -> bool {
         return true;
     }
     let token = world.ledger.borrow().token().parse().unwrap();
-    let response = world.ledger.borrow_mut().handle(&enrol::request(&identity, &token, "n"));
+    let response =
+        world.ledger.borrow_mut().handle(&enrol::request(&identity, &token, &enrol::Called::after_host("n")));
     let enrolment = enrol::verify(&response.body, &identity, &token, "http://ledger").unwrap();
     enrolment.store_with_chain(disk, chance).is_ok()
 }

@@ -15,7 +15,7 @@ fn identity(seed: u8) -> Identity {
 
 fn answered(ledger: &mut Ledger, identity: &Identity) -> (EnrolmentToken, Value) {
     let token: EnrolmentToken = ledger.token().parse().unwrap();
-    let response = ledger.handle(&enrol::request(identity, &token, "n"));
+    let response = ledger.handle(&enrol::request(identity, &token, &enrol::Called::after_host("n")));
     (token, serde_json::from_slice(&response.body).unwrap())
 }
 

@@ -362,7 +362,13 @@ fn no_answer_enrols_a_node_with_something_else() {
         let world = World::new();
         let token: EnrolmentToken = world.ledger.borrow().token().parse().unwrap();
         let identity = |n: u8| Identity { node_id: Uuid::v4([n; 16]), key: SigningKey::from_seed(&[n; 32]) };
-        let ask = |n: u8| world.ledger.borrow_mut().handle(&enrol::request(&identity(n), &token, "n"));
+        let ask = |n: u8| {
+            world.ledger.borrow_mut().handle(&enrol::request(
+                &identity(n),
+                &token,
+                &enrol::Called::after_host("n"),
+            ))
+        };
         let (right, other) = (ask(1), ask(2).body);
         let route = "/api/nodes/register".to_owned();
         let answers = BTreeMap::from([(route.clone(), other)]);

@@ -378,7 +378,10 @@ impl Ledger {
         assert!(signature::verify(&key, &node_possession_bytes(&author, &key, &self.id, &token), &pop));
         let known = self.introductions.contains_key(&key);
         if !known {
-            let says = KeyIntroduction { author, key, pop, token, key_use: KeyUse::Node };
+            let labels =
+                serde_json::from_value(body.get("labels").cloned().unwrap_or_else(|| json!({}))).unwrap();
+            let name = body.get("name").map(|name| serde_json::from_value(name.clone()).unwrap());
+            let says = KeyIntroduction { author, key, labels, name, pop, token, key_use: KeyUse::Node };
             let record = self.own(Kind::Key, "acme", &payload(&says, Hash([7; 32])));
             let read =
                 Record::parse(&String::from_utf8(canonical::to_vec(&record).unwrap()).unwrap()).unwrap();
@@ -542,6 +545,7 @@ impl Ledger {
     fn own(&mut self, kind: Kind, org: &str, payload: &Payload) -> Value {
         let mut random = [0; 10];
         random[..8].copy_from_slice(&self.size().to_be_bytes());
+        let kind_version = kind.payload_version(&payload.json).unwrap();
         let header = Header {
             author: "service:ledger".parse().unwrap(),
             chain: None,
@@ -552,7 +556,7 @@ impl Ledger {
             node_id: None,
             org: org.parse().unwrap(),
             payload_hash: payload.hash(),
-            payload_version: 1,
+            payload_version: kind_version,
             severity: None,
             tenant: (org == "acme").then(|| "prod".parse().unwrap()),
             ts: self.now,

@@ -37,7 +37,11 @@ impl Node {
         };
         identity.store(&node.disk).unwrap();
         let token = world.ledger.borrow().token().parse().unwrap();
-        let response = world.ledger.borrow_mut().handle(&enrol::request(&identity, &token, "n"));
+        let response = world.ledger.borrow_mut().handle(&enrol::request(
+            &identity,
+            &token,
+            &enrol::Called::after_host("n"),
+        ));
         let enrolment = enrol::verify(&response.body, &identity, &token, "http://ledger").unwrap();
         enrolment.store_with_chain(&node.disk, &mut Chance::new(seed)).unwrap();
         node

@@ -1,15 +1,17 @@
 //! The service as the command line asks it: a method for each operation, typed by what the service's handlers take and
 //! answer with.
 
+mod names;
 mod operations;
 mod people;
 mod pick;
 mod reply;
 mod routes;
 
+pub(crate) use names::Names;
 pub(crate) use operations::About;
 pub(crate) use pick::Ref;
-pub(crate) use reply::{Listed, Reply, look, read};
+pub(crate) use reply::{Listed, Reply, look, names, read};
 
 use crate::client::{Answer, Client, block_on};
 use crate::failure::Failure;

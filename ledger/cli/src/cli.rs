@@ -8,6 +8,7 @@ use crate::commands::{
 };
 use crate::options::Global;
 use clap::{Parser, Subcommand};
+use std::ffi::OsString;
 
 /// A ledger of signed events that anyone can verify: run it, read it, prove it.
 #[derive(Debug, Parser)]
@@ -126,6 +127,20 @@ pub(crate) enum Command {
     Man(reference::Man),
 }
 
+/// The arguments as they are parsed: behind `nodes label`, `-old` is a label to take off and no flag.
+pub(crate) fn arguments(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut given: Vec<OsString> = given.collect();
+    let is_label = given.windows(2).any(|pair| pair == ["nodes", "label"]);
+    for argument in given.iter_mut().filter(|_| is_label) {
+        let label = argument.to_str().and_then(|text| text.strip_prefix('-'));
+        let label = label.filter(|label| label.len() > 1 && !label.starts_with('-') && !label.contains('='));
+        if let Some(label) = label {
+            *argument = format!("{label}-").into();
+        }
+    }
+    given
+}
+
 impl Command {
     /// Whether it goes to the service that somebody has signed in to, unless it is told otherwise.
     pub(crate) fn goes_to_a_service(&self) -> bool {
@@ -145,5 +160,23 @@ impl Command {
                 | Self::Openapi
                 | Self::Man(_)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::arguments;
+
+    #[test]
+    fn a_dash_before_a_label_is_no_flag() {
+        let parsed = |line: &str| {
+            let parsed = arguments(line.split(' ').map(Into::into));
+            parsed.iter().map(|argument| argument.to_string_lossy()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            parsed("ledger nodes label web-1 env=prod -old -o json --data x"),
+            "ledger nodes label web-1 env=prod old- -o json --data x"
+        );
+        assert_eq!(parsed("ledger nodes list -ojson"), "ledger nodes list -ojson");
     }
 }

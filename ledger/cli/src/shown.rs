@@ -11,6 +11,7 @@ use expect_test::expect_file;
 use spec::Timestamp;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// Commands without a table and without a card, and what they write.
 const OTHERS: &[(&str, &str)] = &[
@@ -43,6 +44,8 @@ const OTHERS: &[(&str, &str)] = &[
     ("members end", "a line"),
     ("members uninvite", "a line"),
     ("nodes accept-baseline", "a line"),
+    ("nodes label", "a line"),
+    ("nodes rename", "a line"),
     ("openapi", "a document"),
     ("prove", "a line"),
     ("reindex", "a line"),
@@ -91,7 +94,7 @@ fn what_each_command_shows_is_committed() {
         assert!(all.iter().any(|known| known == path), "`ledger {path}` is no command");
     }
     for path in all {
-        let look = |wide| Look { now: now(), wide, width: None };
+        let look = |wide| Look { now: now(), wide, width: None, names: Arc::new(samples::names()) };
         let Some(shown) = samples::of(&path) else {
             assert!(
                 others.contains(&*path),

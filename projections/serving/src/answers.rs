@@ -17,7 +17,7 @@ pub(crate) mod slo;
 pub(crate) mod usage;
 pub(crate) mod webhooks;
 
-pub use crate::nodes::{NodeAnswer, NodeRow};
+pub use crate::nodes::{NameRow, NodeAnswer, NodeRow};
 pub use crate::reads::AsOf;
 pub use commands::{CommandAnswer, CommandRow};
 pub use entries::{AuditRow, ViaRow};

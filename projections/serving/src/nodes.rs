@@ -38,6 +38,27 @@ pub struct NodeAnswer<'a> {
     pub node: NodeRow<'a>,
 }
 
+/// What a node is called.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "NodeName")]
+pub struct NameRow<'a> {
+    /// The node.
+    pub node_id: Uuid,
+    /// Whose it is.
+    pub org: Cow<'a, Name>,
+    /// The name it was given, else its host name; absent if it has neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Cow<'a, str>>,
+}
+
+impl<'a> NameRow<'a> {
+    fn of(org: &'a Name, node_id: Uuid, node: &'a Node) -> Self {
+        let hostname = || node.heartbeat.as_deref().map(|said| &*said.hostname);
+        let name = node.name.as_ref().map(Name::as_str).or_else(hostname).map(Cow::Borrowed);
+        Self { node_id, org: Cow::Borrowed(org), name }
+    }
+}
+
 impl<'a> NodeRow<'a> {
     fn of(org: &'a Name, node_id: Uuid, standing: Standing, node: &'a Node) -> Self {
         Self { node_id, org: Cow::Borrowed(org), standing, node: Cow::Borrowed(node) }
@@ -101,6 +122,23 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Pro
 pub(crate) async fn list_of_org(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     let org = call.org_of_path()?;
     list_of(&reads, &call, &call.query(&FILTERS)?, Some(&org)).await
+}
+
+/// `GET /api/node-names`: what nodes are called, for whoever has ids to show or a name to look for.
+pub(crate) async fn names(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
+    let parameters = call.query(&[AS_OF, CURSOR, LIMIT, "org"])?;
+    let (org, paging) = (call.orgs(parameters.parse("org")?)?, Paging::<NodePlace>::of(&parameters)?);
+    reads
+        .view(&parameters, |view| {
+            let fleet = view.folds.fleet();
+            let orgs = fleet.orgs().filter(|name| org.as_ref().is_none_or(|org| org == *name));
+            let nodes = orgs.flat_map(|org| fleet.nodes(org).map(move |node| (org, node)));
+            let places = nodes.map(|(org, (id, node))| ((org.clone(), id), (org, id, node)));
+            let page =
+                paging.rising(places, |(org, id, node)| call.sees(id).then(|| NameRow::of(org, id, node)));
+            view.answer(&page)
+        })
+        .await
 }
 
 async fn list_of(
@@ -180,6 +218,7 @@ async fn show_of(
 fn mentions(id: Uuid, node: &Node, q: &str) -> bool {
     let said = node.heartbeat.as_ref();
     id.to_string().contains(q)
+        || node.name.as_ref().is_some_and(|name| name.as_str().contains(q))
         || said.is_some_and(|said| said.hostname.to_lowercase().contains(q))
         || said.is_some_and(|said| said.os_profile.to_lowercase().contains(q))
 }

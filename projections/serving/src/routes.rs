@@ -2,7 +2,7 @@
 
 use crate::answers::{
     AcceptanceRow, AuditRow, CommandAnswer, CommandRow, EntryRow, FindingGroup, FindingRow, IncidentAnswer,
-    IncidentRow, MetricsAnswer, NodeAnswer, NodePolicyAnswer, NodeRow, NodeScansAnswer, OrgKeyRow,
+    IncidentRow, MetricsAnswer, NameRow, NodeAnswer, NodePolicyAnswer, NodeRow, NodeScansAnswer, OrgKeyRow,
     OrgKeysSummary, OutcomeRow, Page, PolicyAnswer, PolicyRow, RolloutAnswer, RolloutRow, ScanRow,
     ScheduleAnswer, ScheduleRow, SilenceRow, UsageAnswer, WebhooksAnswer,
 };
@@ -74,7 +74,7 @@ fn of_nodes(route: Route<Reads>) -> Route<Reads> {
         .takes::<Band>("band", "In this band.")
         .takes::<String>("labels", "With these labels: a selector such as `env=prod,!canary`.")
         .takes::<String>("os_profile", "Of this operating system profile.")
-        .takes::<String>("q", "With this in their id, host name or profile, whatever the case.")
+        .takes::<String>("q", "With this in their id, name, host name or profile, whatever the case.")
         .takes::<Level>("silence", "Silent to this degree.")
         .takes::<Name>("tenant", "Of this tenant.")
         .takes::<String>("version", "With this version of the agent.")
@@ -128,6 +128,14 @@ fn nodes() -> Vec<Route<Reads>> {
             )
             .takes::<Name>("org", "Of this organisation."),
         ),
+        list::<NameRow<'static>, _>(
+            "/api/node-names",
+            nodes::names,
+            "listNodeNames",
+            "Nodes",
+            "What nodes are called, by organisation and id.",
+        )
+        .takes::<Name>("org", "Of this organisation."),
         fold::<NodeAnswer<'static>, _>("/api/nodes/{id}", nodes::show, "getNode", "Nodes", "One node.")
             .takes::<Uuid>("id", "The node."),
         list::<EntryRow<'static>, _>(

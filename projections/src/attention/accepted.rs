@@ -7,7 +7,7 @@ use super::node::{Cx, NodeAttention};
 use super::reason::{Reason, Subject};
 use super::{Attention, rules_of};
 use crate::acceptances::{Acceptance, Found};
-use crate::fact::{Fact, Said};
+use crate::fact::Fact;
 use crate::listening::{Moment, Now};
 use spec::{Name, Timestamp};
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ impl Attention {
             }
             self.review(org, &changed, now);
         }
-        if let (Said::Labels(_), Some(id)) = (&fact.said, fact.header.node_id)
+        if let Some((id, _)) = fact.labels()
             && let Some(place) = self.places.get(org).and_then(|nodes| nodes.get(&id)).copied()
         {
             self.review_node(place, now, &|_, _| true);

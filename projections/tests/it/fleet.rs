@@ -102,6 +102,54 @@ fn labels_are_those_said_last() {
 }
 
 #[test]
+fn a_name_belongs_to_one_node() {
+    let call =
+        |id, called: &str| said(user(7), Kind::Labels, "acme", Some(node(id)), json!({"name": called}));
+    let label = said(user(7), Kind::Labels, "acme", Some(node(1)), json!({"labels": {"env": "prod"}}));
+    let folded = fold(&[INTRODUCED, label, call(1, "web"), call(2, "web"), call(3, "web")]);
+    let of = |folded: &Projections, id| acme(folded, id).name.as_ref().map(ToString::to_string).unwrap();
+    assert_eq!([1, 2, 3].map(|id| of(&folded, id)), ["web", "web-2", "web-3"]);
+    assert_eq!(acme(&folded, 1).labels.len(), 1, "a name leaves the labels alone");
+    assert_eq!(folded.fleet().named(&name("acme"), &name("web-2")), Some(node(2)));
+    assert_eq!(
+        folded.fleet().named(&name("beta"), &name("web")),
+        None,
+        "each organisation has names of its own"
+    );
+
+    // What is given up is free, and whoever asks for its own name keeps it.
+    let folded = fold(&[call(1, "web"), call(2, "web"), call(1, "db"), call(1, "db"), call(2, "web")]);
+    assert_eq!([1, 2].map(|id| of(&folded, id)), ["db", "web"]);
+
+    // The numbers are few, and a name has an end.
+    let long = "a".repeat(128);
+    let many: Vec<Fact> = (1..=101).map(|id| call(id, &long)).collect();
+    let folded = fold(&many);
+    assert_eq!(of(&folded, 99), format!("{}-99", "a".repeat(125)));
+    let end = node(101).to_string()[24..].to_owned();
+    assert_eq!(of(&folded, 101), format!("{}-{end}", "a".repeat(115)));
+}
+
+#[test]
+fn a_node_is_introduced_with_a_name_and_labels() {
+    let introduced = |id, key: u16, called: &str, env: &str| {
+        let key = crate::entries::key(key);
+        let payload = json!({
+            "author": format!("node:{}", node(id)), "key": key, "labels": {"env": env}, "name": called,
+            "pop": spec::Signature([0; 64]), "token": spec::Hash::ZERO, "use": "node",
+        });
+        said(spec::Author::Service(name("ingest")), Kind::Key, "acme", None, payload)
+    };
+    let folded = fold(&[introduced(1, 11, "web", "prod"), introduced(2, 12, "web", "test")]);
+    assert_eq!(acme(&folded, 1).labels, [(name("env"), "prod".to_owned())].into());
+    assert_eq!(acme(&folded, 2).name, Some(name("web-2")));
+    let call = said(user(7), Kind::Labels, "acme", Some(node(1)), json!({"name": "db"}));
+    let folded = fold(&[introduced(1, 11, "web", "prod"), call, introduced(1, 13, "web", "test")]);
+    assert_eq!(acme(&folded, 1).name, Some(name("db")), "who has a name keeps it");
+    assert_eq!(acme(&folded, 1).labels, [(name("env"), "test".to_owned())].into());
+}
+
+#[test]
 fn an_erased_heartbeat_was_still_heard() {
     let folded = fold(&[beat(1), Fact::Erased { node: 1, org: "acme" }]);
     assert_eq!(acme(&folded, 1).heard.map(|h| h.seq), Some(1));

@@ -1,5 +1,6 @@
 //! Keys, tokens and what the ledger's authority rests on.
 
+use super::labels::check_labels;
 use super::{PayloadError, Schema, at_most, present, rule};
 use crate::canonical;
 use crate::hash::Hash;
@@ -8,6 +9,7 @@ use crate::key_use::KeyUse;
 use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 /// What stands in front of a proof of possession before it is signed.
@@ -146,6 +148,12 @@ pub struct KeyIntroduction {
     pub author: Author,
     /// The key.
     pub key: PublicKey,
+    /// The labels that a node begins with, as in kind `labels`; absent if it has none to begin with (from version 2 on).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<Name, String>,
+    /// What a node would be called (from version 2 on).
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
     /// The key's signature over [`node_possession_bytes`].
     pub pop: Signature,
     /// Hash of the enrolment token that allowed it.
@@ -155,8 +163,23 @@ pub struct KeyIntroduction {
     pub key_use: KeyUse,
 }
 
+impl KeyIntroduction {
+    /// Whether it says more of the node than its key.
+    fn describes(&self) -> bool {
+        self.name.is_some() || !self.labels.is_empty()
+    }
+}
+
 impl Schema for KeyIntroduction {
+    const VERSION: u64 = 2;
+
+    fn version(&self) -> u64 {
+        if self.describes() { 2 } else { 1 }
+    }
+
     fn validate(&self) -> Result<(), PayloadError> {
+        rule(self.key_use == KeyUse::Node || !self.describes(), "name and labels are a node's")?;
+        check_labels(&self.labels)?;
         match (self.key_use, &self.author) {
             (KeyUse::Node, Author::Node(_)) | (KeyUse::Device, Author::User(_)) | (KeyUse::Witness, _) => {
                 Ok(())

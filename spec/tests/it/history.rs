@@ -7,6 +7,7 @@
 mod admission;
 mod bounds;
 mod findings;
+mod names;
 mod operations;
 mod organisations;
 mod rollouts;
@@ -43,6 +44,7 @@ pub(crate) const KEYS: &[&str] = &[
     "node",
     "node-2",
     "node-3",
+    "node-4",
     "recovery-1",
     "recovery-2",
     "recovery-3",
@@ -164,7 +166,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 14] = [
+pub(crate) const GROUPS: [usize; 15] = [
     1,
     20,
     operations::RECORDS,
@@ -179,6 +181,7 @@ pub(crate) const GROUPS: [usize; 14] = [
     admission::RECORDS,
     organisations::RECORDS,
     bounds::RECORDS,
+    names::RECORDS,
 ];
 
 fn genesis() -> Event {
@@ -208,7 +211,9 @@ fn genesis() -> Event {
     let bytes = possession_bytes(&payload);
     let mut pop: Vec<(PublicKey, Signature)> = KEYS
         .iter()
-        .filter(|name| !["node", "node-2", "node-3", "service-2", "witness-1", "witness-2"].contains(name))
+        .filter(|name| {
+            !["node", "node-2", "node-3", "node-4", "service-2", "witness-1", "witness-2"].contains(name)
+        })
         .map(|name| (public(name), sign(name, &bytes)))
         .collect();
     pop.sort_by_key(|(key, _)| *key);
@@ -368,6 +373,8 @@ fn append_later(log: &mut Log, ledger: Hash, incident: Hash) {
     organisations::append(log, ledger);
     log.commit();
     bounds::append(log, ledger);
+    log.commit();
+    names::append(log, ledger);
     log.commit();
 }
 

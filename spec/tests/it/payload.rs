@@ -20,6 +20,7 @@ use spec::payload::{
     WitnessSetChange,
 };
 use spec::{Author, Epoch, Hash, KeyUse, Kind, Name, PublicKey, Signature, Timestamp, Uuid, canonical};
+use std::collections::BTreeMap;
 
 fn hash() -> impl Strategy<Value = Hash> {
     any::<[u8; 32]>().prop_map(Hash)
@@ -134,8 +135,21 @@ fn introduction() -> impl Strategy<Value = KeyIntroduction> {
         uuid().prop_map(|id| (Author::User(id), KeyUse::Device)),
         author().prop_map(|author| (author, KeyUse::Witness)),
     ];
-    (pair, public_key(), signature(), hash())
-        .prop_map(|((author, key_use), key, pop, token)| KeyIntroduction { author, key, pop, token, key_use })
+    (pair, public_key(), signature(), hash()).prop_map(|((author, key_use), key, pop, token)| {
+        KeyIntroduction { author, key, labels: BTreeMap::new(), name: None, pop, token, key_use }
+    })
+}
+
+/// Of a node that says what it would be called.
+fn described() -> impl Strategy<Value = KeyIntroduction> {
+    let labels = proptest::collection::btree_map(name(), text(), 0..5);
+    (introduction(), uuid(), labels, name()).prop_map(|(introduced, id, labels, name)| KeyIntroduction {
+        author: Author::Node(id),
+        key_use: KeyUse::Node,
+        labels,
+        name: Some(name),
+        ..introduced
+    })
 }
 
 fn key_status() -> impl Strategy<Value = KeyStatus> {
@@ -338,6 +352,11 @@ proptest! {
     #[test]
     fn introductions(introduction in introduction()) {
         round_trip(&Kind::Key, &introduction)?;
+    }
+
+    #[test]
+    fn introductions_with_a_name(introduction in described()) {
+        round_trip_of(&Kind::Key, 2, &introduction)?;
     }
 
     #[test]

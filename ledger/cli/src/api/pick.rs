@@ -12,6 +12,9 @@ use std::str::FromStr;
 /// Candidates that are listed when a name fits several things.
 const MAX_LISTED: usize = 8;
 
+/// How much alike two names are that are taken for each other, from 0 to 1.
+const ALIKE: f64 = 0.8;
+
 /// What somebody calls a thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ref(String);
@@ -44,11 +47,15 @@ impl Ref {
         let is_name = |c: &Candidate<T>| !c.name.is_empty() && c.name == self.0;
         let named = candidates.iter().any(is_name);
         let fits = |c: &Candidate<T>| if named { is_name(c) } else { c.id.to_string().starts_with(&wanted) };
+        let near = self.nearest(&candidates);
         let mut found: Vec<Candidate<T>> =
             candidates.into_iter().filter(|c| !wanted.is_empty() && fits(c)).collect();
         match found.len() {
             1 => found.pop().map(|one| one.id).ok_or_else(|| Failure::io("nothing is left of one")),
-            0 => Err(Failure::refused(format!("there is no {kind} {}; see `{see}`", safe(&self.0)))),
+            0 => {
+                let near = near.map_or_else(String::new, |near| format!("; the nearest is {}", safe(&near)));
+                Err(Failure::refused(format!("there is no {kind} {}{near}; see `{see}`", safe(&self.0))))
+            }
             count => {
                 let some: Vec<String> = found.iter().take(MAX_LISTED).map(describe).collect();
                 let more = if count > MAX_LISTED { ", …" } else { "" };
@@ -59,6 +66,16 @@ impl Ref {
                 )))
             }
         }
+    }
+}
+
+impl Ref {
+    /// The name that is the most like this one, if one is like it at all: whoever types one letter wrong is told.
+    fn nearest<T>(&self, candidates: &[Candidate<T>]) -> Option<String> {
+        let names = candidates.iter().filter(|candidate| !candidate.name.is_empty());
+        let scored = names.map(|candidate| (strsim::jaro_winkler(&candidate.name, &self.0), &candidate.name));
+        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))?;
+        (best.0 >= ALIKE).then(|| best.1.clone())
     }
 }
 
@@ -76,17 +93,13 @@ fn hash(reference: &Ref) -> Option<Hash> {
 }
 
 impl Client {
-    /// The node that is meant: by its id, the beginning of it, or its host name.
+    /// The node that is meant: by its id, the beginning of it, or its name.
     pub(crate) async fn node_of(&self, reference: &Ref) -> Result<Uuid, Failure> {
         if let Some(id) = uuid(reference) {
             return Ok(id);
         }
-        let nodes = self.nodes(Query::default()).await?.rows()?;
-        let candidate = |row: serving::answers::NodeRow<'_>| Candidate {
-            id: row.node_id,
-            name: row.node.heartbeat.as_ref().map(|said| said.hostname.clone()).unwrap_or_default(),
-        };
-        reference.pick(nodes.into_iter().map(candidate).collect(), "node", "ledger nodes list")
+        let nodes = self.names().await?.into_pairs().map(|(id, name)| Candidate { id, name });
+        reference.pick(nodes.collect(), "node", "ledger nodes list")
     }
 
     /// The same where naming one is up to the caller.
@@ -269,8 +282,15 @@ mod tests {
             pick("twin").unwrap_err(),
             "twin is the beginning or the name of 2 nodes: dd00 (twin), ee00 (twin); say more of the id"
         );
-        for nobody in ["", "f", "web"] {
-            assert!(pick(nobody).unwrap_err().starts_with("there is no node "), "{nobody}");
+        for nobody in ["", "f"] {
+            assert_eq!(
+                pick(nobody).unwrap_err(),
+                format!("there is no node {nobody}; see `ledger nodes list`")
+            );
         }
+        assert_eq!(
+            pick("wbe-1").unwrap_err(),
+            "there is no node wbe-1; the nearest is web-1; see `ledger nodes list`"
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! What the service answers: as it said it, and as this version reads it.
 
+use super::Names;
+use crate::client::Client;
 use crate::failure::Failure;
 use crate::options::Global;
 use crate::output::{self, Look, Table};
@@ -7,18 +9,26 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use spec::Timestamp;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// An answer. What machines are given is what the service said, with members that this version does not know; what
 /// people are shown is read into a type first.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply<T> {
     said: Value,
+    names: Arc<Names>,
     kind: PhantomData<fn() -> T>,
 }
 
 impl<T: DeserializeOwned> Reply<T> {
     pub(crate) fn of(said: Value) -> Self {
-        Self { said, kind: PhantomData }
+        Self { said, names: Arc::default(), kind: PhantomData }
+    }
+
+    /// The same, with what nodes are called for the people that it is shown to.
+    pub(crate) async fn named(mut self, global: &Global, client: &Client) -> Self {
+        self.names = names(global, client).await;
+        self
     }
 
     /// The answer as it was said.
@@ -37,7 +47,8 @@ impl<T: DeserializeOwned> Reply<T> {
         global: &Global,
         people: impl FnOnce(&T, &Look) -> String,
     ) -> Result<(), Failure> {
-        output::answer(global, &self.said, || Ok(people(&self.read()?, &look(global, &self.said))))
+        let look = || Look { names: Arc::clone(&self.names), ..look(global, &self.said) };
+        output::answer(global, &self.said, || Ok(people(&self.read()?, &look())))
     }
 }
 
@@ -47,13 +58,22 @@ pub(crate) struct Listed<T> {
     /// What was said beside the items.
     beside: serde_json::Map<String, Value>,
     items: Vec<Value>,
+    names: Arc<Names>,
     kind: PhantomData<fn() -> T>,
 }
 
 impl<T: DeserializeOwned> Listed<T> {
     /// A list from its items, and from what else the last of its pages said.
     pub(crate) fn of(beside: serde_json::Map<String, Value>, items: Vec<Value>) -> Self {
-        Self { beside, items, kind: PhantomData }
+        Self { beside, items, names: Arc::default(), kind: PhantomData }
+    }
+
+    /// The same, with what nodes are called for the people that it is shown to.
+    pub(crate) async fn named(mut self, global: &Global, client: &Client) -> Self {
+        if !self.items.is_empty() {
+            self.names = names(global, client).await;
+        }
+        self
     }
 
     /// The list as it was said.
@@ -73,7 +93,8 @@ impl<T: DeserializeOwned> Listed<T> {
         if !global.for_people() {
             return output::document(global, &self.said());
         }
-        output::say(&table.text(&self.rows()?, &at(global, self.beside.get("as_of"))))
+        let look = at(global, self.beside.get("as_of"));
+        output::say(&table.text(&self.rows()?, &Look { names: Arc::clone(&self.names), ..look }))
     }
 
     /// Leaves items out; one that this version does not know stays.
@@ -85,6 +106,14 @@ impl<T: DeserializeOwned> Listed<T> {
     pub(crate) fn sort_by_key<K: Ord>(&mut self, key: impl Fn(&T) -> K) {
         self.items.sort_by_cached_key(|item| read(item).ok().map(|row| key(&row)));
     }
+}
+
+/// What nodes are called, if people want to know. Where the service does not say, ids have to do.
+pub(crate) async fn names(global: &Global, client: &Client) -> Arc<Names> {
+    if !global.for_people() {
+        return Arc::default();
+    }
+    Arc::new(client.names().await.unwrap_or_default())
 }
 
 /// Reads a part of an answer.

@@ -67,6 +67,7 @@ routes! {
     MEMBERS = GET "/api/orgs/{org}/members";
     NODE = GET "/api/nodes/{id}";
     NODES = GET "/api/nodes";
+    NODE_NAMES = GET "/api/node-names";
     NODE_POLICY = GET "/api/nodes/{id}/policy";
     NODE_SCANS = GET "/api/nodes/{id}/scans";
     ORGS = GET "/api/orgs";

@@ -66,7 +66,7 @@ pub(crate) const PAGES: Table<Page> = Table {
         column("page", |page| Cell::from(page.what)),
         column("at", |page| Cell::from(&page.at)),
         column("org", |page| Cell::from(&page.about.org)),
-        column("node", |page| Cell::from(page.about.node_id)),
+        column("node", |page| Cell::node(page.about.node_id)),
         column("reason", |page| Cell::of(&format_args!("{} {}", page.about.reason, page.about.subject))),
     ],
     nothing: "every page would be sent as it was",

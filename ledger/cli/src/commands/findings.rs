@@ -109,7 +109,7 @@ pub(crate) const GROUPS: Table<FindingGroup<'static>> = Table {
 pub(crate) const FINDINGS: Table<FindingRow<'static>> = Table {
     columns: &[
         column("severity", |row| Cell::from(row.finding.severity.as_str())),
-        column("node", |row| Cell::from(row.node_id)),
+        column("node", |row| Cell::node(row.node_id)),
         wide("org", |row| Cell::from(&*row.org)),
         wide("scan", |row| Cell::from(row.seq)),
         column("found", |row| Cell::from(row.recorded_at)),
@@ -144,7 +144,7 @@ pub(crate) const ACCEPTED: Table<AcceptanceRow<'static>> = Table {
 /// Where it is accepted.
 fn scope(row: &AcceptanceRow<'_>) -> Cell {
     match (row.acceptance.node, &row.acceptance.selector) {
-        (Some(node), _) => Cell::from(node),
+        (Some(node), _) => Cell::node(node),
         (None, Some(selected)) if !selected.text().is_empty() => Cell::Text(selected.text().to_owned()),
         (None, _) => Cell::from("(all)"),
     }
@@ -165,7 +165,7 @@ async fn list(global: &Global, client: &Client, args: &List) -> Result<(), Failu
     if args.grouped {
         client.finding_groups(query).await?.show(global, &GROUPS)
     } else {
-        client.findings(query).await?.show(global, &FINDINGS)
+        client.findings(query).await?.named(global, client).await.show(global, &FINDINGS)
     }
 }
 
@@ -190,7 +190,7 @@ async fn act(global: &Global, client: &Client, given: &Answer) -> Result<(), Fai
         }
         Answer::Accepted { org, ended, past } => {
             let asked = past.query().with("org", org.as_ref()).with("ended", ended.then_some(true));
-            client.acceptances(asked).await?.show(global, &ACCEPTED)
+            client.acceptances(asked).await?.named(global, client).await.show(global, &ACCEPTED)
         }
         Answer::Withdraw { acceptance } => {
             let (acceptance, org) = client.acceptance_of(acceptance).await?;

@@ -162,7 +162,7 @@ pub(crate) const INCIDENTS: Table<IncidentRow<'static>> = Table {
         column("org", |row| Cell::from(&*row.org)),
         wide("tenant", |row| Cell::from(row.incident.matter.tenant.as_ref())),
         column("about", |row| match row.incident.matter.node_id {
-            Some(node) => Cell::from(node),
+            Some(node) => Cell::node(node),
             None => Cell::from(row.incident.matter.site.as_ref()),
         }),
         column("title", |row| Cell::from(&row.incident.title)),
@@ -182,7 +182,7 @@ pub(crate) const INCIDENT: Card<IncidentRow<'static>> = Card(&[
     column("state", |row| state(row)),
     column("org", |row| Cell::from(&*row.org)),
     column("tenant", |row| Cell::from(row.incident.matter.tenant.as_ref())),
-    column("node", |row| Cell::from(row.incident.matter.node_id)),
+    column("node", |row| Cell::node(row.incident.matter.node_id)),
     column("site", |row| Cell::from(row.incident.matter.site.as_ref())),
     column("topic", |row| Cell::from(&row.incident.matter.topic)),
     column("subject", |row| Cell::from(&row.incident.matter.subject)),
@@ -216,7 +216,7 @@ pub(crate) const SILENCES: Table<SilenceRow<'static>> = Table {
         column("silence", |row| Cell::from(row.silence.id)),
         column("org", |row| Cell::from(&*row.org)),
         column("tenant", |row| Cell::from(row.silence.tenant.as_ref())),
-        column("node", |row| Cell::from(row.silence.node_id)),
+        column("node", |row| Cell::node(row.silence.node_id)),
         column("reason", |row| Cell::from(row.silence.reason.as_ref())),
         column("subject", |row| Cell::from(row.silence.subject.as_ref())),
         column("until", |row| Cell::from(row.silence.until)),
@@ -248,17 +248,21 @@ async fn answer(global: &Global, client: &Client, command: &Incidents) -> Result
         Incidents::List { org, state, node, past } => {
             let node = client.maybe_node_of(node.as_ref()).await?;
             let query = past.query().with("org", org.as_ref()).with("state", state.as_ref());
-            client.incidents(query.with("node_id", node)).await?.show(global, &INCIDENTS)
+            let listed = client.incidents(query.with("node_id", node)).await?;
+            listed.named(global, client).await.show(global, &INCIDENTS)
         }
         Incidents::Show { id, past } => {
             let id = client.incident_of(id).await?;
             client
                 .incident(&id, past.query())
                 .await?
+                .named(global, client)
+                .await
                 .show(global, |answer, look| shown(&answer.incident, &answer.findings, look))
         }
         Incidents::Silences { org, past } => {
-            client.silences(past.query().with("org", org.as_ref())).await?.show(global, &SILENCES)
+            let listed = client.silences(past.query().with("org", org.as_ref())).await?;
+            listed.named(global, client).await.show(global, &SILENCES)
         }
         Incidents::Open { title, text, org, node, severity } => {
             let about = About { node: client.maybe_node_of(node.as_ref()).await?, severity: *severity };

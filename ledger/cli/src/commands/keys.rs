@@ -137,6 +137,7 @@ fn introduce(global: &Global, org: &Name, user: Option<Uuid>, out: &Path) -> Res
             key_use: Some(KeyUse::Device.as_str().to_owned()),
             hostname: None,
             labels: None,
+            name: None,
         };
         let registered = client.register(&request).await?.read()?;
         Ok((registered.org.into_owned(), registered.ledger))

@@ -10,10 +10,12 @@ use clap::{Args, Subcommand};
 use projections::attention::Active;
 use service::wire::ReceiptRow;
 use serving::answers::NodeRow;
-use spec::payload::{Band, Baseline, Heartbeat};
+use spec::payload::{Band, Baseline, Heartbeat, Labels};
 use spec::{Hash, Kind, Name, Uuid};
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Nodes {
@@ -25,7 +27,7 @@ pub(crate) enum Nodes {
         /// Only those in this band.
         #[arg(long, value_parser = ["OK", "ATTN", "CRIT"], ignore_case = true)]
         band: Option<String>,
-        /// In the id, the host name or the profile.
+        /// In the id, the name, the host name or the profile.
         #[arg(long, short)]
         query: Option<String>,
         #[command(flatten)]
@@ -33,15 +35,36 @@ pub(crate) enum Nodes {
     },
     /// Show one node, and what its attention rests on.
     Show {
-        /// Its id, the beginning of it, or its host name.
+        /// Its name, its id, or the beginning of it.
         #[arg(value_name = "NODE")]
         id: Ref,
         #[command(flatten)]
         past: Past,
     },
+    /// Give a node another name.
+    #[command(after_help = "Example: ledger nodes rename web-1 web-east-1")]
+    Rename {
+        /// Its name, its id, or the beginning of it.
+        #[arg(value_name = "NODE")]
+        id: Ref,
+        /// What it is called from now on: 1 to 128 characters a-z 0-9 . _ : -
+        name: Name,
+    },
+    /// Put labels on a node, or take them off.
+    #[command(
+        after_help = "Example: ledger nodes label web-1 env=prod -old\n\n`old-` means the same as `-old`."
+    )]
+    Label {
+        /// Its name, its id, or the beginning of it.
+        #[arg(value_name = "NODE")]
+        id: Ref,
+        /// Labels to put on, as `env=prod` or `canary`, and to take off, as `-old`.
+        #[arg(value_name = "NAME=VALUE|-NAME", required = true)]
+        changes: Vec<LabelChange>,
+    },
     /// Say that what a node's latest scan was compared with is right.
     AcceptBaseline {
-        /// The node's id, the beginning of it, or its host name.
+        /// Its name, its id, or the beginning of it.
         #[arg(value_name = "NODE")]
         id: Ref,
         /// The baseline's id; refused if the scan was compared with another.
@@ -67,8 +90,9 @@ impl Past {
 /// The fleet.
 pub(crate) const NODES: Table<NodeRow<'static>> = Table {
     columns: &[
-        column("node", |node| Cell::from(node.node_id)),
-        column("host", |node| said(node, |said| Cell::from(&said.hostname))),
+        column("name", called),
+        column("id", |node| Cell::from(node.node_id)),
+        wide("host", |node| said(node, |said| Cell::from(&said.hostname))),
         column("org", |node| Cell::from(&*node.org)),
         column("band", |node| Cell::word(&node.standing.band)),
         column("score", |node| Cell::from(node.standing.score)),
@@ -86,7 +110,8 @@ pub(crate) const NODES: Table<NodeRow<'static>> = Table {
 
 /// One node.
 pub(crate) const NODE: Card<NodeRow<'static>> = Card(&[
-    column("node", |node| Cell::from(node.node_id)),
+    column("name", called),
+    column("id", |node| Cell::from(node.node_id)),
     column("host", |node| said(node, |said| Cell::from(&said.hostname))),
     column("org", |node| Cell::from(&*node.org)),
     column("tenant", |node| Cell::from(node.node.tenant.as_ref())),
@@ -126,17 +151,28 @@ pub(crate) const REASONS: Table<(usize, Active)> = Table {
     nothing: "nothing counts against it",
 };
 
+/// The name it was given, else its host name.
+fn called(node: &NodeRow<'_>) -> Cell {
+    match &node.node.name {
+        Some(name) => Cell::from(name),
+        None => said(node, |said| Cell::from(&said.hostname)),
+    }
+}
+
 fn said(node: &NodeRow<'_>, part: fn(&Heartbeat) -> Cell) -> Cell {
     node.node.heartbeat.as_deref().map_or(Cell::Nothing, part)
 }
 
 fn labels(node: &NodeRow<'_>) -> Cell {
-    Cell::list(
-        node.node
-            .labels
-            .iter()
-            .map(|(name, value)| if value.is_empty() { name.to_string() } else { format!("{name}={value}") }),
-    )
+    labels_cell(&node.node.labels)
+}
+
+fn labels_cell(labels: &BTreeMap<Name, String>) -> Cell {
+    let label = |(name, value): (&Name, &String)| match &**value {
+        "" => name.to_string(),
+        value => format!("{name}={value}"),
+    };
+    Cell::list(labels.iter().map(label))
 }
 
 /// The worst reason, and how many others there are.
@@ -166,11 +202,25 @@ pub(crate) fn run(global: &Global, command: &Nodes) -> Result<ExitCode, Failure>
             let node = client.node_of(id).await?;
             client.node(node, past.query()).await?.show(global, |answer, look| shown(&answer.node, look))
         }
+        Nodes::Rename { id, name } => {
+            let node = client.node_of(id).await?;
+            let receipt = rename(client, node, name).await?;
+            receipt.show(global, |_, _| format!("{} is called {name} now\n", short(&node)))
+        }
+        Nodes::Label { id, changes } => {
+            let node = client.node_of(id).await?;
+            let (labels, receipt) = label(client, node, changes).await?;
+            receipt.named(global, client).await.show(global, |_, look| {
+                let labels = labels_cell(&labels).show(look, 0);
+                let labels = if labels.is_empty() { "no labels" } else { &labels };
+                format!("{} has {labels} now\n", look.node(node))
+            })
+        }
         Nodes::AcceptBaseline { id, baseline } => {
             let node = client.node_of(id).await?;
             let (accepted, receipt) = accept(client, node, *baseline).await?;
-            receipt.show(global, |_, _| {
-                format!("baseline {} of node {} is accepted\n", short(&accepted), short(&node))
+            receipt.named(global, client).await.show(global, |_, look| {
+                format!("baseline {} of node {} is accepted\n", short(&accepted), look.node(node))
             })
         }
     })?;
@@ -197,6 +247,67 @@ fn rank(band: Band) -> u8 {
         Band::Attn => 1,
         Band::Ok => 0,
     }
+}
+
+/// A label that is put on, or taken off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LabelChange {
+    On(Name, String),
+    Off(Name),
+}
+
+impl FromStr for LabelChange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name = |text: &str| text.parse().map_err(|error| format!("{error}"));
+        match (text.strip_suffix('-'), text.split_once('=')) {
+            (Some(label), None) => name(label).map(Self::Off),
+            (_, Some((label, value))) => Ok(Self::On(name(label)?, value.to_owned())),
+            (None, None) => Ok(Self::On(name(text)?, String::new())),
+        }
+    }
+}
+
+/// Calls a node something else. A name that another one has is refused here, so that nobody is surprised by the number
+/// that it would get.
+async fn rename(client: &Client, node: Uuid, name: &Name) -> Result<Reply<ReceiptRow>, Failure> {
+    let known = client.node(node, Query::default()).await?.read()?.node;
+    let others =
+        all(client, Query::default().with("org", Some(&known.org)).with("q", Some(name))).await?.rows()?;
+    if let Some(other) =
+        others.iter().find(|other| other.node_id != node && other.node.name.as_ref() == Some(name))
+    {
+        return Err(Failure::refused(format!(
+            "{name} is what {} is called; choose another name",
+            short(&other.node_id)
+        )));
+    }
+    let payload = Labels { labels: None, name: Some(name.clone()) };
+    client.say(&Kind::Labels, &known.org, &About { node: Some(node), severity: None }, &payload).await
+}
+
+/// Changes the labels of a node; all that it has then.
+async fn label(
+    client: &Client,
+    node: Uuid,
+    changes: &[LabelChange],
+) -> Result<(BTreeMap<Name, String>, Reply<ReceiptRow>), Failure> {
+    let known = client.node(node, Query::default()).await?.read()?.node;
+    let mut labels = known.node.labels.clone();
+    for change in changes {
+        match change {
+            LabelChange::On(name, value) => drop(labels.insert(name.clone(), value.clone())),
+            LabelChange::Off(name) => {
+                if labels.remove(name).is_none() {
+                    return Err(Failure::refused(format!("it has no label {name}; nothing was changed")));
+                }
+            }
+        }
+    }
+    let payload = Labels { labels: Some(labels.clone()), name: None };
+    let about = About { node: Some(node), severity: None };
+    Ok((labels, client.say(&Kind::Labels, &known.org, &about, &payload).await?))
 }
 
 /// Accepts the baseline that a node's latest scan names.

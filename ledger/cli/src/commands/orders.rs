@@ -93,7 +93,7 @@ pub(crate) const COMMANDS: Table<CommandRow<'static>> = Table {
     columns: &[
         column("command", |row| Cell::from(row.given.hash)),
         column("state", |row| Cell::word(&row.state)),
-        column("node", |row| Cell::from(row.node_id)),
+        column("node", |row| Cell::node(row.node_id)),
         wide("org", |row| Cell::from(&*row.org)),
         column("what", |row| Cell::from(&row.given.order.command)),
         wide("with", |row| with(row)),
@@ -113,7 +113,7 @@ pub(crate) const COMMAND: Card<CommandRow<'static>> = Card(&[
     column("with", |row| with(row)),
     column("why", |row| Cell::from(row.given.order.text.as_ref())),
     column("state", |row| Cell::word(&row.state)),
-    column("node", |row| Cell::from(row.node_id)),
+    column("node", |row| Cell::node(row.node_id)),
     column("org", |row| Cell::from(&*row.org)),
     column("tenant", |row| Cell::from(row.given.tenant.as_ref())),
     column("issued", |row| Cell::from(row.given.issued_at)),
@@ -176,8 +176,8 @@ async fn answer(global: &Global, client: &Client, command: &Commands) -> Result<
             if issue.wait {
                 return until_over(global, client, issued.read()?.command).await;
             }
-            issued.show(global, |said, _| {
-                format!("told {} to {}: command {}\n", short(&node), issue.command, short(&said.command))
+            issued.named(global, client).await.show(global, |said, look| {
+                format!("told {} to {}: command {}\n", look.node(node), issue.command, short(&said.command))
             })?;
         }
         Commands::Approve { command, text } => {
@@ -193,11 +193,12 @@ async fn answer(global: &Global, client: &Client, command: &Commands) -> Result<
         Commands::List { org, node, state, past } => {
             let node = client.maybe_node_of(node.as_ref()).await?;
             let query = past.query().with("org", org.as_ref()).with("state", state.as_ref());
-            client.commands(query.with("node_id", node)).await?.show(global, &COMMANDS)?;
+            let listed = client.commands(query.with("node_id", node)).await?;
+            listed.named(global, client).await.show(global, &COMMANDS)?;
         }
         Commands::Show { command, past } => {
             let command = client.command_of(command).await?;
-            let answer = client.command(&command, past.query()).await?;
+            let answer = client.command(&command, past.query()).await?.named(global, client).await;
             answer.show(global, |answer, look| shown(&answer.command, look))?;
         }
     }
@@ -210,6 +211,7 @@ async fn until_over(global: &Global, client: &Client, hash: Hash) -> Result<Exit
         let answer = client.command(&hash, Query::default()).await?;
         let state = answer.read()?.command.state;
         if state.is_settled() {
+            let answer = answer.named(global, client).await;
             answer.show(global, |answer, look| shown(&answer.command, look))?;
             return Ok(ExitCode::from(u8::from(state != State::Succeeded)));
         }

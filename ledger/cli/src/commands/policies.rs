@@ -1,7 +1,7 @@
 //! `ledger policies`: what nodes may be told at most.
 
 use super::nodes::Past;
-use crate::api::{Query, Ref, with_reads};
+use crate::api::{Names, Query, Ref, names, with_reads};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::options::Global;
@@ -79,7 +79,7 @@ pub(crate) const POLICIES: Table<PolicyRow<'static>> = Table {
         column("org", |row| Cell::from(&*row.org)),
         column("policy", |row| Cell::from(row.assigned.assignment.policy)),
         column("node", |row| match row.assigned.assignment.to {
-            To::Node(node) => Cell::from(node),
+            To::Node(node) => Cell::node(node),
             To::Selector(_) => Cell::Nothing,
         }),
         column("selector", |row| selector(&row.assigned.assignment.to)),
@@ -92,7 +92,7 @@ pub(crate) const POLICIES: Table<PolicyRow<'static>> = Table {
 
 /// What a node is to follow, and what it follows.
 pub(crate) const OF_NODE: Card<NodePolicyRow<'static>> = Card(&[
-    column("node", |row| Cell::from(row.node_id)),
+    column("node", |row| Cell::node(row.node_id)),
     column("org", |row| Cell::from(&*row.org)),
     column("to follow", |row| row.desired.map_or(Cell::from("none"), Cell::from)),
     column("follows", |row| row.reported.map_or(Cell::from("none"), Cell::from)),
@@ -159,11 +159,13 @@ pub(crate) fn run(global: &Global, command: &Policies) -> Result<ExitCode, Failu
 async fn act(global: &Global, client: &Client, command: &Policies) -> Result<(), Failure> {
     match command {
         Policies::List { org, past } => {
-            client.policies(past.query().with("org", org.as_ref())).await?.show(global, &POLICIES)
+            let listed = client.policies(past.query().with("org", org.as_ref())).await?;
+            listed.named(global, client).await.show(global, &POLICIES)
         }
         Policies::Show { which: Which { node: Some(node), .. } } => {
             let node = client.node_of(node).await?;
-            client.policy_of(node).await?.show(global, |answer, look| OF_NODE.text(&answer.policy, look))
+            let answer = client.policy_of(node).await?.named(global, client).await;
+            answer.show(global, |answer, look| OF_NODE.text(&answer.policy, look))
         }
         Policies::Show { which: Which { policy, .. } } => {
             let policy =
@@ -188,9 +190,10 @@ async fn act(global: &Global, client: &Client, command: &Policies) -> Result<(),
                 tell(&format!("warning: no node of {org} is selected now"));
             }
             let told = if *apply { Some(apply_to(client, &nodes, Some(assignment)).await?) } else { None };
+            let names = names(global, client).await;
             let line = format!("assigned policy {}: {}", short(&assigned.read()?.policy), short(&assignment));
             answer(global, &with_told(assigned.said().clone(), told.as_deref()), || {
-                Ok(lines(&line, told.as_deref()))
+                Ok(lines(&line, told.as_deref(), &names))
             })
         }
         Policies::Withdraw { assignment, org, apply } => {
@@ -198,9 +201,10 @@ async fn act(global: &Global, client: &Client, command: &Policies) -> Result<(),
             let nodes = if *apply { of_assignment(client, org, assignment).await? } else { Vec::new() };
             client.withdraw_policy(org, &assignment).await?;
             let told = if *apply { Some(apply_to(client, &nodes, None).await?) } else { None };
+            let names = names(global, client).await;
             let line = format!("withdrew assignment {}", short(&assignment));
             let said = with_told(json!({"withdrawn": assignment}), told.as_deref());
-            answer(global, &said, || Ok(lines(&line, told.as_deref())))
+            answer(global, &said, || Ok(lines(&line, told.as_deref(), &names)))
         }
     }
 }
@@ -213,11 +217,11 @@ fn with_told(mut said: Value, told: Option<&[Told]>) -> Value {
 }
 
 /// What was done, and under it what each node was told.
-pub(crate) fn lines(done: &str, told: Option<&[Told]>) -> String {
+pub(crate) fn lines(done: &str, told: Option<&[Told]>, names: &Names) -> String {
     use std::fmt::Write as _;
     let mut out = format!("{done}\n");
     for Told { command, failed, node_id } in told.unwrap_or_default() {
-        let node = short(&node_id);
+        let node = names.of(*node_id).map_or_else(|| short(node_id).into(), safe);
         let _ = match (command, failed) {
             (Some(command), _) => writeln!(out, "told {node} to apply it: command {}", short(command)),
             (None, why) => {

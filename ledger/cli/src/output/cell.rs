@@ -1,12 +1,14 @@
 //! One value of a table or a card, and how people see it.
 
+use crate::api::Names;
 use crate::options::Global;
 use crate::safe::safe;
 use serde::Serialize;
 use spec::{Author, Hash, Name, PublicKey, Timestamp, Uuid};
+use std::sync::Arc;
 
 /// How something is looked at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Look {
     /// The moment that times are told from.
     pub(crate) now: Timestamp,
@@ -14,6 +16,8 @@ pub(crate) struct Look {
     pub(crate) wide: bool,
     /// How wide a line may be, where it would be broken otherwise.
     pub(crate) width: Option<usize>,
+    /// What nodes are called.
+    pub(crate) names: Arc<Names>,
 }
 
 impl Look {
@@ -25,7 +29,12 @@ impl Look {
     /// A look at what is so at some moment.
     pub(crate) fn at(global: &Global, now: Timestamp) -> Self {
         let wide = global.is_wide();
-        Self { now, wide, width: super::terminal_width().filter(|_| !wide) }
+        Self { now, wide, width: super::terminal_width().filter(|_| !wide), names: Arc::default() }
+    }
+
+    /// A node, as a line of text says it: by its name, else by the beginning of its id.
+    pub(crate) fn node(&self, id: Uuid) -> String {
+        Cell::Node(id).show(self, SHORT)
     }
 }
 
@@ -41,6 +50,8 @@ pub(crate) enum Cell {
     Time(Timestamp),
     /// A name that a machine made: its beginning is enough where it names one thing only.
     Id(String),
+    /// A node, by its name, or by its id where that is not known.
+    Node(Uuid),
 }
 
 impl Cell {
@@ -52,6 +63,11 @@ impl Cell {
     /// A word that a type is written with in JSON.
     pub(crate) fn word(value: &impl Serialize) -> Self {
         Self::Text(word(value))
+    }
+
+    /// A node.
+    pub(crate) fn node(id: impl Into<Option<Uuid>>) -> Self {
+        id.into().map_or(Self::Nothing, Self::Node)
     }
 
     /// Several texts with commas between them.
@@ -74,6 +90,11 @@ impl Cell {
             Self::Time(time) => relative(*time, look.now),
             Self::Id(text) if look.wide => text.clone(),
             Self::Id(text) => text.chars().take(id).collect(),
+            Self::Node(node) => match look.names.of(*node).filter(|name| !name.is_empty()) {
+                Some(name) if look.wide => format!("{} ({node})", safe(name)),
+                Some(name) => safe(name).into_owned(),
+                None => Self::Id(node.to_string()).show(look, id),
+            },
         }
     }
 }

@@ -63,10 +63,14 @@ fn filled<T>(column: &Column<T>, rows: &[T], look: &Look) -> Vec<String> {
 
 /// How much of the ids of a column is enough to tell them apart.
 fn tells_apart(cells: &[Cell]) -> usize {
-    let ids: BTreeSet<&str> =
-        cells.iter().filter_map(|cell| if let Cell::Id(id) = cell { Some(&**id) } else { None }).collect();
+    let id = |cell: &Cell| match cell {
+        Cell::Id(id) => Some(id.clone()),
+        Cell::Node(id) => Some(id.to_string()),
+        _ => None,
+    };
+    let ids: BTreeSet<String> = cells.iter().filter_map(id).collect();
     // In their order, neighbours have the most in common.
-    let common = |(a, b): (&&str, &&str)| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let common = |(a, b): (&String, &String)| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let longest = ids.iter().zip(ids.iter().skip(1)).map(common).max().unwrap_or_default();
     SHORT.max(longest + 1)
 }
@@ -117,16 +121,12 @@ pub(crate) struct Card<T: 'static>(pub(crate) &'static [Column<T>]);
 impl<T> Card<T> {
     /// The card as text.
     pub(crate) fn text(&self, row: &T, look: &Look) -> String {
-        let whole = Look { wide: true, ..*look };
+        let (whole, brief) = (Look { wide: true, ..look.clone() }, Look { wide: false, ..look.clone() });
         let columns = self.0.iter().filter(|column| look.wide || !column.wide);
         let said = columns.filter_map(|column| match (column.cell)(row) {
             Cell::Nothing => None,
             cell @ Cell::Time(_) => {
-                let both = format!(
-                    "{} ({})",
-                    cell.show(&whole, SHORT),
-                    cell.show(&Look { wide: false, ..*look }, SHORT)
-                );
+                let both = format!("{} ({})", cell.show(&whole, SHORT), cell.show(&brief, SHORT));
                 Some((column.name.to_owned(), both))
             }
             // A card is what ids are copied from.
@@ -140,17 +140,31 @@ impl<T> Card<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spec::{Hash, Timestamp};
+    use spec::{Hash, Timestamp, Uuid};
+    use std::sync::Arc;
 
-    const LOOK: Look = Look { now: Timestamp::MAX, wide: false, width: None };
+    fn look() -> Look {
+        Look { now: Timestamp::MAX, wide: false, width: None, names: Arc::default() }
+    }
 
     #[test]
     fn ids_are_as_long_as_tells_them_apart() {
         const TABLE: Table<Hash> = Table { columns: &[column("id", |hash| Cell::from(*hash))], nothing: "" };
         let (one, mut two) = (Hash([7; 32]), Hash([7; 32]));
-        assert_eq!(TABLE.text(&[one, one], &LOOK), "id\n07070707\n07070707\n");
+        assert_eq!(TABLE.text(&[one, one], &look()), "id\n07070707\n07070707\n");
         two.0[5] = 8;
-        assert_eq!(TABLE.text(&[one, two], &LOOK), "id\n070707070707\n070707070708\n");
+        assert_eq!(TABLE.text(&[one, two], &look()), "id\n070707070707\n070707070708\n");
+    }
+
+    #[test]
+    fn nodes_have_names() {
+        const TABLE: Table<Uuid> = Table { columns: &[column("node", |id| Cell::node(*id))], nothing: "" };
+        const CARD: Card<Uuid> = Card(&[column("node", |id| Cell::node(*id))]);
+        let (one, two) = (Uuid::v4([7; 16]), Uuid::v4([9; 16]));
+        let names = [(one, "web-1".to_owned()), (two, String::new())].into_iter().collect();
+        let look = Look { names: Arc::new(names), ..look() };
+        assert_eq!(TABLE.text(&[one, two], &look), "node\nweb-1\n09090909\n");
+        assert_eq!(CARD.text(&one, &look), "node  web-1 (07070707-0707-4707-8707-070707070707)\n");
     }
 
     #[test]
@@ -163,10 +177,10 @@ mod tests {
         let bad = "a\u{1b}[31m\u{202e}\u{200b}\nb";
         let shown = "a\\u{1b}[31m\\u{202e}\\u{200b}\\nb";
         assert_eq!(
-            TABLE.text(&[bad], &LOOK),
+            TABLE.text(&[bad], &look()),
             format!("name{}next\n{shown}  x\n", " ".repeat(shown.len() - 2))
         );
-        assert_eq!(CARD.text(&bad, &LOOK), format!("name  {shown}\n"));
+        assert_eq!(CARD.text(&bad, &look()), format!("name  {shown}\n"));
     }
 
     #[test]
@@ -175,7 +189,7 @@ mod tests {
             columns: &[column("name", |name: &&str| Cell::from(*name)), column("x", |_| Cell::from("x"))],
             nothing: "",
         };
-        let look = Look { width: Some(8), ..LOOK };
+        let look = Look { width: Some(8), ..look() };
         assert_eq!(TABLE.text(&["a", "東京東京東京"], &look), "name   …\na      …\n東京東…\n");
     }
 
@@ -185,6 +199,6 @@ mod tests {
             columns: &[column("name", |name: &&str| Cell::from(*name)), column("x", |_| Cell::from("x"))],
             nothing: "",
         };
-        assert_eq!(TABLE.text(&["東京", "abcdef"], &LOOK), "name    x\n東京    x\nabcdef  x\n");
+        assert_eq!(TABLE.text(&["東京", "abcdef"], &look()), "name    x\n東京    x\nabcdef  x\n");
     }
 }

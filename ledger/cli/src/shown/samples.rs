@@ -2,7 +2,7 @@
 
 mod service_status;
 
-use crate::api::read;
+use crate::api::{Names, read};
 use crate::commands::{
     attention, bisect, contexts, doctor, enroll, findings, incidents, init, keys, logs, members, nodes,
     orders, orgs, policies, rollouts, schedules, status, tokens, verify, webhooks, witness,
@@ -86,7 +86,7 @@ pub(super) fn of(path: &str) -> Option<Shown> {
                 {"command": hash(7), "node_id": uuid(1)},
                 {"failed": "forbidden: not you", "node_id": uuid(2)},
             ]);
-            policies::lines("assigned policy 0b0b0b0b: 0c0c0c0c", Some(&typed::<Vec<_>>(told)))
+            policies::lines("assigned policy 0b0b0b0b: 0c0c0c0c", Some(&typed::<Vec<_>>(told)), &names())
         },
         "policies list" => |look| policies::POLICIES.text(&[typed(policy(true)), typed(policy(false))], look),
         "policies show" => |look| {
@@ -199,6 +199,11 @@ fn by() -> Value {
     json!({"author": format!("token:{}", uuid(8)), "at": "2026-11-30T11:53:00.000Z", "seq": 40})
 }
 
+/// What the first node of the samples is called; the others are known by their ids.
+pub(super) fn names() -> Names {
+    std::iter::once((uuid(1), "web-1".to_owned())).collect()
+}
+
 fn node(n: u8) -> Value {
     let reasons = json!([
         {"reason": "service-down", "subject": "nginx.service", "phase": "firing",
@@ -208,7 +213,7 @@ fn node(n: u8) -> Value {
     match n {
         1 => json!({
             "node_id": uuid(1), "org": "acme", "band": "CRIT", "silence": "stale", "score": 62, "flapping": true,
-            "reasons": reasons, "tenant": "prod", "labels": {"env": "prod", "canary": ""},
+            "reasons": reasons, "tenant": "prod", "name": "web-1", "labels": {"env": "prod", "canary": ""},
             "key": {"key": public_key(1), "introduced": 3},
             "heard": {"seq": 40, "recorded_at": "2026-11-30T11:57:00.000Z"},
             "heartbeat": {

@@ -20,6 +20,7 @@ mod fixtures;
 mod fleet;
 mod flips;
 mod kill;
+mod names;
 mod openapi;
 mod outage;
 mod page;

@@ -173,7 +173,7 @@ async fn the_fleet_and_the_stream() {
     assert!(listed(&["--url", &service.url, "--token", &foreign]).is_empty());
     let table = ledger(&["nodes", "list", "--data", data, "-q", "vault"]);
     let table = String::from_utf8(table.stdout).unwrap();
-    assert!(table.starts_with("node ") && table.contains("vault-test"), "{table}");
+    assert!(table.starts_with("name ") && table.contains("vault-test"), "{table}");
     assert_eq!(json(&["nodes", "show", &node_id, "--data", data], 0)["node"]["score"], 0);
     assert_eq!(
         ledger(&["nodes", "show", &Uuid::v4([7; 16]).to_string(), "--data", data]).status.code(),

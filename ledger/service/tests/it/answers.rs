@@ -303,6 +303,7 @@ async fn read(asking: &mut Asking<'_>, node: &Node) {
         "/api/nodes",
         "/api/orgs/acme/nodes",
         "/api/incidents?state=all",
+        "/api/node-names",
         "/api/silences",
         "/api/policies",
         "/api/findings",

@@ -160,6 +160,7 @@ def names_to(item, high):
 REMARK = text(65536)
 ANSWER = fields(target=is_hash, _text=REMARK)
 PARAMETERS = names_to(text(4096), 64)
+LABELS = names_to(text(256), 64)
 SIGNED = fields(key=is_hash, sig=is_sig)
 SIGNATURES = rising(SIGNED, 1, 16, by_bytes("key"))
 LEAVES = fields(index=integer(), leaf_a=is_hash, leaf_b=is_hash, path_a=array(is_hash, 0, 64), path_b=array(is_hash, 0, 64))
@@ -324,13 +325,17 @@ SCHEMAS = {
     "heartbeat": HEARTBEAT,
     "identity-provider": told_apart("action", set=fields(id=is_name, settings=SETTINGS), remove=fields(id=is_name)),
     "incident": fields(_text=REMARK, title=text(512)),
-    "key": fields(author=is_author, key=is_hash, pop=is_sig, token=is_hash, use=one_of("node", "device", "witness")),
+    "key": fields(
+        lambda v: v["use"] == "node" or not {"labels", "name"} & set(v),
+        author=is_author, key=is_hash, _labels=lambda v: LABELS(v) and v != {}, _name=is_name, pop=is_sig, token=is_hash,
+        use=one_of("node", "device", "witness"),
+    ),
     "key-rotation": fields(key=is_hash, pop=is_sig, replaces=is_hash),
     "key-status": fields(
         lambda v: ("suspect_from" in v) == (v["status"] == "compromised"),
         key=is_hash, _reason=text(256), status=one_of("revoked", "compromised"), _suspect_from=integer(),
     ),
-    "labels": fields(labels=names_to(text(256), 64)),
+    "labels": fields(lambda v: v != {}, _labels=LABELS, _name=is_name),
     "member": told_apart(
         "action",
         grant=fields(
@@ -454,12 +459,14 @@ SCHEMAS = {
     ),
 }  # fmt: skip
 
-VERSIONS = dict.fromkeys("ack attention enrolment heartbeat recovery rollout rollout-wave service".split(), 2)
+VERSIONS = dict.fromkeys("ack attention enrolment heartbeat key labels recovery rollout rollout-wave service".split(), 2)
 FROM_TWO = {
     "ack": lambda v: "expires_at" in v,
     "attention": lambda v: "posture" in v["change"],
     "enrolment": lambda v: "node" in v or "use" in v,
     "heartbeat": lambda v: "swap_used_bytes" in v,
+    "key": lambda v: "labels" in v or "name" in v,
+    "labels": lambda v: "name" in v or "labels" not in v,
     "recovery": lambda v: v.get("action") == "accept-clock",
     "rollout": lambda v: "approvals" in v or v.get("action") == "approve",
     "rollout-wave": lambda v: v.get("step") == "expired",

@@ -49,7 +49,7 @@ const MAX_SINGLE = 40;
 
 export function member(node: Row<"Node">): Member {
   const beat = (node.heartbeat ?? {}) as Partial<Row<"Heartbeat">> & { agent_version?: string; policy_hash?: string };
-  const name = beat.hostname ?? node.node_id.slice(0, 8);
+  const name = node.name ?? beat.hostname ?? node.node_id.slice(0, 8);
   const labels = node.labels ?? {};
   return {
     id: node.node_id, name, org: node.org, tenant: node.tenant, band: node.band, score: node.score, silence: node.silence,

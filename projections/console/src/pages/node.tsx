@@ -30,7 +30,7 @@ export function NodePage() {
   const { id } = useParams({ from: "/nodes/$id" });
   const { data, error, refetch } = useQuery(node(id, at));
   if (data === undefined) return <Waiting error={error} again={() => void refetch()} />;
-  const name = data.heartbeat?.hostname ?? id.slice(0, 8);
+  const name = data.name ?? data.heartbeat?.hostname ?? id.slice(0, 8);
   return (
     <div className="mx-auto flex max-w-6xl flex-col gap-3">
       <div className="flex flex-wrap items-center gap-3">

@@ -263,7 +263,12 @@ proptest! {
 
     #[test]
     fn labels(labels in btree_map(name(), text(), 0..5)) {
-        round_trip(&Kind::Labels, &Labels { labels })?;
+        round_trip(&Kind::Labels, &Labels { labels: Some(labels), name: None })?;
+    }
+
+    #[test]
+    fn labels_with_a_name(labels in maybe(btree_map(name(), text(), 0..5)), name in name()) {
+        round_trip_of(&Kind::Labels, 2, &Labels { labels, name: Some(name) })?;
     }
 
     #[test]

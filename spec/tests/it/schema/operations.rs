@@ -72,7 +72,9 @@ pub(super) fn refused_changes(kind: &Kind) -> Vec<Change> {
             vec![("/reason", None), ("/reason", long(1025)), ("/until", Some(json!("soon")))]
         }
         Kind::Labels => vec![
-            ("/labels", None),
+            ("/labels", Some(Value::Null)),
+            ("/name", Some(json!("Web 1"))),
+            ("/name", Some(Value::Null)),
             ("/labels", members(65)),
             ("/labels", Some(json!([]))),
             ("/labels/rack", long(257)),

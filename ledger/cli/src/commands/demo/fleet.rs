@@ -147,7 +147,11 @@ impl Agent {
 
     /// Enrols; an agent that is enrolled already says who it is.
     async fn enrol(&mut self, url: &str, token: &str) -> Result<(), Failure> {
-        let output = self.command("enroll").arg("--url").arg(url).arg("--token").arg(token).output().await?;
+        let output = self
+            .command("enroll")
+            .args(["--url", url, "--token", token, "--name", &self.name])
+            .output()
+            .await?;
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         self.node_id = answer.get("node_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
         if self.node_id.is_none() {
