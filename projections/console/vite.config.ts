@@ -13,7 +13,8 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: "vaultmesh-verify", replacement: verifier },
-      { find: /^@noble\/(.*)$/, replacement: `${modules}@noble/$1` },
+      { find: /^(@noble|hyparquet)\/(.*)$/, replacement: `${modules}$1/$2` },
+      { find: /^(fzstd|hyparquet)$/, replacement: `${modules}$1` },
     ],
   },
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },

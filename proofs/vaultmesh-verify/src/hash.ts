@@ -16,6 +16,8 @@ export const DOMAIN = {
   tail: 0x15,
   part: 0x16,
   identity: 0x18,
+  segment: 0x28,
+  packedPart: 0x29,
 } as const;
 
 export type Domain = (typeof DOMAIN)[keyof typeof DOMAIN];

@@ -9,6 +9,8 @@ export { readEquivocation, NoEquivocation, type Equivocation } from "./equivocat
 export { BadForm } from "./form.js";
 export { readLog, LogFault, type Files, type LogReport } from "./log.js";
 export { BadNote, readNote, readVkey, type Verifier } from "./note.js";
+export { Damaged } from "./guard.js";
+export { unpack } from "./packed.js";
 export { readProofChain, BadProofChain, type ProofChain } from "./proofchain.js";
 export { isExtended, isIncluded, leafHash, NATIVE, STANDARD, Tree } from "./tree.js";
 export { verify, refused, type Verdict } from "./verify.js";

@@ -10,9 +10,11 @@ import { openCheckpoint, readCheckpoint, type Witnessed } from "./checkpoint.js"
 import { groupHash, isCommitted, leafOf, readLine, type Commit, type Entry, type Record } from "./entry.js";
 import { identity, isSigned } from "./event.js";
 import { BadForm } from "./form.js";
+import { Damaged } from "./guard.js";
 import { DOMAIN, hash, NONE } from "./hash.js";
 import { rootOf } from "./map.js";
 import { readNote } from "./note.js";
+import { unpack } from "./packed.js";
 import { readProofChain, type ProofChain } from "./proofchain.js";
 import { leafHash, NATIVE, STANDARD, Tree } from "./tree.js";
 
@@ -64,25 +66,34 @@ interface Roots {
   sha256: Uint8Array;
 }
 
-const SEGMENT = /^log\/(\d{20})\.jsonl$/;
-const PACKED = /^log\/(\d{20})\.parquet$/;
+const SEGMENT = /^log\/(\d{20})\.(?:jsonl|parquet)$/;
 
 /** Checks a log; `ledger` is the id that is pinned, `progress` is told how many entries are done. */
 export function readLog(files: Files, ledger?: string, progress: (entries: number) => void = () => undefined): LogReport {
-  const segments = files.names().filter((name) => SEGMENT.test(name)).sort();
-  // Where both lie there the lines count; Parquet is not read here.
-  const packed = files.names().find((name) => PACKED.test(name) && !segments.includes(name.replace(".parquet", ".jsonl")));
-  if (packed !== undefined) throw new LogFault("unreadable", packed, "it is packed: export the log with --plain, or unpack it");
+  const names = files.names();
+  // Where both lie there the lines count.
+  const segments = names.filter((name) => SEGMENT.test(name) && !(name.endsWith(".parquet") && names.includes(name.replace(".parquet", ".jsonl")))).sort();
   if (segments.length === 0) throw new LogFault("segment-name", "log/", "there is no segment");
   const wanted = wantedSizes(files);
   const fold = new Fold(ledger, wanted);
   for (const name of segments) {
     const first = Number((SEGMENT.exec(name) as RegExpExecArray)[1]);
     if (first !== fold.size) throw new LogFault("segment-name", name, `a segment that begins at ${first} where ${fold.size} comes next`);
-    readSegment(fold, name, need(files, name));
+    readSegment(fold, name, linesOf(name, need(files, name)));
     progress(fold.size);
   }
   return new Documents(files, fold).report();
+}
+
+/** The lines of a segment, as they lie there or out of a packed file. */
+function linesOf(name: string, bytes: Uint8Array): Uint8Array {
+  if (!name.endsWith(".parquet")) return bytes;
+  try {
+    return unpack(bytes);
+  } catch (error) {
+    if (error instanceof Damaged || error instanceof BadForm || error instanceof NotCanonical) throw new LogFault("packed", name, error.message);
+    throw error;
+  }
 }
 
 function need(files: Files, name: string): Uint8Array {

@@ -26,6 +26,21 @@ export class Tree {
 
   constructor(private readonly face: Hash = NATIVE) {}
 
+  /** A tree of `size` leaves by the roots of its complete subtrees, the largest first; undefined if they are not as many. */
+  static resumed(face: Hash, size: number, roots: readonly Uint8Array[]): Tree | undefined {
+    const tree = new Tree(face);
+    let [left, next] = [size, 0];
+    for (let subtree = 2 ** 52; subtree >= 1; subtree /= 2) {
+      if (left < subtree) continue;
+      const hash = roots[next++];
+      if (hash === undefined) return undefined;
+      tree.peaks.push({ hash, size: subtree });
+      left -= subtree;
+    }
+    tree.size = size;
+    return next === roots.length ? tree : undefined;
+  }
+
   /** Appends the hash of a leaf. */
   push(leaf: Uint8Array): void {
     let peak = { hash: leaf, size: 1 };

@@ -5,6 +5,7 @@ import { BadBundle, FORMAT as BUNDLE, readBundle, type Bundle } from "./bundle.j
 import { NotCanonical } from "./canonical.js";
 import { FORMAT as EQUIVOCATION, NoEquivocation, readEquivocation, type Equivocation } from "./equivocation.js";
 import { BadForm, isObject } from "./form.js";
+import { Damaged } from "./guard.js";
 import { LogFault } from "./log.js";
 import { BadNote } from "./note.js";
 import { BadProofChain, document, FORMAT as PROOFCHAIN, readProofChain, type ProofChain } from "./proofchain.js";
@@ -32,6 +33,6 @@ function noPart(name: string): Uint8Array {
 
 /** Why something is refused, if an error says that; undefined for errors of the machine. */
 export function refused(error: unknown): string | undefined {
-  const kinds = [BadAuthority, BadBundle, BadForm, BadNote, BadProofChain, LogFault, NoEquivocation, NotCanonical];
+  const kinds = [BadAuthority, BadBundle, BadForm, BadNote, BadProofChain, Damaged, LogFault, NoEquivocation, NotCanonical];
   return kinds.some((kind) => error instanceof kind) ? (error as Error).message : undefined;
 }

@@ -1,6 +1,7 @@
 // What the page proves by itself, and that it says so where something does not hold.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export async function proofs(stage) {
@@ -22,6 +23,22 @@ export async function proofs(stage) {
     await page.getByText("● Verified").waitFor();
     await page.setInputFiles(files, bad);
     await page.getByText("◆ Does not verify").waitFor();
+  });
+
+  await stage.step("an export with packed segments is verified in the page, and a damaged one is not", async () => {
+    const out = join(service.work, "export");
+    execFileSync(service.ledger, ["export", "--data", service.data, "--out", out], { stdio: "ignore" });
+    const [packed] = readdirSync(join(out, "log")).filter((name) => name.endsWith(".parquet"));
+    await page.goto(stage.at("/verify"));
+    await page.setInputFiles("input[webkitdirectory]", out);
+    await page.getByText("● Verified").waitFor();
+    await page.getByText(/A log of \d+ entries/).waitFor();
+    const bytes = readFileSync(join(out, "log", packed));
+    bytes[bytes.length >> 1] ^= 1;
+    writeFileSync(join(out, "log", packed), bytes);
+    await page.setInputFiles("input[webkitdirectory]", out);
+    await page.getByText("◆ Does not verify").waitFor();
+    await page.getByText(/is not as it was written/).waitFor();
   });
 
   await stage.step("the seals are verified as a chain, and the ledger is seen to have grown", async () => {

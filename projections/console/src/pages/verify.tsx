@@ -51,7 +51,7 @@ export function Verify() {
             take([...event.dataTransfer.files]);
           }}
         >
-          <p>Drop a bundle, a proof chain or an equivocation file here,</p>
+          <p>Drop a bundle, a proof chain, an equivocation file or a packed segment here,</p>
           <p className="mt-2 flex flex-wrap justify-center gap-3">
             <label className="cursor-pointer text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">choose files<input type="file" multiple className="sr-only" onChange={(event) => take([...(event.target.files ?? [])])} /></label>
             <label className="cursor-pointer text-accent underline decoration-dotted underline-offset-2 hover:decoration-solid">choose an export<input type="file" ref={(element) => element?.setAttribute("webkitdirectory", "")} className="sr-only" onChange={(event) => take([...(event.target.files ?? [])])} /></label>
