@@ -5,9 +5,12 @@
 //! ledger did wrong is a *failure*; what the log proves about an author is a *finding*.
 
 mod claims;
+mod findings;
 mod quote;
+mod times;
 
 pub use claims::Pending;
+use times::Times;
 
 use crate::admission::{Candidate, Claim, Found, Verdict, alone};
 use crate::fault::Fault;
@@ -20,7 +23,7 @@ use proofs::Checkpoint;
 use proofs::signature::{self, Item};
 use serde::Serialize;
 use spec::event::SIGNING_CONTEXT;
-use spec::payload::{ChainFork, Recovery, Refusal, Seal};
+use spec::payload::{ChainFork, Refusal, Seal};
 use spec::{Hash, Kind, PublicKey, Refold, Signature, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -209,6 +212,7 @@ struct Auditor<'a, 'f> {
     ids: OpenIds,
     /// What accusations say of other entries.
     claims: Vec<Claim>,
+    times: Times,
 }
 
 impl Audit {
@@ -252,7 +256,8 @@ impl<'a, 'f> Auditor<'a, 'f> {
             uncommitted_bytes: 0,
         };
         let (batch, identities, claims) = (Vec::new(), Vec::new(), Vec::new());
-        Self { audit, wanted, folds, sender, batch, identities, ids: OpenIds::new(0), claims }
+        let (ids, times) = (OpenIds::new(0), Times::default());
+        Self { audit, wanted, folds, sender, batch, identities, ids, claims, times }
     }
 
     fn stop(&mut self, fault: Fault) -> bool {
@@ -352,11 +357,12 @@ impl<'a, 'f> Auditor<'a, 'f> {
 
     fn group(&mut self, group: &Group<'_>, segment: &Arc<SegmentBytes>) -> Result<(), Fault> {
         let mut found = Observed::default();
-        let wanted = self.wanted;
+        let (wanted, times) = (self.wanted, &mut self.times);
         let replayed = replay_group(&mut self.audit.state, group, &mut |state, item| {
             if wanted.contains(&state.size()) {
                 found.checkpoints.push(state.checkpoint_now());
             }
+            times.take(item)?;
             quote::check_quote(state, item)?;
             check_admission(state, item)?;
             found.claim(state, item);
@@ -436,44 +442,6 @@ impl<'a, 'f> Auditor<'a, 'f> {
         let batch = std::mem::take(&mut self.batch);
         if self.sender.send(batch).is_err() {
             self.audit.fail(Fault::new("signature", "no worker was left to check signatures"));
-        }
-    }
-
-    fn findings(&mut self, record: &spec::Record) {
-        let header = &record.entry.header;
-        let seq = record.entry.position.seq;
-        let mut find = |code, detail: String| self.audit.findings.push(Finding { code, seq, detail });
-        match header.kind {
-            Kind::ChainFork => {
-                find("chain-fork", "an author signed two events for one place of its chain".to_owned());
-            }
-            Kind::Refusal => find("refusal", "a validly signed event was refused for good".to_owned()),
-            Kind::ChainGap => {
-                find("chain-gap", format!("{} says that its spool dropped events", header.author));
-            }
-            Kind::ChainOpen => {
-                find("chain-open", format!("{} opened a new epoch of its chain", header.author));
-            }
-            Kind::Recovery => {
-                find("recovery", "an open of the ledger had to repair something".to_owned());
-                let payload =
-                    record.payload.as_ref().and_then(|p| serde_json::from_str::<Recovery>(&p.json).ok());
-                if let Some(Recovery {
-                    segment: Some(segment), offset: Some(offset), hash: Some(hash), ..
-                }) = payload
-                {
-                    self.audit.cuts.push((segment, offset, hash));
-                }
-            }
-            _ => {
-                let skew = header.ts.millis().abs_diff(record.entry.position.recorded_at.millis());
-                if header.kind == Kind::Heartbeat
-                    && header.ts > record.entry.position.recorded_at
-                    && skew > CLOCK_SKEW_MS
-                {
-                    find("clock-skew", format!("{} has a clock {} s ahead", header.author, skew / 1000));
-                }
-            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The ledger's clock, and the rule that keeps a wrong one out of the log.
 
+use crate::nodes_clock::NodesClock;
 use spec::Timestamp;
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
@@ -60,7 +61,7 @@ pub enum ClockError {
     },
     /// The clock lies far ahead of the last entry.
     #[error(
-        "the clock says {now}, over 7 days after the last entry, recorded at {last}; nothing was changed: set the clock right, or start once with `ledger serve --accept-clock`, which is recorded, if it is"
+        "the clock says {now}, over 7 days after the last entry, recorded at {last}; nothing was changed: set the clock right, or start once with `ledger serve --accept-clock`, which is recorded, if it is right"
     )]
     Far {
         /// What the clock says.
@@ -68,14 +69,54 @@ pub enum ClockError {
         /// `recorded_at` of the last entry.
         last: Timestamp,
     },
+    /// The clock lies far ahead of what all nodes hold the time to be.
+    #[error(
+        "the clock says {now}, and the clocks of {nodes} nodes lie over {days} days behind it, by their last heartbeats; nothing was changed: set the clock right, or start once with `ledger serve --accept-clock`, which is recorded, if it is right and theirs are wrong, or what they sent was late"
+    )]
+    FarFromNodes {
+        /// What the clock says.
+        now: Timestamp,
+        /// How many nodes.
+        nodes: usize,
+        /// How far the nearest of their clocks lies behind it.
+        days: u64,
+    },
     /// The clock lies far behind the last entry.
-    #[error("the clock says {now}, but the last entry was recorded at {last}: set it right and start again")]
+    #[error(
+        "the clock says {now}, but the last entry was recorded at {last}: set the clock right and start again; if it is the entry's time that is wrong, `ledger clock set-back --recovery-key FILE` goes back to the clock's, which is recorded"
+    )]
     Behind {
         /// What the clock says.
         now: Timestamp,
         /// `recorded_at` of the last entry.
         last: Timestamp,
     },
+}
+
+/// Whether the clock lies far ahead of the last entry, or of every node's, and is taken all the same: what is recorded
+/// once by a wrong clock stays, so a start with one is refused before anything is written.
+pub(crate) fn check_start(
+    clock: &dyn Clock,
+    last: Timestamp,
+    nodes: Option<&NodesClock>,
+    accept: bool,
+) -> Result<bool, ClockError> {
+    let now = clock.now();
+    let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    if now.millis().saturating_add(millis(MAX_BEHIND)) < last.millis() {
+        return Err(ClockError::Behind { now, last });
+    }
+    let far = now.millis() > last.millis().saturating_add(millis(MAX_AWAY));
+    let behind = nodes.map_or(0, |nodes| u64::try_from(nodes.behind_ms).unwrap_or(0));
+    let far_from_nodes = behind > millis(MAX_AWAY);
+    match nodes {
+        _ if accept => Ok(far || far_from_nodes),
+        _ if far => Err(ClockError::Far { now, last }),
+        Some(&NodesClock { nodes, .. }) if far_from_nodes => {
+            Err(ClockError::FarFromNodes { now, nodes, days: behind / millis(Duration::from_hours(24)) })
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Gives each group its `recorded_at`.

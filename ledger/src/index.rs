@@ -10,7 +10,7 @@ pub use rows::{FjallRows, MemoryRows, Row, RowError, Rows, Space};
 use proofs::tile::{NodeSource, TILE_WIDTH, Tile, TileId, Tiles, node_in_row, tile_of};
 use proofs::{Blake3, TreeHash};
 use serde::{Deserialize, Serialize};
-use spec::{Hash, Header, Timestamp, canonical};
+use spec::{Hash, Header, Kind, Timestamp, canonical};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -143,15 +143,48 @@ impl Index {
         Ok(rows.iter().filter_map(|(key, value)| GroupLocation::from_row(key, value)).collect())
     }
 
-    /// Seq of the first entry recorded at or after a time, at most `size`.
+    /// Seq of the first entry recorded at or after a time, at most `size`. Where the clock was set back, of the first of
+    /// all that are.
     pub fn first_since(&self, time: Timestamp, size: u64) -> Result<u64, RowError> {
-        let (mut low, mut high) = (0, size);
+        for run in self.runs_of_time(size)? {
+            let first = self.first_within(time, run.clone())?;
+            if first < run.end {
+                return Ok(first);
+            }
+        }
+        Ok(size)
+    }
+
+    /// Seq behind the last entry recorded before a time, at most `size`; without times that were set back the same as
+    /// [`Index::first_since`].
+    pub fn end_before(&self, time: Timestamp, size: u64) -> Result<u64, RowError> {
+        for run in self.runs_of_time(size)?.into_iter().rev() {
+            let end = self.first_within(time, run.clone())?;
+            if end > run.start {
+                return Ok(end);
+            }
+        }
+        Ok(0)
+    }
+
+    /// The runs of entries within which times go forward: the clock was set back by the first of each but the first.
+    fn runs_of_time(&self, size: u64) -> Result<Vec<std::ops::Range<u64>>, RowError> {
+        let set_back = self.with_term(&format!("kind:{}", Kind::Clock), 0..size, usize::MAX, false)?;
+        let starts: Vec<u64> = std::iter::once(0).chain(set_back).collect();
+        let ends = starts.iter().skip(1).copied().chain([size]);
+        Ok(starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect())
+    }
+
+    fn first_within(&self, time: Timestamp, run: std::ops::Range<u64>) -> Result<u64, RowError> {
+        let (mut low, mut high) = (run.start, run.end);
         // Groups are searched by seq: the first whose first entry is not before the time.
         while low < high {
             let middle = low.midpoint(high);
             match self.group_of(middle)? {
-                Some(group) if group.recorded_at < time => low = group.first + group.lengths.len() as u64,
-                Some(group) => high = group.first,
+                Some(group) if group.recorded_at < time => {
+                    low = (group.first + group.lengths.len() as u64).min(run.end);
+                }
+                Some(group) => high = group.first.max(run.start),
                 None => return Ok(low),
             }
         }

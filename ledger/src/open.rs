@@ -1,6 +1,6 @@
 //! Opening a ledger: recovery, watermarks, repair, and the start of its threads.
 
-use crate::clock::{Clock, ClockError, MAX_AWAY, MAX_BEHIND, Recorder};
+use crate::clock::{Clock, ClockError, Recorder, check_start};
 use crate::durable::DirLock;
 use crate::fault::Fault;
 use crate::genesis::{self, Plan};
@@ -10,11 +10,13 @@ use crate::index::{Index, IndexedGroup, Rows};
 use crate::inlets::inlets;
 use crate::intake::Intake;
 use crate::keyring::Keyring;
+use crate::nodes_clock::{NodesClock, nodes_clock};
 use crate::reader::{Query, ReadError, Reader};
 use crate::recovery::{RecoverError, Recovered, recover};
 use crate::seal::SealChain;
 use crate::sequencer::{Habits, MAX_UNINDEXED_GROUPS, Sequencer, StoredSnapshot};
 use crate::service::{Head, Inner, Ledger, Shared, run_index};
+use crate::set_back::{SetBackError, setting};
 use crate::space::Room;
 use crate::state::{Leaf, State};
 use crate::storage::{Storage, StorageError, cut_place};
@@ -23,7 +25,7 @@ use crate::witness_set::PlacedSet;
 use crate::witnessing::{Cosigned, Witnessing};
 use proofs::proofchain::ProofChainError;
 use proofs::tile::{NodeSource, Tiles, root_at};
-use proofs::{Blake3, Checkpoint};
+use proofs::{Blake3, Checkpoint, SigningKey};
 use spec::entry::{Commit, Position, write_record};
 use spec::payload::{Recovery, RecoveryAction};
 use spec::{Domain, Hash, KeyUse, Kind, Timestamp};
@@ -32,6 +34,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 pub use crate::seal::{Digests, SealChainError};
+
+/// The recovery keys under which the clock is set back.
+pub type SetBackKeys = Vec<SigningKey>;
 
 /// How a ledger is opened.
 #[derive(Debug)]
@@ -54,6 +59,8 @@ pub struct Options {
     pub rebuild_root: bool,
     /// Whether a clock that is far ahead of the last entry is believed; the log records it.
     pub accept_clock: bool,
+    /// Recovery keys under which the clock is set back, if entries were recorded at times that are still to come.
+    pub set_back: Option<SetBackKeys>,
     /// Checkpoints of this ledger kept elsewhere: the log may not be shorter than any, nor differ from one.
     pub anchors: Vec<Anchor>,
     /// Projection digests for seals.
@@ -75,6 +82,7 @@ impl Options {
             seal_every: None,
             rebuild_root: false,
             accept_clock: false,
+            set_back: None,
             anchors: Vec::new(),
             digests: None,
             lock: None,
@@ -104,6 +112,19 @@ pub struct OpenReport {
     pub rebuilt_root: bool,
     /// Whether the missing last row of `PROOFCHAIN.json` was added.
     pub repaired_seal: bool,
+    /// How the clock was set back.
+    pub set_back: Option<SetBack>,
+    /// What the nodes' clocks say of the ledger's, where there are some.
+    pub nodes_clock: Option<NodesClock>,
+}
+
+/// The entry that set the clock back.
+#[derive(Debug, Clone)]
+pub struct SetBack {
+    /// Its seq.
+    pub seq: u64,
+    /// What it says.
+    pub said: Box<spec::payload::Clock>,
 }
 
 /// Why a ledger was not opened. Nothing was changed.
@@ -150,6 +171,9 @@ pub enum OpenError {
     /// The clock cannot be right, or nobody said that it is.
     #[error(transparent)]
     Clock(#[from] ClockError),
+    /// The clock cannot be set back.
+    #[error(transparent)]
+    SetBack(#[from] SetBackError),
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -237,8 +261,15 @@ pub async fn open(options: Options) -> Result<(Ledger, OpenReport), OpenError> {
         ));
     }
     check_keys(&recovered.state, &options.keys)?;
-    let is_far = check_clock(&*options.clock, recovered.state.last_recorded, options.accept_clock)?;
     let reader = Reader::new(Arc::clone(&storage), index.clone());
+    let set_back = match &options.set_back {
+        Some(keys) => Some(setting(&reader, &recovered.state, keys, options.clock.now())?),
+        None => None,
+    };
+    let last = set_back.as_ref().map_or(recovered.state.last_recorded, |said| said.time);
+    report.nodes_clock = nodes_clock(&reader, recovered.state.size()).await?;
+    let nodes = report.nodes_clock.filter(|_| set_back.is_none());
+    let is_far = check_start(&*options.clock, last, nodes.as_ref(), options.accept_clock)?;
     let authority = reader.authority(&recovered.state.authority_seqs).await?;
     let seals =
         SealChain::load(&*storage, recovered.state.ledger, &recovered.state.origin, authority).await?;
@@ -265,6 +296,11 @@ pub async fn open(options: Options) -> Result<(Ledger, OpenReport), OpenError> {
         repairs.push(Recovery { last, ..Recovery::plain(RecoveryAction::AcceptClock) });
     }
     let ledger = start(options, recovered, Side { index, seals, reader, cosigned }, &mut report).await?;
+    if let Some(said) = set_back {
+        let payload = serde_json::to_value(&said).unwrap_or_default();
+        let seq = ledger.append_statement(Kind::Clock, payload).await?;
+        report.set_back = Some(SetBack { seq, said: Box::new(said) });
+    }
     // What was repaired is itself an entry.
     for repair in repairs {
         let payload = serde_json::to_value(&repair).unwrap_or_default();
@@ -356,18 +392,6 @@ async fn fold_on(storage: &dyn Storage, index: &Index) -> Result<Option<Recovere
     met |= taken_up && covered.is_some_and(|head| head.size == begun);
     let foreign = covered.is_some_and(|head| head.size <= recovered.state.size()) && !met && !whole;
     Ok((!foreign).then_some(recovered))
-}
-
-/// Whether the clock lies far ahead of the last entry and is taken all the same: what is recorded once by a wrong
-/// clock nobody can take back, so a start with one is refused before anything is written.
-fn check_clock(clock: &dyn Clock, last: Timestamp, accept: bool) -> Result<bool, OpenError> {
-    let now = clock.now();
-    let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    if now.millis().saturating_add(millis(MAX_BEHIND)) < last.millis() {
-        return Err(ClockError::Behind { now, last }.into());
-    }
-    let is_far = now.millis() > last.millis().saturating_add(millis(MAX_AWAY));
-    if is_far && !accept { Err(ClockError::Far { now, last }.into()) } else { Ok(is_far) }
 }
 
 fn check_keys(state: &State, keys: &Keyring) -> Result<(), OpenError> {

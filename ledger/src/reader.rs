@@ -120,9 +120,9 @@ impl Reader {
         Run::new(self.clone(), from, to)
     }
 
-    /// Seq of the first entry recorded at or after a time, or of one shortly before it; at most `size`.
-    pub fn first_since(&self, time: Timestamp, size: u64) -> Result<u64, ReadError> {
-        Ok(self.index.first_since(time, size)?)
+    /// Seq behind the last entry recorded before a time, or one shortly before that; at most `size`.
+    pub fn end_before(&self, time: Timestamp, size: u64) -> Result<u64, ReadError> {
+        Ok(self.index.end_before(time, size)?)
     }
 
     /// Snapshots of what is folded from the entries.
@@ -173,7 +173,7 @@ impl Reader {
             query.from = query.from.max(self.index.first_since(since, query.to)?);
         }
         if let Some(until) = query.until {
-            let end = self.index.first_since(until, query.to)?;
+            let end = self.index.end_before(until, query.to)?;
             // Entries the index does not know yet may still be before that time.
             if self.index.group_of(end)?.is_some() {
                 query.to = query.to.min(end);

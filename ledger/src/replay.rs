@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::segment::Group;
 use crate::state::{Leaf, State};
 use spec::entry::{Line, Record};
+use spec::payload::Clock;
 use spec::{Hash, Kind, canonical};
 use std::ops::Range;
 
@@ -107,13 +108,31 @@ fn check_position(state: &State, record: &Record) -> Result<(), Fault> {
     if position.lane != expected.lane {
         return Err(Fault::new("lane", "the lane does not continue the organisation's entries"));
     }
-    if position.recorded_at < state.last_recorded {
-        return Err(Fault::new("clock", "recorded_at lies before that of the entry in front"));
-    }
+    check_time(state, record)?;
     if position.seq == 0 && record.entry.header.kind != Kind::Genesis {
         return Err(Fault::new("genesis", "entry 0 is not a genesis event"));
     }
     Ok(())
+}
+
+/// Times go forward, but for the entry that sets the clock back: it stands where it says.
+fn check_time(state: &State, record: &Record) -> Result<(), Fault> {
+    let recorded_at = record.entry.position.recorded_at;
+    if record.entry.header.kind != Kind::Clock {
+        let goes_on = recorded_at >= state.last_recorded;
+        let back = || Fault::new("clock", "recorded_at lies before that of the entry in front");
+        return if goes_on { Ok(()) } else { Err(back()) };
+    }
+    let json = record.payload.as_ref().map_or("", |payload| &payload.json);
+    let schema = |problem: String| Fault::new("payload-schema", problem);
+    let version = record.entry.header.payload_version;
+    Kind::Clock.check_payload(version, json).map_err(|e| schema(e.to_string()))?;
+    let said: Clock = serde_json::from_str(json).map_err(|e| schema(e.to_string()))?;
+    if (said.time, said.last) == (recorded_at, state.last_recorded) {
+        Ok(())
+    } else {
+        Err(Fault::new("clock", "it sets the clock back from, or to, another time than the log's"))
+    }
 }
 
 fn apply(state: &mut State, item: &Replayed, bytes: &str) -> Result<(), Fault> {

@@ -205,7 +205,11 @@ impl Sequencer {
                 Ok(())
             }
             Message::Own(kind, payload, reply) => {
-                let result = self.own(kind, &payload).await.inspect_err(|error| self.shared.poison(error));
+                let result = match kind {
+                    Kind::Clock => self.set_back(&payload).await,
+                    kind => self.own(kind, &payload).await,
+                };
+                let result = result.inspect_err(|error| self.shared.poison(error));
                 let answer = match result.clone() {
                     Ok(said) => said.map_err(AppendError::Refused),
                     Err(error) => Err(AppendError::Poisoned(error)),
@@ -594,6 +598,17 @@ impl Sequencer {
             }
             Outcome::Refused { refused, .. } => Ok(Err(refused.code)),
         }
+    }
+
+    /// Sets the clock back: the entry stands, in a group of its own, at the time that it says.
+    async fn set_back(&mut self, payload: &serde_json::Value) -> Result<Result<u64, Code>, String> {
+        self.commit().await?;
+        let said: spec::payload::Clock =
+            serde_json::from_value(payload.clone()).map_err(|e| e.to_string())?;
+        self.group.recorded_at = Some(said.time);
+        let seq = self.own(Kind::Clock, payload).await?;
+        self.group = GroupInProgress::default();
+        Ok(seq)
     }
 
     /// Appends an event of the ledger's own that cannot be inadmissible.

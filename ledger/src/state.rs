@@ -394,6 +394,7 @@ impl State {
             | Kind::Baseline
             | Kind::ChainGap
             | Kind::ChainOpen
+            | Kind::Clock
             | Kind::Command
             | Kind::Contradiction
             | Kind::Custom(_)

@@ -371,6 +371,7 @@ impl Attention {
                 let most = (!self.findings.takes_nodes_at_their_word()).then_some(MAX_ABSENCE_MS);
                 self.of_own_node(fact, now, |node, cx| node.goodbye(goodbye, most, cx));
             }
+            Said::Clock(_) => tell::set_back(&mut self.owed, now.at),
             Said::Service(service) => self.asked_secs = service.heartbeat_secs.or(self.asked_secs),
             Said::Key(introduction) => {
                 if let Author::Node(id) = introduction.author {

@@ -111,6 +111,8 @@ said! {
     Baseline payload::Baseline;
     /// An author signed two events for one place.
     ChainFork payload::ChainFork;
+    /// The clock is set back.
+    Clock payload::Clock;
     /// A command to a node.
     Command payload::Command;
     /// Checkpoints of the ledger cannot both be true.

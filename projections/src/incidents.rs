@@ -13,12 +13,15 @@
 //! Notes, tags and whose it is change nothing about how it stands. A silence keeps it from being told elsewhere; what
 //! is still open when the silence ends is told then.
 
+mod bounds;
+mod by_matter;
 mod incident;
 mod posture;
 mod silences;
 mod webhooks;
 
-pub use incident::{Acked, By, Incident, MAX_NOTES, MAX_TAGS, Matter, Remark, State};
+pub use bounds::{MAX_REMARK_BYTES, MAX_REPORTED_REMARK_BYTES};
+pub use incident::{Acked, By, Incident, MAX_NOTES, MAX_TAGS, MAX_TEXT_BYTES, Matter, Remark, State};
 pub use silences::{MAX_SILENCES, Silence, Silences};
 pub use webhooks::{
     Attempt, BandChange, GROUP_MS, Happening, MAX_GROUP, MAX_OWED, Message, PAUSES_MS, Standing, Webhook,
@@ -29,6 +32,8 @@ use crate::Projection;
 use crate::attention::{Findings, Reason};
 use crate::fact::{Fact, Said};
 use crate::fold::part;
+use bounds::{Remarks, Reports};
+use incident::cut;
 use posture::{POSTURE, Singles, Told};
 use serde::{Deserialize, Serialize};
 use spec::payload::{self, Attention, AttentionChange, Band, Onset, ReasonState, WeighedReason};
@@ -79,6 +84,10 @@ pub struct OrgIncidents {
     silences: Silences,
     webhooks: Webhooks,
     singles: Singles,
+    #[serde(default)]
+    reports: Reports,
+    #[serde(default)]
+    remarks: Remarks,
     /// Open ones that were not told because of a silence.
     quiet: BTreeSet<Hash>,
     /// When the first silence over one of those ends.
@@ -115,22 +124,6 @@ impl Turn {
             Self::Reopened => incident.reopened.as_ref(),
             Self::Resolved => incident.resolved.as_ref(),
         }
-    }
-}
-
-/// JSON has no maps with objects as keys.
-mod by_matter {
-    use super::{BTreeMap, Hash, Matter};
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(about: &BTreeMap<Matter, Hash>, to: S) -> Result<S::Ok, S::Error> {
-        about.iter().collect::<Vec<_>>().serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<BTreeMap<Matter, Hash>, D::Error> {
-        Ok(Vec::deserialize(from)?.into_iter().collect())
     }
 }
 
@@ -180,6 +173,7 @@ impl OrgIncidents {
     fn open(&mut self, incident: Incident, findings: Findings) {
         self.happened.push((Turn::Opened, incident.id));
         self.about.insert(incident.matter.clone(), incident.id);
+        self.reports.begun(&incident);
         self.incidents.insert(incident.id, incident);
         if self.count_open() > MAX_OPEN {
             let unresolved = self.incidents.values().filter(|incident| incident.resolved.is_none());
@@ -199,29 +193,29 @@ impl OrgIncidents {
     }
 
     /// Whether a report is one too many: what is reported takes no place of what attention found.
-    fn is_full_for(&self, fact: &Fact<'_>) -> bool {
+    fn is_full_for(&mut self, fact: &Fact<'_>) -> bool {
         let author = &fact.header.author;
         let by_person = fact.is_by_a_person() && !matches!(author, Author::Import(_));
         let most = if by_person { MAX_REPORTED } else { MAX_REPORTED_BY_NODE };
-        let theirs = |incident: &&Incident| {
-            incident.resolved.is_none() && incident.opened.author.as_ref() == Some(author)
-        };
-        self.count_open() >= MAX_OPEN || self.incidents.values().filter(theirs).take(most).count() == most
+        self.count_open() >= MAX_OPEN || self.reports.of(author, &self.incidents) >= most
     }
 
     fn resolve(&mut self, id: &Hash, by: By) {
         let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.resolved.is_none()) else {
             return;
         };
+        self.reports.over(incident);
         incident.resolve(by);
         self.happened.push((Turn::Resolved, *id));
         self.resolved.push_back(*id);
         if self.resolved.len() > MAX_RESOLVED
             && let Some(oldest) = self.resolved.pop_front()
             && let Some(gone) = self.incidents.remove(&oldest)
-            && self.about.get(&gone.matter) == Some(&oldest)
         {
-            self.about.remove(&gone.matter);
+            gone.notes.iter().for_each(|note| self.remarks.gone(note));
+            if self.about.get(&gone.matter) == Some(&oldest) {
+                self.about.remove(&gone.matter);
+            }
         }
     }
 
@@ -229,6 +223,7 @@ impl OrgIncidents {
         let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.resolved.is_some()) else {
             return;
         };
+        self.reports.begun(incident);
         incident.reopen(by);
         self.happened.push((Turn::Reopened, *id));
         self.resolved.retain(|other| other != id);
@@ -302,12 +297,7 @@ impl OrgIncidents {
             }
             AttentionChange::Band { from, to, reasons } => {
                 self.band(fact, announced, (*from, *to), reasons);
-                // A posture is as grave as what is found, whatever else is wrong with the node.
-                let of_node = |incident: &&mut Incident| {
-                    let follows = ![PERSONS, POSTURE].contains(&incident.matter.topic.as_str());
-                    follows && incident.resolved.is_none() && incident.matter.node_id == fact.header.node_id
-                };
-                self.incidents.values_mut().filter(of_node).for_each(|incident| incident.be(*to));
+                self.follow(&about("", ""), *to, findings);
                 return;
             }
         };
@@ -317,6 +307,27 @@ impl OrgIncidents {
             self.begins((matter, title), band, fact.event_hash(), by, findings);
         } else {
             self.ends(&matter, by);
+        }
+    }
+
+    /// What attention found on a node is as grave as the node stands. A posture is as grave as what is found, whatever
+    /// else is wrong with the node, and what is reported as whoever reported it said.
+    fn follow(&mut self, node: &Matter, to: Band, findings: Findings) {
+        let follows = |incident: &Incident| {
+            let own = [PERSONS, POSTURE].contains(&incident.matter.topic.as_str());
+            !own && incident.resolved.is_none() && incident.matter.node_id == node.node_id
+        };
+        if findings.takes_nodes_at_their_word() {
+            self.incidents.values_mut().filter(|one| follows(one)).for_each(|one| one.be(to));
+            return;
+        }
+        let matters = self.about.range(node..);
+        let of_node =
+            matters.take_while(|(about, _)| (&about.tenant, about.node_id) == (&node.tenant, node.node_id));
+        for id in of_node.map(|(_, id)| id) {
+            if let Some(incident) = self.incidents.get_mut(id).filter(|incident| follows(incident)) {
+                incident.be(to);
+            }
         }
     }
 
@@ -335,7 +346,9 @@ impl OrgIncidents {
         };
         let band = if fact.header.severity >= Some(Severity::High) { Band::Crit } else { Band::Attn };
         let opened = new(id, matter, incident.title.clone(), band, by(fact));
-        self.open(Incident { text: incident.text.clone(), ..opened }, findings);
+        let mut text = incident.text.clone();
+        let is_cut = !findings.takes_nodes_at_their_word() && text.as_mut().is_some_and(cut);
+        self.open(Incident { text, is_cut, ..opened }, findings);
     }
 
     fn silence(&mut self, fact: &Fact<'_>, silence: &payload::Silence) {
@@ -431,10 +444,12 @@ impl OrgIncidents {
                 work(incident);
             }
         };
-        let say = |incident: &mut Incident, text: Option<&String>| {
-            if let Some(text) = text {
-                incident.note(by(fact), text.clone(), findings);
-            }
+        let remarks = &mut self.remarks;
+        let mut say = |incident: &mut Incident, text: Option<&String>| {
+            let Some(text) = text else { return };
+            let remark = Remark::new(by(fact), text, findings);
+            remarks.made(incident.id, &remark);
+            incident.note(remark, findings).iter().for_each(|gone| remarks.gone(gone));
         };
         match &fact.said {
             Said::Ack(ack) => on(&ack.target, &mut |incident| {
@@ -464,6 +479,9 @@ impl OrgIncidents {
             }
             _ => {}
         }
+        if !findings.takes_nodes_at_their_word() {
+            self.remarks.fit(&mut self.incidents);
+        }
     }
 }
 
@@ -473,6 +491,7 @@ fn new(id: Hash, matter: Matter, title: String, band: Band, by: By) -> Incident 
         matter,
         title,
         text: None,
+        is_cut: false,
         band,
         opened: by,
         reopened: None,
@@ -514,6 +533,7 @@ impl Projection for Incidents {
             Said::Incident(incident) => {
                 self.orgs.entry(org.clone()).or_default().reported(fact, incident, self.findings);
             }
+            Said::Clock(_) => self.orgs.values_mut().for_each(|own| own.webhooks.set_back(fact.at)),
             Said::Silence(silence) => {
                 self.orgs.entry(org.clone()).or_default().silence(fact, silence);
             }

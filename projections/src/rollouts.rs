@@ -451,6 +451,12 @@ impl Projection for Rollouts {
                 }
                 self.forget(org);
             }
+            // What ended at a time that is still to come ended now: the pause after it begins.
+            Said::Clock(_) => {
+                let all = self.orgs.values_mut().flat_map(BTreeMap::values_mut);
+                let told = all.flat_map(|rollout| rollout.told.values_mut());
+                told.filter_map(|told| told.ended.as_mut()).for_each(|(at, _)| *at = (*at).min(fact.at));
+            }
             Said::Command(command) => self.command(fact, command),
             Said::Receipt(receipt) => self.hear(fact, receipt),
             _ => {}

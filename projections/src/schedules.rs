@@ -160,6 +160,16 @@ impl Standing {
         self.runs.truncate(MAX_RUNS);
     }
 
+    /// The clock was set back: what was decided of times that are still to come is no word on them, and commands of a
+    /// run in such a time are not given any more.
+    fn set_back(&mut self, now: Timestamp) {
+        self.decided = self.decided.min(now);
+        self.next = self.plan.when.next(self.decided);
+        if self.runs.front().is_some_and(|run| run.at > now) {
+            self.waiting.clear();
+        }
+    }
+
     /// A command is given; whether it is one of the newest run.
     fn ordered(&mut self, fact: &Fact<'_>, order: &CommandOrder) {
         let Some(run) = self.runs.iter_mut().find(|run| run.outcome == RunOutcome::Started) else { return };
@@ -226,6 +236,9 @@ impl Projection for Schedules {
                 if let Some(standing) = self.spoken_of(fact) {
                     standing.run(fact, run);
                 }
+            }
+            Said::Clock(_) => {
+                self.orgs.values_mut().flat_map(BTreeMap::values_mut).for_each(|own| own.set_back(fact.at));
             }
             Said::Command(command) => {
                 if let (Command::Issue(order), Some(standing)) = (&**command, self.spoken_of(fact)) {

@@ -103,6 +103,8 @@ kinds! {
     ChainGap "chain-gap" Chain Any Nobody Never false payload::ChainGap;
     /// An author opens a new epoch of its chain.
     ChainOpen "chain-open" Chain Any Nobody Never false payload::ChainOpen;
+    /// A clock that was ahead is set back, under the recovery threshold.
+    Clock "clock" Ledger Ledger Nobody Never false payload::Clock;
     /// A command to a node is given, approved or taken back.
     Command "command" Operator Any Admins Elsewhere false payload::Command;
     /// Checkpoints that the ledger signed and cannot both be true.

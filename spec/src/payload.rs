@@ -4,6 +4,7 @@
 mod acceptance;
 mod attention;
 mod baseline;
+mod clock;
 mod command;
 mod comms;
 mod heartbeat;
@@ -24,6 +25,7 @@ mod witness;
 pub use acceptance::Acceptance;
 pub use attention::{Attention, AttentionChange, Band, Onset, Posture, ReasonState, WeighedReason};
 pub use baseline::Baseline;
+pub use clock::{CLOCK_CONTEXT, Clock};
 pub use command::{
     COMMAND_CONTEXT, Command, CommandOrder, CommandReceipt, CommandState, Rollout, command_bytes,
 };

@@ -2,9 +2,9 @@
 //! pages and completions all come from these definitions.
 
 use crate::commands::{
-    agent, attention, bisect, contexts, demo, enroll, export, findings, import, incidents, init, keys, logs,
-    members, nodes, orders, orgs, policies, prove, reference, replay, rollouts, schedules, segment, serve,
-    tokens, verify, webhooks, witness,
+    agent, attention, bisect, clock, contexts, demo, enroll, export, findings, import, incidents, init, keys,
+    logs, members, nodes, orders, orgs, policies, prove, reference, replay, rollouts, schedules, segment,
+    serve, tokens, verify, webhooks, witness,
 };
 use crate::options::Global;
 use clap::{Parser, Subcommand};
@@ -58,6 +58,9 @@ pub(crate) enum Command {
     Seal,
     /// Show the newest checkpoint.
     Checkpoint,
+    /// The ledger's clock, where it was ahead.
+    #[command(subcommand)]
+    Clock(clock::Clock),
     /// Let nodes join.
     #[command(subcommand)]
     Enroll(enroll::Enroll),
@@ -150,6 +153,7 @@ impl Command {
                 | Self::Serve(_)
                 | Self::Demo(_)
                 | Self::Export(_)
+                | Self::Clock(_)
                 | Self::Reindex
                 | Self::Segment(_)
                 | Self::Login(_)

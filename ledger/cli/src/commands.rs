@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod attention;
 pub(crate) mod bisect;
 pub(crate) mod checkpoint;
+pub(crate) mod clock;
 pub(crate) mod contexts;
 pub(crate) mod demo;
 pub(crate) mod doctor;

@@ -58,6 +58,7 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Doctor => commands::doctor::run(&global),
         Command::Seal => commands::seal::run(&global),
         Command::Checkpoint => commands::checkpoint::run(&global),
+        Command::Clock(command) => commands::clock::run(&global, &command),
         Command::Enroll(command) => commands::enroll::run(&global, &command),
         Command::Tokens(command) => commands::tokens::run(&global, &command),
         Command::Nodes(command) => commands::nodes::run(&global, &command),

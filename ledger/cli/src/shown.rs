@@ -17,6 +17,7 @@ use std::sync::Arc;
 const OTHERS: &[(&str, &str)] = &[
     ("agent", "what the agent writes"),
     ("checkpoint", "the signed note"),
+    ("clock set-back", "a line"),
     ("commands approve", "a line"),
     ("commands cancel", "a line"),
     ("completions", "a document"),

@@ -6,7 +6,7 @@ use ledger::durable::{self, RealDisk};
 use ledger::genesis::Plan;
 use ledger::index::{FjallRows, MemoryRows, RowError, Rows};
 use ledger::keyring::{self, Keyring};
-use ledger::open::{self, Anchor, Digests, OpenError, OpenReport, Options};
+use ledger::open::{self, Anchor, Digests, OpenError, OpenReport, Options, SetBackKeys};
 use ledger::service::Draft;
 use ledger::space::Room;
 use ledger::storage::{FsStorage, Storage};
@@ -91,6 +91,8 @@ pub struct Manner {
     pub rebuild_root: bool,
     /// Whether a clock far ahead of the last entry is believed.
     pub accept_clock: bool,
+    /// Recovery keys under which the clock is set back.
+    pub set_back: Option<SetBackKeys>,
     /// Checkpoints that the log must reach and agree with.
     pub anchors: Vec<Anchor>,
     /// What seals say of the folds.
@@ -223,6 +225,7 @@ impl DataDir {
             seal_every: manner.seal_every,
             rebuild_root: manner.rebuild_root,
             accept_clock: manner.accept_clock,
+            set_back: manner.set_back,
             anchors: manner.anchors,
             digests: manner.digests,
             lock: Some(lock),

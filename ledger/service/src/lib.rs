@@ -10,6 +10,7 @@ pub mod data;
 mod docs;
 mod health;
 mod heartbeat;
+pub mod machine_clock;
 mod operator;
 pub mod outbound;
 mod providers;

@@ -34,6 +34,7 @@ pub(crate) fn amiss(header: &Header, payload: &str) -> Option<Code> {
         | Kind::ChainFork
         | Kind::ChainGap
         | Kind::ChainOpen
+        | Kind::Clock
         | Kind::Contradiction
         | Kind::Custom(_)
         | Kind::Enrolment

@@ -7,7 +7,8 @@ use super::{Candidate, Check, Code, parse};
 use crate::state::{KeyRecord, LEDGER_ORG, State};
 use proofs::signature;
 use spec::payload::{
-    Admission, Command, CommandOrder, Enrolment, KeyStatus, Token, WitnessKey, command_bytes,
+    Admission, Clock, Command, CommandOrder, Enrolment, KeySignature, KeyStatus, Token, WitnessKey,
+    command_bytes,
 };
 use spec::rules::{ADMISSION_VERSION, JUDGES_CONTENT};
 use spec::{Author, Header, KeyUse, Kind, Timestamp};
@@ -24,6 +25,7 @@ impl State {
         match &header.kind {
             Kind::Admission => self.check_going_over(parse(payload)?),
             Kind::Authority => self.check_authority(&parse(payload)?),
+            Kind::Clock => self.check_clock(&parse(payload)?, now),
             Kind::Enrolment => self.check_enrolment(header, &parse(payload)?),
             Kind::Genesis => Err(Code::NotAllowed),
             Kind::Labels if self.judges_content() => self.check_labelled(header),
@@ -88,6 +90,19 @@ impl State {
     fn check_going_over(&self, payload: Admission) -> Check {
         let next = payload.version == self.admission + 1 && payload.version <= ADMISSION_VERSION;
         if next { Ok(()) } else { Err(Code::BadPayload) }
+    }
+
+    /// Whether the clock is set back from where it stands, to when this is recorded, with the recovery threshold.
+    pub(crate) fn check_clock(&self, said: &Clock, now: Timestamp) -> Check {
+        let recovery = self.recovery.as_ref().ok_or(Code::BadAuthority)?;
+        if said.after != self.head || said.last != self.last_recorded || said.time != now {
+            return Err(Code::BadAuthority);
+        }
+        let message = said.bytes(&self.ledger);
+        let of_ours = |s: &&KeySignature| recovery.keys.contains(&s.key);
+        let valid = said.signatures.iter().filter(of_ours);
+        let valid = valid.filter(|s| signature::verify(&s.key, &message, &s.sig)).count() as u64;
+        if valid >= recovery.threshold { Ok(()) } else { Err(Code::BadAuthority) }
     }
 
     fn check_key_status(&self, header: &Header, payload: &KeyStatus) -> Check {

@@ -268,5 +268,7 @@ CHECKS = {
     "audit.json": check_audit,
     "admission.json": check_admission,
     "organisations.json": check_admission,
+    "clock.json": check_admission,
+    "nodes.json": check_admission,
     "pack.json": check_pack,
 }

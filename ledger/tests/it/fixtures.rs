@@ -69,6 +69,7 @@ fn a_fixture_has_something_of_everything() {
             Kind::Contradiction,
             Kind::Acceptance,
             Kind::Admission,
+            Kind::Clock,
             Kind::IdentityProvider,
             Kind::Member,
             Kind::Org,

@@ -1,7 +1,8 @@
 //! People answer, and nodes report: from version 2 of the admission rules on no key or session of a node
 //! answers an incident, labels are those of a node of the organisation, and an enrolment token introduces what it is
-//! for.
+//! for. `spec/vectors/nodes.json` has the same for verifiers of other makes.
 
+use crate::admission_vectors::{failures_of, log_of, write_vectors};
 use crate::forged_kinds::{Smuggled, by, by_session, each_is_found, other, service};
 use crate::forger::Forger;
 use crate::support::{START, introduction, name, random, signed};
@@ -9,6 +10,7 @@ use proofs::SigningKey;
 use serde_json::{Value, json};
 use spec::payload::token_hash;
 use spec::{Author, Event, Hash, Header, Kind, Timestamp, Uuid};
+use std::path::{Path, PathBuf};
 
 /// What an answer is about; admission looks at no target.
 fn target() -> Value {
@@ -140,4 +142,27 @@ fn let_in() -> Forger {
 #[test]
 fn what_people_say_is_let_in() {
     let_in().passes();
+}
+
+fn file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors/nodes.json")
+}
+
+#[test]
+fn each_vector_of_what_nodes_say_has_its_verdict() {
+    failures_of(&file(), 12);
+}
+
+#[test]
+#[ignore = "writes spec/vectors/nodes.json"]
+fn regenerate_vectors_of_nodes() {
+    let base = log_of(&Forger::new());
+    let appended = |forger: &Forger| log_of(forger)[base.len()..].to_owned();
+    let refused = SMUGGLED.iter().map(|(what, _, forge)| {
+        let mut forger = Forger::new();
+        let seq = forge(&mut forger);
+        json!({"appended": appended(&forger), "failure": {"code": "admission", "seq": seq}, "name": what})
+    });
+    let refused: Vec<Value> = refused.collect();
+    write_vectors(&file(), &json!({"accepted": appended(&let_in()), "log": base, "refused": refused}));
 }

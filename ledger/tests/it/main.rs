@@ -20,6 +20,7 @@ mod fixtures;
 mod forged;
 mod forged_admission;
 mod forged_alone;
+mod forged_clock;
 mod forged_kinds;
 mod forged_people;
 mod forged_side;

@@ -105,7 +105,7 @@ impl History {
             Point::Time(time) if time > now.max(last) => return Err(future),
             Point::Time(time) => {
                 let after = Timestamp::from_millis(time.millis().saturating_add(1));
-                (self.reader.first_since(after, size)?, Some(time))
+                (self.reader.end_before(after, size)?, Some(time))
             }
         };
         // Never closed.
@@ -146,7 +146,8 @@ impl History {
             }
             let folds = Arc::make_mut(&mut folds);
             for record in &records {
-                if until.is_some_and(|until| record.entry.position.recorded_at > until) {
+                let late = until.is_some_and(|until| record.entry.position.recorded_at > until);
+                if late && folds.size() >= wanted {
                     break 'climb;
                 }
                 folds.apply(record)?;

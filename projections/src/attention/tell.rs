@@ -13,7 +13,7 @@ use crate::listening::{Moment, Now};
 use serde::{Deserialize, Serialize};
 use spec::payload::{Attention, AttentionChange, Band, Onset, Posture, ReasonState, WeighedReason};
 use spec::{Name, Timestamp, Uuid};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Reasons listed with a change of band.
 const MAX_REASONS: usize = 64;
@@ -205,7 +205,16 @@ pub(super) fn tell(
 
 /// When what is told began; if it was held back for long, that is news of now.
 fn begun(fired: Timestamp, now: Now) -> Timestamp {
-    if now.at.millis().saturating_sub(fired.millis()) > MAX_OWED_MS { now.at } else { fired }
+    let held_back = now.at.millis().saturating_sub(fired.millis()) > MAX_OWED_MS;
+    if held_back { now.at } else { fired.min(now.at) }
+}
+
+/// The clock was set back: what is owed is news of now, not of a time that is still to come.
+pub(super) fn set_back(owed: &mut VecDeque<Notice>, now: Timestamp) {
+    for notice in owed.iter_mut().filter(|notice| notice.payload.at > now) {
+        notice.payload.at = now;
+        notice.id = notice.payload.id(&notice.org, notice.node);
+    }
 }
 
 fn of_reason(

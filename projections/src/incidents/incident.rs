@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 /// Notes kept with an incident; of more the oldest are only in the log, those of nodes before those of people.
 pub const MAX_NOTES: usize = 100;
 
+/// Bytes of a text that are kept, as of the output of a command: a screenful; the log has the rest.
+pub const MAX_TEXT_BYTES: usize = 4096;
+
 /// Tags of one incident; further ones are only in the log.
 pub const MAX_TAGS: usize = 64;
 
@@ -80,8 +83,32 @@ pub struct Acked {
 pub struct Remark {
     /// By whom.
     pub by: By,
-    /// What.
+    /// What, as far as it is kept.
     pub text: String,
+    /// Whether there was more; the log has all of it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_cut: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Remark {
+    /// What somebody says, as far as it is kept.
+    pub(super) fn new(by: By, text: &str, findings: Findings) -> Self {
+        let mut text = text.to_owned();
+        let is_cut = !findings.takes_nodes_at_their_word() && cut(&mut text);
+        Self { by, text, is_cut }
+    }
+}
+
+/// Cuts a text to what is kept of it; whether there was more.
+pub(super) fn cut(text: &mut String) -> bool {
+    let more = text.len() > MAX_TEXT_BYTES;
+    text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
+    more
 }
 
 /// An incident.
@@ -95,9 +122,12 @@ pub struct Incident {
     pub matter: Matter,
     /// One line.
     pub title: String,
-    /// More than that.
+    /// More than that, as far as it is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Whether there was more of that; the log has all of it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_cut: bool,
     /// How badly it needs a look.
     pub band: Band,
     /// When it was opened.
@@ -143,6 +173,7 @@ impl Incident {
             matter: self.matter.clone(),
             title: self.title.clone(),
             text: self.text.clone(),
+            is_cut: self.is_cut,
             band: self.band,
             opened: self.opened.clone(),
             reopened: self.reopened.clone(),
@@ -180,14 +211,15 @@ impl Incident {
         self.reopened = Some(by);
     }
 
-    pub(super) fn note(&mut self, by: By, text: String, findings: Findings) {
-        self.notes.push(Remark { by, text });
-        if self.notes.len() > MAX_NOTES {
+    /// Keeps a remark, and says which one had to go for it.
+    pub(super) fn note(&mut self, remark: Remark, findings: Findings) -> Option<Remark> {
+        self.notes.push(remark);
+        (self.notes.len() > MAX_NOTES).then(|| {
             // What nodes remark takes no place of what people did.
             let is_report = |note: &Remark| matches!(note.by.author, Some(Author::Node(_)));
             let report = self.notes.iter().position(is_report);
-            self.notes.remove(report.filter(|_| !findings.takes_nodes_at_their_word()).unwrap_or(0));
-        }
+            self.notes.remove(report.filter(|_| !findings.takes_nodes_at_their_word()).unwrap_or(0))
+        })
     }
 
     pub(super) fn tag(&mut self, tags: &[String]) {

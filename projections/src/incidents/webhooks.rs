@@ -275,6 +275,12 @@ impl Webhooks {
         }
     }
 
+    /// The clock was set back: nothing waits for a time that is far off now.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        let messages = self.0.values_mut().flat_map(|webhook| &mut webhook.messages);
+        messages.for_each(|message| message.due = message.due.min(now));
+    }
+
     /// A message was sent.
     pub(super) fn told(&mut self, notice: &Notice, by: By) {
         if let Some(webhook) = self.0.get_mut(&notice.webhook) {

@@ -2,7 +2,10 @@
 
 use crate::entries::{at, entry, name, node, said, user};
 use projections::fact::Fact as Entry;
-use projections::incidents::{Incident, Incidents, MAX_NOTES, MAX_REPORTED_BY_NODE, MAX_RESOLVED, State};
+use projections::incidents::{
+    Incident, Incidents, MAX_NOTES, MAX_REMARK_BYTES, MAX_REPORTED_BY_NODE, MAX_REPORTED_REMARK_BYTES,
+    MAX_RESOLVED, MAX_TEXT_BYTES, State,
+};
 use projections::{Projection as _, Projections};
 use serde_json::{Value, json};
 use spec::payload::Band;
@@ -277,4 +280,79 @@ fn nodes_answer_nothing() {
     }
     let notes = log.get(id).notes;
     assert_eq!((notes.len(), notes[0].text.as_str()), (MAX_NOTES, "looking"));
+}
+
+#[test]
+fn texts_are_kept_as_far_as_the_output_of_a_command() {
+    let mut log = Log::default();
+    let long = "ä".repeat(MAX_TEXT_BYTES / 2 + 1);
+    let id = log.person(10, Kind::Incident, json!({"title": "a", "text": long}));
+    let short = log.person(10, Kind::Incident, json!({"title": "b", "text": &long[2..]}));
+    let kept = |incident: &Incident| (incident.text.as_ref().map(String::len), incident.is_cut);
+    assert_eq!(kept(&log.get(id)), (Some(MAX_TEXT_BYTES), true));
+    assert_eq!(kept(&log.get(short)), (Some(MAX_TEXT_BYTES), false));
+    for kind in [Kind::Ack, Kind::Assign, Kind::Note, Kind::Resolve, Kind::Reopen] {
+        log.person(20, kind, json!({"target": id, "text": long}));
+    }
+    let notes = log.get(id).notes;
+    assert_eq!(notes.len(), 5);
+    assert!(notes.iter().all(|note| note.is_cut && note.text.len() == MAX_TEXT_BYTES));
+}
+
+#[test]
+fn remarks_of_an_organisation_take_their_share_and_nodes_another() {
+    let mut log = Log::default();
+    let text = "x".repeat(MAX_TEXT_BYTES);
+    let each = MAX_TEXT_BYTES + 256;
+    let ids: Vec<_> =
+        (0..60).map(|n| log.person(10, Kind::Incident, json!({"title": n.to_string()}))).collect();
+    let most = MAX_REMARK_BYTES / each;
+    for n in 0..most + 100 {
+        log.person(20, Kind::Note, json!({"target": ids[n % 60], "text": text}));
+    }
+    let kept = |log: &Log| log.all().iter().map(|incident| incident.notes.len()).sum::<usize>();
+    assert_eq!(kept(&log), most);
+    // The oldest went first.
+    let first = log.all().iter().flat_map(|incident| &incident.notes).map(|note| note.by.seq).min();
+    assert_eq!(first, Some(60 + 100));
+    for n in 0..MAX_REPORTED_REMARK_BYTES / each + 50 {
+        let remark = json!({"target": ids[n % 60], "text": text});
+        log.say(30, Author::Node(node(1)), "acme", Kind::Note, None, remark);
+    }
+    let by_people = |incident: &Incident| {
+        incident.notes.iter().filter(|note| !matches!(note.by.author, Some(Author::Node(_)))).count()
+    };
+    assert_eq!(log.all().iter().map(by_people).sum::<usize>(), most, "nodes took the place of people");
+    assert_eq!(kept(&log), most + MAX_REPORTED_REMARK_BYTES / each);
+}
+
+#[test]
+fn reports_are_counted_as_they_are_opened_over_and_opened_again() {
+    let mut log = Log::default();
+    let reports = |log: &mut Log, count: usize| -> Vec<Hash> {
+        let report = |_| {
+            let title = json!({"title": log.seq.to_string()});
+            log.say(10, Author::Node(node(1)), "acme", Kind::Incident, Some(1), title)
+        };
+        (0..count).map(report).collect()
+    };
+    let ids = reports(&mut log, MAX_REPORTED_BY_NODE + 10);
+    let open = |log: &Log| log.all().iter().filter(|incident| incident.resolved.is_none()).count();
+    assert_eq!(open(&log), MAX_REPORTED_BY_NODE);
+    for id in &ids[..5] {
+        log.person(20, Kind::Resolve, json!({"target": id}));
+    }
+    // What is over is over once.
+    log.person(20, Kind::Resolve, json!({"target": ids[0]}));
+    log.person(30, Kind::Reopen, json!({"target": ids[1]}));
+    // A snapshot of before says nothing of the counts; they are made anew.
+    let mut json: Value = serde_json::from_slice(&log.folds.snapshot()).unwrap();
+    let own = json.pointer_mut("/folds/incidents/orgs/acme").unwrap().as_object_mut().unwrap();
+    assert!(own.remove("reports").is_some() && own.remove("remarks").is_some());
+    let restored = Projections::restore(&serde_json::to_vec(&json).unwrap()).unwrap();
+    let mut before = Log { seq: log.seq, now: log.now, folds: restored, records: Vec::new() };
+    for log in [&mut log, &mut before] {
+        reports(log, 10);
+        assert_eq!(open(log), MAX_REPORTED_BY_NODE);
+    }
 }

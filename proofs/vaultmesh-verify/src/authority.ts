@@ -49,7 +49,12 @@ export interface Authority {
   introduced: Map<string, Use | "recovery">;
 }
 
-const LINE = { possession: "vaultmesh/key-possession/v1\n", recovery: "vaultmesh/recovery/v1\n", set: "vaultmesh/witness-set/v1\n" };
+const LINE = {
+  clock: "vaultmesh/clock/v1\n",
+  possession: "vaultmesh/key-possession/v1\n",
+  recovery: "vaultmesh/recovery/v1\n",
+  set: "vaultmesh/witness-set/v1\n",
+};
 
 const over = (line: string, document: Json): Uint8Array => concat(utf8(line), bytesOf(document));
 
@@ -199,6 +204,14 @@ function change(authority: Authority, seq: number, payload: JsonObject): void {
   }
   authority.introduced.set(toHex(fresh), use);
   authority.keys[use].push({ from: seq, key: fresh });
+}
+
+/** Whether as many recovery keys as it takes set the clock back as a payload says; other signatures do not matter. */
+export function setsClock({ ledger, recovery }: Authority, payload: JsonObject): boolean {
+  const { signatures, ...said } = payload;
+  const ours = readSignatures(signatures as Json[], "/payload/signatures").filter(({ key }) => recovery.keys.some((one) => equal(one, key)));
+  const held = ours.filter(({ key, sig }) => holds(key, LINE.clock, { ...said, ledger }, sig));
+  return held.length >= recovery.threshold;
 }
 
 function nameWitnesses(authority: Authority, seq: number, payload: JsonObject): void {

@@ -4,8 +4,8 @@
 // chains), the schemas of payloads, and the digests of projections in seals.
 
 import { equal, fromHex, toHex, utf8 } from "./bytes.js";
-import { NotCanonical, type Json } from "./canonical.js";
-import { begin, follow, ledgerVerifier, setAt, witnessVerifiers, type Authority } from "./authority.js";
+import { NotCanonical, type Json, type JsonObject } from "./canonical.js";
+import { begin, follow, ledgerVerifier, setAt, setsClock, witnessVerifiers, type Authority } from "./authority.js";
 import { openCheckpoint, readCheckpoint, type Witnessed } from "./checkpoint.js";
 import { groupHash, isCommitted, leafOf, readLine, type Commit, type Entry, type Record } from "./entry.js";
 import { identity, isSigned } from "./event.js";
@@ -169,6 +169,8 @@ class Fold {
   private readonly lanes = new Map<string, { last: Uint8Array; n: number }>();
   private readonly keys = new Map<string, Key>();
   private last: { entry: Entry; leaf: Uint8Array } | undefined;
+  /** When entries were recorded, where that changes. */
+  private readonly times: { seq: number; at: string }[] = [];
   private lastChange: Record | undefined;
   readonly at = new Map<number, Roots>();
   readonly seals: { seq: number; leaf: Uint8Array }[] = [];
@@ -191,12 +193,14 @@ class Fold {
     const { entry } = record;
     const place = `entry ${entry.seq}`;
     this.checkPlace(entry, place);
+    this.checkTime(record, place);
     if (!isCommitted(record)) throw new LogFault("payload-hash", place, "another payload was signed");
     if (record.payload === undefined) this.erased++;
     else this.payloads++;
     const leaf = leafOf(entry);
     if (this.size === 0) this.begin(record, leaf);
     this.checkAuthor(entry, place);
+    if (entry.header.kind === "clock") this.checkClock(record, place);
     this.put(entry, leaf, place);
     if (entry.header.kind === "seal") this.seals.push({ seq: entry.seq, leaf });
     this.effect(record, place);
@@ -212,10 +216,31 @@ class Fold {
     if (entry.seq !== this.size) throw new LogFault("seq", place, `numbered ${entry.seq} where ${this.size} comes next`);
     const before = this.last === undefined ? NONE : toHex(this.last.leaf);
     if (toHex(entry.prev) !== before) throw new LogFault("chain", place, "it does not follow the entry before");
-    if (entry.recorded_at < this.lastTime) throw new LogFault("clock", place, "recorded before the entry before");
     const lane = this.lanes.get(entry.header.org);
     const isNext = entry.lane.n === (lane?.n ?? 0) && toHex(entry.lane.prev) === (lane === undefined ? NONE : toHex(lane.last));
     if (!isNext) throw new LogFault("lane", place, "it does not follow the organisation's entry before");
+  }
+
+  /** Times go forward, but for the entry that sets the clock back to its own. */
+  private checkTime({ entry, payload }: Record, place: string): void {
+    const at = entry.recorded_at;
+    if (entry.header.kind !== "clock") {
+      if (at < this.lastTime) throw new LogFault("clock", place, "recorded before the entry before");
+    } else {
+      const { time, last, since, signatures } = (payload ?? {}) as { [name: string]: Json };
+      const isForm = typeof time === "string" && typeof last === "string" && time < last && Array.isArray(signatures);
+      if (!isForm) throw new LogFault("payload-schema", place, "no setting back of the clock");
+      const isThere = time === at && last === this.lastTime && since === this.laterThan(time);
+      if (!isThere) throw new LogFault("clock", place, "the clock is set back from or to another time than the log's");
+    }
+    if (this.times.at(-1)?.at !== at) this.times.push({ seq: entry.seq, at });
+  }
+
+  /** The entry from which on all so far were recorded after a time. */
+  private laterThan(time: string): number {
+    let later = this.times.length;
+    while (later > 0 && (this.times[later - 1] as { at: string }).at > time) later--;
+    return this.times[later]?.seq ?? this.size;
   }
 
   private begin(record: Record, leaf: Uint8Array): void {
@@ -246,6 +271,16 @@ class Fold {
       if (key.org !== header.org) return refuse("in an organisation that is not its author's");
     }
     if (!isSigned(header)) throw new LogFault("signature", place, "the event's signature does not hold");
+  }
+
+  /** The clock is set back by the ledger itself, right behind the entry that is named, under its recovery keys. */
+  private checkClock({ entry, payload }: Record, place: string): void {
+    const { header } = entry;
+    const isItself = header.author.startsWith("service:") && header.via?.method === "self" && header.org === "ledger";
+    const isNext = payload?.["after"] === toHex((this.last as { leaf: Uint8Array }).leaf);
+    if (!isItself || !isNext || !setsClock(this.authority as Authority, payload as JsonObject)) {
+      throw new LogFault("admission", place, "the clock is set back by somebody who may not");
+    }
   }
 
   private put(entry: Entry, leaf: Uint8Array, place: string): void {

@@ -61,3 +61,24 @@ test("what is missing is named", () => {
   assert.equal(code({ [first]: undefined, [second]: undefined }), "segment-name");
   assert.equal(code({}, "0".repeat(64)), "ledger-id");
 });
+
+test("the clock is set back by recovery keys alone, at the place that they signed for", () => {
+  const file = new URL("../../../../spec/vectors/clock.json", import.meta.url);
+  const vectors = JSON.parse(readFileSync(file, "utf8")) as {
+    log: string; accepted: string; refused: { name: string; appended: string; failure: { code: string } }[];
+  };
+  // The log alone: what has no fault lacks its documents.
+  const code = (log: string): string => {
+    const segment = new TextEncoder().encode(log);
+    try {
+      readLog({ names: () => ["log/00000000000000000000.jsonl"], read: (name) => (name.startsWith("log/") ? segment : undefined) });
+    } catch (error) {
+      return (error as LogFault).code;
+    }
+    return "nothing";
+  };
+  assert.equal(code(vectors.log), "root-txt");
+  assert.equal(code(vectors.log + vectors.accepted), "root-txt");
+  assert.ok(vectors.refused.length > 15);
+  for (const { name, appended, failure } of vectors.refused) assert.equal(code(vectors.log + appended), failure.code, name);
+});

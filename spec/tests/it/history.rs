@@ -6,6 +6,7 @@
 
 mod admission;
 mod bounds;
+mod clock;
 mod findings;
 mod names;
 mod operations;
@@ -166,7 +167,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 15] = [
+pub(crate) const GROUPS: [usize; 16] = [
     1,
     20,
     operations::RECORDS,
@@ -182,6 +183,7 @@ pub(crate) const GROUPS: [usize; 15] = [
     organisations::RECORDS,
     bounds::RECORDS,
     names::RECORDS,
+    clock::RECORDS,
 ];
 
 fn genesis() -> Event {
@@ -375,6 +377,8 @@ fn append_later(log: &mut Log, ledger: Hash, incident: Hash) {
     bounds::append(log, ledger);
     log.commit();
     names::append(log, ledger);
+    log.commit();
+    clock::append(log, ledger);
     log.commit();
 }
 

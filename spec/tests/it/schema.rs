@@ -78,6 +78,17 @@ fn refused_changes(kind: &Kind, version: u64) -> Vec<Change> {
             ("/to", Some(json!("2026-11-21T20:42:10Z"))),
         ],
         Kind::ChainOpen => vec![("/reason", None), ("/reason", long(1025)), ("/last", upper)],
+        Kind::Clock => vec![
+            ("/after", None),
+            ("/last", Some(json!("2026-11-21T20:42:00.000Z"))),
+            ("/since", Some(json!(-1))),
+            ("/since", Some(json!("7"))),
+            ("/time", Some(json!("2036-11-21T20:42:00.000Z"))),
+            ("/time", Some(json!("2026-11-21T20:42:00Z"))),
+            ("/signatures", Some(json!([]))),
+            ("/signatures/0/key", Some(json!("ff".repeat(32)))),
+            ("/signatures/1/key", Some(zeros())),
+        ],
         Kind::Enrolment if version > 1 => vec![
             ("/use", Some(json!("device"))),
             ("/use", Some(json!("service"))),

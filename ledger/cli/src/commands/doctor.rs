@@ -2,15 +2,16 @@
 
 use super::status::{self, Status, ahead_secs, bytes};
 use crate::api::with_reads;
+use crate::client::block_on;
 use crate::data::DataDir;
 use crate::failure::Failure;
 use crate::options::Global;
 use crate::output::{Cell, Look, Table, answer, column};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use service::machine_clock;
 use spec::Timestamp;
 use spec::payload::Band;
-use std::path::Path;
 use std::process::ExitCode;
 
 /// Below so many per cent free of a disk it is to be looked at, and below so many something has to be done.
@@ -98,7 +99,8 @@ fn of_directory(dir: &DataDir) -> Vec<Finding> {
     if all.is_empty() {
         all.push(found(Grade::Ok, "directory", &"for its owner alone, the recovery key elsewhere", ""));
     }
-    if let Some(synchronized) = clock_is_synchronized() {
+    let asked = block_on(async { Ok(machine_clock::is_synchronized().await) });
+    if let Some(synchronized) = asked.ok().flatten() {
         let (grade, how) = if synchronized {
             (Grade::Ok, "synchronized")
         } else {
@@ -107,12 +109,6 @@ fn of_directory(dir: &DataDir) -> Vec<Finding> {
         all.push(found(grade, "clock", &how, "`timedatectl set-ntp true`, or another service for the time"));
     }
     all
-}
-
-/// What systemd-timesyncd says; nothing where it does not run.
-fn clock_is_synchronized() -> Option<bool> {
-    let folder = Path::new("/run/systemd/timesync");
-    folder.is_dir().then(|| folder.join("synchronized").exists())
 }
 
 /// How the service says it is.

@@ -8,8 +8,10 @@ use crate::output::{say_json, tell};
 use crate::times::secs_or_number;
 use axum::http::HeaderName;
 use clap::Args;
+use ledger::nodes_clock::NodesClock;
 use ledger::open::Anchor;
 use serde_json::json;
+use service::machine_clock;
 use service::{Choices, Running, start};
 use spec::Name;
 use std::net::SocketAddr;
@@ -44,7 +46,7 @@ pub(crate) struct Serve {
     /// Write a missing or unreadable ROOT.txt anew; the log records it.
     #[arg(long)]
     rebuild_root: bool,
-    /// Believe a clock that is more than 7 days ahead of the last entry; the log records it.
+    /// Believe a clock that is more than 7 days ahead of the last entry, or of every node's; the log records it.
     #[arg(long)]
     accept_clock: bool,
     /// A copy of ROOT.txt kept on another machine: refuse to start if the log is shorter or differs.
@@ -147,6 +149,17 @@ pub(crate) async fn begin(
     if let Some(fault) = &running.report.cut_fault {
         let bytes = running.report.cut_bytes;
         tell(&format!("cut {bytes} bytes that were never acknowledged: {fault}"));
+    }
+    if let Some(NodesClock { nodes, behind_ms }) = running.report.nodes_clock.filter(NodesClock::is_off) {
+        let way = if behind_ms > 0 { "behind" } else { "ahead of" };
+        let secs = behind_ms.unsigned_abs() / 1000;
+        tell(&format!(
+            "by their last heartbeats the clocks of {nodes} nodes lie {secs} s or more {way} this machine's: look which \
+             is right"
+        ));
+    }
+    if let Some(warning) = machine_clock::warning(machine_clock::is_synchronized().await) {
+        tell(&warning);
     }
     Ok(running)
 }

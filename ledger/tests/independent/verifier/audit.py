@@ -21,7 +21,7 @@ class Audit:
         self.files, self.trust, self.old, self.is_covered = files, trust or {}, old, is_covered
         self.codes, self.findings, self.state = [], [], State()
         self.seals, self.cuts, self.events, self.checkpoints = [], set(), [], {}
-        self.refusals, self.accusations = {}, []
+        self.refusals, self.accusations, self.times = {}, [], []
         self.covered = self.tail = 0
         self.stopped = False
         self.run()
@@ -125,12 +125,15 @@ class Audit:
             ("seq", record.seq == state.size),
             ("chain", entry["prev"] == state.head),
             ("lane", entry["lane"] == {"n": n, "prev": last}),
-            ("clock", record.recorded_at >= state.last_recorded),
+            ("clock", event.kind == "clock" or record.recorded_at >= state.last_recorded),
             ("genesis", state.size > 0 or event.kind == "genesis"),
         ):
             if not holds:
                 raise Refused(code)
         payloads.check_payload(event.kind, event.header["schema"]["payload"], record.payload)
+        if event.kind == "clock":
+            self.set_back(record)
+        self.times.append(record.recorded_at)
         if {"admission": record.payload.get("version"), "genesis": record.payload.get("admission")}.get(event.kind, 0) > rules.KNOWN:
             raise Refused("admission-version")
         self.quote(event, record.payload)
@@ -146,8 +149,18 @@ class Audit:
             self.refusals[record.seq] = quoted(record.payload["header"], record.payload["sig"])
         state.apply(record)
         self.events.append(event)
-        if event.kind in ("chain-fork", "chain-open", "chain-gap", "refusal", "recovery"):
-            self.findings.append((event.kind, record.seq))
+        if event.kind in ("chain-fork", "chain-open", "chain-gap", "clock", "refusal", "recovery"):
+            code = "clock-set" if event.kind == "clock" else event.kind
+            self.findings.append((code, record.seq))
+
+    def set_back(self, record):
+        """The clock is set back from where it stands to when this is recorded, and the later entries are named."""
+        said = record.payload
+        time, last = payloads.millis(said["time"]), payloads.millis(said["last"])
+        earlier = [seq for seq, at in enumerate(self.times) if at <= time]
+        since = earlier[-1] + 1 if earlier else 0
+        if (time, last, said["since"]) != (record.recorded_at, self.state.last_recorded, since):
+            raise Refused("clock")
 
     def quote(self, event, payload):
         if event.kind not in ("chain-fork", "refusal"):

@@ -301,6 +301,10 @@ SCHEMAS = {
     ),
     "chain-gap": fields(not_before("from", "to"), **{"count": integer(1), "from": is_time, "head": is_hash, "to": is_time}),
     "chain-open": fields(_last=is_hash, reason=text(1024)),
+    "clock": fields(
+        lambda v: millis(v["time"]) < millis(v["last"]),
+        after=is_hash, last=is_time, signatures=rising(SIGNED, 1, 16, by_bytes("key")), since=integer(), time=is_time,
+    ),
     "command": told_apart("action", issue=ISSUE, approve=ANSWER, cancel=ANSWER),
     "contradiction": fields(a=text(65536, 1), b=text(65536, 1), _leaves=LEAVES),
     "enrolment": told_apart(
@@ -473,7 +477,7 @@ FROM_TWO = {
     "service": lambda v: "heartbeat_secs" in v,
 }
 SPEAKERS = {
-    "ledger": "admission attention authority chain-fork contradiction genesis notice recovery refusal seal service witness-set",
+    "ledger": "admission attention authority chain-fork clock contradiction genesis notice recovery refusal seal service witness-set",
     "service": "enrolment key-status token",
     "enrolment": "key",
     "chain": "chain-gap chain-open key-rotation",

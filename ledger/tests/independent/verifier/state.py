@@ -228,6 +228,8 @@ class State:
             self.admit_authority(payload)
         elif kind == "witness-set":
             self.admit_witness_set(payload)
+        elif kind == "clock":
+            self.admit_clock(payload, now)
         elif kind == "enrolment":
             known = self.enrolments.get(payload["token"])
             if payload["action"] == "create":
@@ -284,6 +286,12 @@ class State:
     def by_recovery(self, signatures, purpose, said):
         ours = [s for s in signatures if s["key"] in self.recovery["keys"]]
         return sum(signed_by(s["key"], s["sig"], purpose, said) for s in ours) >= self.recovery["threshold"]
+
+    def admit_clock(self, payload, now):
+        said = {name: payload[name] for name in ("after", "last", "since", "time")}
+        sure(payload["after"] == self.head and payloads.millis(payload["time"]) == now, "bad-authority")
+        sure(payloads.millis(payload["last"]) == self.last_recorded, "bad-authority")
+        sure(self.by_recovery(payload["signatures"], "clock", dict(said, ledger=self.ledger)), "bad-authority")
 
     def admit_witness_set(self, payload):
         named = payload["set"]
