@@ -72,22 +72,13 @@ impl WebhookSecrets {
         }
     }
 
-    /// Stores a secret, unless the organisation has as many as it may.
+    /// Stores a secret, unless the organisation has as many as it may. It is the organisation's turn.
     fn keep(&self, id: Uuid, org: &Name, secret: &str) -> Result<(), Problem> {
-        let full = || {
-            let detail = format!("the organisation has {MAX_WEBHOOKS} webhooks already; remove one first");
-            Problem::new(CONFLICT, detail)
-        };
         if self.count(org).map_err(internal)? >= MAX_WEBHOOKS {
-            return Err(full());
+            let detail = format!("the organisation has {MAX_WEBHOOKS} webhooks already; remove one first");
+            return Err(Problem::new(CONFLICT, detail));
         }
-        self.store(id, org, secret).map_err(internal)?;
-        // Others may have stored theirs since: of those that came at once, none stays that is one too many.
-        if self.count(org).map_err(internal)? > MAX_WEBHOOKS {
-            self.forget(id).map_err(internal)?;
-            return Err(full());
-        }
-        Ok(())
+        self.store(id, org, secret).map_err(internal)
     }
 
     fn store(&self, id: Uuid, org: &Name, secret: &str) -> io::Result<()> {
@@ -195,6 +186,7 @@ pub(crate) async fn create(call: Call) -> Result<Response<Body>, Problem> {
     let secrets = secrets(&call)?;
     let (id, secret) = (Uuid::v4(ledger::keyring::random().map_err(internal)?), secret()?);
     let text = format!("{SECRET_PREFIX}{}", STANDARD.encode(secret.0));
+    let _turn = call.app.turns().of(&org).await;
     // First: what the log has without its secret could never be told anything.
     let (place, of, file) = (secrets.clone(), org.clone(), text.clone());
     call.blocking(move |_| place.keep(id, &of, &file)).await?;
@@ -217,6 +209,7 @@ pub(crate) async fn remove(call: Call) -> Result<Response<Body>, Problem> {
     let (org, id): (Name, Uuid) = (call.param("org")?, call.param("id")?);
     call.principal.require_in(Action::ManageRules, &org)?;
     let secrets = secrets(&call)?;
+    let _turn = call.app.turns().of(&org).await;
     let known = secrets.read(id).map_err(internal)?.is_some_and(|file| file.org == org);
     if !known {
         return Err(Problem::new(NOT_FOUND, format!("{org} has no webhook {id}")));

@@ -13,6 +13,7 @@ use crate::route::{Bound, Row};
 use crate::sessions::Sessions;
 use crate::signed_in::People;
 use crate::spending::Purses;
+use crate::turns::Turns;
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use identity::{Identity, Pace};
@@ -66,6 +67,7 @@ pub(crate) struct Inner {
     pub(crate) works: Arc<Lanes>,
     pub(crate) renders: Arc<Lanes>,
     pub(crate) purses: Purses,
+    turns: Turns,
     pub(crate) started: Instant,
     requests: Buckets,
     heartbeats: Buckets,
@@ -96,6 +98,7 @@ impl App {
             works: Lanes::new(limits.works, limits.turn_patience),
             renders: Lanes::new(limits.renders, limits.turn_patience),
             purses: Purses::new(limits),
+            turns: Turns::default(),
             requests: Buckets::new(limits.address_requests),
             heartbeats: Buckets::new(limits.address_heartbeats),
             network_requests: Buckets::new(limits.network_requests),
@@ -116,6 +119,11 @@ impl App {
     /// How it behaves.
     pub fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// Turns at counting what an organisation has.
+    pub fn turns(&self) -> &Turns {
+        &self.inner.turns
     }
 
     /// The sessions of the page.

@@ -36,6 +36,7 @@ mod sessions;
 mod signed_in;
 mod spending;
 pub mod strict;
+mod turns;
 
 pub use access::{Access, Action, Principal, PrincipalKind};
 pub use app::{App, Config};
@@ -53,3 +54,4 @@ pub use seats::{Seat, Wait};
 pub use server::serve;
 pub use sessions::Sessions;
 pub use signed_in::{Going, People, SignedIn};
+pub use turns::{Turn, Turns};

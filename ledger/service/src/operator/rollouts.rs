@@ -161,11 +161,6 @@ pub(crate) async fn start(service: Service, call: Call) -> Result<Response<Body>
     let plan = request.plan(id, call.app.ledger().now())?;
     let approve_by = plan.approve_by;
     let selection = Selection::of(&plan.selector, plan.os_profile.as_deref())?;
-    let running = known(&service, &call, &org).await?.into_iter().filter(|rollout| !rollout.is_over).count();
-    if running >= MAX_ROLLOUTS {
-        let detail = format!("{MAX_ROLLOUTS} roll-outs of the organisation are not over; end one first");
-        return Err(Problem::new(CONFLICT, detail));
-    }
     match selection.count(&service, &call, &org).await? {
         0 => return Err(Problem::new(CONFLICT, selection.nobody(&org)).pointer("/selector")),
         count if count > MAX_ROLLOUT_NODES => {
@@ -173,6 +168,12 @@ pub(crate) async fn start(service: Service, call: Call) -> Result<Response<Body>
             return Err(Problem::new(CONFLICT, detail).pointer("/selector"));
         }
         _ => {}
+    }
+    let _turn = call.app.turns().of(&org).await;
+    let running = known(&service, &call, &org).await?.into_iter().filter(|rollout| !rollout.is_over).count();
+    if running >= MAX_ROLLOUTS {
+        let detail = format!("{MAX_ROLLOUTS} roll-outs of the organisation are not over; end one first");
+        return Err(Problem::new(CONFLICT, detail));
     }
     let payload = RolloutAction::Start(Box::new(plan));
     let receipt = say(&call, &org, Kind::Rollout, &payload).await?;

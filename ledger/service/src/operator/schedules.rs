@@ -148,12 +148,13 @@ pub(crate) async fn set(service: Service, call: Call) -> Result<Response<Body>, 
     let org = org_of(&call, "/org", request.org.as_deref())?;
     let selection = Selection::of(&request.selector, request.os_profile.as_deref())?;
     let payload = Schedule::Set(Box::new(request.plan(id, call.app.ledger().now())?));
+    let selected = selection.count(&service, &call, &org).await?;
+    let _turn = call.app.turns().of(&org).await;
     let known = known(&service, &call, &org).await?;
     if known.len() >= MAX_SCHEDULES && !known.contains(&id) {
         let detail = format!("the organisation has {MAX_SCHEDULES} schedules already; remove one first");
         return Err(Problem::new(CONFLICT, detail));
     }
-    let selected = selection.count(&service, &call, &org).await?;
     let receipt = say(&call, &org, Kind::Schedule, &payload).await?;
     let status = if known.contains(&id) { StatusCode::OK } else { StatusCode::CREATED };
     // No refusal: nodes may be labelled, or enrol, until it is due.

@@ -10,7 +10,9 @@ use spec::limits::{MAX_ROLLOUTS, MAX_SCHEDULES};
 use spec::payload::{MAX_ROLLOUT_NODES, RolloutWave, node_possession_bytes, token_hash};
 use spec::time::parse_rfc3339;
 use spec::{Author, Hash, Kind, Uuid, Via};
+use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// Says things in the ledger itself, as the service would.
 async fn say(world: &World, drafts: Vec<Draft>) {
@@ -67,6 +69,16 @@ fn id(n: usize) -> Uuid {
 async fn put(world: &World, token: &str, id: Uuid, body: &Value) -> Answer {
     let request = world.request(Method::PUT, &format!("/api/schedules/{id}"));
     send(with_token(request, Some(token)).json(body)).await
+}
+
+/// A schedule that is in the log without having been asked for over HTTP.
+fn schedule(n: usize) -> Draft {
+    let plan = json!({
+        "action": "set", "catch_up": "skip", "command": "scan", "id": id(n), "jitter_secs": 0,
+        "name": "nightly", "parameters": {}, "selector": "", "ttl_secs": 600,
+        "when": {"cron": "30 2 * * *"},
+    });
+    draft("admin", "admin", None, Kind::Schedule, plan)
 }
 
 fn body() -> Value {
@@ -140,14 +152,6 @@ async fn what_is_no_schedule_is_refused() {
 async fn an_organisation_has_so_many_schedules() {
     let world = World::start().await;
     let token = world.token("acme", "node_admin").await;
-    let schedule = |n| {
-        let plan = json!({
-            "action": "set", "catch_up": "skip", "command": "scan", "id": id(n), "jitter_secs": 0,
-            "name": "nightly", "parameters": {}, "selector": "", "ttl_secs": 600,
-            "when": {"cron": "30 2 * * *"},
-        });
-        draft("admin", "admin", None, Kind::Schedule, plan)
-    };
     say(&world, (0..MAX_SCHEDULES).map(schedule).collect()).await;
     let full = world.size();
     assert_eq!(put(&world, &token, id(MAX_SCHEDULES), &body()).await.status, 409);
@@ -222,6 +226,44 @@ async fn so_many_rollouts_go_on_at_once() {
         assert_eq!(answer.status, status, "{action} {id}: {}", answer.text);
     }
     start(&world, &token, &rollout()).await;
+    world.finish().await;
+}
+
+/// What became of forty requests at once, by status; each has a problem in full unless it made something.
+async fn forty_at_once(ask: impl Fn(usize) -> reqwest::RequestBuilder) -> BTreeMap<u16, usize> {
+    let mut at_once = JoinSet::new();
+    for n in 0..40 {
+        at_once.spawn(send(ask(n)));
+    }
+    let mut statuses = BTreeMap::new();
+    for answer in at_once.join_all().await {
+        if answer.status != 201 {
+            assert_eq!((answer.status, answer.problem().as_str()), (409, "conflict"), "{}", answer.text);
+        }
+        *statuses.entry(answer.status).or_default() += 1;
+    }
+    statuses
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_forty_that_begin_at_once_as_many_go_on_as_may() {
+    let world = World::start().await;
+    world.node("acme").await;
+    let token = world.token("acme", "node_admin").await;
+    let begun = forty_at_once(|_| {
+        with_token(world.request(Method::POST, "/api/rollouts"), Some(&token)).json(&rollout())
+    });
+    assert_eq!(begun.await, BTreeMap::from([(201, MAX_ROLLOUTS), (409, 40 - MAX_ROLLOUTS)]));
+    let listed = world.get("/api/events?kind=rollout", Some(&token)).await.json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), MAX_ROLLOUTS);
+
+    let left = 7;
+    say(&world, (0..MAX_SCHEDULES - left).map(schedule).collect()).await;
+    let set = forty_at_once(|n| {
+        let path = format!("/api/schedules/{}", id(MAX_SCHEDULES + n));
+        with_token(world.request(Method::PUT, &path), Some(&token)).json(&body())
+    });
+    assert_eq!(set.await, BTreeMap::from([(201, left), (409, 40 - left)]));
     world.finish().await;
 }
 
