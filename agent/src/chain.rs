@@ -5,6 +5,7 @@ pub mod delivery;
 pub mod drops;
 pub mod outbox;
 pub mod receipt;
+pub mod refusals;
 pub(crate) mod reply;
 pub mod spool;
 pub(crate) mod trial;

@@ -8,5 +8,6 @@ pub mod orders;
 pub mod policy;
 pub(crate) mod polling;
 pub(crate) mod receipts;
+pub mod trusted;
 pub mod work;
 pub mod workers;

@@ -6,9 +6,12 @@
 //! a refusal leads into a new epoch. Disk, chance, clock and network come from outside.
 
 pub(crate) mod answer;
+mod going_over;
+mod lost;
 
 use crate::chain::delivery::{Delivery, MAX_BATCH_BYTES, Sending, Why, request};
 use crate::chain::outbox::{Enqueued, Outbox, OutboxError};
+use crate::chain::refusals::Refusals;
 use crate::chain::reply::{End, Outcome, Refused, Reply, Verdict};
 use crate::chain::spool::Limits;
 use crate::chain::trial::Trial;
@@ -17,8 +20,8 @@ use crate::disk::Disk;
 use crate::entropy::Entropy;
 use crate::identity::enrol::{ENROLMENT_FILE, EnrolmentError};
 use crate::identity::key::IdentityError;
-use crate::identity::node::{Answered, Node};
-use crate::identity::rotation::{ROTATION_FILE, Rotation, RotationError, Stage};
+use crate::identity::node::Node;
+use crate::identity::rotation::{RotationError, Stage};
 use crate::network::{Network, Request, Response};
 use crate::problem::{Expected, Problem};
 use crate::trust::authority::Authority;
@@ -26,9 +29,9 @@ use crate::trust::follower::{Checked, Follower};
 use crate::trust::memory::{EQUIVOCATION_FILE, OwnEntry};
 use crate::trust::unproven::{Disagreement, Unproven};
 use answer::{Answer, Caught, Sent, Settled, Settlement};
-use proofs::{Checkpoint, SigningKey, Verified};
+use proofs::{Checkpoint, Verified};
 use serde::Serialize;
-use spec::{ChainLink, Event, Hash, Kind, PublicKey, Timestamp};
+use spec::{ChainLink, Event, Kind, Timestamp};
 use std::io;
 use std::time::Duration;
 
@@ -73,6 +76,8 @@ pub(crate) struct Exchange {
     trial: Trial,
     /// The ledger's clock minus the node's.
     clock_offset_ms: Option<i64>,
+    /// What the ledger refused for good.
+    refusals: Refusals,
 }
 
 impl Exchange {
@@ -93,6 +98,7 @@ impl Exchange {
             sending: Sending::new(now.steady),
             trial: Trial::Untried,
             clock_offset_ms: None,
+            refusals: Refusals::load(disk)?,
         };
         exchange.go_over(disk, entropy, now.wall)?;
         if let Some(doubt) = doubt {
@@ -276,6 +282,7 @@ impl Exchange {
         for (event, outcome) in events.iter().zip(&reply.outcomes).take(settled.count) {
             self.trial.settled(event, matches!(outcome, Outcome::Receipt(_)));
         }
+        self.count_lost(disk, now, reply.outcomes.get(..settled.count).unwrap_or_default());
         if let Some(End::Refused(verdict, _)) = &settled.end {
             self.note_refused(*verdict, events.get(settled.count));
         }
@@ -383,6 +390,7 @@ impl Exchange {
                         refusal = reason,
                         "an event was refused for good; the ledger holds the refusal"
                     );
+                    self.lost(disk, now, &refused.problem);
                     let forgotten = self.outbox.acknowledge(disk, 1).map_err(ExchangeError::from);
                     forgotten.map(|()| Delivery::Settled(1))
                 }
@@ -396,6 +404,7 @@ impl Exchange {
                 }
                 Verdict::Never => {
                     tracing::error!(refusal = reason, "an event can never be accepted and is given up");
+                    self.lost(disk, now, &refused.problem);
                     self.reopen(disk, entropy, now, "the ledger can never accept the event in this place", 1)
                 }
             }
@@ -502,94 +511,6 @@ impl Exchange {
         kept.map_err(|error| Unproven::Store { file: ENROLMENT_FILE, source: io::Error::other(error) })?;
         tracing::info!(records = newer.records().len(), "the ledger has changed its keys or its witnesses");
         self.trust.take_authority(newer);
-        Ok(())
-    }
-}
-
-/// Going over to a new key.
-impl Exchange {
-    /// Goes over to a new key; `None` if something waits that the old one has signed, or another rotation is under way.
-    ///
-    /// # Errors
-    /// The rotation could not be made durable; the disk tells later whether it was begun.
-    pub(crate) fn rotate(
-        &mut self,
-        disk: &impl Disk,
-        entropy: &mut impl Entropy,
-        now: Now,
-        command: Option<Hash>,
-    ) -> Result<Option<PublicKey>, ExchangeError> {
-        self.ensure(disk, entropy, now.wall)?;
-        if self.node.rotation().is_some() || !self.outbox.is_empty() {
-            return Ok(None);
-        }
-        let key = SigningKey::from_seed(&entropy.salt()?.0);
-        let who = self.outbox.speaker().clone();
-        let rotation = Rotation::new(key, &who, command, |payload| {
-            self.outbox.sign(entropy, now.wall, Kind::KeyRotation, payload)
-        })?;
-        let public = rotation.public();
-        self.node.begin_rotation(disk, rotation)?;
-        self.go_over(disk, entropy, now.wall)?;
-        tracing::info!(key = %public, "the node goes over to a new key");
-        Ok(Some(public))
-    }
-
-    /// What is left to be said of a rotation that the ledger has answered. What fails is tried again.
-    pub(crate) fn answered_rotation(&self, disk: &impl Disk) -> Option<Answered> {
-        self.node.answered_rotation(disk).unwrap_or_else(|error| {
-            tracing::error!(%error, "the new key stays in {ROTATION_FILE} for now");
-            None
-        })
-    }
-
-    /// All is said of a rotation.
-    pub(crate) fn forget_rotation(&mut self, disk: &impl Disk) {
-        if let Err(error) = self.node.forget_rotation(disk) {
-            tracing::error!(%error, "{ROTATION_FILE} is of no use any more, and cannot be removed");
-        }
-    }
-
-    fn has_withdrawn(&self) -> bool {
-        self.node.rotation().is_some_and(|rotation| rotation.stage == Stage::Withdrawn)
-    }
-
-    /// Brings a rotation to another stage, first on the disk.
-    fn turn_rotation(
-        &mut self,
-        disk: &impl Disk,
-        entropy: &mut impl Entropy,
-        ts: Timestamp,
-        stage: Stage,
-    ) -> Result<(), ExchangeError> {
-        self.node.turn_rotation(disk, stage)?;
-        self.go_over(disk, entropy, ts)
-    }
-
-    /// Brings author and spool to where the rotation is.
-    fn go_over(
-        &mut self,
-        disk: &impl Disk,
-        entropy: &mut impl Entropy,
-        ts: Timestamp,
-    ) -> Result<(), ExchangeError> {
-        self.node.set_settled(false);
-        if let Some(rotation) = self.node.rotation() {
-            let (stage, place) = (rotation.stage, rotation.event().header.chain);
-            let gone_over = self.outbox.is_of(disk, &rotation.public(), rotation.event().hash())?;
-            self.outbox.become_author(self.node.speaker());
-            match stage {
-                // What the old key had signed is all proved.
-                Stage::Told if !gone_over => self.outbox.begin(disk, entropy)?,
-                Stage::Again if !gone_over => self.outbox.go_forward(disk, entropy, ts)?,
-                Stage::Withdrawn if gone_over => {
-                    let reason = "the ledger did not take the key that was to come";
-                    self.outbox.go_back(disk, entropy, ts, place, reason)?;
-                }
-                Stage::Told | Stage::Again | Stage::Recorded | Stage::Withdrawn => {}
-            }
-        }
-        self.node.set_settled(true);
         Ok(())
     }
 }

@@ -1,12 +1,14 @@
 //! What an agent's state directory says, read beside a running agent.
 
 use crate::chain::drops::Drops;
+use crate::chain::refusals::{Refusal, Refusals};
 use crate::chain::spool::scan::{Scan, Tail};
 use crate::disk::Disk;
 use crate::identity::node::{Node, NodeError};
 use crate::trust::memory::{CHECKPOINT_FILE, EQUIVOCATION_FILE, Memory};
 use serde::Serialize;
 use spec::{Hash, PublicKey, Uuid};
+use std::collections::BTreeMap;
 use std::io;
 
 /// The state directory says nothing.
@@ -37,6 +39,12 @@ pub struct Status {
     pub spool_depth: usize,
     /// Events dropped since enrolment.
     pub dropped: u64,
+    /// Events that the ledger refused for good since enrolment, by the code of the refusal.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<String, u64>,
+    /// The last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_refusal: Option<Refusal>,
     /// The newest checkpoint that was verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_checkpoint: Option<LastCheckpoint>,
@@ -65,6 +73,7 @@ impl Status {
             .ok()
             .flatten()
             .or_else(|| Memory::new(node.enrolment().checkpoint.clone(), None, &authority).ok());
+        let refusals = Refusals::load(disk)?;
         let stopped = disk.len(EQUIVOCATION_FILE)?.is_some();
         Ok(Self {
             node_id: node.identity().node_id,
@@ -73,6 +82,8 @@ impl Status {
             last_seq: scan.next.and_then(|next| next.seq.checked_sub(1)),
             spool_depth: scan.slots.len() - scan.acknowledged,
             dropped: Drops::load(disk, None)?.total,
+            refused: refusals.by_code,
+            last_refusal: refusals.last,
             last_checkpoint: memory.map(|memory| LastCheckpoint {
                 size: memory.checkpoint.size,
                 root: memory.checkpoint.root,

@@ -1,6 +1,7 @@
 //! The service's answers to events, in one form for both routes, and what each refusal means.
 
 use super::receipt::{Receipt, ReceiptError};
+use crate::control::order::{Unread, first};
 use crate::network::Response;
 use crate::problem::{Expected, Problem};
 use crate::trust::memory::OwnEntry;
@@ -27,7 +28,7 @@ pub(crate) struct Reply {
     pub(crate) server_time: Option<Timestamp>,
     pub(crate) next_heartbeat_secs: Option<u64>,
     /// As they came; see [`crate::control::order::read`].
-    pub(crate) commands: Vec<serde_json::Value>,
+    pub(crate) commands: Vec<Unread>,
     /// The checkpoint that proves the commands.
     pub(crate) witness_checkpoint: Option<String>,
     /// How many records the ledger's authority has.
@@ -73,8 +74,8 @@ struct HeartbeatAnswer {
     receipts: Vec<Receipt>,
     server_time: Option<Timestamp>,
     next_heartbeat_secs: Option<u64>,
-    #[serde(default)]
-    commands: Vec<serde_json::Value>,
+    #[serde(default, deserialize_with = "first")]
+    commands: Vec<Unread>,
     witness_checkpoint: Option<String>,
     authority: Option<u64>,
 }

@@ -66,7 +66,7 @@ impl Failure {
 impl From<IdentityError> for Failure {
     fn from(error: IdentityError) -> Self {
         match error {
-            IdentityError::Exposed { .. } => Self::refused(&error),
+            IdentityError::Exposed { .. } | IdentityError::Foreign { .. } => Self::refused(&error),
             IdentityError::Io(_) | IdentityError::Damaged(_) => Self::io(&error),
         }
     }

@@ -35,6 +35,13 @@ fn text(status: &Status) -> String {
     }
     line("waiting", &status.spool_depth);
     line("dropped", &status.dropped);
+    let refused: Vec<String> = status.refused.iter().map(|(code, count)| format!("{count} {code}")).collect();
+    if !refused.is_empty() {
+        line("refused", &refused.join(", "));
+    }
+    if let Some(last) = &status.last_refusal {
+        line("last refusal", &format_args!("{}: {}", last.at, last.why));
+    }
     if let Some(checkpoint) = &status.last_checkpoint {
         line("ledger", &checkpoint.origin);
         line("size", &checkpoint.size);

@@ -103,7 +103,7 @@ impl Commander {
         applied: &Applied,
         told: bool,
     ) -> io::Result<Verdict> {
-        let (hash, order) = (order.hash, &order.order);
+        let (hash, approved, order) = (order.hash, order.approved, &order.order);
         if order.not_before > now {
             return Ok(Verdict::Nothing);
         }
@@ -118,6 +118,9 @@ impl Commander {
             Ok(allowed) => allowed,
             Err(refusal) => return Ok(self.refuse(hash, refusal)),
         };
+        if approved < self.policy.min_approvals(self.profile.as_deref(), &order.command) {
+            return Ok(self.refuse(hash, Refusal::NotApproved));
+        }
         self.orders.begin(disk, order.nonce, hash, order.expires_at, now)?;
         tracing::info!(command = %order.command, %hash, "a command begins");
         let receipt = receipts::running(hash, observed);

@@ -7,18 +7,28 @@
 use crate::trust::authority::{self, Authority};
 use proofs::tree::{Blake3, verify_inclusion};
 use proofs::{Checkpoint, signature};
-use serde::Deserialize;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use spec::payload::{Command, CommandOrder, command_bytes};
 use spec::{Author, Hash, Kind, Name, Record, Timestamp, Uuid};
+use std::fmt;
 
-/// Commands that are taken in from one answer.
-const MAX_DELIVERED: usize = 64;
+/// Commands that are taken in from one answer: as many as the service gives at once. Others come with the next.
+pub(crate) const MAX_DELIVERED: usize = 16;
+
+/// Bytes of one command with its approvals and paths: its parameters are 256 KiB at most, each of five approvals has a
+/// remark of 64 KiB.
+const MAX_COMMAND_BYTES: usize = 1024 * 1024;
+
+/// A command as it came, unread: what is read takes many times its bytes, so one is read at a time.
+pub(crate) type Unread = Box<RawValue>;
 
 /// An entry with its path to the checkpoint it was delivered with.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Proved {
-    record: Value,
+    record: Unread,
     inclusion: Vec<Hash>,
 }
 
@@ -118,16 +128,26 @@ pub(crate) struct Target<'a> {
 
 /// A command that the ledger proves to have recorded.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "the payload is the order itself; the rest stands beside it")]
 pub(crate) struct Order {
     /// Its event hash.
     pub(crate) hash: Hash,
     pub(crate) order: CommandOrder,
+    /// How many other people have approved it.
+    pub(crate) approved: u64,
+}
+
+impl Proved {
+    fn read(&self) -> Option<Record> {
+        let value: Value = serde_json::from_str(self.record.get()).ok()?;
+        authority::read_record(&value).ok()
+    }
 }
 
 impl Delivered {
     /// The record, if it is one at all.
     pub(crate) fn record(&self) -> Option<Record> {
-        authority::read_record(&self.command.record).ok()
+        self.command.read()
     }
 
     /// Where the command's entry is in the tree, if it is.
@@ -161,17 +181,18 @@ impl Delivered {
             return Err(Refusal::Expired);
         }
         let hash = record.entry.header.event_hash(&record.entry.sig);
-        if self.approvers(&hash, &record.entry.header.author, authority, checkpoint) < order.approvals {
+        let approved = self.approvers(&hash, &record.entry.header.author, authority, checkpoint);
+        if approved < order.approvals {
             return Err(Refusal::NotApproved);
         }
-        Ok(Order { hash, order })
+        Ok(Order { hash, order, approved })
     }
 
     /// How many others approved it, by entries that are in the ledger.
     fn approvers(&self, hash: &Hash, issuer: &Author, authority: &Authority, checkpoint: &Checkpoint) -> u64 {
         let mut approvers: Vec<Author> = Vec::new();
         for proved in &self.approvals {
-            let Ok(record) = authority::read_record(&proved.record) else { continue };
+            let Some(record) = proved.read() else { continue };
             let author = &record.entry.header.author;
             let said = said(&record, authority);
             let agrees = matches!(said, Ok(Some(Command::Approve { target, .. })) if target == *hash);
@@ -187,15 +208,47 @@ impl Delivered {
 }
 
 /// Delivered commands, as far as they have the form of such.
-pub(crate) fn read(values: Vec<Value>) -> Vec<Delivered> {
-    let delivered = |value| match serde_json::from_value(value) {
-        Ok(delivered) => Some(delivered),
-        Err(error) => {
-            tracing::error!(%error, "something was delivered that is no command");
-            None
+pub(crate) fn read(commands: Vec<Unread>) -> Vec<Delivered> {
+    let delivered = |unread: Unread| {
+        let bytes = unread.get().len();
+        if bytes > MAX_COMMAND_BYTES {
+            tracing::error!(bytes, "something was delivered that is too large for a command");
+            return None;
+        }
+        match serde_json::from_str(unread.get()) {
+            Ok(delivered) => Some(delivered),
+            Err(error) => {
+                tracing::error!(%error, "something was delivered that is no command");
+                None
+            }
         }
     };
-    values.into_iter().take(MAX_DELIVERED).filter_map(delivered).collect()
+    commands.into_iter().take(MAX_DELIVERED).filter_map(delivered).collect()
+}
+
+/// Takes the first [`MAX_DELIVERED`] commands of an answer as they came, and passes over the others.
+pub(crate) fn first<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Unread>, D::Error> {
+    struct First;
+    impl<'de> Visitor<'de> for First {
+        type Value = Vec<Unread>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("commands")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Self::Value, A::Error> {
+            let mut commands = Vec::new();
+            while commands.len() < MAX_DELIVERED {
+                match all.next_element()? {
+                    Some(command) => commands.push(command),
+                    None => return Ok(commands),
+                }
+            }
+            while all.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(commands)
+        }
+    }
+    from.deserialize_seq(First)
 }
 
 fn included(record: &Record, path: &[Hash], checkpoint: &Checkpoint) -> bool {
@@ -221,6 +274,30 @@ fn said(record: &Record, authority: &Authority) -> Result<Option<Command>, Refus
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn so_many_commands_of_an_answer_are_taken_in_and_each_is_so_long() {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(deserialize_with = "first")]
+            commands: Vec<Unread>,
+        }
+        let command = |bytes: usize| {
+            let proved = format!(r#"{{"inclusion":[],"record":"{}"}}"#, "x".repeat(bytes));
+            format!(r#"{{"command":{proved},"since":1}}"#)
+        };
+        let answer = |commands: &[String]| {
+            let text = format!(r#"{{"commands":[{}]}}"#, commands.join(","));
+            serde_json::from_str::<Answer>(&text).unwrap().commands
+        };
+        let many = answer(&vec![command(1); 100]);
+        assert_eq!((many.len(), read(many).len()), (MAX_DELIVERED, MAX_DELIVERED));
+        let around = command(0).len();
+        let longest = MAX_COMMAND_BYTES - around;
+        assert_eq!(read(answer(&[command(longest), command(longest + 1), command(1)])).len(), 2);
+        assert!(serde_json::from_str::<Answer>(r#"{"commands":[1,]}"#).is_err());
+        assert!(serde_json::from_str::<Answer>(r#"{"commands":{}}"#).is_err());
+    }
 
     /// Every reason has its row in the specification, and the other way round.
     #[test]

@@ -10,6 +10,7 @@
 //! lines = 200
 //! [allow.run]
 //! templates = ["disk-usage"]
+//! min_approvals = 1
 //!
 //! # In place of [allow] on nodes of this operating system profile.
 //! [profile.ArchVault.allow.scan]
@@ -22,6 +23,7 @@
 //! ```
 
 use super::order::Refusal;
+use super::trusted::{self, Untrusted};
 use serde::Deserialize;
 use spec::payload::{Narrowing, PolicyDocument};
 use spec::{Hash, Name};
@@ -62,6 +64,9 @@ struct Grant {
     paths: Vec<String>,
     #[serde(default)]
     templates: Vec<String>,
+    /// How many other people must have approved it, whatever the command itself asks for.
+    #[serde(default)]
+    min_approvals: u64,
 }
 
 impl Grant {
@@ -75,6 +80,7 @@ impl Grant {
             lines: Some(narrowing.lines.map_or(lines, |most| most.min(lines))),
             paths: both(&self.paths, narrowing.paths.as_ref()),
             templates: both(&self.templates, narrowing.templates.as_ref()),
+            min_approvals: self.min_approvals,
         }
     }
 }
@@ -129,12 +135,9 @@ pub enum PolicyError {
     /// It is too large.
     #[error("larger than {MAX_FILE_BYTES} bytes")]
     TooLarge,
-    /// It is not its owner's alone to write.
-    #[error("group or others may write it; chmod go-w")]
-    Writable,
-    /// It is somebody else's.
-    #[error("it belongs to somebody else than root and the agent's user")]
-    Owner,
+    /// Others can have written it.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// It is no TOML of the form of a policy.
     #[error(transparent)]
     Toml(#[from] toml::de::Error),
@@ -165,6 +168,14 @@ pub enum TemplateError {
     /// Its program is looked for nowhere.
     #[error("program must be an absolute path")]
     Program,
+    /// Others can have written its program.
+    #[error("{program}: {why}")]
+    Untrusted {
+        /// The program.
+        program: String,
+        /// Why it is not taken at its word.
+        why: Untrusted,
+    },
     /// Its time is out of range.
     #[error("timeout_secs must be 1 to {MAX_TIMEOUT_SECS}")]
     Timeout,
@@ -224,10 +235,18 @@ impl Policy {
 
     /// What a node of an operating system profile lets itself be told, in words.
     pub fn summary(&self, profile: Option<&str>) -> String {
-        let of_profile = profile.and_then(|profile| self.profile.get(profile));
-        let grants = of_profile.map_or(&self.allow, |profile| &profile.allow);
-        let names: Vec<&str> = grants.keys().map(String::as_str).collect();
+        let names: Vec<&str> = self.grants(profile).keys().map(String::as_str).collect();
         if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    }
+
+    /// How many other people must have approved a command before a node of an operating system profile carries it out.
+    pub fn min_approvals(&self, profile: Option<&str>, command: &Name) -> u64 {
+        self.grants(profile).get(command.as_str()).map_or(0, |grant| grant.min_approvals)
+    }
+
+    fn grants(&self, profile: Option<&str>) -> &Grants {
+        let of_profile = profile.and_then(|profile| self.profile.get(profile));
+        of_profile.map_or(&self.allow, |profile| &profile.allow)
     }
 
     /// The same with no more in it than a document allows; what the document names beyond that adds nothing.
@@ -259,9 +278,24 @@ impl Policy {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(error.into()),
             Ok(metadata) if metadata.len() > MAX_FILE_BYTES => return Err(PolicyError::TooLarge),
-            Ok(metadata) => check_owner(&metadata)?,
+            Ok(metadata) => trusted::check(&metadata)?,
         }
-        Self::parse(&std::fs::read_to_string(path)?)
+        let policy = Self::parse(&std::fs::read_to_string(path)?)?;
+        policy.check_programs()?;
+        Ok(policy)
+    }
+
+    /// Whoever can write a program that a template runs has the node, as whoever can write the policy has. One that is
+    /// not there fails when it is run.
+    fn check_programs(&self) -> Result<(), PolicyError> {
+        for (name, template) in &self.template {
+            let Ok(metadata) = std::fs::metadata(&template.program) else { continue };
+            trusted::check(&metadata).map_err(|why| {
+                let source = TemplateError::Untrusted { program: template.program.clone(), why };
+                PolicyError::Template { name: name.clone(), source }
+            })?;
+        }
+        Ok(())
     }
 
     /// Reads a policy from its text.
@@ -293,9 +327,7 @@ impl Policy {
         if !KNOWN.contains(&command) {
             return Err(Refusal::Unknown);
         }
-        let of_profile = profile.and_then(|profile| self.profile.get(profile));
-        let grants = of_profile.map_or(&self.allow, |profile| &profile.allow);
-        let grant = grants.get(command).ok_or(Refusal::NotListed)?;
+        let grant = self.grants(profile).get(command).ok_or(Refusal::NotListed)?;
         let asked = Asked(parameters);
         match command {
             "scan" => asked.only(&[]).map(|()| Task::Scan),
@@ -346,19 +378,6 @@ impl Policy {
             }
         }
     }
-}
-
-/// A policy that others may write is nobody's.
-fn check_owner(metadata: &std::fs::Metadata) -> Result<(), PolicyError> {
-    use std::os::unix::fs::MetadataExt as _;
-    let own = rustix::process::geteuid().as_raw();
-    if metadata.mode() & 0o022 != 0 {
-        return Err(PolicyError::Writable);
-    }
-    if metadata.uid() != 0 && metadata.uid() != own {
-        return Err(PolicyError::Owner);
-    }
-    Ok(())
 }
 
 fn program(program: &str, arguments: &[&str]) -> Task {
@@ -516,6 +535,7 @@ mod tests {
         for (text, word) in [
             ("[allow.reboot]", "allow.reboot"),
             ("[allow.scan]\nevery = 3", "every"),
+            ("[allow.scan]\nmin_approvals = -1", "min_approvals"),
             ("[allow.run]\ntemplates = [\"x\"]", "template.x"),
             ("[template.x]\nprogram = \"df\"", "absolute"),
             ("[template.x]\nprogram = \"/df\"\narguments = [\"{y}\"]", "{y}"),
@@ -525,5 +545,44 @@ mod tests {
             let error = Policy::parse(text).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_program_that_others_may_write_is_none_of_the_policys() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let (program, policy) = (dir.path().join("program"), dir.path().join("policy.toml"));
+        let text = format!("[template.x]\nprogram = \"{}\"", program.display());
+        let file = |path: &Path, mode, text: &str| {
+            std::fs::File::create(path)
+                .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()))
+                .unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        file(&policy, 0o600, &text);
+        assert!(Policy::load(&policy).is_ok(), "what is not there fails when it is run");
+        for (mode, fine) in [(0o755, true), (0o700, true), (0o775, false), (0o757, false)] {
+            file(&program, mode, "#!/bin/sh\n");
+            let loaded = Policy::load(&policy);
+            assert_eq!(loaded.is_ok(), fine, "{mode:o}");
+            if let Err(error) = loaded {
+                assert!(
+                    error.to_string().contains("template.x") && error.to_string().contains("go-w"),
+                    "{error}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_has_the_approvals_that_the_node_itself_asks_for() {
+        let text = "[allow.scan]\nmin_approvals = 2\n[profile.ArchVault.allow.scan]\n";
+        let policy = Policy::parse(text).unwrap();
+        let of = |profile, command: &str| policy.min_approvals(profile, &command.parse().unwrap());
+        assert_eq!(
+            (of(None, "scan"), of(Some("DebianVault"), "scan"), of(Some("ArchVault"), "scan")),
+            (2, 2, 0)
+        );
+        assert_eq!(of(None, "run"), 0);
     }
 }

@@ -1,11 +1,10 @@
 //! When the service is asked for commands: by a long poll, one question after the other, and more rarely as soon as
 //! it does not hold its answers.
 
-use super::order::Delivered;
+use super::order::{Delivered, Unread, first};
 use crate::network::{NetworkError, Response};
 use crate::trust::unproven::{Unproven, read};
 use serde::Deserialize;
-use serde_json::Value;
 use std::time::Duration;
 
 /// Seconds for which the service is asked to hold its answer.
@@ -28,7 +27,8 @@ const MORE_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Deserialize)]
 pub(crate) struct Polled {
     /// As they came; see [`super::order::read`].
-    pub(crate) commands: Vec<Value>,
+    #[serde(deserialize_with = "first")]
+    pub(crate) commands: Vec<Unread>,
     /// The checkpoint that proves them.
     pub(crate) checkpoint: String,
 }

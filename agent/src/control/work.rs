@@ -1,6 +1,9 @@
 //! Carrying commands out: typed tasks, programs without a shell, bounded in time and output.
 
 use super::policy::Task;
+use super::trusted;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
 use spec::Hash;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt as _;
@@ -105,12 +108,21 @@ fn collect(paths: &[String], started: Instant) -> Done {
     output.done(all, None, started)
 }
 
+/// Opened by the kernel as it is named, without a link on the way that somebody may have laid since it was listed, and
+/// looked at once it is open.
 fn digest(path: &str) -> std::io::Result<(u64, blake3::Hash)> {
-    if !std::fs::symlink_metadata(path)?.is_file() {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let file = openat2(CWD, path, flags, Mode::empty(), resolve).map_err(|error| match error {
+        Errno::LOOP => std::io::Error::other("a symbolic link is on its way; list the path that it leads to"),
+        error => error.into(),
+    })?;
+    let mut file = std::fs::File::from(file);
+    if !file.metadata()?.is_file() {
         return Err(std::io::Error::other("not a regular file"));
     }
     let mut hasher = blake3::Hasher::new();
-    let bytes = std::io::copy(&mut std::fs::File::open(path)?, &mut hasher)?;
+    let bytes = std::io::copy(&mut file, &mut hasher)?;
     Ok((bytes, hasher.finalize()))
 }
 
@@ -123,6 +135,12 @@ fn run(program: &str, arguments: &[String], timeout: Duration, started: Instant)
         output.take(why.as_bytes());
         output.done(false, None, started)
     };
+    // Since the policy was read somebody may have put another in its place.
+    if let Ok(metadata) = std::fs::metadata(program)
+        && let Err(why) = trusted::check(&metadata)
+    {
+        return failed(format!("{program}: {why}"));
+    }
     let (mut reader, writer) = match std::io::pipe() {
         Ok(pipe) => pipe,
         Err(error) => return failed(format!("no pipe: {error}")),
@@ -231,5 +249,41 @@ mod tests {
         assert!(!done.succeeded && done.output.contains("/no/such: "), "{done:?}");
         let done = carry_out(&Task::CollectEvidence(vec!["/etc".to_owned()]));
         assert!(done.output.contains("not a regular file"));
+    }
+
+    #[test]
+    fn evidence_is_collected_of_what_is_named_and_of_nothing_that_a_link_leads_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().canonicalize().unwrap();
+        let path = |name: &str| dir.join(name).display().to_string();
+        std::fs::create_dir(dir.join("folder")).unwrap();
+        let written = std::fs::File::create(dir.join("folder/file"));
+        std::io::Write::write_all(&mut written.unwrap(), b"evidence").unwrap();
+        std::os::unix::fs::symlink(dir.join("folder"), dir.join("way")).unwrap();
+        std::os::unix::fs::symlink(dir.join("folder/file"), dir.join("link")).unwrap();
+        rustix::fs::mknodat(CWD, dir.join("pipe"), rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let (bytes, hash) = digest(&path("folder/file")).unwrap();
+        assert_eq!((bytes, hash), (8, blake3::hash(b"evidence")));
+        for name in ["way/file", "link"] {
+            let error = digest(&path(name)).unwrap_err().to_string();
+            assert!(error.contains("symbolic link"), "{name}: {error}");
+        }
+        for name in ["folder", "pipe"] {
+            assert!(digest(&path(name)).unwrap_err().to_string().contains("regular"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_others_may_write_by_now_is_not_run() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("program");
+        let written = std::fs::File::create(&program);
+        std::io::Write::write_all(&mut written.unwrap(), b"#!/bin/sh\necho ran\n").unwrap();
+        for (mode, ran) in [(0o700, true), (0o777, false)] {
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(mode)).unwrap();
+            let done = run(program.to_str().unwrap(), &[], Duration::from_secs(20), Instant::now());
+            assert_eq!((done.succeeded, done.output.contains("ran\n")), (ran, ran), "{done:?}");
+        }
     }
 }

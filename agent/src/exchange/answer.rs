@@ -3,8 +3,8 @@
 use crate::chain::delivery::Delivery;
 use crate::chain::reply::{End, Reply};
 use crate::clock::Now;
+use crate::control::order::Unread;
 use crate::trust::unproven::Disagreement;
-use serde_json::Value;
 use spec::Event;
 use std::time::Duration;
 
@@ -41,14 +41,14 @@ pub(crate) struct Settled {
     /// How many records the ledger's authority has, as the service says.
     pub(crate) authority: u64,
     /// Commands that came with it, and the checkpoint that proves them.
-    pub(crate) commands: Option<(Vec<Value>, String)>,
+    pub(crate) commands: Option<(Vec<Unread>, String)>,
 }
 
 /// The ledger is caught: what it signed contradicts itself.
 pub(crate) struct Caught {
     pub(crate) how: Disagreement,
     /// Commands that came with the answer.
-    pub(crate) commands: Vec<Value>,
+    pub(crate) commands: Vec<Unread>,
 }
 
 impl Answer {

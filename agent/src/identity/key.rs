@@ -37,6 +37,12 @@ pub enum IdentityError {
     /// The key file is not what was written.
     #[error("{KEY_FILE} is damaged: {0}; restore it, or remove the state directory and enrol anew")]
     Damaged(Damage),
+    /// Somebody else owns it, and so the key.
+    #[error("{path} belongs to somebody else than root and the agent's user")]
+    Foreign {
+        /// The file or directory.
+        path: String,
+    },
     /// Others may read or replace the key.
     #[error("{path} has mode {mode:04o}; nobody but its owner may have access (chmod {wanted} {path})")]
     Exposed {

@@ -13,6 +13,7 @@ use vaultmesh_agent::chain::outbox::Enqueued;
 use vaultmesh_agent::chain::spool::Limits;
 use vaultmesh_agent::heartbeat::{OwnState, Sampler};
 use vaultmesh_agent::session::{Session, Stop};
+use vaultmesh_agent::status::Status;
 
 fn kinds(world: &World) -> Vec<Kind> {
     world.ledger.borrow().log.iter().map(|e| e.header.kind.clone()).collect()
@@ -227,4 +228,40 @@ fn a_back_off_grows_and_what_the_service_asks_for_is_the_least() {
     assert!(absurd <= MAX_RETRY_AFTER + CAP);
     backoff.succeed();
     assert!(backoff.fail(None, &mut chance).unwrap() <= BASE);
+}
+
+#[test]
+fn what_is_lost_is_counted_and_it_is_kept_why() {
+    for waiting in [false, true] {
+        let world = World::new();
+        let mut node = Node::enrolled(&world, 9);
+        for (kind, code) in [("x-late", "id-time"), ("x-odd", "bad-payload")] {
+            world.ledger.borrow_mut().refuse.insert(kind.parse().unwrap(), (422, code, true));
+        }
+        world.ledger.borrow_mut().refuse.insert("x-never".parse().unwrap(), (422, "no-right", false));
+        let mut agent = node.open().unwrap();
+        if waiting {
+            world.script(|_, now| if now < MINUTE { Fault::Lost } else { Fault::None });
+        }
+        for kind in ["x-odd", "x-late", "x-late", "x-never", "x-late"] {
+            agent.enqueue(world.now(), kind.parse().unwrap(), &json!({"a": 1})).unwrap();
+        }
+        assert_eq!(node.run(&mut agent, 10 * MINUTE), None);
+        assert_eq!(agent.pending(), 0);
+        let status = Status::read(&node.disk).unwrap();
+        let counted: Vec<(&str, u64)> = status.refused.iter().map(|(code, n)| (code.as_str(), *n)).collect();
+        assert_eq!(counted, [("bad-payload", 1), ("id-time", 3), ("no-right", 1)]);
+        let last = status.last_refusal.unwrap();
+        assert_eq!(last.code, "id-time");
+        assert!(
+            last.why.contains("this node's clock says") && last.why.contains("the ledger's"),
+            "{}",
+            last.why
+        );
+        // A restart goes on counting.
+        let mut agent = node.open().unwrap();
+        agent.enqueue(world.now(), "x-odd".parse().unwrap(), &json!({"a": 1})).unwrap();
+        assert_eq!(node.run(&mut agent, 5 * MINUTE), None);
+        assert_eq!(Status::read(&node.disk).unwrap().refused["bad-payload"], 2);
+    }
 }
