@@ -285,14 +285,14 @@ fn nodes_answer_nothing() {
 #[test]
 fn texts_are_kept_as_far_as_the_output_of_a_command() {
     let mut log = Log::default();
-    let long = "ä".repeat(MAX_TEXT_BYTES / 2 + 1);
-    let id = log.person(10, Kind::Incident, json!({"title": "a", "text": long}));
-    let short = log.person(10, Kind::Incident, json!({"title": "b", "text": &long[2..]}));
+    let whole = "ä".repeat(MAX_TEXT_BYTES / 2 + 1);
+    let id = log.person(10, Kind::Incident, json!({"title": "a", "text": whole}));
+    let short = log.person(10, Kind::Incident, json!({"title": "b", "text": &whole[2..]}));
     let kept = |incident: &Incident| (incident.text.as_ref().map(String::len), incident.is_cut);
     assert_eq!(kept(&log.get(id)), (Some(MAX_TEXT_BYTES), true));
     assert_eq!(kept(&log.get(short)), (Some(MAX_TEXT_BYTES), false));
     for kind in [Kind::Ack, Kind::Assign, Kind::Note, Kind::Resolve, Kind::Reopen] {
-        log.person(20, kind, json!({"target": id, "text": long}));
+        log.person(20, kind, json!({"target": id, "text": whole}));
     }
     let notes = log.get(id).notes;
     assert_eq!(notes.len(), 5);
