@@ -29,20 +29,20 @@ fn ahead(forger: &mut Forger) -> Timestamp {
     let right = later(forger.now, MINUTE);
     forger.now = later(right, YEAR);
     for _ in 0..2 {
-        let note = own(forger, Kind::Recovery, json!({"action": "rebuild-root"}));
+        let note = own(forger, Kind::Recovery, &json!({"action": "rebuild-root"}));
         forger.append(&note);
     }
     right
 }
 
 /// What the ledger says at the forger's time.
-fn own(forger: &Forger, kind: Kind, said: Value) -> Event {
+fn own(forger: &Forger, kind: Kind, said: &Value) -> Event {
     let mut header = forger.own(Kind::Recovery, json!({"action": "rebuild-root"})).header;
     header.kind = kind;
     let mut id = header.id.as_bytes()[6..].to_vec();
     id.rotate_left(1);
     (header.ts, header.id) = (forger.now, spec::Uuid::v7(forger.now, id.try_into().unwrap()));
-    signed(header, &said, &forger.service_key)
+    signed(header, said, &forger.service_key)
 }
 
 /// The setting back to a time as it should be, with what `lie` makes of it before it is signed by `keys`.
@@ -72,7 +72,7 @@ fn two() -> Vec<SigningKey> {
 /// The entry, recorded when it says.
 fn set(forger: &mut Forger, said: &Clock) -> u64 {
     forger.now = said.time;
-    let event = own(forger, Kind::Clock, serde_json::to_value(said).unwrap());
+    let event = own(forger, Kind::Clock, &serde_json::to_value(said).unwrap());
     forger.append(&event)
 }
 
@@ -95,7 +95,7 @@ fn said_as(forger: &mut Forger, author: &str, method: &str, org: &str) -> u64 {
     let right = ahead(forger);
     let said = serde_json::to_value(setting(forger, right, &two(), |_| ())).unwrap();
     forger.now = right;
-    let mut header = own(forger, Kind::Clock, said.clone()).header;
+    let mut header = own(forger, Kind::Clock, &said).header;
     header.author = author.parse::<Author>().unwrap();
     header.via = Some(Via { method: name(method), subject: None });
     header.org = name(org);
@@ -106,7 +106,7 @@ fn said_as(forger: &mut Forger, author: &str, method: &str, org: &str) -> u64 {
 const SMUGGLED: &[Smuggled] = &[
     ("times that go back without a word", "clock", |f| {
         f.now = ahead(f);
-        let event = own(f, Kind::Recovery, json!({"action": "rebuild-root"}));
+        let event = own(f, Kind::Recovery, &json!({"action": "rebuild-root"}));
         f.append(&event)
     }),
     ("fewer keys than the genesis asks for", "admission", |f| signed_by(f, &two()[..1])),
@@ -140,7 +140,7 @@ const SMUGGLED: &[Smuggled] = &[
         let right = ahead(f);
         let said = setting(f, right, &two(), |_| ());
         f.now = later(right, 1);
-        let event = own(f, Kind::Clock, serde_json::to_value(said).unwrap());
+        let event = own(f, Kind::Clock, &serde_json::to_value(said).unwrap());
         f.append(&event)
     }),
     ("forward", "payload-schema", |f| {
@@ -152,7 +152,7 @@ const SMUGGLED: &[Smuggled] = &[
         let right = ahead(f);
         let said = setting(f, right, &two(), |_| ());
         set(f, &said);
-        let again = own(f, Kind::Clock, serde_json::to_value(said).unwrap());
+        let again = own(f, Kind::Clock, &serde_json::to_value(said).unwrap());
         f.append(&again)
     }),
     ("said once more at another place", "admission", |f| {
@@ -161,7 +161,7 @@ const SMUGGLED: &[Smuggled] = &[
         set(f, &said);
         f.now = said.last;
         for _ in 0..2 {
-            let note = own(f, Kind::Recovery, json!({"action": "rebuild-root"}));
+            let note = own(f, Kind::Recovery, &json!({"action": "rebuild-root"}));
             f.append(&note);
         }
         let since = f.size() - 2;
@@ -177,7 +177,7 @@ fn let_in() -> Forger {
     let right = ahead(&mut forger);
     let said = setting(&forger, right, &two(), |_| ());
     set(&mut forger, &said);
-    let event = own(&forger, Kind::Recovery, json!({"action": "rebuild-root"}));
+    let event = own(&forger, Kind::Recovery, &json!({"action": "rebuild-root"}));
     forger.append(&event);
     // The time that it was set back to was a minute late: everything since then is, too.
     let since = said.since;
@@ -185,7 +185,7 @@ fn let_in() -> Forger {
     let said = setting(&forger, time, &two(), |again| again.since = since);
     set(&mut forger, &said);
     forger.now = right;
-    let event = own(&forger, Kind::Recovery, json!({"action": "rebuild-root"}));
+    let event = own(&forger, Kind::Recovery, &json!({"action": "rebuild-root"}));
     forger.append(&event);
     forger
 }
