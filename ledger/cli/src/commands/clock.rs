@@ -28,9 +28,8 @@ pub(crate) enum Clock {
 }
 
 pub(crate) fn run(global: &Global, command: &Clock) -> Result<ExitCode, Failure> {
-    match command {
-        Clock::SetBack { recovery_key, sure } => set_back(global, recovery_key, *sure),
-    }?;
+    let Clock::SetBack { recovery_key, sure } = command;
+    set_back(global, recovery_key, *sure)?;
     Ok(ExitCode::SUCCESS)
 }
 
