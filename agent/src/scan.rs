@@ -64,7 +64,7 @@ pub mod watch;
 pub use attributes::Attribute;
 pub use baseline::Seen;
 pub use cx::evidence;
-pub use pace::{Pace, Progress, Tell};
+pub use pace::{Pace, Progress, Tell, Timer};
 pub use report::{MAX_CHANGED_FILES, MAX_FINDINGS_OF_CHECK};
 pub use unread::Unread;
 

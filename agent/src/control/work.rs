@@ -203,22 +203,25 @@ mod tests {
 
     #[test]
     fn output_and_status_are_those_of_the_program() {
-        let done = sh("echo out; echo err >&2; exit 3", Duration::from_secs(20));
+        let done = sh("echo out; echo err >&2; exit 3", Duration::from_mins(5));
         assert_eq!((done.succeeded, done.exit, done.output.as_str()), (false, Some(3), "out\nerr\n"));
         assert_eq!(done.output_hash.0, *blake3::hash(b"out\nerr\n").as_bytes());
-        let done = sh("env | sort", Duration::from_secs(20));
+        let done = sh("env | sort", Duration::from_mins(5));
         assert!(done.succeeded && !done.output.contains("HOME"), "{}", done.output);
     }
 
     #[test]
     fn a_program_and_what_it_started_end_with_their_time() {
-        let done = sh("sleep 600 & echo $!; sleep 600", Duration::from_millis(300));
+        // As much time as the shell needs to come as far as its second sleep, whatever else the machine has to do.
+        let times = (0..10).map(|n| Duration::from_millis(300 << n));
+        let mut tries = times.map(|time| sh("sleep 3600 & echo $!; sleep 3600", time));
+        let done = tries.find(|done| done.output.ends_with('\n')).unwrap();
         assert_eq!((done.succeeded, done.exit), (false, Some(137)));
-        assert!(done.duration < Duration::from_secs(20), "{done:?}");
+        assert!(done.duration < Duration::from_hours(1), "{done:?}");
         let pid = done.output.lines().next().unwrap().to_owned();
         let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let gone = |state: String| state.is_empty() || state.contains(" Z ");
-        for _ in 0..500 {
+        for _ in 0..10_000 {
             if gone(state()) {
                 return;
             }
@@ -229,7 +232,7 @@ mod tests {
 
     #[test]
     fn of_much_output_the_end_is_kept_and_all_is_in_the_digest() {
-        let done = sh("seq 6000", Duration::from_mins(1));
+        let done = sh("seq 6000", Duration::from_mins(5));
         assert!(done.succeeded && done.output.len() <= MAX_OUTPUT_BYTES);
         assert!(done.output.ends_with("\n6000\n"));
         let all: Vec<String> = (1..=6000).map(|n| n.to_string()).collect();

@@ -41,9 +41,9 @@ pub(crate) fn obeying(node: &mut Node, worker: Worker) -> Agent {
 }
 
 /// Looks at what a thread does until it is far enough. A worker has a thread of its own, in real time, which may not
-/// get a processor for seconds on a machine that has more to do: the pauses grow, to half a minute in all.
+/// get a processor for seconds on a machine that has more to do: the pauses grow, to five minutes in all.
 pub(crate) fn looks() -> impl Iterator<Item = ()> {
-    (0..100).map(|n| std::thread::sleep(Duration::from_millis(6 * n)))
+    (0..316).map(|n| std::thread::sleep(Duration::from_millis(6 * n)))
 }
 
 /// Lets an agent live until a command's receipts are as wanted.

@@ -51,7 +51,7 @@ pub use problem::Problem;
 pub use query::{QueryString, bad};
 pub use route::{Alias, Answered, Bound, Handler, Route, Row, with_aliases};
 pub use seats::{Seat, Wait};
-pub use server::serve;
+pub use server::{CUT_OFF, serve};
 pub use sessions::Sessions;
 pub use signed_in::{Going, People, SignedIn};
 pub use turns::{Turn, Turns};

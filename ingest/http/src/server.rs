@@ -58,6 +58,9 @@ pub async fn serve(
     ended
 }
 
+/// What is said of a stop that could not wait for everybody.
+pub const CUT_OFF: &str = "requests were cut off at the end of the drain time";
+
 struct Server {
     app: App,
     router: Router,
@@ -169,7 +172,7 @@ impl Server {
     async fn finish(&self, mut connections: JoinSet<()>) {
         let all = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(self.app.inner.config.limits.drain_timeout, all).await.is_err() {
-            tracing::warn!(count = connections.len(), "requests were cut off at the end of the drain time");
+            tracing::warn!(count = connections.len(), "{CUT_OFF}");
         }
     }
 }

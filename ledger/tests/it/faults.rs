@@ -177,9 +177,8 @@ fn everyone_in_flight_learns_of_the_failure() {
             nodes.push(enrol(&place, &ledger, "acme").await);
         }
         let size = ledger.head().borrow().size;
-        // ROOT.txt is written on the side; let it finish, so that the next change is the log's.
-        tokio::time::sleep(Duration::from_millis(600)).await;
-        disk.fail_after(1, Form::NotDone);
+        // ROOT.txt is written on the side; what fails is the log's.
+        disk.fail_at_sync_of(".jsonl");
         let mut waiting: Vec<_> =
             nodes.iter_mut().map(|node| Box::pin(append(&ledger, node.notes(2)))).collect();
         let mut results = Vec::new();
@@ -254,7 +253,9 @@ fn an_index_that_fails_costs_speed_only() {
         for event in &lost {
             recorded(&ledger, event.clone()).await;
         }
-        std::thread::sleep(Duration::from_millis(50));
+        while rows.failed_writes.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         rows.writes_fail.store(false, Ordering::SeqCst);
         let later = node.notes(5);
         for event in &later {

@@ -87,6 +87,7 @@ struct Inner {
     image: Image,
     operations: u64,
     fail_at: Option<(u64, Form)>,
+    fail_at_sync_of: Option<&'static str>,
     failed: Option<&'static str>,
     record: Option<Vec<Op>>,
     reads: BTreeMap<String, u64>,
@@ -146,10 +147,17 @@ impl SimDisk {
         inner.failed = None;
     }
 
+    /// Makes the next sync of a file whose name ends like this fail, without effect.
+    pub(crate) fn fail_at_sync_of(&self, ending: &'static str) {
+        let mut inner = self.inner();
+        inner.fail_at_sync_of = Some(ending);
+        inner.failed = None;
+    }
+
     /// What failed, if it did; nothing fails from now on.
     pub(crate) fn heal(&self) -> Option<&'static str> {
         let mut inner = self.inner();
-        inner.fail_at = None;
+        (inner.fail_at, inner.fail_at_sync_of) = (None, None);
         inner.failed.take()
     }
 
@@ -164,7 +172,13 @@ impl SimDisk {
         let mut inner = self.inner();
         let n = inner.operations;
         inner.operations += 1;
-        let fault = inner.fail_at.filter(|(at, _)| *at == n).map(|(_, form)| form);
+        let mut fault = inner.fail_at.filter(|(at, _)| *at == n).map(|(_, form)| form);
+        if let (Op::Sync(path), Some(ending)) = (&op, inner.fail_at_sync_of)
+            && path.ends_with(ending)
+        {
+            inner.fail_at_sync_of = None;
+            fault = Some(Form::NotDone);
+        }
         let Some(form) = fault else {
             inner.image.apply(&op)?;
             if let Some(record) = &mut inner.record {

@@ -115,6 +115,7 @@ type RowMap = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
 pub(crate) struct TestRows {
     rows: Mutex<RowMap>,
     pub(crate) writes_fail: AtomicBool,
+    pub(crate) failed_writes: AtomicU64,
     pub(crate) reads_fail: AtomicBool,
 }
 
@@ -188,6 +189,7 @@ impl Rows for TestRows {
 
     fn write(&self, rows: Vec<(Space, Vec<u8>, Vec<u8>)>) -> Result<(), RowError> {
         if self.writes_fail.load(Ordering::SeqCst) {
+            self.failed_writes.fetch_add(1, Ordering::SeqCst);
             return Err(RowError::new("a write that was told to fail"));
         }
         self.rows.lock().unwrap().extend(rows.into_iter().map(|(space, key, value)| ((space, key), value)));
@@ -300,6 +302,19 @@ impl Place {
 
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
         now(self.storage.put(name, bytes)).unwrap();
+    }
+
+    /// Waits until `ROOT.txt`, which a thread of its own writes, names the ledger's size: that thread has come to rest
+    /// but for the sync of the folder.
+    pub(crate) async fn root_written(&self, ledger: &Ledger) {
+        let size = ledger.head().borrow().size.to_string();
+        let written = || {
+            let note = self.get("ROOT.txt").map(|note| String::from_utf8(note).unwrap());
+            note.is_some_and(|note| note.lines().nth(1) == Some(&size))
+        };
+        while !written() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// Bytes of all segments.

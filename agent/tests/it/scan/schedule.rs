@@ -1,9 +1,10 @@
 //! Scans of a running agent: when, one at a time, and as events of its chain.
 
 use super::Machine;
+use crate::commands::looks;
 use crate::node::{MINUTE, Node};
 use crate::world::{World, start};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use vaultmesh_agent::clock::Now;
 use vaultmesh_agent::scan::Outcome;
 use vaultmesh_agent::scan_schedule::ScanSchedule;
@@ -14,22 +15,12 @@ fn at(secs: u64) -> Now {
 
 /// Turns of the loop at one moment until a scan has come to its end.
 fn outcome(schedule: &mut ScanSchedule, now: Now) -> Outcome {
-    let begun = Instant::now();
-    loop {
-        if let Some(outcome) = schedule.poll(now) {
-            return outcome.unwrap();
-        }
-        assert!(begun.elapsed() < Duration::from_secs(20));
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    looks().find_map(|()| schedule.poll(now)).unwrap().unwrap()
 }
 
-/// Whether a turn at this moment, and some time after it, brings no scan.
+/// Whether a turn at this moment brings no scan, and begins none that could bring one later.
 fn quiet(schedule: &mut ScanSchedule, now: Now) -> bool {
-    (0..20).all(|_| {
-        std::thread::sleep(Duration::from_millis(10));
-        schedule.poll(now).is_none()
-    })
+    schedule.poll(now).is_none() && !schedule.is_running()
 }
 
 #[test]
@@ -81,12 +72,11 @@ fn what_a_scan_found_comes_into_the_ledger_beside_the_heartbeats() {
         let scans = ledger.log.iter().filter(|event| event.header.kind == spec::Kind::Scan);
         scans.map(|event| event.payload.json.to_string()).collect::<Vec<_>>()
     };
-    let begun = Instant::now();
-    while scans().len() < 2 {
-        assert!(begun.elapsed() < Duration::from_secs(20));
+    let both = looks().any(|()| {
         assert_eq!(node.run(&mut agent, MINUTE), None);
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        scans().len() >= 2
+    });
+    assert!(both, "{:?}", scans());
     assert_eq!(world.ledger.borrow().problems, [""; 0]);
     let scan: spec::payload::Scan = serde_json::from_str(&scans()[0]).unwrap();
     assert_eq!(scan.findings[0].subject, "toor");

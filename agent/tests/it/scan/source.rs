@@ -1,9 +1,10 @@
 //! Reading below a root: what links cannot do, what is not opened, how fast.
 
 use super::Machine;
-use std::time::{Duration, Instant};
-use vaultmesh_agent::scan::Pace;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use vaultmesh_agent::scan::source::Source;
+use vaultmesh_agent::scan::{Pace, Timer};
 
 fn source(machine: &Machine) -> Source {
     Source::open(&machine.root(), Pace::new(None, None)).unwrap()
@@ -55,17 +56,31 @@ fn nothing_but_regular_files_is_opened() {
     assert!(source.text("/etc/passwd/below").is_err());
 }
 
+/// Time that passes by sleeping alone.
+struct Slept(Arc<Mutex<Duration>>);
+
+impl Timer for Slept {
+    fn elapsed(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+
+    fn sleep(&self, pause: Duration) {
+        *self.0.lock().unwrap() += pause;
+    }
+}
+
 #[test]
 fn bytes_are_counted_and_slowed_down() {
     let machine = Machine::healthy();
     machine.put("etc/big", &"x".repeat(3 * 1024 * 1024));
-    let source = Source::open(&machine.root(), Pace::new(Some(10 * 1024 * 1024), None)).unwrap();
-    let begun = Instant::now();
+    let slept = Arc::new(Mutex::new(Duration::ZERO));
+    let pace = Pace::new(Some(10 * 1024 * 1024), None).by(Box::new(Slept(Arc::clone(&slept))));
+    let source = Source::open(&machine.root(), pace).unwrap();
     let mut length = 0;
     source.stream("/etc/big", |bytes| length += bytes.len()).unwrap();
     assert_eq!((length, source.bytes_read()), (3 * 1024 * 1024, 3 * 1024 * 1024));
     // The first MiB is free, the other two are a fifth of a second.
-    assert!(begun.elapsed() >= Duration::from_millis(200), "{:?}", begun.elapsed());
+    assert_eq!(*slept.lock().unwrap(), Duration::from_millis(200));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A service, an agent, and somebody between the two who may change what is delivered.
 
-use crate::support::{Service, command, http, json, ledger};
+use crate::support::{Service, command, http, json, ledger, look_until};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -10,7 +10,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 const POLICY: &str = r#"
 [allow.apply-policy]
@@ -177,30 +176,20 @@ pub(crate) async fn proved(service: &Service, seq: u64) -> (Value, String) {
 
 /// Waits for a refusal of a command by this code.
 pub(crate) fn refused(data: &str, hash: &str, code: &str) {
-    let started = Instant::now();
-    loop {
+    let text = format!("{{\"code\":\"{code}\",\"command\":\"{hash}\",\"state\":\"refused\"}}");
+    look_until(|| {
         let all =
             json(&["logs", "view", "--data", data, "--kind", "receipt", "--limit", "500", "-o", "json"], 0);
         let all = all.to_string();
-        let text = format!("{{\"code\":\"{code}\",\"command\":\"{hash}\",\"state\":\"refused\"}}");
-        if all.contains(&text) {
-            return;
-        }
-        assert!(started.elapsed() < Duration::from_secs(40), "no {text} in {all}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+        if all.contains(&text) { Ok(()) } else { Err(format!("no {text} in {all}")) }
+    });
 }
 
 pub(crate) fn state(data: &str, hash: &str, wanted: &str) -> Value {
-    let started = Instant::now();
-    loop {
+    look_until(|| {
         let shown = json(&["commands", "show", hash, "--data", data], 0)["command"].clone();
-        if shown["state"] == wanted {
-            return shown;
-        }
-        assert!(started.elapsed() < Duration::from_secs(40), "{wanted}: {shown}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        if shown["state"] == wanted { Ok(shown) } else { Err(format!("{wanted}: {shown}")) }
+    })
 }
 
 /// The command of the policy; it needs the parameter place.

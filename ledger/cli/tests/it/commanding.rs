@@ -1,11 +1,11 @@
 //! Commands, with the real service and the real agent, and somebody between the two who may change what is
 //! delivered: what is in order is carried out once, everything else refused for its own reason, on record.
 
-use crate::between::{Agent, Between, MARK, Way, issue, proved, refused, state};
-use crate::support::{Service, json, ledger, verify};
+use crate::between::{Agent, Between, MARK, Way, get, issue, proved, refused, state};
+use crate::support::{Service, json, ledger, not_cut_off, until, verify};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A line to import.
 fn note(n: u32) -> String {
@@ -80,8 +80,7 @@ async fn what_is_not_in_order_is_refused_for_its_own_reason() {
     refused(path, &alone, "not-approved");
 
     // Carried out long ago.
-    let ended = Instant::now();
-    tokio::time::sleep(Duration::from_secs(12).saturating_sub(ended.elapsed())).await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
     let (command, checkpoint) = proved(&service, good_seq).await;
     between.set(Way::Only(vec![command], checkpoint));
     refused(path, &good, "replayed");
@@ -122,14 +121,7 @@ async fn a_forked_ledger_is_found_out_and_obeyed_no_more() {
     json(&["import", notes.to_str().unwrap(), "--data", other_path, "-o", "json"], 0);
     issue(other_path, &node, &mark);
     fork.url.clone_into(&mut between.service.lock().unwrap());
-    let started = Instant::now();
-    let status = loop {
-        if let Some(status) = agent.child.try_wait().unwrap() {
-            break status;
-        }
-        assert!(started.elapsed() < Duration::from_secs(40), "the agent goes on");
-        std::thread::sleep(Duration::from_millis(100));
-    };
+    let status = until("the agent ends", || agent.child.try_wait().unwrap());
     assert_eq!((status.code(), agent.marks()), (Some(1), 1), "what the second history orders is not done");
     let file = Path::new(&agent.state).join("equivocation.json");
     // On another machine: the file and the ledger's id are all there is.
@@ -152,7 +144,9 @@ fn a_command_is_carried_out_once_whatever_restarts() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("ledger");
     let path = data.to_str().unwrap();
-    let service = Service::start_with(&data, &["--heartbeat-secs", "1"]);
+    let log = dir.path().join("log");
+    let said = std::fs::File::create(&log).unwrap().into();
+    let service = Service::start_saying("127.0.0.1:0", &data, &["--heartbeat-secs", "1"], said);
     let mut agent = Agent::start(dir.path(), "one", &service.url, &service);
     let (node, place) = (agent.id(), agent.place());
     let mark = [&MARK[..], &["--param", &place]].concat();
@@ -181,10 +175,11 @@ fn a_command_is_carried_out_once_whatever_restarts() {
     let late = ledger(&["commands", "approve", &hash, "--url", &service.url, "--token", token]);
     assert_eq!(late.status.code(), Some(1));
     // The agent's question is open, and keeps nobody from stopping; requests in general have ten seconds to end.
-    std::thread::sleep(Duration::from_secs(2));
-    let stopping = Instant::now();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let asked = || runtime.block_on(get(&service, "/metrics")).contains("\nhttp_polls 1\n");
+    until("the agent's question", || asked().then_some(()));
     assert_eq!(service.terminate(), Some(0));
-    assert!(stopping.elapsed() < Duration::from_secs(8), "{:?}", stopping.elapsed());
+    not_cut_off(&log);
     drop(agent);
     verify(&data, &[]);
 }

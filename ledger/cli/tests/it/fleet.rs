@@ -6,7 +6,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 /// A running fleet; killed when dropped.
 pub(crate) struct Fleet {
@@ -84,9 +83,5 @@ pub(crate) fn count(entries: &[Value], kind: &str) -> usize {
 /// Waits for something to be so.
 #[track_caller]
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(90), "{what}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    crate::support::until(what, || is_so().then_some(()));
 }

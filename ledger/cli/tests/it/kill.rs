@@ -2,12 +2,12 @@
 //!
 //! `VAULTMESH_KILLS` sets how often; the soak of a release runs 200 and more.
 
-use crate::support::{Node, Service, http, lines, verify};
+use crate::support::{Node, PATIENCE, Service, http, lines, verify};
 use serde_json::Value;
 use spec::Hash;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the service acknowledged: seq and event hash.
 type Acknowledged = Arc<Mutex<BTreeMap<u64, Hash>>>;
@@ -80,7 +80,13 @@ fn acknowledged_events_survive_kill_minus_nine() {
                     tokio::spawn(load(client, url, node, Arc::clone(&acknowledged)))
                 })
                 .collect();
-            tokio::time::sleep(Duration::from_millis(60 + (kill as u64 * 37) % 200)).await;
+            // In the midst of it: so many more have their answer, and the next are on their way.
+            let enough = acknowledged.lock().unwrap().len() + 21 + (kill * 37) % 200;
+            let since = Instant::now();
+            while acknowledged.lock().unwrap().len() < enough {
+                assert!(since.elapsed() < PATIENCE, "nothing is acknowledged any more");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
             service.kill();
             for task in tasks {
                 nodes.push(task.await.unwrap());

@@ -2,8 +2,7 @@
 
 use crate::reading::token;
 use crate::rolling::{Fleet, commands, in_state, start};
-use crate::scheduling::until;
-use crate::support::{Service, http, json, ledger, lines, verify};
+use crate::support::{Service, http, json, ledger, lines, until, verify};
 use crate::witnessing::introduction;
 use serde_json::json;
 

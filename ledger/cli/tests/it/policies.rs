@@ -1,22 +1,16 @@
 //! Policies, with the real service and the real agent: assigned, applied, kept to through a kill, and withdrawn.
 
 use crate::between::{Agent, MARK, issue, refused, state};
-use crate::support::{Service, json, ledger, verify};
+use crate::support::{Service, json, ledger, look_until, verify};
 use serde_json::{Value, json};
 use spec::Hash;
-use std::time::{Duration, Instant};
 
 /// What a node is to follow and follows, once it is as wanted.
 fn shown(data: &str, node: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    let started = Instant::now();
-    loop {
+    look_until(|| {
         let policy = json(&["policies", "show", "--node", node, "--data", data], 0)["policy"].clone();
-        if wanted(&policy) {
-            return policy;
-        }
-        assert!(started.elapsed() < Duration::from_secs(40), "{policy}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+        if wanted(&policy) { Ok(policy) } else { Err(policy) }
+    })
 }
 
 #[test]

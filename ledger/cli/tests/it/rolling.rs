@@ -1,8 +1,8 @@
 //! Roll-outs, with the real executable over kills of it: wave after wave by the receipts of nodes, each told once,
 //! nobody more once too many failed, and nobody before they are approved.
 
-use crate::scheduling::{records, said, until};
-use crate::support::{Node, Service, http, json, ledger, now, verify};
+use crate::scheduling::{records, said};
+use crate::support::{Node, Service, http, json, ledger, now, until, verify};
 use serde_json::{Value, json};
 use spec::payload::RolloutStep::{self, Begun, Chosen, Expired, Finished};
 use spec::payload::{Command, RolloutWave};

@@ -2,10 +2,9 @@
 //! the machine that goes on with the old key, and by hand.
 
 use crate::between::{Agent, MARK, issue, state};
-use crate::support::{Service, command, json, ledger, verify};
+use crate::support::{Service, command, json, ledger, look_until, verify};
 use serde_json::Value;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 fn key_of(agent: &Agent) -> String {
     let status = json(&["agent", "status", "--state-dir", &agent.state, "-o", "json"], 0);
@@ -74,15 +73,11 @@ fn a_node_goes_over_to_a_new_key_and_its_copy_is_told_to_stop() {
     assert_eq!(stopped.status.code(), Some(1), "{said}");
     assert!(said.contains("does not accept this node's key"), "{said}");
     assert_eq!(entries(path, "chain-fork").len(), 1);
-    let started = Instant::now();
-    loop {
+    look_until(|| {
         let shown = json(&["nodes", "show", &node, "--data", path, "-o", "json"], 0).to_string();
-        if shown.contains("\"chain-fork\"") && shown.contains("\"live\"") {
-            break;
-        }
-        assert!(started.elapsed() < Duration::from_secs(30), "{shown}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+        let told = shown.contains("\"chain-fork\"") && shown.contains("\"live\"");
+        if told { Ok(()) } else { Err(shown) }
+    });
 
     // By hand, while the agent is stopped, and while it runs.
     let by_hand = ["agent", "rotate-key", "--state-dir", &agent.state];

@@ -1,9 +1,8 @@
 //! Many agents in one process, with a real service, over a kill of theirs; and one that says goodbye.
 
-use crate::support::{Service, command, json, ledger, verify};
+use crate::support::{Service, command, json, ledger, look_until, verify};
 use serde_json::Value;
 use std::process::Stdio;
-use std::time::Duration;
 
 fn nodes(data: &str) -> Vec<Value> {
     json(&["nodes", "list", "--data", data, "-o", "json"], 0)["items"].as_array().unwrap().clone()
@@ -20,12 +19,10 @@ fn a_simulated_fleet_is_a_fleet() {
         ["agent", "simulate", "--nodes", "12", "--interval", "1", "--token", &token, "--url", &service.url];
     let mut fleet = command(&simulate).args(["--state-dir", state]).stderr(Stdio::null()).spawn().unwrap();
     let heard = || nodes(path).iter().filter(|node| node["heartbeat"].is_object()).count();
-    let mut looks = 0;
-    while heard() < 12 {
-        looks += 1;
-        assert!(looks < 300, "{} were heard of", heard());
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    look_until(|| match heard() {
+        12 => Ok(()),
+        some => Err(format!("{some} were heard of")),
+    });
     fleet.kill().unwrap();
     fleet.wait().unwrap();
     // The same agents go on: nobody is enrolled anew, no chain begins anew.

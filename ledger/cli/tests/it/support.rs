@@ -6,11 +6,35 @@ use spec::{Author, Epoch, Event, Hash, Kind, PublicKey, Timestamp, Uuid};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 use vaultmesh_agent::chain::author::{ChainAuthor, Credentials, Draft};
 use vaultmesh_agent::entropy::SystemEntropy;
 
 /// The executable under test.
 pub(crate) const LEDGER: &str = env!("CARGO_BIN_EXE_ledger");
+
+/// How long a test waits for what is sure to come. Nothing is measured by it: it is as long as a machine may take that
+/// has much else to do, and ends what would never end.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Looks until there is something, and gives it.
+#[track_caller]
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    look_until(|| look().ok_or(what))
+}
+
+/// Looks until there is something, and gives it; what was seen last in its place is what the test fails with.
+#[track_caller]
+pub(crate) fn look_until<T, S: std::fmt::Display>(mut look: impl FnMut() -> Result<T, S>) -> T {
+    let since = Instant::now();
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(seen) => assert!(since.elapsed() < PATIENCE, "{seen}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
 
 /// The executable with arguments, without what the caller's environment might add.
 pub(crate) fn command(args: &[&str]) -> Command {
@@ -72,12 +96,17 @@ impl Service {
 
     /// Starts at an address, such as that of a service that is no more.
     pub(crate) fn start_at(address: &str, data: &Path, more: &[&str]) -> Self {
+        Self::start_saying(address, data, more, Stdio::inherit())
+    }
+
+    /// Starts with somewhere for what it says of itself.
+    pub(crate) fn start_saying(address: &str, data: &Path, more: &[&str], log: Stdio) -> Self {
         let mut child = command(&["serve", "--init", "--listen", address, "-o", "json"])
             .arg("--data")
             .arg(data)
             .args(more)
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -124,6 +153,12 @@ impl Drop for Service {
     }
 }
 
+/// A stop found no request that it had to cut off when the time to end them was over.
+pub(crate) fn not_cut_off(log: &Path) {
+    let said = std::fs::read_to_string(log).unwrap();
+    assert!(!said.contains(web::CUT_OFF), "{said}");
+}
+
 /// The wall clock, for events that a real service is to accept.
 #[expect(clippy::disallowed_methods, reason = "the service under test reads the same clock")]
 pub(crate) fn now() -> Timestamp {
@@ -148,7 +183,7 @@ pub(crate) fn raise_open_files(needed: u64) {
 pub(crate) fn http() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder().tls_certs_only([]);
-    builder.timeout(std::time::Duration::from_secs(10)).build().unwrap()
+    builder.timeout(PATIENCE).build().unwrap()
 }
 
 /// A node that is enrolled and signs events with the agent's own code.

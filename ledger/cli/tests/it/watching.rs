@@ -1,10 +1,9 @@
 //! What goes wrong is told once, becomes an incident, and can be looked into afterwards: with a real service, over
 //! a kill, and from the files alone.
 
-use crate::support::{Node, Service, http, json, now, verify};
+use crate::support::{Node, Service, http, json, look_until, now, verify};
 use serde_json::{Value, json};
 use spec::{Event, Kind};
-use std::time::{Duration, Instant};
 use vaultmesh_agent::chain::author::Draft;
 use vaultmesh_agent::entropy::SystemEntropy;
 
@@ -26,15 +25,10 @@ async fn send(client: &reqwest::Client, service: &Service, event: &Event) {
 
 /// Asks until the answer is as wanted.
 fn until(args: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
-    let started = Instant::now();
-    loop {
+    look_until(|| {
         let answer = json(args, 0);
-        if wanted(&answer) {
-            return answer;
-        }
-        assert!(started.elapsed() < Duration::from_secs(30), "{args:?}: {answer}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        if wanted(&answer) { Ok(answer) } else { Err(format!("{args:?}: {answer}")) }
+    })
 }
 
 fn items(answer: &Value) -> &Vec<Value> {

@@ -1,6 +1,6 @@
 //! Webhooks, with the real executable and a real receiver: signed, grouped, sent again, over a kill, and on record.
 
-use crate::support::{Service, json, ledger, verify};
+use crate::support::{PATIENCE, Service, json, ledger, look_until, verify};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -75,7 +75,7 @@ impl Receiver {
             if arrivals.len() >= count {
                 return arrivals;
             }
-            assert!(started.elapsed() < Duration::from_mins(1), "{arrivals:?}");
+            assert!(started.elapsed() < PATIENCE, "{arrivals:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -83,15 +83,10 @@ impl Receiver {
 
 /// The webhook, once it is as wanted.
 fn listed(path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    let started = Instant::now();
-    loop {
+    look_until(|| {
         let webhook = json(&["webhooks", "list", "--data", path, "-o", "json"], 0)["items"][0].clone();
-        if wanted(&webhook) {
-            return webhook;
-        }
-        assert!(started.elapsed() < Duration::from_secs(30), "{webhook}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        if wanted(&webhook) { Ok(webhook) } else { Err(webhook) }
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,16 +149,11 @@ async fn what_only_this_machine_reaches_is_not_reached() {
     }
     json(&["incidents", "open", "smoke", "--data", path], 0);
     let failed = |n: usize| move |all: &Value| all["items"][n]["last"]["outcome"] == "failed";
-    let started = Instant::now();
-    loop {
+    let all = look_until(|| {
         let all = json(&["webhooks", "list", "--data", path, "-o", "json"], 0);
-        if failed(0)(&all) && failed(1)(&all) {
-            assert_eq!(all["items"][0]["last"]["status"], Value::Null);
-            break;
-        }
-        assert!(started.elapsed() < Duration::from_secs(40), "{all}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+        if failed(0)(&all) && failed(1)(&all) { Ok(all) } else { Err(all) }
+    });
+    assert_eq!(all["items"][0]["last"]["status"], Value::Null);
     assert_eq!(receiver.arrivals.lock().unwrap().len(), 0);
     assert_eq!(service.terminate(), Some(0));
     verify(&data, &[]);

@@ -2,11 +2,11 @@
 //! for it, and what happens to a ledger that is put back.
 
 use crate::between::{Agent, Between, MARK, Way, issue, proved, refused, state};
-use crate::support::{Service, command, json, ledger, verify};
+use crate::support::{Service, command, json, ledger, until, verify};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A witness from outside, at work.
 struct Outside(Child);
@@ -27,11 +27,7 @@ impl Drop for Outside {
 
 /// Waits until `holds`.
 fn wait(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(90), "{what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    until(what, || holds().then_some(()));
 }
 
 /// Makes a witness's key; the file with what it says of itself.

@@ -104,9 +104,9 @@ async fn receiver() -> (String, Arc<Mutex<Vec<String>>>) {
     (url, received)
 }
 
-/// Waits for something that comes about within seconds.
+/// Waits for something that comes about within seconds, five minutes where the machine has much else to do.
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..1200 {
+    for _ in 0..6000 {
         if holds().await {
             return;
         }
