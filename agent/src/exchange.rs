@@ -286,6 +286,7 @@ impl Exchange {
         if let Some(End::Refused(verdict, _)) = &settled.end {
             self.note_refused(*verdict, events.get(settled.count));
         }
+        tracing::debug!(settled.count, "settled");
         Ok(Settlement::Settled(Box::new(Settled {
             count: settled.count,
             end: settled.end,

@@ -4,6 +4,7 @@
 //! scan is over with the next scan that begins after it.
 
 use crate::clock::Now;
+use crate::scan::watch::{WatchError, Watched};
 use crate::scan::{self, BASELINE_FILE, Options, Outcome, ScanError, WATCH_FILE};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
@@ -105,7 +106,7 @@ fn begin(options: &Options, now: Now) -> Result<Receiver<Result<Outcome, ScanErr
     if let Some(dir) = options.state_dir.clone()
         && let Err(error) = refresh(&mut options, &dir)
     {
-        tracing::error!(error, "the list of watched files is not used");
+        tracing::error!(%error, "the list of watched files is not used");
     }
     let (tell, told) = sync_channel(1);
     let started =
@@ -117,8 +118,8 @@ fn begin(options: &Options, now: Now) -> Result<Receiver<Result<Outcome, ScanErr
     started.map(|_| told).map_err(|error| ScanError::Broken(error.to_string()))
 }
 
-fn refresh(options: &mut Options, dir: &Path) -> Result<(), String> {
+fn refresh(options: &mut Options, dir: &Path) -> Result<(), WatchError> {
     options.baseline = Some(dir.join(BASELINE_FILE)).filter(|file| file.exists());
-    options.watched = scan::watch::Watched::read(&dir.join(WATCH_FILE))?;
+    options.watched = Watched::read(&dir.join(WATCH_FILE))?;
     Ok(())
 }

@@ -35,6 +35,7 @@ pub(crate) async fn append(
 ) -> Result<Appended, Problem> {
     let Known { events, mut receipts, appended } = known(call, events, inclusion).await?;
     if let Some(appended) = appended {
+        appended.trace();
         return Ok(appended);
     }
     if call.app.ledger().room() != Room::Enough {

@@ -4,7 +4,7 @@
 //! asking the one thread that everything waits for.
 
 use crate::ids::{ClosedIds, OpenIds};
-use crate::reader::Reader;
+use crate::reader::{ReadError, Reader};
 use crate::storage::{Storage, StorageError};
 use spec::{Hash, Header};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -124,7 +124,7 @@ impl IdSet {
         time: u64,
         storage: &dyn Storage,
         reader: &Reader,
-    ) -> Result<Option<u64>, String> {
+    ) -> Result<Option<u64>, ReadError> {
         if let Some(seq) = self.open().get(identity) {
             return Ok(Some(seq));
         }
@@ -142,7 +142,7 @@ impl IdSet {
         place: &Hash,
         storage: &dyn Storage,
         reader: &Reader,
-    ) -> Result<Option<u64>, String> {
+    ) -> Result<Option<u64>, ReadError> {
         if let Some(seq) = self.open().get(place) {
             return Ok(Some(seq));
         }
@@ -156,10 +156,15 @@ impl IdSet {
     }
 
     /// The rows of a closed segment: from memory, from its file, or, if that is damaged, from the segment.
-    async fn rows(&self, i: usize, storage: &dyn Storage, reader: &Reader) -> Result<Arc<ClosedIds>, String> {
+    async fn rows(
+        &self,
+        i: usize,
+        storage: &dyn Storage,
+        reader: &Reader,
+    ) -> Result<Arc<ClosedIds>, ReadError> {
         let (meta, previous, is_last) = {
             let closed = self.segments();
-            let meta = closed.segments.get(i).cloned().ok_or("no such segment")?;
+            let meta = closed.segments.get(i).cloned().ok_or(ReadError::NoIds)?;
             let previous = i.checked_sub(1).and_then(|p| closed.segments.get(p));
             (meta, previous.map_or(Hash::ZERO, |p| p.checksum), closed.cached.last() == Some(&i))
         };
@@ -170,14 +175,14 @@ impl IdSet {
             return Ok(rows);
         }
         let name = crate::ids::file_name(meta.first);
-        let stored = storage.get(&name).await.map_err(|e| e.to_string())?;
+        let stored = storage.get(&name).await?;
         let parsed = stored.and_then(|bytes| ClosedIds::parse(bytes, Some(previous)));
         let rows = if let Some(rows) = parsed.filter(|rows| rows.checksum == meta.checksum) {
             rows
         } else {
             tracing::warn!(file = name, "id file missing or damaged; reading its segment");
-            let rows = reader.ids_of_segment(meta.first).await.map_err(|e| e.to_string())?.to_file(previous);
-            storage.put(&name, rows.bytes()).await.map_err(|e: StorageError| e.to_string())?;
+            let rows = reader.ids_of_segment(meta.first).await?.to_file(previous);
+            storage.put(&name, rows.bytes()).await?;
             rows
         };
         let rows = Arc::new(rows);

@@ -5,6 +5,7 @@
 
 use crate::admission::{Code, ENTRY_AROUND_EVENT, Refused, alone};
 use crate::inlets::Inlets;
+use crate::stopped::{StopReason, Stopped};
 use proofs::signature::{self, Item};
 use spec::entry::Lane;
 use spec::event::{Payload, SIGNING_CONTEXT};
@@ -136,6 +137,15 @@ pub struct Appended {
     pub size: u64,
 }
 
+impl Appended {
+    /// Names the last entry that is acknowledged in the span of whoever asked, if it has a place for its `seq`.
+    pub fn trace(&self) {
+        if let Some(receipt) = self.outcomes.iter().rev().find_map(Outcome::receipt) {
+            tracing::Span::current().record("seq", receipt.seq);
+        }
+    }
+}
+
 /// Why an append was not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
@@ -149,8 +159,8 @@ pub enum AppendError {
     #[error("the disk is nearly full: nothing more is taken until there is room")]
     NoSpace,
     /// A write failed: whether the events are in the log is not known. The ledger must be opened anew.
-    #[error("the ledger stopped: {0}; what was in flight is unknown until it is reopened")]
-    Poisoned(String),
+    #[error("the ledger stopped; what was in flight is unknown until it is reopened")]
+    Poisoned(#[source] Stopped),
     /// The ledger was closed. Nothing was written.
     #[error("the ledger is closed")]
     Closed,
@@ -162,7 +172,7 @@ pub enum AppendError {
 impl AppendError {
     /// Whoever should have answered has died: what it did is not known.
     pub(crate) fn unanswered() -> Self {
-        Self::Poisoned("a thread of the ledger ended without an answer".to_owned())
+        Self::Poisoned(StopReason::Unanswered.into())
     }
 }
 
@@ -366,7 +376,9 @@ impl Intake {
         let ticket = way.gauge.take(events.len(), bytes).ok_or(AppendError::Full)?;
         let (reply, answer) = oneshot::channel();
         way.queue.push(Raw { events, signer, options, reply, ticket }).ok_or(AppendError::Closed)?;
-        answer.await.map_err(|_| AppendError::unanswered())?
+        let appended = answer.await.map_err(|_| AppendError::unanswered())??;
+        appended.trace();
+        Ok(appended)
     }
 
     /// Events that wait.

@@ -19,6 +19,7 @@ use crate::service::{Head, Inner, Ledger, Shared, run_index};
 use crate::set_back::{SetBackError, setting};
 use crate::space::Room;
 use crate::state::{Leaf, State};
+use crate::stopped::Stopped;
 use crate::storage::{Storage, StorageError, cut_place};
 use crate::watermark::{COSIGNED_FILE, ROOT_FILE, Watermark};
 use crate::witness_set::PlacedSet;
@@ -189,6 +190,9 @@ pub enum OpenError {
     /// A genesis of one's own making that does not pass admission.
     #[error("the genesis event is not admissible: {0}")]
     Genesis(String),
+    /// What a crash left out of `PROOFCHAIN.json` could not be added.
+    #[error(transparent)]
+    Repair(Stopped),
     /// What was repaired could not be recorded.
     #[error(transparent)]
     Append(#[from] crate::intake::AppendError),
@@ -565,14 +569,13 @@ async fn start(
         group: GroupInProgress::default(),
         stopping: false,
     };
-    report.repaired_seal =
-        sequencer.repair_seal().await.map_err(|e| OpenError::Io(std::io::Error::other(e)))?;
+    report.repaired_seal = sequencer.repair_seal().await.map_err(OpenError::Repair)?;
     let mut threads = Vec::new();
     let index_shared = Arc::clone(&shared);
     threads.push(spawn("sequencer", move || {
         match tokio::runtime::Builder::new_current_thread().enable_time().build() {
             Ok(runtime) => runtime.block_on(sequencer.run(inbox)),
-            Err(error) => sequencer.shared.poison(&error.to_string()),
+            Err(error) => sequencer.shared.poison(&error.into()),
         }
     })?);
     threads.push(spawn("index", move || run_index(index_inbox, &index_shared))?);

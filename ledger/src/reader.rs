@@ -43,6 +43,9 @@ pub enum ReadError {
     /// The index failed.
     #[error(transparent)]
     Index(#[from] RowError),
+    /// The ids of a segment are asked for that is none.
+    #[error("no such segment")]
+    NoIds,
     /// The log is damaged here.
     #[error("entry {seq}: {detail}")]
     Damaged {

@@ -19,7 +19,7 @@ pub enum RecordedError {
     Read(#[from] ReadError),
     /// The ids cannot be read.
     #[error("the ids of a segment cannot be read: {0}")]
-    Ids(String),
+    Ids(#[source] ReadError),
 }
 
 impl Ledger {

@@ -18,6 +18,7 @@ use crate::seal::{self, SealChain};
 use crate::service::{Head, Shared};
 use crate::space::Room;
 use crate::state::{LEDGER_ORG, Leaf, Snapshot, State};
+use crate::stopped::{StopReason, Stopped};
 use crate::storage::Storage;
 use crate::watermark::Watermark;
 use proofs::SigningKey;
@@ -32,6 +33,7 @@ use spec::{Author, Event, Hash, Header, Kind, Name, PublicKey, Timestamp, Uuid, 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument as _;
 
 /// How often a running service says that it is alive.
 pub(crate) const ALIVE_EVERY: Duration = Duration::from_mins(1);
@@ -106,7 +108,7 @@ impl Sequencer {
         let closing = match self.serve(&mut inbox).await {
             Ok(()) => AppendError::Closed,
             Err(error) => {
-                tracing::error!(error, "the ledger stopped; reopen it");
+                tracing::error!(%error, "the ledger stopped; reopen it");
                 self.shared.poison(&error);
                 let poisoned = AppendError::Poisoned(error);
                 while !self.stopping
@@ -123,7 +125,7 @@ impl Sequencer {
         }
     }
 
-    async fn serve(&mut self, inbox: &mut Outlets) -> Result<(), String> {
+    async fn serve(&mut self, inbox: &mut Outlets) -> Result<(), Stopped> {
         if let Some(version) = self.habits.service_version.clone() {
             self.go_over().await?;
             self.own_service(ServiceAction::Start, &version).await?;
@@ -150,7 +152,7 @@ impl Sequencer {
                 return Ok(());
             }
             if self.watermark.failed() {
-                return Err("ROOT.txt could not be written".to_owned());
+                return Err(StopReason::Root.into());
             }
         }
     }
@@ -170,7 +172,7 @@ impl Sequencer {
         &mut self,
         seal_due: &mut Option<Instant>,
         alive_due: &mut Instant,
-    ) -> Result<(), String> {
+    ) -> Result<(), Stopped> {
         let now = Instant::now();
         if seal_due.is_some_and(|due| due <= now) {
             self.seal(false).await?;
@@ -186,13 +188,13 @@ impl Sequencer {
     }
 
     /// Puts events into groups with what else waits of their kind, and answers for them.
-    async fn take(&mut self, first: Submission, urgent: bool, inbox: &mut Outlets) -> Result<(), String> {
+    async fn take(&mut self, first: Submission, urgent: bool, inbox: &mut Outlets) -> Result<(), Stopped> {
         let mut waiting = Vec::new();
         let result = self.fill(first, urgent, inbox, &mut waiting).await;
         self.answer(waiting, result)
     }
 
-    async fn handle(&mut self, message: Message, inbox: &mut Outlets) -> Result<(), String> {
+    async fn handle(&mut self, message: Message, inbox: &mut Outlets) -> Result<(), Stopped> {
         match message {
             Message::Seal(reply) => {
                 let result = self.seal(false).await.inspect_err(|error| self.shared.poison(error));
@@ -235,7 +237,7 @@ impl Sequencer {
         urgent: bool,
         inbox: &mut Outlets,
         waiting: &mut Vec<Waiting>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Stopped> {
         let mut next = Some(first);
         while let Some(submission) = next.take() {
             let Submission { events, options, reply, ticket } = submission;
@@ -270,7 +272,7 @@ impl Sequencer {
         self.commit().await
     }
 
-    async fn admit(&mut self, event: Prepared, blocked: &mut Vec<PublicKey>) -> Result<Outcome, String> {
+    async fn admit(&mut self, event: Prepared, blocked: &mut Vec<PublicKey>) -> Result<Outcome, Stopped> {
         let recorded_at = self.recorded_at()?;
         let found = self.look_up(&event).await?;
         if let Some(refused) = self.refused_before(&event, &found).await? {
@@ -304,7 +306,7 @@ impl Sequencer {
 
     /// The original answer to an event that a refusal entry quotes: whoever lost it sends the same bytes
     /// again, and must not be taken for an author of two events.
-    async fn refused_before(&self, event: &Prepared, found: &Found) -> Result<Option<Outcome>, String> {
+    async fn refused_before(&self, event: &Prepared, found: &Found) -> Result<Option<Outcome>, Stopped> {
         let Some(seq) = found.place else { return Ok(None) };
         let refusal = match self.group.refusals.get(&seq) {
             Some(refusal) => Some(*refusal),
@@ -322,9 +324,9 @@ impl Sequencer {
     }
 
     /// Event hash and code of the event that the refusal entry at `seq` quotes, if it is one.
-    async fn refusal_at(&self, seq: u64) -> Result<Option<(Hash, Code)>, String> {
-        let record = self.reader.record(seq).await.map_err(|e| e.to_string())?;
-        let record = record.ok_or_else(|| format!("entry {seq} cannot be read back"))?;
+    async fn refusal_at(&self, seq: u64) -> Result<Option<(Hash, Code)>, Stopped> {
+        let record = self.reader.record(seq).await?;
+        let record = record.ok_or(StopReason::Gone(seq))?;
         if record.entry.header.kind != Kind::Refusal {
             return Ok(None);
         }
@@ -336,7 +338,7 @@ impl Sequencer {
     }
 
     /// Writes the entry that a refusal leaves behind, if it leaves one.
-    fn trace(&mut self, event: &Prepared, refused: &Refused) -> Result<Option<u64>, String> {
+    fn trace(&mut self, event: &Prepared, refused: &Refused) -> Result<Option<u64>, Stopped> {
         let header = &event.header;
         let Some(link) = header.chain else { return Ok(None) };
         let quoted = spec::event::header_value(header);
@@ -369,7 +371,7 @@ impl Sequencer {
     }
 
     /// Puts an admitted event at the next position of the group.
-    fn append(&mut self, event: &Prepared) -> Result<Receipt, String> {
+    fn append(&mut self, event: &Prepared) -> Result<Receipt, Stopped> {
         let recorded_at = self.recorded_at()?;
         let position = self.state.next_position(&event.header.org, recorded_at);
         let from = self.group.bytes.len();
@@ -377,9 +379,7 @@ impl Sequencer {
         self.group.bytes.push(b'\n');
         let entry = Leaf::of(self.group.bytes.get(entry).unwrap_or_default());
         let leaf = entry.hash;
-        self.state
-            .apply(&event.header, event.event_hash, &position, entry, Some(&event.payload.json))
-            .map_err(|e| e.to_string())?;
+        self.state.apply(&event.header, event.event_hash, &position, entry, Some(&event.payload.json))?;
         self.ids.insert(&event.header, event.identity, position.seq);
         let group = &mut self.group;
         group.lengths.push((group.bytes.len() - from) as u64);
@@ -402,12 +402,12 @@ impl Sequencer {
     }
 
     /// The receipt of an event that is in the log already.
-    async fn duplicate(&self, event: &Prepared, seq: u64) -> Result<Receipt, String> {
+    async fn duplicate(&self, event: &Prepared, seq: u64) -> Result<Receipt, Stopped> {
         let (position, leaf) = if let Some(found) = self.group.find(seq) {
             found
         } else {
-            let record = self.reader.record(seq).await.map_err(|e| e.to_string())?;
-            let record = record.ok_or_else(|| format!("entry {seq} cannot be read back"))?;
+            let record = self.reader.record(seq).await?;
+            let record = record.ok_or(StopReason::Gone(seq))?;
             (record.entry.position, record.leaf)
         };
         Ok(Receipt {
@@ -422,7 +422,7 @@ impl Sequencer {
         })
     }
 
-    async fn look_up(&self, event: &Prepared) -> Result<Found, String> {
+    async fn look_up(&self, event: &Prepared) -> Result<Found, Stopped> {
         let header = &event.header;
         let time = id_time(header);
         let identity = match self.ids.by_identity(&event.identity, time, &*self.storage, &self.reader).await?
@@ -441,41 +441,46 @@ impl Sequencer {
         Ok(Found { identity, place })
     }
 
-    async fn event_hash_of(&self, seq: u64) -> Result<Hash, String> {
+    async fn event_hash_of(&self, seq: u64) -> Result<Hash, Stopped> {
         if let Some((_, hash, _)) = self.group.entry(seq) {
             return Ok(*hash);
         }
-        let record = self.reader.record(seq).await.map_err(|e| e.to_string())?;
-        let record = record.ok_or_else(|| format!("entry {seq} cannot be read back"))?;
+        let record = self.reader.record(seq).await?;
+        let record = record.ok_or(StopReason::Gone(seq))?;
         Ok(record.entry.header.event_hash(&record.entry.sig))
     }
 
-    fn recorded_at(&mut self) -> Result<Timestamp, String> {
+    fn recorded_at(&mut self) -> Result<Timestamp, Stopped> {
         if let Some(time) = self.group.recorded_at {
             return Ok(time);
         }
-        let time = self.recorder.record(&*self.clock, self.state.last_recorded).map_err(|e| e.to_string())?;
+        let time = self.recorder.record(&*self.clock, self.state.last_recorded)?;
         self.group.recorded_at = Some(time);
         Ok(time)
     }
 
     /// Makes the group durable and publishes it. Nothing happens if it is empty.
-    async fn commit(&mut self) -> Result<(), String> {
-        let started = Instant::now();
-        let mut group = std::mem::take(&mut self.group);
+    async fn commit(&mut self) -> Result<(), Stopped> {
+        let group = std::mem::take(&mut self.group);
         if group.lengths.is_empty() {
             return Ok(());
         }
-        let size = self.state.size();
+        let (size, entries) = (self.state.size(), group.lengths.len());
+        let span = tracing::info_span!("group", from = size - entries as u64, to = size);
+        self.write(group, size).instrument(span).await
+    }
+
+    async fn write(&mut self, mut group: GroupInProgress, size: u64) -> Result<(), Stopped> {
+        let started = Instant::now();
         let root = self.state.tree.root();
         Commit::of(&group.bytes, size, root).write_line(&mut group.bytes);
         if self.segment.len >= self.storage.segment_bytes() {
             let first = size - group.lengths.len() as u64;
-            self.ids.close_segment(first, &*self.storage).await.map_err(|e| e.to_string())?;
+            self.ids.close_segment(first, &*self.storage).await?;
             self.segment = OpenSegment { first, len: 0 };
         }
         let OpenSegment { first: segment, len: offset } = self.segment;
-        self.storage.append(segment, offset, &group.bytes).await.map_err(|e| e.to_string())?;
+        self.storage.append(segment, offset, &group.bytes).await?;
         self.segment.len += group.bytes.len() as u64;
         self.ids.end_group();
         self.shared.space.look(self.storage.space());
@@ -483,7 +488,9 @@ impl Sequencer {
         if self.index.send(indexed).await.is_err() {
             tracing::error!("the index thread has ended; reads will lag until the ledger is reopened");
         }
-        self.shared.metrics.observe_append(group.lengths.len(), started.elapsed());
+        let took = started.elapsed();
+        self.shared.metrics.observe_append(group.lengths.len(), took);
+        tracing::debug!(bytes = group.bytes.len(), ?took, "durable");
         Ok(())
     }
 
@@ -545,7 +552,7 @@ impl Sequencer {
     }
 
     /// Answers everyone whose events are now durable; the error, if there is one, is everyone's.
-    fn answer(&mut self, waiting: Vec<Waiting>, result: Result<(), String>) -> Result<(), String> {
+    fn answer(&mut self, waiting: Vec<Waiting>, result: Result<(), Stopped>) -> Result<(), Stopped> {
         if let Err(error) = result {
             // Before anyone hears of it, so that whoever does finds the ledger stopped.
             self.shared.poison(&error);
@@ -575,10 +582,10 @@ impl Sequencer {
         result
     }
 
-    fn prove(&self, outcomes: &mut [Outcome], size: u64) -> Result<(), String> {
+    fn prove(&self, outcomes: &mut [Outcome], size: u64) -> Result<(), Stopped> {
         let receipts = || outcomes.iter().filter_map(Outcome::receipt);
         let seqs = receipts().map(|receipt| receipt.seq);
-        let proofs = self.shared.inclusion_proofs(seqs, size).map_err(|e| e.to_string())?;
+        let proofs = self.shared.inclusion_proofs(seqs, size)?;
         let receipts = outcomes.iter_mut().filter_map(Outcome::receipt_mut);
         for (receipt, proof) in receipts.zip(proofs) {
             receipt.inclusion = proof;
@@ -587,7 +594,7 @@ impl Sequencer {
     }
 
     /// Appends an event of the ledger's own as a group, unless it is not admissible.
-    async fn own(&mut self, kind: Kind, payload: &serde_json::Value) -> Result<Result<u64, Code>, String> {
+    async fn own(&mut self, kind: Kind, payload: &serde_json::Value) -> Result<Result<u64, Code>, Stopped> {
         let org = name(LEDGER_ORG)?;
         let event = self.own_event(kind, payload, org, None, None)?;
         let prepared = Prepared::new(event);
@@ -612,13 +619,12 @@ impl Sequencer {
     }
 
     /// Appends an event of the ledger's own that cannot be inadmissible.
-    async fn must_own(&mut self, kind: Kind, payload: &serde_json::Value) -> Result<u64, String> {
-        let refused = |code| format!("the ledger refused its own entry: {code}");
-        self.own(kind, payload).await?.map_err(refused)
+    async fn must_own(&mut self, kind: Kind, payload: &serde_json::Value) -> Result<u64, Stopped> {
+        self.own(kind, payload).await?.map_err(|code| StopReason::Own(code).into())
     }
 
     /// Goes over to the newest admission rules, one version after the other.
-    async fn go_over(&mut self) -> Result<(), String> {
+    async fn go_over(&mut self) -> Result<(), Stopped> {
         if self.shared.space.room() == Room::Gone {
             return Ok(());
         }
@@ -631,7 +637,7 @@ impl Sequencer {
     }
 
     /// Says of the service what it does, unless there is no room for even that.
-    async fn own_service(&mut self, action: ServiceAction, version: &str) -> Result<(), String> {
+    async fn own_service(&mut self, action: ServiceAction, version: &str) -> Result<(), Stopped> {
         if self.shared.space.look(self.storage.space()) == Room::Gone {
             return Ok(());
         }
@@ -648,17 +654,16 @@ impl Sequencer {
         org: Name,
         tenant: Option<Name>,
         node_id: Option<Uuid>,
-    ) -> Result<Event, String> {
+    ) -> Result<Event, Stopped> {
         let now = self.recorded_at()?;
-        let json = canonical::to_vec(payload).map_err(|e| e.to_string())?;
-        let json = String::from_utf8(json).map_err(|e| e.to_string())?;
+        let json = String::from_utf8(canonical::to_vec(payload)?)?;
         // The oldest version that can say it, which most readers know; what none can say, admission refuses.
         let payload_version = kind.payload_version(&json).unwrap_or(kind.info().version);
-        let payload = Payload { json: json.into(), salt: Hash(random().map_err(|e| e.to_string())?) };
+        let payload = Payload { json: json.into(), salt: Hash(random()?) };
         let header = Header {
             author: Author::Service(name("ledger")?),
             chain: None,
-            id: Uuid::v7(now, random().map_err(|e| e.to_string())?),
+            id: Uuid::v7(now, random()?),
             key: self.keys.service.public(),
             kind,
             ledger: self.state.ledger,
@@ -676,7 +681,7 @@ impl Sequencer {
     }
 
     /// Appends a seal and its row of the proof chain. Skipped when only a seal would be sealed.
-    async fn seal(&mut self, always: bool) -> Result<Option<u64>, String> {
+    async fn seal(&mut self, always: bool) -> Result<Option<u64>, Stopped> {
         self.commit().await?;
         if self.shared.space.look(self.storage.space()) == Room::Gone {
             return Ok(None);
@@ -691,26 +696,26 @@ impl Sequencer {
         let row = self.row(payload.index, seq, self.state.seals.last)?;
         if self.seals.next_index() == row.index {
             self.seals.set_authority(self.authority().await?);
-            self.seals.push(&*self.storage, row).await.map_err(|e| e.to_string())?;
+            self.seals.push(&*self.storage, row).await?;
         }
         self.shared.metrics.observe_seal(self.state.last_recorded);
         Ok(Some(seq))
     }
 
     /// Adds the row that a crash between a seal and `PROOFCHAIN.json` left out.
-    pub(crate) async fn repair_seal(&mut self) -> Result<bool, String> {
+    pub(crate) async fn repair_seal(&mut self) -> Result<bool, Stopped> {
         let seals = self.state.seals;
         let missing = seals.count > 0 && self.seals.next_index() + 1 == seals.count;
         if !missing || seals.last_seq + 1 != self.state.size() {
             return Ok(false);
         }
         let row = self.row(seals.count - 1, seals.last_seq, seals.last)?;
-        self.seals.push(&*self.storage, row).await.map_err(|e| e.to_string())?;
+        self.seals.push(&*self.storage, row).await?;
         Ok(true)
     }
 
     /// The proof chain's row for the seal at the head.
-    fn row(&self, index: u64, seq: u64, leaf: Hash) -> Result<Row, String> {
+    fn row(&self, index: u64, seq: u64, leaf: Hash) -> Result<Row, Stopped> {
         let head = self.shared.head.borrow().clone();
         let size = seq + 1;
         let old = match self.seals.last() {
@@ -722,15 +727,15 @@ impl Sequencer {
             let consistency = consistency_proof::<Blake3>(nodes, old, size)?;
             Ok::<_, proofs::tile::MissingNode>((inclusion, consistency))
         });
-        let (inclusion, consistency) = proofs.map_err(|e| e.to_string())?;
+        let (inclusion, consistency) = proofs?;
         Ok(Row { checkpoint: head.note.to_string(), consistency, inclusion, index, leaf, seq })
     }
 
-    async fn authority(&self) -> Result<Vec<serde_json::Value>, String> {
-        self.reader.authority(&self.state.authority_seqs).await.map_err(|e| e.to_string())
+    async fn authority(&self) -> Result<Vec<serde_json::Value>, Stopped> {
+        Ok(self.reader.authority(&self.state.authority_seqs).await?)
     }
 
-    async fn stop(&mut self, seal: bool) -> Result<(), String> {
+    async fn stop(&mut self, seal: bool) -> Result<(), Stopped> {
         self.commit().await?;
         if let Some(version) = self.habits.service_version.clone() {
             self.own_service(ServiceAction::Stop, &version).await?;
@@ -741,7 +746,7 @@ impl Sequencer {
         if let Some(snapshot) = self.snapshot() {
             self.shared.store_snapshot(&snapshot);
         }
-        self.watermark.close().map_err(|e| e.to_string())
+        Ok(self.watermark.close()?)
     }
 }
 
@@ -761,10 +766,10 @@ struct GroupPlace {
     offset: u64,
 }
 
-fn to_value<T: serde::Serialize>(value: &T) -> Result<serde_json::Value, String> {
-    serde_json::to_value(value).map_err(|e| e.to_string())
+fn to_value<T: serde::Serialize>(value: &T) -> Result<serde_json::Value, Stopped> {
+    Ok(serde_json::to_value(value)?)
 }
 
-fn name(text: &str) -> Result<Name, String> {
-    text.parse().map_err(|e: spec::ids::TextError| e.to_string())
+fn name(text: &str) -> Result<Name, Stopped> {
+    Ok(text.parse()?)
 }

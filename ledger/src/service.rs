@@ -12,6 +12,7 @@ use crate::reader::{ReadError, Reader};
 use crate::sequencer::Message;
 use crate::space::{Room, Watched};
 use crate::state::{EnrolmentState, KeyRecord, State, TokenState, canonical_bytes, key_path, key_value};
+use crate::stopped::Stopped;
 use crate::storage::{Shrunk, Storage};
 use crate::witness_set::PlacedSet;
 use crate::witnessing::Witnessing;
@@ -86,7 +87,7 @@ pub(crate) struct Shared {
     tree: RwLock<Tiles<Blake3>>,
     directory: RwLock<Directory>,
     index: Index,
-    poisoned: OnceLock<String>,
+    poisoned: OnceLock<Stopped>,
     snapshot: Mutex<Option<Vec<u8>>>,
 }
 
@@ -191,9 +192,9 @@ impl Shared {
         self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    pub(crate) fn poison(&self, error: &str) {
+    pub(crate) fn poison(&self, stopped: &Stopped) {
         // The first error is the one that matters.
-        let _ = self.poisoned.set(error.to_owned());
+        let _ = self.poisoned.set(stopped.clone());
     }
 }
 
@@ -494,8 +495,8 @@ impl Ledger {
     }
 
     /// Why the ledger accepts nothing more, if so.
-    pub fn poisoned(&self) -> Option<&str> {
-        self.inner.shared.poisoned.get().map(String::as_str)
+    pub fn poisoned(&self) -> Option<&Stopped> {
+        self.inner.shared.poisoned.get()
     }
 
     /// Stops: what waits is finished, a seal is appended if `seal`, `ROOT.txt` is written, files are closed.

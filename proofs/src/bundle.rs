@@ -12,6 +12,7 @@
 use crate::map::Step;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use spec::canonical::CanonicalError;
 use spec::{Hash, canonical};
 
 /// The value of `format`.
@@ -68,19 +69,40 @@ pub struct Bundle {
     pub salt: Option<Hash>,
 }
 
+/// Why bytes are no bundle.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BundleFormError {
+    /// Nobody reads so much for one entry.
+    #[error("a bundle is at most 16 MiB")]
+    TooLarge,
+    /// They are not canonical JSON.
+    #[error(transparent)]
+    Canonical(#[from] CanonicalError),
+    /// They are not of the form; serde says where.
+    #[error("{0}")]
+    Shape(String),
+    /// Another format, or not what would be written.
+    #[error("not a canonical {FORMAT} file")]
+    Format,
+    /// A payload cannot be checked without its salt, nor a salt be of use without one.
+    #[error("a payload and its salt are given together or not at all")]
+    Salt,
+}
+
 impl Bundle {
     /// Reads a bundle; refuses bytes that are not exactly what [`Bundle::to_canonical`] writes.
-    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, BundleFormError> {
         if bytes.len() > MAX_BUNDLE_BYTES {
-            return Err("a bundle is at most 16 MiB".to_owned());
+            return Err(BundleFormError::TooLarge);
         }
-        let text = canonical::check(bytes.strip_suffix(b"\n").unwrap_or(bytes)).map_err(|e| e.to_string())?;
-        let bundle: Self = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let text = canonical::check(bytes.strip_suffix(b"\n").unwrap_or(bytes))?;
+        let bundle: Self =
+            serde_json::from_str(text).map_err(|error| BundleFormError::Shape(error.to_string()))?;
         if bundle.format != FORMAT || bundle.to_canonical() != bytes {
-            return Err(format!("not a canonical {FORMAT} file"));
+            return Err(BundleFormError::Format);
         }
         if bundle.payload.is_some() != bundle.salt.is_some() {
-            return Err("a payload and its salt are given together or not at all".to_owned());
+            return Err(BundleFormError::Salt);
         }
         Ok(bundle)
     }

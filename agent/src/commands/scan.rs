@@ -71,7 +71,10 @@ fn options(args: &Args, environment: &Environment) -> Result<Options, Failure> {
     if let Some(file) = args.watch.as_ref().filter(|file| !file.exists()) {
         return Err(Failure::io(&format!("{}: no such file", file.display())));
     }
-    let watched = watch_file.map(|file| Watched::read(&file)).transpose().map_err(|e| Failure::usage(&e))?;
+    let watched = watch_file
+        .map(|file| Watched::read(&file))
+        .transpose()
+        .map_err(|e| Failure::usage(&e.to_string()))?;
     Ok(Options {
         root: args.root.clone(),
         state_dir,

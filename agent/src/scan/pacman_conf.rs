@@ -88,6 +88,17 @@ impl Level {
     }
 }
 
+/// What pacman reads no further after.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("{0}: there are too many files")]
+    Files(String),
+    #[error(transparent)]
+    Unread(#[from] Unread),
+    #[error("{path}, line {line}: pacman refuses it: {why}")]
+    Line { path: String, line: usize, why: &'static str },
+}
+
 #[derive(Debug, Default)]
 struct Reader {
     settings: Settings,
@@ -106,7 +117,7 @@ pub fn load(source: &Source) -> Result<Option<Settings>, Unread> {
     }
     let mut reader = Reader::default();
     if let Err(reason) = reader.file(source, FILE, 0) {
-        reader.settings.refused.push(reason);
+        reader.settings.refused.push(reason.to_string());
     }
     let base = reader.default.over(Level::DEFAULT);
     let mut lax = Vec::new();
@@ -127,15 +138,15 @@ pub fn load(source: &Source) -> Result<Option<Settings>, Unread> {
 }
 
 impl Reader {
-    fn file(&mut self, source: &Source, path: &str, depth: usize) -> Result<(), String> {
+    fn file(&mut self, source: &Source, path: &str, depth: usize) -> Result<(), Refusal> {
         self.files += 1;
         if self.files > MAX_FILES {
-            return Err(format!("{path}: there are too many files"));
+            return Err(Refusal::Files(path.to_owned()));
         }
         let text = source.text(path)?;
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
-            let refused = |why: &str| format!("{path}, line {}: pacman refuses it: {why}", number + 1);
+            let refused = |why: &'static str| Refusal::Line { path: path.to_owned(), line: number + 1, why };
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }

@@ -4,7 +4,8 @@
 //! path a line is watched as well, with everything below it; one behind a `-` is left out.
 
 use super::tree;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// Watched unless told otherwise: what a system starts from, and what decides who may do what. Libraries
 /// beside those of PAM and systemd are left out for their size; `/usr/lib` in the list of an operator
@@ -59,9 +60,42 @@ impl Default for Watched {
     }
 }
 
+/// Why a list of watched files is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// A line of it is none.
+    #[error("line {number}: {line} is not an absolute path, or one too many")]
+    Line {
+        /// Which, from 1.
+        number: usize,
+        /// What it says.
+        line: String,
+    },
+    /// The same of a list that is a file.
+    #[error("{}, {why}", file.display())]
+    In {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong in it.
+        #[source]
+        why: Box<Self>,
+    },
+    /// The file cannot be read.
+    #[error("{}: {source}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
 impl Watched {
-    /// The paths that are built in and those of an operator's list; an error names the line that is none.
-    pub fn with(list: &str) -> Result<Self, String> {
+    /// The paths that are built in and those of an operator's list.
+    ///
+    /// # Errors
+    /// The first line that is no path.
+    pub fn with(list: &str) -> Result<Self, WatchError> {
         let mut paths: Vec<String> = BUILT_IN.iter().map(|path| (*path).to_owned()).collect();
         let mut except = Vec::new();
         for (number, line) in super::text::lines(list) {
@@ -71,7 +105,7 @@ impl Watched {
             };
             let sound = path.starts_with('/') && !path.split('/').any(|part| part == "..");
             if !sound || into.len() > MAX_PATHS {
-                return Err(format!("line {number}: {line} is not an absolute path, or one too many"));
+                return Err(WatchError::Line { number, line: line.to_owned() });
             }
             into.push(path.trim_end_matches('/').to_owned());
         }
@@ -81,11 +115,15 @@ impl Watched {
     }
 
     /// The list in a file; the one that is built in if there is no file.
-    pub fn read(file: &Path) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// The file cannot be read, or a line of it is no path.
+    pub fn read(file: &Path) -> Result<Self, WatchError> {
+        let named = || file.to_owned();
         match std::fs::read_to_string(file) {
-            Ok(list) => Self::with(&list).map_err(|error| format!("{}, {error}", file.display())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(format!("{}: {error}", file.display())),
+            Ok(list) => Self::with(&list).map_err(|why| WatchError::In { file: named(), why: Box::new(why) }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(source) => Err(WatchError::Read { file: named(), source }),
         }
     }
 
@@ -111,7 +149,10 @@ mod tests {
         assert!(watched.paths.contains(&"/opt/app".to_owned()));
         assert!(!watched.paths.iter().any(|path| path.starts_with("/usr/lib/")), "{:?}", watched.paths);
         assert!(watched.is_left_out("/etc/mtab") && !watched.is_left_out("/etc/mtab2"));
-        assert_eq!(Watched::with("etc").unwrap_err(), "line 1: etc is not an absolute path, or one too many");
+        assert_eq!(
+            Watched::with("etc").unwrap_err().to_string(),
+            "line 1: etc is not an absolute path, or one too many"
+        );
         assert!(Watched::with("/a/../b").is_err());
     }
 }

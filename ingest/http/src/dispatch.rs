@@ -352,16 +352,20 @@ async fn answer(app: App, route: Arc<Bound>, counted: Arc<Counted>, request: Req
     let result = match admit(&app, &route.row, from, origin, &mut parts, &mut body).await {
         Ok(call) => {
             let (method, path) = (&route.row.method, route.row.path);
-            let span = tracing::info_span!("request", %method, path, principal = tracing::field::Empty);
+            let (principal, seq) = (tracing::field::Empty, tracing::field::Empty);
+            let span = tracing::info_span!("request", %method, path, principal, seq);
             if !span.is_disabled() {
                 span.record("principal", call.principal.id());
             }
             let turn =
                 if route.row.long { app.inner.renders.turn(call.holder).await.map(Some) } else { Ok(None) };
-            match turn {
-                Ok(_turn) => (route.answer)(call).instrument(span).await,
+            let answered = match turn {
+                Ok(_turn) => (route.answer)(call).instrument(span.clone()).await,
                 Err(problem) => Err(problem),
-            }
+            };
+            let status = answered.as_ref().map_or_else(Problem::status, Response::status);
+            span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
+            answered
         }
         Err(problem) => {
             if !body.is_end_stream() && problem.status() != StatusCode::REQUEST_TIMEOUT {

@@ -361,7 +361,9 @@ impl From<AppendError> for Problem {
             AppendError::Full => Self::new(QUEUE_FULL, detail).retry_after(RETRY_SECS),
             AppendError::TooMuch(TooMuch { whose, wait_secs }) => too_many(whose, wait_secs),
             AppendError::NoSpace => Self::new(DISK_FULL, detail).retry_after(DISK_FULL_RETRY_SECS),
-            AppendError::Poisoned(_) => Self::new(POISONED, detail).retry_after(POISONED_RETRY_SECS),
+            AppendError::Poisoned(why) => {
+                Self::new(POISONED, format!("{detail}: {why}")).retry_after(POISONED_RETRY_SECS)
+            }
             AppendError::Refused(code) => Self::of_code(code),
             AppendError::Closed => Self::new(UNAVAILABLE, detail).retry_after(POISONED_RETRY_SECS),
         }
@@ -399,7 +401,7 @@ mod tests {
     fn what_can_be_sent_again_says_when() {
         for (error, code) in [
             (AppendError::Full, "queue-full"),
-            (AppendError::Poisoned("disk".to_owned()), "poisoned"),
+            (AppendError::Poisoned(ledger::StopReason::Root.into()), "poisoned"),
             (AppendError::Closed, "unavailable"),
         ] {
             let problem = Problem::from(error);

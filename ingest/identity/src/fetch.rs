@@ -1,6 +1,7 @@
 //! Documents of a provider: bounded, without redirects, and not for long.
 
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest document: key sets with certificate chains have some 40 KiB.
@@ -17,20 +18,46 @@ pub(crate) fn client() -> reqwest::Result<reqwest::Client> {
     builder.timeout(PATIENCE).build()
 }
 
-/// A JSON document, in words what is wrong with it otherwise.
-pub(crate) async fn json(request: reqwest::RequestBuilder) -> Result<Value, String> {
-    let mut answer = request.send().await.map_err(|error| cause(&error))?;
+/// Why a provider gives nothing that is of use.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum FetchError {
+    /// It is not reached, or stops in the midst of its answer.
+    #[error("{}", cause(&**.0))]
+    Transport(Arc<reqwest::Error>),
+    /// It answers with another status than 200.
+    #[error("status {0}")]
+    Status(u16),
+    /// Its answer is longer than any that is meant well.
+    #[error("the document has more than {MAX_BYTES} bytes")]
+    TooLarge,
+    /// Its answer is another document than the one that was asked for.
+    #[error("{0}")]
+    Document(&'static str),
+    /// Nobody has asked it.
+    #[error("its keys were not asked for yet")]
+    NotAsked,
+}
+
+impl From<reqwest::Error> for FetchError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Transport(Arc::new(error))
+    }
+}
+
+/// A JSON document.
+pub(crate) async fn json(request: reqwest::RequestBuilder) -> Result<Value, FetchError> {
+    let mut answer = request.send().await?;
     if answer.status() != reqwest::StatusCode::OK {
-        return Err(format!("status {}", answer.status().as_u16()));
+        return Err(FetchError::Status(answer.status().as_u16()));
     }
     let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| cause(&error))? {
+    while let Some(chunk) = answer.chunk().await? {
         if bytes.len() + chunk.len() > MAX_BYTES {
-            return Err(format!("the document has more than {MAX_BYTES} bytes"));
+            return Err(FetchError::TooLarge);
         }
         bytes.extend_from_slice(&chunk);
     }
-    serde_json::from_slice(&bytes).map_err(|_| "the document is not JSON".to_owned())
+    serde_json::from_slice(&bytes).map_err(|_| FetchError::Document("the document is not JSON"))
 }
 
 /// The innermost error: the outer ones repeat the address.

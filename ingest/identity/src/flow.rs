@@ -1,7 +1,7 @@
 //! The authorization code flow with PKCE (RFC 6749, RFC 7636; OpenID Connect Core, section 3.1), as a client of a provider.
 
 use crate::claims::Person;
-use crate::fetch;
+use crate::fetch::{self, FetchError};
 use crate::{Identity, IdentityError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -99,7 +99,7 @@ impl Identity {
                 None => Refreshed::Over,
             },
             // RFC 6749, section 5.2: what is wrong with the grant or the client.
-            Err(failure) if failure == "status 400" || failure == "status 401" => Refreshed::Over,
+            Err(FetchError::Status(400 | 401)) => Refreshed::Over,
             Err(_) => Refreshed::Unknown,
         }
     }
@@ -109,8 +109,9 @@ impl Identity {
         settings: &ProviderSettings,
         secret: Option<&str>,
         form: &[(&str, &str)],
-    ) -> Result<Value, String> {
-        let endpoint = self.endpoints(settings).await.token.ok_or("it names no token endpoint")?;
+    ) -> Result<Value, FetchError> {
+        let endpoint =
+            self.endpoints(settings).await.token.ok_or(FetchError::Document("it names no token endpoint"))?;
         let client_id = settings.client_id.as_deref().unwrap_or_default();
         let mut fields = form.to_vec();
         fields.push(("client_id", client_id));
@@ -120,7 +121,7 @@ impl Identity {
             .map(|(name, value)| format!("{name}={}", escaped(value)))
             .collect::<Vec<_>>()
             .join("&");
-        let client = self.client().map_err(|error| error.to_string())?;
+        let client = self.client()?;
         let request = client.post(endpoint).header("content-type", "application/x-www-form-urlencoded");
         fetch::json(request.header("accept", "application/json").body(body)).await
     }

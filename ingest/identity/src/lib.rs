@@ -13,12 +13,13 @@ mod keys;
 mod provider;
 
 pub use claims::Person;
+pub use fetch::FetchError;
 pub use flow::{Begun, Endpoints, Refreshed, Tokens, escaped};
 pub use jws::{expiry_of, issuer_of};
 pub use provider::{Identity, Pace};
 
 /// Why a token does not let anybody in.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum IdentityError {
     /// It is no JWS in compact form, or longer than one may be.
     #[error("the token is not one of a provider")]
@@ -52,7 +53,7 @@ pub enum IdentityError {
     Claim(&'static str),
     /// The provider does not give its keys.
     #[error("the provider does not answer: {0}")]
-    Unreachable(String),
+    Unreachable(#[source] FetchError),
 }
 
 impl IdentityError {

@@ -3,7 +3,7 @@
 
 use crate::IdentityError;
 use crate::claims::{Person, check_claims, person};
-use crate::fetch;
+use crate::fetch::{self, FetchError};
 use crate::flow::Endpoints;
 use crate::jws::Jws;
 use crate::keys::{KeySet, plain};
@@ -68,7 +68,7 @@ struct Known {
     endpoints: Endpoints,
     fetched: Option<Instant>,
     tried: Option<Instant>,
-    failure: Option<String>,
+    failure: Option<FetchError>,
 }
 
 impl Identity {
@@ -107,7 +107,7 @@ impl Identity {
                 next = Known { keys: Arc::new(keys), endpoints, fetched, failure: None, ..next };
             }
             Err(failure) => {
-                tracing::warn!(issuer = settings.issuer, failure, "the provider does not give its keys");
+                tracing::warn!(issuer = settings.issuer, %failure, "the provider does not give its keys");
                 next.failure = Some(failure);
             }
         }
@@ -141,8 +141,7 @@ impl Identity {
         let known = self.provider(&settings.issuer).known();
         let fresh = known.fetched.is_some_and(|at| at.elapsed() < self.pace.give_up_after);
         if !fresh {
-            let failure = known.failure.unwrap_or_else(|| "its keys were not asked for yet".to_owned());
-            return Err(IdentityError::Unreachable(failure));
+            return Err(IdentityError::Unreachable(known.failure.unwrap_or(FetchError::NotAsked)));
         }
         known.keys.check(&jws)?;
         Ok(jws)
@@ -223,8 +222,8 @@ impl Identity {
         rested && (old || for_token.is_some_and(|jws| !known.keys.may_know(jws)))
     }
 
-    async fn fetch(&self, settings: &ProviderSettings) -> Result<(KeySet, Endpoints), String> {
-        let client = self.client().map_err(|error| error.to_string())?;
+    async fn fetch(&self, settings: &ProviderSettings) -> Result<(KeySet, Endpoints), FetchError> {
+        let client = self.client()?;
         let base = settings.issuer.trim_end_matches('/');
         let (at, endpoints) = match settings.kind {
             ProviderKind::CloudflareAccess => (format!("{base}/cdn-cgi/access/certs"), Endpoints::default()),
@@ -233,9 +232,10 @@ impl Identity {
                 let document = document.await?;
                 let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
                 if text("issuer").as_deref() != Some(&settings.issuer) {
-                    return Err("its discovery document is of another issuer".to_owned());
+                    return Err(FetchError::Document("its discovery document is of another issuer"));
                 }
-                let at = text("jwks_uri").ok_or("its discovery document names no keys")?;
+                let at =
+                    text("jwks_uri").ok_or(FetchError::Document("its discovery document names no keys"))?;
                 let safe = |name: &str| text(name).filter(|url| is_safe(settings, url));
                 let endpoints = Endpoints {
                     authorization: safe("authorization_endpoint"),
@@ -247,10 +247,10 @@ impl Identity {
             }
         };
         if !is_safe(settings, &at) {
-            return Err("its keys are not behind TLS".to_owned());
+            return Err(FetchError::Document("its keys are not behind TLS"));
         }
         let set = fetch::json(client.get(at)).await?;
-        let keys = KeySet::read(&set).ok_or("what it gives is no set of keys")?;
+        let keys = KeySet::read(&set).ok_or(FetchError::Document("what it gives is no set of keys"))?;
         Ok((keys, endpoints))
     }
 }

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
-    output::start_log(cli.global.log);
+    output::start_log(cli.global.log, cli.global.log_format);
     match run(cli) {
         Ok(code) => code,
         Err(failure) => failure.report(),

@@ -27,9 +27,22 @@ pub(crate) struct Global {
     /// How much is said on standard error.
     #[arg(long, global = true, env = "VAULTMESH_LOG", default_value = "warn", help_heading = EVERYWHERE)]
     pub(crate) log: tracing::Level,
+    /// How it is said there; the environment's to choose, as it is for the agent.
+    #[arg(long, global = true, env = "VAULTMESH_LOG_FORMAT", value_enum, default_value_t, hide = true)]
+    pub(crate) log_format: LogFormat,
     /// The id of the context's ledger.
     #[arg(skip)]
     pub(crate) ledger: Option<Hash>,
+}
+
+/// The form of messages on standard error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line each, for people.
+    #[default]
+    Text,
+    /// A JSON object each.
+    Json,
 }
 
 /// Whether a person is asked before what cannot be taken back.

@@ -14,7 +14,7 @@ pub(crate) use cell::{Cell, Look, clock, short, word};
 pub(crate) use table::{Card, Table, column, wide};
 
 use crate::failure::Failure;
-use crate::options::{Global, Output, Sure};
+use crate::options::{Global, LogFormat, Output, Sure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use std::io::{IsTerminal as _, Write as _};
@@ -135,14 +135,17 @@ pub(crate) fn advance(bar: &ProgressBar, by: u64) {
     bar.inc(by);
 }
 
-/// Starts the log on standard error.
-pub(crate) fn start_log(level: tracing::Level) {
-    tracing_subscriber::fmt()
+/// Starts the log on standard error: lines for people, or one JSON object each, with the spans that they stand in.
+pub(crate) fn start_log(level: tracing::Level, format: LogFormat) {
+    let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
         .with_ansi(false)
-        .with_target(false)
-        .init();
+        .with_target(false);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
 }
 
 #[cfg(test)]

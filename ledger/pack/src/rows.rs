@@ -24,8 +24,13 @@ pub(crate) struct Said {
     pub(crate) recorded_at: Timestamp,
 }
 
-/// What is wrong with a row.
-type Problem = String;
+/// What is wrong with a cell of a row.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {what}", COLUMNS.get(*.column).map_or("", |column| column.name.as_str()))]
+pub(crate) struct Problem {
+    column: usize,
+    what: String,
+}
 
 impl Rows {
     pub(crate) fn new(count: usize) -> Self {
@@ -54,7 +59,7 @@ impl Rows {
     }
 
     fn problem(column: usize, what: &str) -> Problem {
-        format!("{}: {what}", COLUMNS.get(column).map_or("", |c| c.name.as_str()))
+        Problem { column, what: what.to_owned() }
     }
 
     pub(crate) fn bytes(&self, row: usize, column: usize) -> Option<&[u8]> {

@@ -29,7 +29,7 @@ pub(crate) async fn healthz(_: Call) -> Result<Response<Body>, Problem> {
 /// `GET /readyz`: the ledger takes events, the folds are near enough to its head to answer, and no task keeps failing.
 pub(crate) async fn readyz(service: Service, call: Call) -> Result<Response<Body>, Problem> {
     if let Some(reason) = call.app.ledger().poisoned() {
-        return Err(Problem::new(POISONED, reason).retry_after(30));
+        return Err(Problem::new(POISONED, reason.to_string()).retry_after(30));
     }
     if call.app.ledger().room() != Room::Enough {
         return Err(AppendError::NoSpace.into());

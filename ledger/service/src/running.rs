@@ -15,8 +15,9 @@ use axum::Router;
 use axum::http::HeaderName;
 use ingest::Ingest;
 use ingest::webhooks::WebhookSecrets;
-use ledger::Ledger;
 use ledger::open::{Digests, OpenReport};
+use ledger::reader::ReadError;
+use ledger::{Ledger, Stopped};
 use serving::Reads;
 use serving::history::History;
 use serving::ladder::{Ladder, Spacing};
@@ -74,7 +75,7 @@ pub enum StartError {
     Listener(#[from] io::Error),
     /// The snapshots of the folds cannot be looked through.
     #[error("the snapshots of the folds: {0}")]
-    Ladder(String),
+    Ladder(#[source] ReadError),
     /// People would say who they are from anywhere.
     #[error("development headers are for a service on a loopback address that no proxy stands in front of")]
     Development,
@@ -114,7 +115,7 @@ struct Folds {
 impl Folds {
     fn of(ledger: &Ledger, live: Arc<Live>) -> Result<Self, StartError> {
         let ladder = Ladder::open(ledger.reader(), Spacing::default());
-        let ladder = Arc::new(ladder.map_err(|error| StartError::Ladder(error.to_string()))?);
+        let ladder = Arc::new(ladder.map_err(StartError::Ladder)?);
         let history = Arc::new(History::new(ledger.reader().clone(), Arc::clone(&ladder)));
         let reads = Reads { live: Arc::clone(&live), history, ledger: ledger.clone() };
         Ok(Self { live, ladder, reads })
@@ -258,7 +259,7 @@ impl Running {
     }
 
     /// Serves until `stop` or until the ledger stops by itself; then drains, seals and closes.
-    pub async fn until(self, stop: impl Future<Output = ()>) -> Option<String> {
+    pub async fn until(self, stop: impl Future<Output = ()>) -> Option<Stopped> {
         let watch = self.ledger.clone();
         let poisoned = async move {
             loop {
@@ -276,7 +277,7 @@ impl Running {
     }
 
     /// Drains, seals and closes; says why if the ledger had stopped by itself.
-    pub async fn finish(self) -> Option<String> {
+    pub async fn finish(self) -> Option<Stopped> {
         // The server may have ended already.
         let _ = self.stop.send(true);
         match self.server.await {
@@ -288,7 +289,7 @@ impl Running {
         let _ = self.closed.send(true);
         // Gone already if somebody tidied up.
         let _ = std::fs::remove_file(&self.socket);
-        self.ledger.poisoned().map(str::to_owned)
+        self.ledger.poisoned().cloned()
     }
 }
 

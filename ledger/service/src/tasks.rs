@@ -147,7 +147,7 @@ async fn supervise<T: Task>(
     begin: Arc<impl Fn(Ran) -> T + Send + Sync + 'static>,
 ) {
     loop {
-        let span = tracing::info_span!("task", name = status.name);
+        let span = tracing::info_span!("task", task = status.name);
         let (of, stop, begin) = (Arc::clone(&status), stopping.clone(), Arc::clone(&begin));
         let driven = tokio::spawn(async move { drive(&of, stop, &*begin).await }.instrument(span.clone()));
         let error = match driven.await {
@@ -183,6 +183,7 @@ async fn drive<T: Task>(
             Err(error) => return Err(error),
         };
         status.ran();
+        tracing::debug!("took a step");
         tokio::select! {
             () = task.word() => {}
             () = tokio::time::sleep(pause) => {}

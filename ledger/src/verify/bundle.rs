@@ -2,7 +2,7 @@
 
 use super::files::pin;
 use super::report::{Proves, Standing};
-use super::trust::{AuthorityKeys, read_record};
+use super::trust::{AuthorityKeys, RecordFormError, read_record};
 use super::{Options, Report, TargetKind};
 use crate::audit::Finding;
 use crate::fault::Fault;
@@ -10,8 +10,9 @@ use crate::replay::Replayed;
 use crate::state::key_path;
 use proofs::bundle::Bundle;
 use proofs::checkpoint::Verified;
-use proofs::tree::verify_inclusion;
+use proofs::tree::{ProofError, verify_inclusion};
 use proofs::{Blake3, Checkpoint, map, signature};
+use spec::canonical::WriteError;
 use spec::payload::{Genesis, KeyIntroduction, KeyRotation, rotation_possession_bytes};
 use spec::{Hash, KeyUse, Kind, canonical};
 
@@ -24,14 +25,39 @@ pub fn verify_bundle(bytes: &[u8], options: &Options) -> Report {
     report.finish(options)
 }
 
-const NOT_NAMED: &str = "the introduction does not name the signing key";
+/// What a bundle does not prove.
+#[derive(Debug, thiserror::Error)]
+enum Unproved {
+    #[error("inclusion: {0}")]
+    Inclusion(#[from] ProofError),
+    #[error(transparent)]
+    Record(#[from] RecordFormError),
+    #[error(transparent)]
+    Canonical(#[from] WriteError),
+    #[error(transparent)]
+    Form(#[from] serde_json::Error),
+    #[error("the key record is not in the checkpoint's key map")]
+    NotInMap,
+    #[error("the key record names no introduction")]
+    NoIntroduction,
+    #[error("the key was not valid at the entry's position")]
+    NotValid,
+    #[error("the introduction is not the one the key record names")]
+    OtherIntroduction,
+    #[error("the introduction does not name the signing key")]
+    NotNamed,
+    #[error("the rotation is another author's")]
+    OtherAuthor,
+    #[error("the rotation is not signed by both keys")]
+    HalfSigned,
+}
 
 fn check(bytes: &[u8], options: &Options, report: &mut Report) -> Result<(), Fault> {
-    let fault = |detail: String| Fault::new("bundle", detail);
-    let bundle = Bundle::parse(bytes).map_err(fault)?;
-    let authority = AuthorityKeys::from_records(&bundle.authority).map_err(fault)?;
+    let bundle = Bundle::parse(bytes).map_err(|why| Fault::new("bundle", why.to_string()))?;
+    let authority = AuthorityKeys::from_records(&bundle.authority);
+    let authority = authority.map_err(|why| Fault::new("bundle", why.to_string()))?;
     if bundle.ledger != authority.ledger {
-        return Err(fault("its ledger id is not that of its authority".to_owned()));
+        return Err(Fault::new("bundle", "its ledger id is not that of its authority"));
     }
     pin(&authority, options, report)?;
     let verified = open_checkpoint(&bundle, &authority, options)?;
@@ -45,14 +71,14 @@ fn check(bytes: &[u8], options: &Options, report: &mut Report) -> Result<(), Fau
     report.count_tails(checkpoint.size);
     report.count("checkpoints", 1);
 
-    let entry = read_record(&record_of(&bundle)).map_err(fault)?;
+    let entry = read_record(&record_of(&bundle)).map_err(|why| Fault::new("bundle", why.to_string()))?;
     let seq = entry.record.entry.position.seq;
-    let at = |detail: String| fault(detail).at_seq(seq);
+    let at = |why: Unproved| Fault::new("bundle", why.to_string()).at_seq(seq);
     included(&entry, &bundle.inclusion, checkpoint).map_err(at)?;
     report.chain_head = entry.record.leaf;
     let header = &entry.record.entry.header;
     if header.ledger != authority.ledger && seq != 0 {
-        return Err(at("the event is signed for another ledger".to_owned()));
+        return Err(Fault::new("bundle", "the event is signed for another ledger").at_seq(seq));
     }
     if !signature::verify(&header.key, &header.signing_bytes(), &entry.record.entry.sig) {
         return Err(Fault::new("signature", "the event's signature does not verify").at_seq(seq));
@@ -108,42 +134,41 @@ fn record_of(bundle: &Bundle) -> serde_json::Value {
     record
 }
 
-fn included(item: &Replayed, path: &[Hash], checkpoint: &Checkpoint) -> Result<(), String> {
+fn included(item: &Replayed, path: &[Hash], checkpoint: &Checkpoint) -> Result<(), Unproved> {
     let seq = item.record.entry.position.seq;
-    verify_inclusion::<Blake3>(&item.record.leaf, seq, checkpoint.size, path, &checkpoint.root)
-        .map_err(|e| format!("inclusion: {e}"))
+    Ok(verify_inclusion::<Blake3>(&item.record.leaf, seq, checkpoint.size, path, &checkpoint.root)?)
 }
 
 /// The signing key was valid when it signed, as of the checkpoint. Gives the entry from which on it is in doubt, if this
 /// one is.
-fn check_key(bundle: &Bundle, entry: &Replayed, checkpoint: &Checkpoint) -> Result<Option<u64>, String> {
+fn check_key(bundle: &Bundle, entry: &Replayed, checkpoint: &Checkpoint) -> Result<Option<u64>, Unproved> {
     let key = entry.record.entry.header.key;
     let path = key_path(&key);
-    let value = canonical::to_vec(&bundle.key.record).map_err(|e| e.to_string())?;
+    let value = canonical::to_vec(&bundle.key.record)?;
     if !map::verify_presence(&checkpoint.keys, &path, &value, &bundle.key.path) {
-        return Err("the key record is not in the checkpoint's key map".to_owned());
+        return Err(Unproved::NotInMap);
     }
     let seq = entry.record.entry.position.seq;
     let number = |field: &str| bundle.key.record.get(field).and_then(serde_json::Value::as_u64);
-    let introduced = number("introduced").ok_or("the key record names no introduction")?;
+    let introduced = number("introduced").ok_or(Unproved::NoIntroduction)?;
     let since = introduced < seq || (introduced == 0 && seq == 0);
     // The entry that replaces a key is the last one the old key signs.
     let kind = &entry.record.entry.header.kind;
     let closes_itself = |until| until == seq && matches!(kind, Kind::Authority | Kind::KeyRotation);
     if !since || number("until").is_some_and(|until| seq >= until && !closes_itself(until)) {
-        return Err("the key was not valid at the entry's position".to_owned());
+        return Err(Unproved::NotValid);
     }
     Ok(number("suspect_from").filter(|from| seq >= *from))
 }
 
 /// The record that introduced the key says so, and is where the key record puts it.
-fn check_introduction(bundle: &Bundle, entry: &Replayed, checkpoint: &Checkpoint) -> Result<(), String> {
+fn check_introduction(bundle: &Bundle, entry: &Replayed, checkpoint: &Checkpoint) -> Result<(), Unproved> {
     let introduction = read_record(&bundle.introduction.record)?;
     included(&introduction, &bundle.introduction.inclusion, checkpoint)?;
     let key = entry.record.entry.header.key;
     let at = introduction.record.entry.position.seq;
     if bundle.key.record.get("introduced").and_then(serde_json::Value::as_u64) != Some(at) {
-        return Err("the introduction is not the one the key record names".to_owned());
+        return Err(Unproved::OtherIntroduction);
     }
     let json = introduction.record.payload.as_ref().map_or("", |p| &p.json);
     let names_key = match introduction.record.entry.header.kind {
@@ -156,24 +181,24 @@ fn check_introduction(bundle: &Bundle, entry: &Replayed, checkpoint: &Checkpoint
         }
         _ => false,
     };
-    if names_key { Ok(()) } else { Err(NOT_NAMED.to_owned()) }
+    if names_key { Ok(()) } else { Err(Unproved::NotNamed) }
 }
 
 /// The key before has signed the rotation, the key after it its possession, and both are the author's.
-fn check_rotation(introduction: &Replayed, bundle: &Bundle, entry: &Replayed) -> Result<(), String> {
+fn check_rotation(introduction: &Replayed, bundle: &Bundle, entry: &Replayed) -> Result<(), Unproved> {
     let json = introduction.record.payload.as_ref().map_or("", |p| &p.json);
-    let says: KeyRotation = serde_json::from_str(json).map_err(|e| e.to_string())?;
+    let says: KeyRotation = serde_json::from_str(json)?;
     let (header, signer) = (&introduction.record.entry.header, &entry.record.entry.header);
     if says.key != signer.key {
-        return Err(NOT_NAMED.to_owned());
+        return Err(Unproved::NotNamed);
     }
     let author = bundle.key.record.get("author").and_then(serde_json::Value::as_str);
     if author != Some(header.author.to_string().as_str()) || header.author != signer.author {
-        return Err("the rotation is another author's".to_owned());
+        return Err(Unproved::OtherAuthor);
     }
     let statement = rotation_possession_bytes(&header.author, &says.key, &bundle.ledger, &says.replaces);
     let holds = says.replaces == header.key
         && signature::verify(&header.key, &header.signing_bytes(), &introduction.record.entry.sig)
         && signature::verify(&says.key, &statement, &says.pop);
-    if holds { Ok(()) } else { Err("the rotation is not signed by both keys".to_owned()) }
+    if holds { Ok(()) } else { Err(Unproved::HalfSigned) }
 }

@@ -36,7 +36,7 @@ fn check_proofchain(
 ) -> Result<(), Fault> {
     let fault = |detail: String| Fault::new("proofchain", detail);
     let chain = ProofChain::parse(bytes).map_err(|e| fault(e.to_string()))?;
-    let authority = AuthorityKeys::from_records(&chain.authority).map_err(fault)?;
+    let authority = AuthorityKeys::from_records(&chain.authority).map_err(|e| fault(e.to_string()))?;
     if chain.ledger != authority.ledger || chain.origin != authority.origin {
         return Err(fault("its ledger id or origin is not that of its authority".to_owned()));
     }
@@ -165,7 +165,7 @@ pub fn verify_equivocation(bytes: &[u8], options: &Options) -> Report {
     let result = (|| {
         let fault = |detail: String| Fault::new("equivocation", detail);
         let file = Equivocation::parse(bytes).map_err(|e| fault(e.to_string()))?;
-        let authority = AuthorityKeys::from_records(&file.authority).map_err(fault)?;
+        let authority = AuthorityKeys::from_records(&file.authority).map_err(|e| fault(e.to_string()))?;
         if file.ledger != authority.ledger {
             return Err(fault("its ledger id is not that of its authority".to_owned()));
         }

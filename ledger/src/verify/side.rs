@@ -10,7 +10,7 @@ use crate::seal::PROOFCHAIN_FILE;
 use crate::storage::{cut_name, cut_place};
 use crate::watermark::{COSIGNED_FILE, ROOT_FILE};
 use proofs::checkpoint::{Verified, witness_key};
-use proofs::proofchain::{ProofChain, Row, RowAuditor};
+use proofs::proofchain::{ProofChain, ProofChainError, Row, RowAuditor};
 use proofs::{Checkpoint, note};
 use spec::{Domain, Hash, KeyUse, PublicKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -197,8 +197,8 @@ impl SideFiles {
         report.count("checkpoints", checkpoints.len() as u64);
         if let Some(cosigned) = &cosigned {
             let size = cosigned.checkpoint.size;
-            if let Err(detail) = view.has_quorum(cosigned) {
-                report.fail(Fault::new("cosigned", detail).in_file(COSIGNED_FILE));
+            if let Err(fault) = view.check_quorum(cosigned) {
+                report.fail(fault);
             } else if root.as_ref().is_some_and(|root| root.checkpoint.size < size) {
                 let detail =
                     format!("it is newer, of size {size}, than ROOT.txt, which is never the older one");
@@ -240,7 +240,7 @@ impl SideFiles {
             if let Err(problem) =
                 trust::check_authority(&chain.authority, &audit.state, written, audit.stopped)
             {
-                report.fail(in_file(Fault::new("proofchain", problem)));
+                report.fail(in_file(Fault::new("proofchain", problem.to_string())));
             }
         }
         let mut rows = RowAuditor::new(&audit.state.origin);
@@ -251,7 +251,7 @@ impl SideFiles {
                 (Ok(verified), true) => report.signed(verified.checkpoint.size),
                 // Which key had to sign it stands behind the damage, perhaps.
                 (Err(_), true) => break,
-                (result, false) => match check_row(audit, row, result.map_err(|e| e.to_string())) {
+                (result, false) => match check_row(audit, row, result) {
                     Ok(verified) => {
                         report.count("proofchain", 1);
                         report.covers(&verified);
@@ -289,8 +289,8 @@ impl SideFiles {
 }
 
 /// A row that proves itself must be about the log's own seal.
-fn check_row(audit: &Audit, row: &Row, result: Result<Verified, String>) -> Result<Verified, Fault> {
-    let verified = result.map_err(|problem| Fault::new("proofchain", problem))?;
+fn check_row(audit: &Audit, row: &Row, result: Result<Verified, ProofChainError>) -> Result<Verified, Fault> {
+    let verified = result.map_err(|problem| Fault::new("proofchain", problem.to_string()))?;
     let seal = usize::try_from(row.index).ok().and_then(|i| audit.seals.get(i));
     match seal {
         None => Err(Fault::new("proofchain", format!("row {} has no seal in the log", row.index))),
@@ -380,17 +380,18 @@ impl View<'_> {
     }
 
     /// Whether as many witnesses of the set in force at its size have signed a checkpoint as the set asks for.
-    fn has_quorum(&self, verified: &Verified) -> Result<(), String> {
+    fn check_quorum(&self, verified: &Verified) -> Result<(), Fault> {
+        let fault = |detail: String| Fault::new("cosigned", detail).in_file(COSIGNED_FILE);
         let (set, quorum) = trust::witnesses_at(&self.audit.state, verified.checkpoint.size);
         if quorum == 0 {
-            return Err("no witness set is in force at its size".to_owned());
+            return Err(fault("no witness set is in force at its size".to_owned()));
         }
         let signers = verified.cosignatures.iter().map(|c| witness_key(&c.name, c.key));
         let signed = signers.filter(|key| set.contains(key)).count();
         if signed >= quorum {
             Ok(())
         } else {
-            Err(format!("{signed} of the {quorum} witnesses it takes have cosigned it"))
+            Err(fault(format!("{signed} of the {quorum} witnesses it takes have cosigned it")))
         }
     }
 }

@@ -1,14 +1,15 @@
 //! What an auditor brings along: a ledger id, witnesses, and the authority that follows from the id.
 
-use crate::admission::{Candidate, Found, Verdict};
+use crate::admission::{Candidate, Code, Found, Verdict};
 use crate::replay::Replayed;
-use crate::state::{Leaf, State};
+use crate::state::{ApplyError, Leaf, State};
 use crate::witness_set::set_at;
 use proofs::note::NoteKey;
 use proofs::signature;
 use serde::Deserialize;
 use spec::entry::Line;
-use spec::payload::{Authority, WitnessSetChange};
+use spec::event::EventError;
+use spec::payload::{Authority, PayloadError, WitnessSetChange};
 use spec::{Hash, KeyUse, Kind, PublicKey, Timestamp};
 
 /// What is trusted from elsewhere.
@@ -85,6 +86,80 @@ impl Trust {
     }
 }
 
+/// Why a value is no record of an entry.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordFormError {
+    /// Its canonical form is no text.
+    #[error(transparent)]
+    Utf8(#[from] std::str::Utf8Error),
+    /// It is not of the form.
+    #[error(transparent)]
+    Line(#[from] EventError),
+    /// The header says another hash than the payload has.
+    #[error("a payload is not the one its header commits to")]
+    Payload,
+}
+
+/// Why records are not the authority of a ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    /// One of them is no record.
+    #[error(transparent)]
+    Record(#[from] RecordFormError),
+    /// One is of a kind that has no place there.
+    #[error("authority record {at} is of kind {kind}")]
+    Kind {
+        /// Which, from 0.
+        at: usize,
+        /// Its kind.
+        kind: Kind,
+    },
+    /// One is not signed by the key it names.
+    #[error("the signature of authority record {0} does not verify")]
+    Signature(usize),
+    /// A payload breaks the rules of its kind.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// A change that the authority before it does not allow.
+    #[error("authority record {at}: {why}")]
+    Inadmissible {
+        /// Which, from 0.
+        at: usize,
+        /// Why not.
+        #[source]
+        why: Inadmissible,
+    },
+    /// One does not go into the state.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// There are none, or they do not go on from one another.
+    #[error("the authority has no genesis, or is out of order")]
+    Order,
+    /// They are of another ledger, or of another history.
+    #[error("its authority is not the log's")]
+    NotTheLogs,
+    /// One that was there when the file was written is not in it.
+    #[error("its authority lacks the record of entry {0}")]
+    Lacks(u64),
+}
+
+/// Why a change of the authority is not admissible.
+#[derive(Debug, thiserror::Error)]
+pub enum Inadmissible {
+    /// Somebody else has signed it.
+    #[error("it is not signed by the ledger's service key")]
+    Signer,
+    /// Its payload is not of the form.
+    #[error(transparent)]
+    Form(#[from] serde_json::Error),
+    /// The rules of changes refuse it.
+    #[error("{}", .0.detail())]
+    Change(Code),
+    /// The rules of entry 0 refuse it.
+    #[error("{0}")]
+    Genesis(String),
+}
+
 /// The ledger's keys over time, from the records that name them alone.
 #[derive(Debug)]
 pub struct AuthorityKeys {
@@ -101,7 +176,10 @@ pub struct AuthorityKeys {
 
 impl AuthorityKeys {
     /// Reads and checks genesis and every change: signatures, possession proofs, recovery threshold.
-    pub fn from_records(records: &[serde_json::Value]) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// They are not an authority: of which record, and why.
+    pub fn from_records(records: &[serde_json::Value]) -> Result<Self, AuthorityError> {
         let mut state = State::default();
         let mut entries = Vec::new();
         let mut began = None;
@@ -115,23 +193,21 @@ impl AuthorityKeys {
                 _ => false,
             };
             if !in_place {
-                return Err(format!("authority record {i} is of kind {}", header.kind));
+                return Err(AuthorityError::Kind { at: i, kind: header.kind.clone() });
             }
             if !signature::verify(&header.key, &header.signing_bytes(), &item.record.entry.sig) {
-                return Err(format!("the signature of authority record {i} does not verify"));
+                return Err(AuthorityError::Signature(i));
             }
             let json = item.record.payload.as_ref().map_or("", |p| &p.json);
-            header.kind.check_payload(header.payload_version, json).map_err(|e| e.to_string())?;
-            admit(&state, &item, json).map_err(|e| format!("authority record {i}: {e}"))?;
+            header.kind.check_payload(header.payload_version, json)?;
+            admit(&state, &item, json).map_err(|why| AuthorityError::Inadmissible { at: i, why })?;
             let bytes = item.record.entry.to_canonical();
-            state
-                .apply(header, item.event_hash, position, Leaf::of(&bytes), Some(json))
-                .map_err(|e| e.to_string())?;
+            state.apply(header, item.event_hash, position, Leaf::of(&bytes), Some(json))?;
             entries.push((position.seq, item.record.leaf));
             began.get_or_insert(position.recorded_at);
         }
         if entries.is_empty() || !entries.is_sorted_by(|a, b| a.0 < b.0) {
-            return Err("the authority has no genesis, or is out of order".to_owned());
+            return Err(AuthorityError::Order);
         }
         let began = began.unwrap_or_default();
         Ok(Self { ledger: state.ledger, origin: state.origin.clone(), began, entries, state })
@@ -157,20 +233,20 @@ pub(super) fn witnesses_at(state: &State, size: u64) -> (Vec<NoteKey>, usize) {
 }
 
 /// Genesis by the rules of entry 0; a change by the recovery threshold and the service key of its time.
-fn admit(state: &State, item: &Replayed, json: &str) -> Result<(), String> {
+fn admit(state: &State, item: &Replayed, json: &str) -> Result<(), Inadmissible> {
     let header = &item.record.entry.header;
     if state.size() > 0 {
         if state.current_key(KeyUse::Service) != Some(header.key) || header.ledger != state.ledger {
-            return Err("it is not signed by the ledger's service key".to_owned());
+            return Err(Inadmissible::Signer);
         }
         let checked = if header.kind == Kind::WitnessSet {
-            let payload: WitnessSetChange = serde_json::from_str(json).map_err(|e| e.to_string())?;
+            let payload: WitnessSetChange = serde_json::from_str(json)?;
             state.check_witness_set(&payload)
         } else {
-            let payload: Authority = serde_json::from_str(json).map_err(|e| e.to_string())?;
+            let payload: Authority = serde_json::from_str(json)?;
             state.check_authority(&payload)
         };
-        return checked.map_err(|code| code.detail().to_owned());
+        return checked.map_err(Inadmissible::Change);
     }
     let candidate = Candidate {
         header,
@@ -181,20 +257,19 @@ fn admit(state: &State, item: &Replayed, json: &str) -> Result<(), String> {
         amiss: None,
     };
     match state.admit(&candidate, item.record.entry.position.recorded_at, &Found::default()) {
-        Verdict::Refuse(refused) => Err(refused.detail),
+        Verdict::Refuse(refused) => Err(Inadmissible::Genesis(refused.detail)),
         Verdict::Append | Verdict::Duplicate(_) => Ok(()),
     }
 }
 
 /// Reads a record given as a JSON value, with its payload commitment checked.
-pub(super) fn read_record(value: &serde_json::Value) -> Result<Replayed, String> {
+pub(super) fn read_record(value: &serde_json::Value) -> Result<Replayed, RecordFormError> {
     let line = crate::state::canonical_bytes(value);
-    let text = std::str::from_utf8(&line).map_err(|e| e.to_string())?;
-    let read = Line::parse(text).map_err(|e| e.to_string())?;
+    let read = Line::parse(std::str::from_utf8(&line)?)?;
     let event_hash = read.event_hash();
     let Line { record, header, .. } = read;
     if record.payload.as_ref().is_some_and(|p| p.hash() != record.entry.header.payload_hash) {
-        return Err("a payload is not the one its header commits to".to_owned());
+        return Err(RecordFormError::Payload);
     }
     Ok(Replayed { record, header, event_hash, offset: 0, len: line.len() })
 }
@@ -206,17 +281,15 @@ pub(super) fn check_authority(
     state: &State,
     written: u64,
     stopped: bool,
-) -> Result<(), String> {
+) -> Result<(), AuthorityError> {
     let keys = AuthorityKeys::from_records(records)?;
     let known = |seq: &u64| !stopped || *seq < state.size();
     let seqs: Vec<u64> = keys.entries.iter().map(|(seq, _)| *seq).filter(known).collect();
     if (keys.ledger != state.ledger && state.size() > 0) || !state.authority_seqs.starts_with(&seqs) {
-        return Err("its authority is not the log's".to_owned());
+        return Err(AuthorityError::NotTheLogs);
     }
     match state.authority_seqs.get(seqs.len()) {
-        Some(missing) if *missing < written => {
-            Err(format!("its authority lacks the record of entry {missing}"))
-        }
+        Some(missing) if *missing < written => Err(AuthorityError::Lacks(*missing)),
         _ => Ok(()),
     }
 }

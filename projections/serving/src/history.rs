@@ -10,6 +10,7 @@ use spec::Timestamp;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
 /// Pasts that are climbed to at once; the others wait their turn.
 pub const MAX_CLIMBS: usize = 2;
@@ -26,15 +27,20 @@ pub enum Point {
     Time(Timestamp),
 }
 
-impl FromStr for Point {
-    type Err = String;
+/// A text that names no point of the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected the seq of an entry, or a time of RFC 3339")]
+pub struct PointError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Point {
+    type Err = PointError;
+
+    fn from_str(text: &str) -> Result<Self, PointError> {
         if let Ok(seq) = text.strip_prefix("seq:").unwrap_or(text).parse() {
             return Ok(Self::Seq(seq));
         }
         let time = spec::time::parse_rfc3339(text).map(Self::Time);
-        time.ok_or_else(|| "expected the seq of an entry, or a time of RFC 3339".to_owned())
+        time.ok_or(PointError)
     }
 }
 
@@ -110,9 +116,12 @@ impl History {
         };
         // Never closed.
         let _turn = self.climbs.acquire().await;
-        let (history, runtime) = (Arc::clone(self), tokio::runtime::Handle::current());
+        let (history, runtime, span) =
+            (Arc::clone(self), tokio::runtime::Handle::current(), tracing::Span::current());
         // The reader's futures block.
-        let climb = tokio::task::spawn_blocking(move || runtime.block_on(history.climb(wanted, until, size)));
+        let climb = tokio::task::spawn_blocking(move || {
+            runtime.block_on(history.climb(wanted, until, size).instrument(span))
+        });
         let folds = match climb.await {
             Ok(folds) => folds?,
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
@@ -138,6 +147,7 @@ impl History {
             None
         };
         let mut folds = from.or(near).unwrap_or_default();
+        let at = folds.size();
         let mut run = self.reader.run(folds.size(), if until.is_some() { size } else { wanted });
         'climb: loop {
             let records = run.next().await?;
@@ -157,6 +167,8 @@ impl History {
             let detail = "the log ends before it".to_owned();
             return Err(ReadError::Damaged { seq: folds.size(), detail }.into());
         }
+        tracing::debug_span!("fold", of = "past", from = at, to = folds.size())
+            .in_scope(|| tracing::debug!("folded"));
         let mut kept = self.kept();
         kept.retain(|other| other.size() != folds.size());
         let surplus = (kept.len() + 1).saturating_sub(MAX_KEPT);

@@ -195,6 +195,9 @@ impl Live {
 
     fn take(&self, records: Vec<Record>, head: &Arc<Head>) -> Result<u64, OutOfOrder> {
         let mut folds = Changing(self.folds.write().unwrap_or_else(PoisonError::into_inner));
+        let from = folds.0.now.size();
+        let _fold =
+            tracing::debug_span!("fold", of = "head", from, to = from + records.len() as u64).entered();
         folds.0.head = None;
         for record in &records {
             folds.0.now.apply(record)?;
@@ -210,6 +213,7 @@ impl Live {
             recent.push(Arc::clone(told));
         }
         drop(recent);
+        tracing::debug!("folded");
         self.followers.announce(told.iter().map(|told| &told.record), size);
         self.size.send_replace(size);
         Ok(size)

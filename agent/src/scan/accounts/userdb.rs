@@ -7,7 +7,7 @@
 //! ```
 
 use super::super::cx::Cx;
-use super::super::unread::Optional as _;
+use super::super::unread::{Optional as _, Unread};
 use super::directory::Directory;
 use super::lines::{Account, Group, Shadow};
 use serde::Deserialize;
@@ -102,7 +102,7 @@ fn one(cx: &Cx<'_>, directory: &mut Directory, folder: &str, name: &str, (users,
                 });
             }
             Ok(_) => {}
-            Err(reason) => directory.odd.push(reason),
+            Err(unread) => directory.odd.push(unread.to_string()),
         },
         "group" if groups => match parse::<GroupRecord>(cx, &path) {
             Ok(Some(record)) if record.group_name == stem => {
@@ -111,19 +111,19 @@ fn one(cx: &Cx<'_>, directory: &mut Directory, folder: &str, name: &str, (users,
                 directory.groups.push(Group { name: record.group_name, gid, members });
             }
             Ok(_) => {}
-            Err(reason) => directory.odd.push(reason),
+            Err(unread) => directory.odd.push(unread.to_string()),
         },
         _ => {}
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(cx: &Cx<'_>, path: &str) -> Result<Option<T>, String> {
-    let Some(text) = cx.source.text(path).optional().map_err(|unread| unread.to_string())? else {
+fn parse<T: serde::de::DeserializeOwned>(cx: &Cx<'_>, path: &str) -> Result<Option<T>, Unread> {
+    let Some(text) = cx.source.text(path).optional()? else {
         return Ok(None);
     };
     // Nothing in it hides a file of the name elsewhere.
     if text.trim().is_empty() {
         return Ok(None);
     }
-    serde_json::from_str(&text).map(Some).map_err(|_| format!("{path} is not understood"))
+    serde_json::from_str(&text).map(Some).map_err(|_| Unread::odd(path, "is not understood"))
 }

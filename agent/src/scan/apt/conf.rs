@@ -252,6 +252,27 @@ fn split(name: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     (tags, name.get(start..).unwrap_or_default())
 }
 
+/// What apt reads a file no further after.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("there is something behind the last semicolon")]
+    Rest,
+    #[error("a block without a name")]
+    Block,
+    #[error("a tag that is none")]
+    Tag,
+    #[error("something behind a value")]
+    Value,
+    #[error("a directive inside a scope")]
+    Scope,
+    #[error("an unknown directive {0}")]
+    Directive(String),
+    #[error("#clear without a name")]
+    Clear,
+    #[error("files include each other too deep")]
+    Depth,
+}
+
 /// Where the reader is in a file.
 struct Reader {
     file: usize,
@@ -264,7 +285,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn file(&mut self, to: &mut Configuration, source: &Source, bytes: &[u8]) -> Result<(), String> {
+    fn file(&mut self, to: &mut Configuration, source: &Source, bytes: &[u8]) -> Result<(), Refusal> {
         let mut comment = false;
         for line in bytes.split(|byte| *byte == b'\n') {
             self.line += 1;
@@ -287,11 +308,7 @@ impl Reader {
             }
             self.append(said.get(start..).unwrap_or_default());
         }
-        if self.pending.is_empty() {
-            Ok(())
-        } else {
-            Err("there is something behind the last semicolon".to_owned())
-        }
+        if self.pending.is_empty() { Ok(()) } else { Err(Refusal::Rest) }
     }
 
     fn append(&mut self, part: &[u8]) {
@@ -303,23 +320,23 @@ impl Reader {
     }
 
     /// What stands before a `;`, `{` or `}`.
-    fn statement(&mut self, to: &mut Configuration, source: &Source, ends: u8) -> Result<(), String> {
+    fn statement(&mut self, to: &mut Configuration, source: &Source, ends: u8) -> Result<(), Refusal> {
         let said = std::mem::take(&mut self.pending);
         if said.is_empty() {
             match ends {
-                b'{' => return Err("a block without a name".to_owned()),
+                b'{' => return Err(Refusal::Block),
                 b'}' => self.leave(),
                 _ => {}
             }
             return Ok(());
         }
-        let (mut tag, after) = quoted_word(&said, 0).ok_or("a tag that is none")?;
+        let (mut tag, after) = quoted_word(&said, 0).ok_or(Refusal::Tag)?;
         let word = match c_word(&said, after) {
             Some(word) => Some(word),
             None => match quoted_word(&said, after) {
                 Some((word, end)) if end >= said.len() => Some(word),
-                Some(_) => return Err("something behind a value".to_owned()),
-                None if after < said.len() => return Err("something behind a value".to_owned()),
+                Some(_) => return Err(Refusal::Value),
+                None if after < said.len() => return Err(Refusal::Value),
                 None if ends == b'{' => None,
                 None => Some(std::mem::take(&mut tag)),
             },
@@ -338,17 +355,17 @@ impl Reader {
         };
         if let Some(directive) = tag.strip_prefix(b"#") {
             if !self.scope.is_empty() {
-                return Err("a directive inside a scope".to_owned());
+                return Err(Refusal::Scope);
             }
             let word = word.unwrap_or_default();
             match directive {
                 b"clear" => to.clear(&word),
                 b"include" => self.include(to, source, &word)?,
                 b"x-apt-configure-index" => {}
-                other => return Err(format!("an unknown directive {}", text::of_bytes(other))),
+                other => return Err(Refusal::Directive(text::of_bytes(other))),
             }
         } else if tag.is_empty() && word.as_deref() == Some(b"#clear") {
-            return Err("#clear without a name".to_owned());
+            return Err(Refusal::Clear);
         } else if let Some(word) = word {
             to.set(&item, &word, Some(self.file));
         }
@@ -358,9 +375,9 @@ impl Reader {
         Ok(())
     }
 
-    fn include(&self, to: &mut Configuration, source: &Source, word: &[u8]) -> Result<(), String> {
+    fn include(&self, to: &mut Configuration, source: &Source, word: &[u8]) -> Result<(), Refusal> {
         if self.depth > MAX_INCLUDES {
-            return Err("files include each other too deep".to_owned());
+            return Err(Refusal::Depth);
         }
         let path = text::of_bytes(word);
         if path.len() > 2 && path.ends_with('/') {

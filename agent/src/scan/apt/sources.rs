@@ -32,6 +32,19 @@ pub struct Sources {
     pub refused: Option<String>,
 }
 
+/// What apt reads no further after.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+enum Refusal {
+    #[error("line {0} is not understood")]
+    Line(usize),
+    #[error("cannot be taken apart")]
+    Form,
+    #[error("paragraph {0} is not understood")]
+    Paragraph(usize),
+    #[error("has too many entries")]
+    Entries,
+}
+
 /// Reads a file; its ending says which style it is in.
 pub fn parse(path: &str, bytes: &[u8]) -> Sources {
     let mut sources = Sources::default();
@@ -39,13 +52,13 @@ pub fn parse(path: &str, bytes: &[u8]) -> Sources {
         Some((_, "sources")) => paragraphs(bytes, &mut sources.entries),
         _ => lines(bytes, &mut sources.entries),
     };
-    sources.refused = outcome.err();
+    sources.refused = outcome.err().map(|refusal| refusal.to_string());
     sources.entries.truncate(MAX_ENTRIES);
     sources
 }
 
 /// One-line style: `deb [ trusted=yes ] http://… stable main`.
-fn lines(bytes: &[u8], entries: &mut Vec<Entry>) -> Result<(), String> {
+fn lines(bytes: &[u8], entries: &mut Vec<Entry>) -> Result<(), Refusal> {
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let said = trim(without_comment(line));
         if said.is_empty() {
@@ -56,10 +69,10 @@ fn lines(bytes: &[u8], entries: &mut Vec<Entry>) -> Result<(), String> {
         let entry = end.filter(|_| known).and_then(|end| line_entry(said, end));
         match entry {
             Some(entry) => entries.push(entry),
-            None => return Err(format!("line {} is not understood", number + 1)),
+            None => return Err(Refusal::Line(number + 1)),
         }
         if entries.len() > MAX_ENTRIES {
-            return Err("has too many entries".to_owned());
+            return Err(Refusal::Entries);
         }
     }
     Ok(())
@@ -142,7 +155,7 @@ fn line_entry(line: &[u8], from: usize) -> Option<Entry> {
 type Fields = Vec<(String, Vec<u8>)>;
 
 /// Style of deb822: paragraphs of `Name: value`.
-fn paragraphs(bytes: &[u8], entries: &mut Vec<Entry>) -> Result<(), String> {
+fn paragraphs(bytes: &[u8], entries: &mut Vec<Entry>) -> Result<(), Refusal> {
     let mut text: Vec<u8> = Vec::with_capacity(bytes.len() + 2);
     for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#")) {
         text.extend_from_slice(line);
@@ -156,14 +169,14 @@ fn paragraphs(bytes: &[u8], entries: &mut Vec<Entry>) -> Result<(), String> {
     text.extend(std::iter::repeat_n(b'\n', 2_usize.saturating_sub(ending)));
     let (mut at, mut number) = (0, 0);
     while at < text.len() {
-        let (fields, end) = paragraph(&text, at).ok_or("cannot be taken apart")?;
+        let (fields, end) = paragraph(&text, at).ok_or(Refusal::Form)?;
         at = end;
         if !fields.is_empty() {
             number += 1;
-            stanza(&fields, entries).ok_or_else(|| format!("paragraph {number} is not understood"))?;
+            stanza(&fields, entries).ok_or(Refusal::Paragraph(number))?;
         }
         if entries.len() > MAX_ENTRIES {
-            return Err("has too many entries".to_owned());
+            return Err(Refusal::Entries);
         }
     }
     Ok(())

@@ -32,6 +32,7 @@ mod rolling;
 mod rotating;
 mod scheduling;
 mod simulated;
+mod spans;
 mod streams;
 mod support;
 mod tidy;

@@ -16,6 +16,19 @@ const LONG: [(&str, &str); 5] = [
     ("ledger/tests/it/support.rs", "authors, clocks and ledgers of every test, over every kind of storage"),
 ];
 
+/// Where an error is said in words, how often, and why. The numbers only fall: errors have types, which keep their
+/// sources.
+const IN_WORDS: [(&str, usize, &str); 6] = [
+    ("ingest/http/conformance/src/lib.rs", 2, JUDGE),
+    ("ingest/http/conformance/src/schema.rs", 6, JUDGE),
+    ("ledger/cli/src/commands.rs", 2, PARSER),
+    ("ledger/cli/src/commands/rollouts.rs", 1, PARSER),
+    ("ledger/cli/src/commands/schedules.rs", 4, PARSER),
+    ("ledger/cli/src/times.rs", 6, PARSER),
+];
+const JUDGE: &str = "a judge in tests: what it says is all that a test shows";
+const PARSER: &str = "a parser of arguments: clap shows its words behind the argument's name";
+
 const CODE: [&str; 6] = ["rs", "ts", "tsx", "js", "mjs", "css"];
 const TEXT: [&str; 14] =
     ["rs", "ts", "tsx", "js", "mjs", "css", "html", "json", "jsonl", "md", "toml", "yml", "yaml", "sh"];
@@ -66,6 +79,45 @@ fn no_file_is_long_without_a_reason() {
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// Whether a line names a result whose error is a text.
+fn errs_in_words(line: &str) -> bool {
+    line.match_indices("Result<").any(|(at, word)| {
+        let mut depth = 1;
+        let rest = &line[at + word.len()..];
+        let mut last = 0;
+        for (i, c) in rest.char_indices() {
+            match c {
+                '<' | '(' => depth += 1,
+                // An arrow closes nothing.
+                '>' if rest[..i].ends_with('-') => {}
+                '>' | ')' => depth -= 1,
+                ',' if depth == 1 => last = i + 1,
+                _ => {}
+            }
+            if depth == 0 {
+                return last > 0 && rest[last..i].trim() == "String";
+            }
+        }
+        false
+    })
+}
+
+#[test]
+fn errors_have_types() {
+    assert!(errs_in_words("fn a(x: &str) -> Result<BTreeMap<u8, String>, String> {"));
+    assert!(!errs_in_words("fn a(x: BTreeMap<u8, String>) -> Result<BTreeMap<u8, String>, Problem> {"));
+    let mut problems = Vec::new();
+    let outside = |path: &str| !path.contains("/tests/") && !path.starts_with("benches/");
+    for file in files(".", &["rs"]).into_iter().filter(|file| outside(&file.path)) {
+        let found = file.code().filter(|(_, line)| errs_in_words(line)).count();
+        let allowed = IN_WORDS.iter().find(|(path, ..)| *path == file.path).map_or(0, |(_, count, _)| *count);
+        if found != allowed {
+            problems.push(format!("{}: {found} errors are texts, {allowed} are listed", file.path));
+        }
+    }
+    assert_eq!(problems, [""; 0]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::directory::{Directory, NONE};
 use super::{Chunk, Packed};
 use crate::UnpackError;
 use crate::cell::Cell;
-use crate::rows::Rows;
+use crate::rows::{Problem, Rows};
 use crate::schema as column;
 use crate::walk::Chains;
 use spec::entry::{Position, write_record};
@@ -69,7 +69,7 @@ impl Packed<'_> {
         let Some((group, row)) = directory.rows.get(index).copied() else { return Ok(None) };
         let (group, row) = (group as usize, row as usize);
         let rows = self.rows(group)?;
-        let wrong = |problem: String| UnpackError::row(group, row, problem);
+        let wrong = |problem: Problem| UnpackError::row(group, row, problem);
         if let Some(line) = rows.text(row, column::LINE).map_err(wrong)? {
             return Ok(Some(Alone { seq, what: What::Line(line.to_owned()) }));
         }
@@ -77,7 +77,8 @@ impl Packed<'_> {
         let said = rows.said(row, &chains).map_err(wrong)?;
         let mut event = Vec::with_capacity(1024);
         said.header.write(Some(&said.sig), &mut event);
-        let (n, before) = directory.lane(index).ok_or_else(|| wrong("lane_n: missing".to_owned()))?;
+        let (n, before) =
+            directory.lane(index).ok_or_else(|| UnpackError::row(group, row, "lane_n: missing"))?;
         let lane_prev = rows.hash(row, column::LANE_PREV).map(Ok);
         let lane_prev = lane_prev.or_else(|| before.map(|before| Err(self.about.first + before as u64)));
         let what = What::Record {
@@ -86,7 +87,7 @@ impl Packed<'_> {
             recorded_at: said.recorded_at,
             prev: rows.hash(row, column::PREV),
             n,
-            lane_prev: lane_prev.ok_or_else(|| wrong("lane_prev: missing".to_owned()))?,
+            lane_prev: lane_prev.ok_or_else(|| UnpackError::row(group, row, "lane_prev: missing"))?,
         };
         Ok(Some(Alone { seq, what }))
     }
@@ -119,11 +120,11 @@ impl Packed<'_> {
                 }
             }
             for row in 0..rows.count {
-                let wrong = |problem: String| UnpackError::row(group, row, problem);
+                let wrong = |problem: Problem| UnpackError::row(group, row, problem);
                 let seq = rows.number(row, column::SEQ).map_err(wrong)?;
                 let index = seq.and_then(|seq| usize::try_from(seq.checked_sub(self.about.first)?).ok());
                 let index = index.filter(|index| *index < count);
-                let index = index.ok_or_else(|| wrong("seq: not one of its own".to_owned()))?;
+                let index = index.ok_or_else(|| UnpackError::row(group, row, "seq: not one of its own"))?;
                 let place = (u32::try_from(group).unwrap_or(0), u32::try_from(row).unwrap_or(0));
                 if let Some(slot) = directory.rows.get_mut(index) {
                     *slot = place;
@@ -145,7 +146,7 @@ impl Packed<'_> {
 }
 
 /// What the chain of a row follows from: the links of its author from the last that says its `prev` on.
-fn chains_before(rows: &Rows, row: usize) -> Result<Chains, String> {
+fn chains_before(rows: &Rows, row: usize) -> Result<Chains, Problem> {
     let mut chains = Chains::default();
     let says = |row: usize| *rows.cell(row, column::CHAIN_PREV) != Cell::Nothing;
     let linked = |row: usize| *rows.cell(row, column::CHAIN_EPOCH) != Cell::Nothing;

@@ -1,7 +1,7 @@
 //! The whole segment.
 
 use super::Packed;
-use crate::rows::{Rows, Said};
+use crate::rows::{Problem, Rows, Said};
 use crate::schema as column;
 use crate::walk::{Chains, Walk};
 use crate::{MAX_PLAIN_BYTES, UnpackError};
@@ -60,12 +60,12 @@ impl Packed<'_> {
     ) -> Result<(), UnpackError> {
         let mut chains = Chains::default();
         for row in 0..rows.count {
-            let wrong = |problem: String| UnpackError::row(group, row, problem);
+            let wrong = |problem: Problem| UnpackError::row(group, row, problem);
             let seq = rows.number(row, column::SEQ).map_err(wrong)?;
             let place = seq.and_then(|seq| seq.checked_sub(self.about.first));
             let place = place.and_then(|place| pieces.get_mut(usize::try_from(place).ok()?));
             let place = place.filter(|place| place.is_none());
-            let place = place.ok_or_else(|| wrong("seq: not one of its own".to_owned()))?;
+            let place = place.ok_or_else(|| UnpackError::row(group, row, "seq: not one of its own"))?;
             let what = match rows.cell(row, column::LINE) {
                 crate::cell::Cell::Bytes(line) => What::Line(line.clone()),
                 _ => What::record(rows, row, &mut chains).map_err(wrong)?,
@@ -114,7 +114,7 @@ impl Packed<'_> {
 }
 
 impl What {
-    fn record(rows: &Rows, row: usize, chains: &mut Chains) -> Result<Self, String> {
+    fn record(rows: &Rows, row: usize, chains: &mut Chains) -> Result<Self, Problem> {
         let Said { header, sig, payload, recorded_at } = rows.said(row, chains)?;
         let mut event = Vec::with_capacity(1024);
         let signature = header.write_signed(&sig, &mut event);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+use tracing::{Instrument as _, Span};
 
 /// Folds that follow the ledger until it is closed.
 pub(crate) struct Follower {
@@ -40,15 +41,16 @@ impl Task for Follower {
     async fn step(&mut self) -> Result<Next, TaskError> {
         let (live, ladder, ran) = (Arc::clone(&self.live), Arc::clone(&self.ladder), Arc::clone(&self.ran));
         let (reader, head, mut closed) = (self.reader.clone(), self.head.clone(), self.closed.clone());
-        let runtime = Handle::current();
+        let (runtime, span) = (Handle::current(), Span::current());
         // The reader's futures block.
         let following = spawn_blocking(move || {
-            runtime.block_on(async {
+            let following = async {
                 tokio::select! {
                     followed = live.follow(reader, &ladder, head, &*ran) => followed,
                     _ = closed.wait_for(|closed| *closed) => Ok(()),
                 }
-            })
+            };
+            runtime.block_on(following.instrument(span))
         });
         match following.await {
             Ok(followed) => followed.map(|()| Next::Over).map_err(TaskError::from),

@@ -187,7 +187,7 @@ impl Teller {
             Some(secret) => {
                 let body = body(parcel).to_string();
                 self.outlet.post(&parcel.url, &secret, &message.id, self.ledger.now(), body).await.map_err(|why| {
-                    tracing::info!(webhook = %parcel.webhook, message = message.id, why, "a message was not taken");
+                    tracing::info!(webhook = %parcel.webhook, message = message.id, %why, "a message was not taken");
                     false
                 })
             }

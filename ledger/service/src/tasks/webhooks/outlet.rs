@@ -17,11 +17,25 @@ use std::time::Duration;
 /// How long a receiver may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Why a message has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PostError {
+    /// No client can be made on this machine, or the receiver is not reached.
+    #[error("{}", outbound::root_cause(&**.0))]
+    Transport(Arc<reqwest::Error>),
+    /// The address is none.
+    #[error("{url}: {problem}")]
+    Address { url: String, problem: <Url as std::str::FromStr>::Err },
+    /// The address is one that only this machine, or its network, reaches.
+    #[error("{0} is not public; see `ledger serve --allow-private-webhooks`")]
+    Private(IpAddr),
+}
+
 /// A client for messages.
 #[derive(Debug, Clone)]
 pub(super) struct Outlet {
     /// Made when it is needed: it loads the machine's certificates.
-    client: Arc<OnceLock<Result<reqwest::Client, String>>>,
+    client: Arc<OnceLock<Result<reqwest::Client, Arc<reqwest::Error>>>>,
     allow_private: bool,
 }
 
@@ -30,7 +44,7 @@ impl Outlet {
         Self { client: Arc::default(), allow_private }
     }
 
-    fn client(&self) -> Result<&reqwest::Client, String> {
+    fn client(&self) -> Result<&reqwest::Client, PostError> {
         let make = || {
             let builder = outbound::builder()
                 .redirect(reqwest::redirect::Policy::none())
@@ -39,9 +53,9 @@ impl Outlet {
                 .timeout(PATIENCE)
                 .user_agent(concat!("vaultmesh/", env!("CARGO_PKG_VERSION")))
                 .dns_resolver(Arc::new(Public { allow_private: self.allow_private }));
-            builder.build().map_err(|error| outbound::root_cause(&error))
+            builder.build().map_err(Arc::new)
         };
-        self.client.get_or_init(make).as_ref().map_err(Clone::clone)
+        self.client.get_or_init(make).as_ref().map_err(|error| PostError::Transport(Arc::clone(error)))
     }
 
     /// Posts a message; the status of the answer, or why there was none.
@@ -52,14 +66,14 @@ impl Outlet {
         id: &str,
         now: Timestamp,
         body: String,
-    ) -> Result<u16, String> {
+    ) -> Result<u16, PostError> {
         let client = self.client()?;
-        let url: Url = url.parse().map_err(|error| format!("{url}: {error}"))?;
+        let url: Url = url.parse().map_err(|problem| PostError::Address { url: url.to_owned(), problem })?;
         if let Some(address) = literal(&url)
             && !self.allow_private
             && !is_public(address)
         {
-            return Err(format!("{address} is not public; see `ledger serve --allow-private-webhooks`"));
+            return Err(PostError::Private(address));
         }
         let secs = now.millis() / 1000;
         let request = client
@@ -71,7 +85,7 @@ impl Outlet {
             .body(body);
         match request.send().await {
             Ok(answer) => Ok(answer.status().as_u16()),
-            Err(error) => Err(outbound::root_cause(&error)),
+            Err(error) => Err(PostError::Transport(Arc::new(error))),
         }
     }
 }
