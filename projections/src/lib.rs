@@ -23,6 +23,7 @@ pub mod rollouts;
 pub mod scans;
 pub mod schedules;
 pub mod selection;
+pub mod share;
 pub mod slo;
 pub mod usage;
 

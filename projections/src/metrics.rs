@@ -108,7 +108,11 @@ impl Metric {
     /// What a heartbeat says of it, if it is known. A figure beyond 32 bits counts as the greatest within.
     fn of(self, said: &Heartbeat) -> Option<u32> {
         let known = |reading: Option<Reading<u64>>| reading.and_then(Reading::known);
-        let used = |total, available| permille_used(known(total)?, known(available)?);
+        let used = |total, available| {
+            let (total, available) = (known(total)?, known(available)?);
+            // Unknown rather than none, as in all charts so far.
+            if available > total { None } else { crate::share::used(total, available, 1000) }
+        };
         let value = match self {
             Self::Load1 => known(said.load1_milli),
             Self::MemoryUsed => used(said.memory_total_bytes, said.memory_available_bytes),
@@ -120,10 +124,6 @@ impl Metric {
         }?;
         Some(u32::try_from(value).unwrap_or(u32::MAX))
     }
-}
-
-fn permille_used(total: u64, available: u64) -> Option<u64> {
-    total.checked_sub(available)?.saturating_mul(1000).checked_div(total)
 }
 
 /// So many metrics every written bucket has. What was added later is written as far as something of it is known, so

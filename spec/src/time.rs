@@ -50,6 +50,51 @@ impl Timestamp {
     }
 }
 
+/// A unit in which people count time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// 86,400 seconds.
+    Day,
+    /// 3,600 seconds.
+    Hour,
+    /// 60 seconds.
+    Minute,
+    /// One second.
+    Second,
+}
+
+impl TimeUnit {
+    /// All of them, the greatest first.
+    pub const ALL: [Self; 4] = [Self::Day, Self::Hour, Self::Minute, Self::Second];
+
+    /// How long it is, in seconds.
+    pub fn secs(self) -> u64 {
+        match self {
+            Self::Day => 86_400,
+            Self::Hour => 3600,
+            Self::Minute => 60,
+            Self::Second => 1,
+        }
+    }
+
+    /// The letter behind a number of them.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Day => 'd',
+            Self::Hour => 'h',
+            Self::Minute => 'm',
+            Self::Second => 's',
+        }
+    }
+
+    /// A number of seconds in the greatest unit of which it is a whole number.
+    pub fn whole(secs: u64) -> (u64, Self) {
+        let fits = |unit: &Self| secs >= unit.secs() && secs.is_multiple_of(unit.secs());
+        let unit = Self::ALL.into_iter().find(fits).unwrap_or(Self::Second);
+        (secs / unit.secs(), unit)
+    }
+}
+
 /// The last two decimal digits of `n`.
 fn two_digits(n: u64) -> [u8; 2] {
     let digit = |n: u64| b'0' + u8::try_from(n % 10).unwrap_or(0);

@@ -16,9 +16,7 @@ mod enrolment;
 mod executable;
 mod fixtures;
 mod hostile;
-mod ledger;
 mod limits;
-mod node;
 mod policies;
 mod receipts;
 mod rotation;
@@ -27,4 +25,5 @@ mod system;
 mod trust;
 mod wire;
 mod witness;
-mod world;
+
+use testing::{ledger, node, world};

@@ -1,12 +1,12 @@
 //! Accounts: `getent` and `id` say who there is, as the C library and nss-systemd read the same files.
 
 use super::Judge;
-use super::case::{Files, file};
-use super::place::Place;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
+use testing::judges::case::{Files, file};
+use testing::judges::place::Place;
 
 pub(super) const JUDGE: Judge =
     Judge { name: "accounts", cases: include_str!("cases/accounts.txt"), generated, disagreement };

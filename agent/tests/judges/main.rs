@@ -14,14 +14,10 @@
 #![allow(clippy::format_collect, clippy::format_push_string, reason = "generators put texts together")]
 
 mod accounts;
-mod case;
 mod pam;
-mod place;
 mod sshd;
 mod sudo;
 
-use case::Files;
-use place::Place;
 use proptest::strategy::BoxedStrategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use spec::payload::Scan;
@@ -29,6 +25,8 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
+use testing::judges::case::{self, Files};
+use testing::judges::place::Place;
 
 /// A format with the tool that knows it.
 pub(crate) struct Judge {

@@ -1,11 +1,11 @@
 //! PAM: `pamtester` tries to come in as several accounts with a wrong password.
 
 use super::Judge;
-use super::case::{Files, file};
-use super::place::Place;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::process::{Command, Stdio};
+use testing::judges::case::{Files, file};
+use testing::judges::place::Place;
 
 pub(super) const JUDGE: Judge =
     Judge { name: "pam", cases: include_str!("cases/pam.txt"), generated, disagreement };

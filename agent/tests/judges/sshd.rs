@@ -1,12 +1,12 @@
 //! The SSH server: `sshd -T -C` says what holds for a connection, and what that lets in follows from it.
 
 use super::Judge;
-use super::case::{Files, file};
-use super::place::Place;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
+use testing::judges::case::{Files, file};
+use testing::judges::place::Place;
 
 pub(super) const JUDGE: Judge =
     Judge { name: "sshd", cases: include_str!("cases/sshd.txt"), generated, disagreement };

@@ -1,13 +1,13 @@
 //! Sudo: each account starts a program as root without a terminal, and either sudo asks or it does not.
 
 use super::Judge;
-use super::case::{Files, file};
-use super::place::Place;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use spec::payload::Scan;
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
+use testing::judges::case::{Files, file};
+use testing::judges::place::Place;
 
 pub(super) const JUDGE: Judge =
     Judge { name: "sudoers", cases: include_str!("cases/sudoers.txt"), generated, disagreement };

@@ -136,19 +136,13 @@ impl Contexts {
         Failure::usage(format!("no context {name}: {known}; `ledger login URL` makes one"))
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "nothing is lost with it that `ledger login` does not bring back"
-    )]
     /// Writes the file anew beside the old one and puts it in its place, so that none is ever half there.
     fn save(&self) -> Result<(), Failure> {
         let named = |e: std::io::Error| Failure::io(format!("{}: {e}", self.path.display()));
         let folder = self.path.parent().unwrap_or(Path::new("."));
         disk::create_dir(folder).map_err(named)?;
-        let beside = folder.join(format!("contexts.json.{}.tmp", std::process::id()));
         let text = serde_json::to_string_pretty(&self.known).map_err(Failure::io)?;
-        disk::write_secret(&beside, &text).map_err(named)?;
-        std::fs::rename(&beside, &self.path).map_err(named)
+        disk::replace_secret(&self.path, &text).map_err(named)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use ledger::clock::{Clock as _, SystemClock};
 use spec::Timestamp;
+use spec::time::TimeUnit;
 use spec::time::parse_rfc3339;
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -17,15 +18,9 @@ pub(crate) fn now() -> Timestamp {
 /// Seconds of a span: a number and one of s, m, h, d.
 pub(crate) fn secs(text: &str) -> Result<u64, String> {
     let expected = || format!("expected a number and a unit, such as {EXAMPLES}");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(expected)?;
+    let split = |unit: TimeUnit| Some((text.strip_suffix(unit.letter())?, unit.secs()));
+    let (number, unit) = TimeUnit::ALL.into_iter().find_map(split).ok_or_else(expected)?;
     let number: u64 = number.parse().map_err(|_| expected())?;
-    let unit = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return Err(expected()),
-    };
     number.checked_mul(unit).filter(|secs| *secs <= MAX_SECS).ok_or_else(expected)
 }
 

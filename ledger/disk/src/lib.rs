@@ -8,4 +8,4 @@ mod lock;
 mod private;
 
 pub use lock::{DirLock, LOCK_FILE, lock};
-pub use private::{create_dir, write_secret};
+pub use private::{create_dir, replace_secret, write_secret};

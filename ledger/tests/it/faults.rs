@@ -141,7 +141,7 @@ fn every_point(form: Form) {
         if n % 2 == 0 {
             check_after(&place, &diary);
         } else {
-            let disk = disk.power_cut(&mut crate::support::Rng(n));
+            let disk = disk.power_cut(&mut chance::Chance(n));
             check_after(&Place::simulated(&disk), &diary);
         }
     }
@@ -203,7 +203,7 @@ fn everyone_in_flight_learns_of_the_failure() {
         let place = Place::simulated(&disk);
         place.open().await.close(false);
         let size = check_whole(&place).size;
-        let after = disk.power_cut(&mut crate::support::Rng(1));
+        let after = disk.power_cut(&mut chance::Chance(1));
         assert_eq!(check_whole(&Place::simulated(&after)).size, size);
     });
 }

@@ -1,7 +1,8 @@
 //! Packing of closed segments: the log says the same before and after, through every power cut and fault.
 
 use crate::sim_disk::{Form, SimDisk};
-use crate::support::{Node, Place, Rng, append, check_whole, enrol, now, run};
+use crate::support::{Node, Place, append, check_whole, enrol, now, run};
+use chance::Chance;
 use ledger::Ledger;
 use ledger::storage::{packed_first, segment_first};
 use ledger::verify::{DiskSource, Options, Report, Verdict, verify_log};
@@ -150,7 +151,7 @@ fn a_power_cut_while_a_segment_is_packed_loses_nothing() {
         for seed in 0..3 {
             println!("cut after {done} changes ({:?}), seed {seed}", ops.get(done));
             let mut after = image.clone();
-            after.power_cut(&mut Rng((done * 10 + seed) as u64));
+            after.power_cut(&mut Chance((done * 10 + seed) as u64));
             goes_on(&SimDisk::of(after), &leaves);
         }
         if let Some(op) = ops.get(done) {
@@ -177,7 +178,7 @@ fn a_fault_while_a_segment_is_packed_loses_nothing() {
             assert!(struck || outcome.is_ok());
             failed += usize::from(outcome.is_err());
             println!("{form:?} at {n}");
-            goes_on(&if n % 2 == 0 { disk } else { disk.power_cut(&mut Rng(n)) }, &leaves);
+            goes_on(&if n % 2 == 0 { disk } else { disk.power_cut(&mut Chance(n)) }, &leaves);
             if !struck {
                 break;
             }

@@ -4,7 +4,8 @@
 //! cut after each change, with several choices of what had reached the disk, and the ledger is opened.
 
 use crate::sim_disk::{Image, Op, SimDisk};
-use crate::support::{Node, Place, Rng, TestRows, all_recorded, append, check_whole, codes, enrol, run};
+use crate::support::{Node, Place, TestRows, all_recorded, append, check_whole, codes, enrol, run};
+use chance::Chance;
 use ledger::Ledger;
 use ledger::admission::Code;
 use ledger::open::{OpenError, OpenReport};
@@ -33,7 +34,7 @@ struct Recording {
 
 /// Appends in batches of all sizes, large and small events, a few refusals and seals.
 fn record(rounds: usize, seed: u64) -> Recording {
-    let mut rng = Rng(seed);
+    let mut rng = Chance(seed);
     let disk = SimDisk::new();
     let rows = Arc::new(TestRows::default());
     let place = Place::simulated(&disk).with_rows(rows.clone());
@@ -51,10 +52,10 @@ fn record(rounds: usize, seed: u64) -> Recording {
             seals += 1;
         } else {
             let node = &mut nodes[round % 2];
-            let count = 1 + rng.below(6);
-            let size = [10, 300, 3000][rng.below(3)];
+            let count = 1 + rng.index(6);
+            let size = [10, 300, 3000][rng.index(3)];
             let mut batch: Vec<Event> = (0..count).map(|_| node.note(&"x".repeat(size))).collect();
-            if rng.chance(4) {
+            if rng.one_in(4) {
                 let bad = node.craft(Kind::Note, &serde_json::json!({"words": 1}), |_| ());
                 node.advance(&bad);
                 batch.push(bad);
@@ -69,7 +70,7 @@ fn record(rounds: usize, seed: u64) -> Recording {
         let size = ledger.head().borrow().size;
         acks.push(Ack { after: disk.recorded(), size, seals, rows: rows.copy() });
         place.clock.advance(1000);
-        if rng.chance(3) {
+        if rng.one_in(3) {
             // Time for ROOT.txt, which is written on the side.
             std::thread::sleep(std::time::Duration::from_millis(30));
         }
@@ -151,12 +152,12 @@ fn what_was_acknowledged_survives_any_cut() {
     for done in 0..=ops.len() {
         for n in 0..cuts_per_point {
             let seed = (done * 1000 + n) as u64;
-            let mut rng = Rng(seed);
+            let mut rng = Chance(seed);
             let mut after = image.clone();
             after.power_cut(&mut rng);
             let ack = recording.acknowledged(done);
             let rows = match ack {
-                Some(ack) if rng.chance(2) => ack.rows.copy(),
+                Some(ack) if rng.one_in(2) => ack.rows.copy(),
                 _ => Arc::default(),
             };
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -216,7 +217,7 @@ fn cuts_during_recovery_itself() {
             // Before this sync a group is written and not durable: a torn tail for some seeds.
             for n in 0..2 {
                 let seed = (done * 10 + n) as u64;
-                let mut rng = Rng(seed);
+                let mut rng = Chance(seed);
                 let mut torn = image.clone();
                 torn.power_cut(&mut rng);
                 let acknowledged = recording.acknowledged(done).map_or(1, |ack| ack.size);
@@ -263,7 +264,7 @@ fn resends_after_a_cut_are_known_or_new_but_never_twice() {
             continue;
         }
         let mut after = image.clone();
-        after.power_cut(&mut Rng(done as u64));
+        after.power_cut(&mut Chance(done as u64));
         let disk = SimDisk::of(after);
         let place = Recording::at(&disk, Arc::default());
         let acknowledged = recording.acknowledged(done + 1).map_or(1, |ack| ack.size);
@@ -295,7 +296,7 @@ fn a_cut_while_the_ledger_is_created() {
     for op in disk.take_record() {
         for seed in 0..12 {
             let mut after = image.clone();
-            after.power_cut(&mut Rng(seed));
+            after.power_cut(&mut Chance(seed));
             let place = Place::simulated(&SimDisk::of(after));
             // Either there is a ledger, or one can be made, or the damage to entry 0 is said aloud.
             match run(place.try_open()) {

@@ -1,7 +1,8 @@
 //! Random histories against a simple model.
 
 use crate::runs::check_runs;
-use crate::support::{Node, Place, Rng, check_receipts, check_whole, codes, enrol, key, run};
+use crate::support::{Node, Place, check_receipts, check_whole, codes, enrol, key, run};
+use chance::Chance;
 use ledger::{AppendOptions, Ledger, Outcome};
 use proofs::proofchain::{ProofChain, RowAuditor};
 use proofs::tree::verify_consistency;
@@ -74,7 +75,7 @@ struct Model {
 
 impl Author {
     /// The batch's events, each with the codes that are right for it.
-    fn batch(&mut self, items: &[Item], rng: &mut Rng) -> Vec<(Event, &'static [&'static str])> {
+    fn batch(&mut self, items: &[Item], rng: &mut Chance) -> Vec<(Event, &'static [&'static str])> {
         let mut out: Vec<(Event, &'static [&'static str])> = Vec::new();
         let text = json!({"text": rng.next().to_string()});
         for item in items {
@@ -91,11 +92,11 @@ impl Author {
                     out.push((event, &["ok"]));
                 }
                 Item::Resend if !self.sent.is_empty() => {
-                    let event = self.sent[rng.below(self.sent.len())].clone();
+                    let event = self.sent[rng.index(self.sent.len())].clone();
                     out.push((event, &["again"]));
                 }
                 Item::Fork if !self.sent.is_empty() => {
-                    let place = self.sent[rng.below(self.sent.len())].header.chain;
+                    let place = self.sent[rng.index(self.sent.len())].header.chain;
                     let event = node.craft(Kind::Note, &text, |header| header.chain = place);
                     out.push((event, &["chain-fork", "epoch-closed"]));
                 }
@@ -150,7 +151,7 @@ async fn append(ledger: &Ledger, model: &mut Model, batch: Vec<(Event, &'static 
 }
 
 async fn history(place: &Place, steps: &[Step], seed: u64) {
-    let mut rng = Rng(seed);
+    let mut rng = Chance(seed);
     let mut place = place.clone();
     let mut ledger = place.start().await;
     let mut authors = Vec::new();

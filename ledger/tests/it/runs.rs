@@ -1,7 +1,8 @@
 //! Runs through the log give the entries that an auditor reads, or fewer; never others.
 
 use crate::sim_disk::SimDisk;
-use crate::support::{Place, Rng, TestRows, enrol, recorded, run};
+use crate::support::{Place, TestRows, enrol, recorded, run};
+use chance::Chance;
 use ledger::Ledger;
 use ledger::durable::Disk as _;
 use ledger::index::{Rows as _, Space};
@@ -26,10 +27,10 @@ async fn entries(ledger: &Ledger, from: u64, to: u64) -> (Vec<Record>, Option<Re
 /// A run gives what the strict reading of the log gives: from its beginning, and between any two entries.
 pub(crate) async fn check_runs(place: &Place, ledger: &Ledger) {
     let strict = place.records();
-    let mut rng = Rng(strict.len() as u64);
+    let mut rng = Chance(strict.len() as u64);
     for n in 0..4 {
-        let from = if n == 0 { 0 } else { rng.below(strict.len()) };
-        let to = if n == 0 { strict.len() } else { from + rng.below(strict.len() - from + 1) };
+        let from = if n == 0 { 0 } else { rng.index(strict.len()) };
+        let to = if n == 0 { strict.len() } else { from + rng.index(strict.len() - from + 1) };
         let (found, error) = entries(ledger, from as u64, to as u64).await;
         assert!(error.is_none(), "{error:?}");
         assert_eq!(found, strict[from..to], "{from} to {to}");
@@ -38,11 +39,11 @@ pub(crate) async fn check_runs(place: &Place, ledger: &Ledger) {
 }
 
 /// A run whose end moves on, also from inside a group, gives the same as one from end to end.
-async fn check_extended(strict: &[Record], ledger: &Ledger, rng: &mut Rng) {
+async fn check_extended(strict: &[Record], ledger: &Ledger, rng: &mut Chance) {
     let (mut all, mut to) = (Vec::new(), 0);
     let mut run = ledger.reader().run(0, 0);
     while to < strict.len() {
-        to = (to + 1 + rng.below(3)).min(strict.len());
+        to = (to + 1 + rng.index(3)).min(strict.len());
         run.extend(to as u64);
         loop {
             let records = run.next().await.unwrap();

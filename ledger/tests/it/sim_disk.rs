@@ -4,7 +4,7 @@
 //! per directory. A power cut keeps any subset of unsynced blocks, in any of the versions they had, any of
 //! the lengths, and any subset of unsynced names.
 
-use crate::support::Rng;
+use chance::Chance;
 use ledger::durable::{Disk, parent};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Error, ErrorKind, Result};
@@ -162,7 +162,7 @@ impl SimDisk {
     }
 
     /// Cuts the power: the disk a machine finds when it starts again.
-    pub(crate) fn power_cut(&self, rng: &mut Rng) -> Self {
+    pub(crate) fn power_cut(&self, rng: &mut Chance) -> Self {
         let mut image = self.image();
         image.power_cut(rng);
         Self::of(image)
@@ -278,12 +278,12 @@ impl Image {
         }
     }
 
-    pub(crate) fn power_cut(&mut self, rng: &mut Rng) {
+    pub(crate) fn power_cut(&mut self, rng: &mut Chance) {
         // Some cuts keep all, some nothing, most a part.
-        let keep = [0, 1, 1, 1, 2][rng.below(5)];
-        let kept = |rng: &mut Rng| match keep {
+        let keep = [0, 1, 1, 1, 2][rng.index(5)];
+        let kept = |rng: &mut Chance| match keep {
             0 => false,
-            1 => rng.chance(2),
+            1 => rng.one_in(2),
             _ => true,
         };
         for change in std::mem::take(&mut self.unsynced) {
@@ -293,7 +293,7 @@ impl Image {
         }
         let dirs = self.durable_dirs.clone();
         self.durable_names.retain(|path, _| parent(path).is_empty() || dirs.contains(parent(path)));
-        let block = if rng.chance(2) { 4096 } else { 512 };
+        let block = if rng.one_in(2) { 4096 } else { 512 };
         for inode in self.inodes.values_mut() {
             inode.power_cut(rng, keep, block);
         }
@@ -346,7 +346,7 @@ impl Inode {
     }
 
     /// Each block stays in one of the versions it had since the last sync, the length too.
-    fn power_cut(&mut self, rng: &mut Rng, keep: u8, block: usize) {
+    fn power_cut(&mut self, rng: &mut Chance, keep: u8, block: usize) {
         let mut versions = vec![self.durable.clone()];
         for change in std::mem::take(&mut self.unsynced) {
             let mut next = versions.last().unwrap().clone();
@@ -355,7 +355,7 @@ impl Inode {
         }
         let mut pick = || match keep {
             0 => 0,
-            1 => rng.below(versions.len()),
+            1 => rng.index(versions.len()),
             _ => versions.len() - 1,
         };
         let len = versions[pick()].len();
@@ -441,7 +441,7 @@ fn what_is_synced_survives_and_the_rest_may_not() {
     disk.write_at("log/b", 0, b"new").unwrap();
     let (mut torn, mut kept, mut unnamed) = (0, 0, 0);
     for seed in 0..200 {
-        let after = disk.power_cut(&mut Rng(seed));
+        let after = disk.power_cut(&mut Chance(seed));
         let bytes = after.read("log/a").unwrap();
         assert_eq!(bytes[..6000], [1; 6000], "seed {seed}");
         let rest = &bytes[6000..];
@@ -462,8 +462,8 @@ fn a_failed_sync_loses_what_it_should_have_kept() {
     disk.sync("a").unwrap();
     disk.sync_dir("").unwrap();
     assert_eq!(disk.read("a").unwrap(), b"lost", "readers still see it");
-    assert_eq!(disk.power_cut(&mut Rng(1)).read("a").unwrap(), b"");
+    assert_eq!(disk.power_cut(&mut Chance(1)).read("a").unwrap(), b"");
     disk.write_at("a", 0, b"kept").unwrap();
     disk.sync("a").unwrap();
-    assert_eq!(disk.power_cut(&mut Rng(1)).read("a").unwrap(), b"kept");
+    assert_eq!(disk.power_cut(&mut Chance(1)).read("a").unwrap(), b"kept");
 }

@@ -307,11 +307,7 @@ fn meter(percent: Option<u64>) -> Markup {
 }
 
 fn used(total: Option<&Reading<u64>>, available: Option<&Reading<u64>>) -> Option<u64> {
-    let (Some(Reading::Known(total)), Some(Reading::Known(available))) = (total, available) else {
-        return None;
-    };
-    let taken = u128::from(total.saturating_sub(*available)) * 100;
-    u64::try_from(taken.checked_div(u128::from(*total))?).ok()
+    projections::share::used(total?.known()?, available?.known()?, 100)
 }
 
 /// How something stands, in a word.

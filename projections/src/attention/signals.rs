@@ -41,11 +41,7 @@ pub(super) fn of_heartbeat(heartbeat: &Heartbeat, offset: Option<i64>, dropped: 
 }
 
 fn used_permille(total: Option<&Reading<u64>>, available: Option<&Reading<u64>>) -> Option<u64> {
-    let (Some(Reading::Known(total)), Some(Reading::Known(available))) = (total, available) else {
-        return None;
-    };
-    let taken = u128::from(total.saturating_sub(*available)) * 1000;
-    u64::try_from(taken.checked_div(u128::from(*total))?).ok()
+    crate::share::used(total?.known()?, available?.known()?, 1000)
 }
 
 /// What a scan says: what it found is so, what it looked for and did not find is over, and what it could not

@@ -179,7 +179,7 @@ proptest! {
         prop_assert_eq!(build(&members).root(), expected);
         // In any order, and by way of other values.
         let mut shuffled: Vec<_> = members.iter().collect();
-        let mut random = crate::util::Random(seed);
+        let mut random = chance::Chance(seed);
         shuffled.sort_by_cached_key(|_| random.next());
         let mut map = SparseMap::default();
         for (path, _) in &shuffled {

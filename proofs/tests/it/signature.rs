@@ -1,6 +1,6 @@
 //! The acceptance rule for signatures, frozen: single, in batches, and against a second statement of it.
 
-use crate::util::Random;
+use chance::Chance;
 use curve25519_dalek::constants::{ED25519_BASEPOINT_TABLE, EIGHT_TORSION};
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
 use curve25519_dalek::scalar::Scalar;
@@ -271,7 +271,7 @@ fn batches_agree_with_single_checks() {
         want[n % 8] = case.valid;
         assert_eq!(verify_all(&items), want, "{n} {:?}", case.flags);
     }
-    let mut random = Random(11);
+    let mut random = Chance(11);
     for size in (0..12).chain([40, 257]) {
         let items: Vec<Item<'_>> =
             (0..size).map(|_| all[usize::try_from(random.below(all.len() as u64)).unwrap()]).collect();
@@ -428,7 +428,7 @@ fn keys_are_held_to_a_stricter_rule() {
     for kind in [KeyError::NotAPoint, KeyError::NonCanonical, KeyError::Weak, KeyError::Torsion] {
         assert!(keys.iter().filter(|(_, verdict)| *verdict == Err(kind)).count() > 1, "{kind}");
     }
-    let mut random = Random(5);
+    let mut random = Chance(5);
     for _ in 0..20 {
         let seed: Vec<u8> = (0..4).flat_map(|_| random.next().to_le_bytes()).collect();
         assert_eq!(check_key(&SigningKey::from_seed(&seed.try_into().unwrap()).public()), Ok(()));

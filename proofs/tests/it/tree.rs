@@ -1,7 +1,8 @@
 //! Trees and tiles against ct-merkle, rs_merkle and a recursion written here from RFC 9162; corrupted
 //! proofs after the patterns of the transparency-dev Merkle test data, for both faces.
 
-use crate::util::{Face, Random, damaged, distinct_leaf, flipped, leaf_bytes};
+use crate::util::{Face, damaged, distinct_leaf, flipped, leaf_bytes};
+use chance::Chance;
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use proofs::tile::{
     MissingNode, NodeSource, TILE_WIDTH, TileId, Tiles, consistency_proof, inclusion_proof, node_in_row,
@@ -189,7 +190,7 @@ impl NodeSource for Stored<'_> {
 
 #[test]
 fn three_levels_of_tiles_agree_with_ct_merkle() {
-    let mut random = Random(7);
+    let mut random = Chance(7);
     let mut stops: Vec<u64> = (0..6).map(|_| 300 + random.below(69_700)).collect();
     stops.extend([511, 512, 513, 65_535, 65_536, 65_537, 70_000]);
     stops.sort_unstable();

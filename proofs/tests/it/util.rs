@@ -37,22 +37,6 @@ pub(crate) fn distinct_leaf(i: usize) -> Vec<u8> {
     format!("leaf {i}").into_bytes()
 }
 
-/// A small generator with a fixed seed: the same cases in every run.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-}
-
 /// The hash with one bit of byte `byte` turned.
 pub(crate) fn flipped(hash: &Hash, byte: usize) -> Hash {
     let mut hash = *hash;

@@ -3,6 +3,7 @@
 
 use crate::clock::{Clock, Now, SystemClock};
 use crate::heartbeat::{OwnState, Sampler, SystemSampler};
+use chance::Chance;
 use spec::payload::{Heartbeat, Reading};
 use spec::{Timestamp, Uuid};
 use std::time::Duration;
@@ -11,29 +12,6 @@ const GIB: u64 = 1 << 30;
 
 /// Memory is counted in pages, and so are files.
 const PAGE: u64 = 4096;
-
-/// Numbers that look like chance and are the same for the same seed (SplitMix64).
-#[derive(Debug, Clone)]
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `limit`, which is not 0.
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn bytes(&mut self) -> [u8; 16] {
-        (u128::from(self.next()) << 64 | u128::from(self.next())).to_le_bytes()
-    }
-}
 
 /// A machine that is made up: how large it is, how busy, and how full.
 #[derive(Debug, Clone)]

@@ -1,15 +1,11 @@
 //! The cases of the judges (`agent/tests/judges`) on a machine without the tools: what is right was said by them.
 
-#[path = "../../judges/case.rs"]
-mod case;
-#[path = "../../judges/place.rs"]
-mod place;
-
 use super::healthy::assert_valid;
-use place::Place;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::io::Write as _;
+use testing::judges::case;
+use testing::judges::place::Place;
 
 /// Formats with their cases.
 const CASES: [(&str, &str); 4] = [

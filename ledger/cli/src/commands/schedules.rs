@@ -16,6 +16,7 @@ use service::wire::{ScheduleRequest, WhenRequest};
 use serving::answers::ScheduleRow;
 use spec::cron::Cron;
 use spec::payload::{CatchUp, Outside};
+use spec::time::TimeUnit;
 use spec::window::{ClockTime, Weekday, Window};
 use spec::{Name, Uuid};
 use std::process::ExitCode;
@@ -190,9 +191,8 @@ fn when(row: &ScheduleRow<'_>) -> Cell {
 
 /// A number of seconds in its greatest whole unit.
 fn span(secs: u64) -> String {
-    let units = [(86_400, "d"), (3600, "h"), (60, "m")];
-    let whole = units.iter().find(|(unit, _)| secs >= *unit && secs.is_multiple_of(*unit));
-    whole.map_or_else(|| format!("{secs}s"), |(unit, letter)| format!("{}{letter}", secs / unit))
+    let (number, unit) = TimeUnit::whole(secs);
+    format!("{number}{}", unit.letter())
 }
 
 /// One schedule, and under it what became of it lately.

@@ -12,25 +12,31 @@ const PURE: [&str; 3] = ["spec", "proofs", "projections"];
 const PURE_THEMSELVES: [&str; 4] = ["spec", "proofs", "projections", "ledger/pack"];
 
 /// For each crate of the workspace: which others it may depend on, and which its tests may use beside those.
-const EDGES: [(&str, &[&str], &[&str]); 16] = [
+const EDGES: [(&str, &[&str], &[&str]); 18] = [
     ("spec", &[], &[]),
-    ("proofs", &["spec"], &[]),
+    ("chance", &[], &[]),
+    ("proofs", &["spec"], &["chance"]),
     ("disk", &[], &[]),
-    ("pack", &["spec", "proofs"], &[]),
-    ("ledger", &["spec", "proofs", "disk", "pack"], &[]),
-    ("projections", &["spec", "proofs"], &["vaultmesh-agent"]),
+    ("pack", &["spec", "proofs"], &["chance"]),
+    ("ledger", &["spec", "proofs", "disk", "pack"], &["chance"]),
+    ("projections", &["spec", "proofs"], &["testing"]),
     ("identity", &["spec"], &[]),
     ("web", &["spec", "proofs", "ledger", "identity"], &[]),
     ("ingest", &["spec", "proofs", "ledger", "web"], &[]),
     ("web-console", &[], &[]),
     ("conformance", &[], &[]),
-    ("serving", &["spec", "proofs", "ledger", "projections", "web", "web-console"], &["conformance"]),
+    (
+        "serving",
+        &["spec", "proofs", "ledger", "projections", "web", "web-console"],
+        &["conformance", "testing"],
+    ),
     (
         "service",
         &["spec", "proofs", "ledger", "projections", "identity", "web", "ingest", "serving"],
         &["conformance"],
     ),
-    ("vaultmesh-agent", &["spec", "proofs", "disk"], &[]),
+    ("vaultmesh-agent", &["spec", "proofs", "disk", "chance"], &["testing"]),
+    ("testing", &["spec", "proofs", "projections", "vaultmesh-agent"], &[]),
     (
         "ledger-cli",
         &[
@@ -45,7 +51,7 @@ const EDGES: [(&str, &[&str], &[&str]); 16] = [
             "service",
             "vaultmesh-agent",
         ],
-        &[],
+        &["testing"],
     ),
     (
         "benches",

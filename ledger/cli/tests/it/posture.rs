@@ -1,14 +1,11 @@
 //! What a first scan of three nodes leads to, with the real executable: a report, and no storm.
 
-#[path = "../../../../projections/tests/it/first_scan.rs"]
-mod first_scan;
-
 use crate::fleet::{entries, header, until};
 use crate::support::{Node, Service, http, json, lines, now, verify};
-use first_scan::FIRST_SCAN;
 use serde_json::{Value, json as value};
 use spec::payload::{Finding, FindingCounts};
 use spec::{Event, Kind};
+use testing::first_scan::FIRST_SCAN;
 use vaultmesh_agent::chain::author::Draft;
 use vaultmesh_agent::entropy::SystemEntropy;
 

@@ -1,6 +1,7 @@
 //! Packed and unpacked, a segment is what it was.
 
-use crate::segments::{Chance, Log, Node, fleet, known, mixed};
+use crate::segments::{Log, Node, fleet, known, mixed};
+use chance::Chance;
 use pack::Packed;
 use proptest::prelude::*;
 
@@ -28,7 +29,7 @@ fn a_fleets_segment_comes_back_and_is_much_smaller() {
 
 #[test]
 fn the_first_segment_comes_back() {
-    let mut chance = Chance::new(3);
+    let mut chance = Chance(3);
     let node = Node::new(&mut chance);
     let mut log = Log::new();
     for _ in 0..200 {
@@ -41,7 +42,7 @@ fn the_first_segment_comes_back() {
 #[test]
 fn what_is_no_record_of_its_place_is_kept_as_the_line_that_it_is() {
     let mut log = mixed(5, 40);
-    let mut chance = Chance::new(6);
+    let mut chance = Chance(6);
     let node = Node::new(&mut chance);
     log.next_segment();
     log.heartbeat(&node, &mut chance);

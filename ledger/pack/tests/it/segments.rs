@@ -1,5 +1,6 @@
 //! Segments to pack: real in form, with signatures and keys that chance made, for whoever packs checks neither.
 
+use chance::Chance;
 use proofs::Blake3;
 use proofs::tree::Frontier;
 use spec::entry::{Position, write_record};
@@ -9,36 +10,6 @@ use spec::{
     Timestamp, Uuid, Via,
 };
 use std::collections::BTreeMap;
-
-/// A stream of numbers that look like chance.
-#[derive(Debug, Clone)]
-pub(crate) struct Chance(u64);
-
-impl Chance {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
-        let mut bytes = [0; N];
-        for chunk in bytes.chunks_mut(8) {
-            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
-        }
-        bytes
-    }
-}
 
 /// A log under construction, of which the newest segment is kept.
 #[derive(Debug, Clone)]
@@ -258,7 +229,7 @@ impl Log {
 
 /// A segment of heartbeats and odd events, behind another one.
 pub(crate) fn mixed(seed: u64, entries: u64) -> Log {
-    let mut chance = Chance::new(seed);
+    let mut chance = Chance(seed);
     let nodes: Vec<Node> = (0..=(entries / 9)).map(|_| Node::new(&mut chance)).collect();
     let mut log = Log::new();
     for round in 0..2 {
@@ -282,7 +253,7 @@ pub(crate) fn mixed(seed: u64, entries: u64) -> Log {
 
 /// A segment of a fleet's heartbeats, behind another one.
 pub(crate) fn fleet(nodes: usize, entries: usize) -> Log {
-    let mut chance = Chance::new(1);
+    let mut chance = Chance(1);
     let nodes: Vec<Node> = (0..nodes).map(|_| Node::new(&mut chance)).collect();
     let mut log = Log::new();
     for n in 0..2 * entries {

@@ -1,6 +1,7 @@
 //! `spec/vectors/pack.json`: packed segments with the lines that come back from them.
 
-use crate::segments::{Chance, Log, Node, mixed};
+use crate::segments::{Log, Node, mixed};
+use chance::Chance;
 use pack::Packed;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ fn from_hex(text: &str) -> Vec<u8> {
 
 fn cases() -> Vec<(&'static str, u64, Vec<u8>, Vec<u8>)> {
     let heartbeats = {
-        let mut chance = Chance::new(21);
+        let mut chance = Chance(21);
         let nodes: Vec<Node> = (0..3).map(|_| Node::new(&mut chance)).collect();
         let mut log = Log::new();
         for n in 0..12 {

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use projections::Projections;
 use projections::schedules::{Run, Standing};
 use spec::payload::{RunOutcome, RunReason, When};
+use spec::time::TimeUnit;
 use spec::{Name, Timestamp};
 use web::Principal;
 
@@ -69,11 +70,9 @@ fn when(when: &When) -> Markup {
 
 /// A number of seconds in the largest unit that divides it.
 fn span(secs: u64) -> String {
-    match secs {
-        _ if secs.is_multiple_of(86_400) => format!("{} d", secs / 86_400),
-        _ if secs.is_multiple_of(3600) => format!("{} h", secs / 3600),
-        _ if secs.is_multiple_of(60) => format!("{} min", secs / 60),
-        _ => format!("{secs} s"),
+    match TimeUnit::whole(secs) {
+        (number, TimeUnit::Minute) => format!("{number} min"),
+        (number, unit) => format!("{number} {}", unit.letter()),
     }
 }
 

@@ -6,10 +6,9 @@
     reason = "a helper of a test may stop the test"
 )]
 
-#[path = "../../../tests/it/entries.rs"]
-#[expect(dead_code, reason = "made-up entries of the folds' tests, of which only a part is used here")]
-mod entries;
 mod findings;
 mod history;
 mod http;
 mod live;
+
+use testing::entries;

@@ -20,7 +20,7 @@ use spec::{
 use std::collections::{BTreeMap, BTreeSet};
 use vaultmesh_agent::network::{Request, Response};
 
-pub(crate) const SECRET: [u8; 32] = [0x5e; 32];
+pub const SECRET: [u8; 32] = [0x5e; 32];
 
 #[derive(Clone)]
 struct Chain {
@@ -41,9 +41,9 @@ impl From<Hash> for Chain {
 }
 
 #[derive(Clone)]
-pub(crate) struct Ledger {
-    pub(crate) id: Hash,
-    pub(crate) now: Timestamp,
+pub struct Ledger {
+    pub id: Hash,
+    pub now: Timestamp,
     checkpoint_key: SigningKey,
     service_key: SigningKey,
     command_key: SigningKey,
@@ -59,26 +59,26 @@ pub(crate) struct Ledger {
     positions: BTreeMap<Hash, (Position, Hash)>,
     identities: BTreeMap<Hash, Hash>,
     /// Every event that was appended, in order.
-    pub(crate) log: Vec<Event>,
+    pub log: Vec<Event>,
     /// Every problem that was answered, by code.
-    pub(crate) problems: Vec<String>,
+    pub problems: Vec<String>,
     /// Events of these kinds are refused: the problem to answer, and whether it is recorded.
-    pub(crate) refuse: BTreeMap<Kind, (u16, &'static str, bool)>,
+    pub refuse: BTreeMap<Kind, (u16, &'static str, bool)>,
     /// The newest version of a heartbeat that is known; a later one is refused on record.
-    pub(crate) heartbeat_version: u64,
+    pub heartbeat_version: u64,
     /// What is answered to questions for policies, by hash.
-    pub(crate) policies: BTreeMap<String, Value>,
+    pub policies: BTreeMap<String, Value>,
     /// Seconds to ask for between heartbeats.
-    pub(crate) heartbeat_secs: u64,
+    pub heartbeat_secs: u64,
     /// Records of commands, which come with every answer to a heartbeat until they are over.
     orders: Vec<(Hash, Value)>,
     /// Whether they come after that as well.
-    pub(crate) insists: bool,
+    pub insists: bool,
     /// Whether commands come under a checkpoint with its quorum.
-    pub(crate) lacks_quorum: bool,
+    pub lacks_quorum: bool,
     witnesses: Vec<(String, SigningKey)>,
     /// Every cosignature that was taken: under which text, and by whom.
-    pub(crate) cosigned: Vec<(String, String)>,
+    pub cosigned: Vec<(String, String)>,
 }
 
 fn key(name: &str) -> SigningKey {
@@ -91,7 +91,7 @@ fn payload(value: &impl serde::Serialize, salt: Hash) -> Payload {
 }
 
 impl Ledger {
-    pub(crate) fn new(now: Timestamp) -> Self {
+    pub fn new(now: Timestamp) -> Self {
         let recovery = [key("recovery 0"), key("recovery 1"), key("recovery 2")];
         let named = [key("checkpoint"), key("sha256"), key("command"), key("service")];
         let mut genesis = Genesis {
@@ -156,25 +156,25 @@ impl Ledger {
         ledger
     }
 
-    pub(crate) fn token(&self) -> String {
+    pub fn token(&self) -> String {
         format!("vm1.{}.{}", self.id, Hash(SECRET))
     }
 
-    pub(crate) fn size(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.tiles.size()
     }
 
-    pub(crate) fn revoke(&mut self, key: &PublicKey) {
+    pub fn revoke(&mut self, key: &PublicKey) {
         self.chains.get_mut(key).unwrap().revoked = true;
     }
 
     /// Appends something that belongs to nobody the tests look at.
-    pub(crate) fn grow(&mut self, text: &str) {
+    pub fn grow(&mut self, text: &str) {
         self.own(Kind::Note, "other", &payload(&json!({ "text": text }), Hash([2; 32])));
     }
 
     /// Replaces the checkpoint key under `signers` recovery keys.
-    pub(crate) fn rotate_checkpoint_key(&mut self, signers: usize) {
+    pub fn rotate_checkpoint_key(&mut self, signers: usize) {
         let new = key("checkpoint, second");
         let statement = json!({"key": new.public(), "ledger": self.id, "use": KeyUse::Checkpoint});
         let change = AuthorityChange {
@@ -195,7 +195,7 @@ impl Ledger {
     }
 
     /// Names witnesses under two recovery keys; the first is outside.
-    pub(crate) fn name_witnesses(&mut self, witnesses: Vec<(String, SigningKey)>) {
+    pub fn name_witnesses(&mut self, witnesses: Vec<(String, SigningKey)>) {
         let member = |(n, (name, key)): (usize, &(String, SigningKey))| {
             let name: Name = name.parse().unwrap();
             let pop = key.sign(&witness_possession_bytes(&key.public(), &self.id, &name));
@@ -236,7 +236,7 @@ impl Ledger {
         answer(200, &json!({"size": self.size(), "cosigned": 1, "quorum": 1}))
     }
 
-    pub(crate) fn checkpoint(&self) -> Checkpoint {
+    pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint {
             origin: self.origin.clone(),
             size: self.size(),
@@ -247,11 +247,11 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn note(&self) -> String {
+    pub fn note(&self) -> String {
         self.checkpoint().sign(&self.checkpoint_key, self.now.secs()).to_string()
     }
 
-    pub(crate) fn handle(&mut self, request: &Request) -> Response {
+    pub fn handle(&mut self, request: &Request) -> Response {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let number = |name: &str| -> u64 {
             query.split('&').find_map(|p| p.strip_prefix(name)?.strip_prefix('=')?.parse().ok()).unwrap()
@@ -314,7 +314,7 @@ impl Ledger {
     }
 
     /// Gives a command, changed before it is signed, and after.
-    pub(crate) fn order(
+    pub fn order(
         &mut self,
         node: Uuid,
         before: impl FnOnce(&mut CommandOrder),
@@ -344,7 +344,7 @@ impl Ledger {
     }
 
     /// What became of commands, by the receipts: state and code.
-    pub(crate) fn receipts(&self, command: &Hash) -> Vec<String> {
+    pub fn receipts(&self, command: &Hash) -> Vec<String> {
         let receipts = self.log.iter().filter(|event| event.header.kind == Kind::Receipt);
         let receipts =
             receipts.map(|event| serde_json::from_str::<CommandReceipt>(&event.payload.json).unwrap());
@@ -355,7 +355,7 @@ impl Ledger {
         receipts.filter(|receipt| receipt.command == *command).map(word).collect()
     }
 
-    pub(crate) fn delivered(&self) -> Vec<Value> {
+    pub fn delivered(&self) -> Vec<Value> {
         let proved = |record: &Value| {
             let seq = record["entry"]["seq"].as_u64().unwrap();
             let path = inclusion_proof::<Blake3>(&self.tiles, seq, self.size()).unwrap();
@@ -573,6 +573,6 @@ impl Ledger {
     }
 }
 
-pub(crate) fn answer(status: u16, value: &Value) -> Response {
+pub fn answer(status: u16, value: &Value) -> Response {
     Response { status, retry_after: None, body: value.to_string().into_bytes() }
 }

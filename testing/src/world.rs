@@ -18,20 +18,20 @@ use vaultmesh_agent::heartbeat::{OwnState, Sampler};
 use vaultmesh_agent::network::{Network, NetworkError, Request, Response};
 
 /// When every simulation begins.
-pub(crate) fn start() -> Timestamp {
+pub fn start() -> Timestamp {
     Timestamp::parse("2026-11-21T20:42:00.000Z").unwrap()
 }
 
 /// Chance that repeats itself: one seed, one run.
 #[derive(Clone, Debug)]
-pub(crate) struct Chance(blake3::OutputReader);
+pub struct Chance(blake3::OutputReader);
 
 impl Chance {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self(blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof())
     }
 
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
+    pub fn below(&mut self, end: u64) -> u64 {
         let mut bytes = [0; 8];
         self.0.fill(&mut bytes);
         u64::from_le_bytes(bytes) % end.max(1)
@@ -46,7 +46,7 @@ impl Entropy for Chance {
 }
 
 /// What the network does to one request.
-pub(crate) enum Fault {
+pub enum Fault {
     /// Carries it.
     None,
     /// The request does not arrive.
@@ -62,21 +62,21 @@ pub(crate) enum Fault {
 type Script = Box<dyn FnMut(&Request, Duration) -> Fault>;
 
 /// The rest of the world, shared by all nodes of a test.
-pub(crate) struct World {
-    pub(crate) ledger: RefCell<Ledger>,
+pub struct World {
+    pub ledger: RefCell<Ledger>,
     steady: Cell<Duration>,
     end: Cell<Duration>,
     script: RefCell<Script>,
     /// Every event that left a node, by its place in the chain.
-    pub(crate) sent: RefCell<BTreeMap<(PublicKey, String, u64), Hash>>,
+    pub sent: RefCell<BTreeMap<(PublicKey, String, u64), Hash>>,
     /// When each request left, and where to.
-    pub(crate) requests: RefCell<Vec<(Duration, String)>>,
+    pub requests: RefCell<Vec<(Duration, String)>>,
     /// Whether two events for one place are what the test is about.
-    pub(crate) clones: Cell<bool>,
+    pub clones: Cell<bool>,
 }
 
 impl World {
-    pub(crate) fn new() -> Rc<Self> {
+    pub fn new() -> Rc<Self> {
         Rc::new(Self {
             ledger: RefCell::new(Ledger::new(start())),
             steady: Cell::new(Duration::ZERO),
@@ -88,11 +88,11 @@ impl World {
         })
     }
 
-    pub(crate) fn script(&self, script: impl FnMut(&Request, Duration) -> Fault + 'static) {
+    pub fn script(&self, script: impl FnMut(&Request, Duration) -> Fault + 'static) {
         *self.script.borrow_mut() = Box::new(script);
     }
 
-    pub(crate) fn steady(&self) -> Duration {
+    pub fn steady(&self) -> Duration {
         self.steady.get()
     }
 
@@ -102,7 +102,7 @@ impl World {
     }
 
     /// Lets `future` run until it is done or `time` has passed.
-    pub(crate) fn run_for<T>(&self, time: Duration, future: impl Future<Output = T>) -> Option<T> {
+    pub fn run_for<T>(&self, time: Duration, future: impl Future<Output = T>) -> Option<T> {
         let end = self.steady.get() + time;
         self.end.set(end);
         let done = match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
@@ -176,14 +176,14 @@ impl Network for &World {
 }
 
 impl World {
-    pub(crate) fn now(&self) -> Now {
+    pub fn now(&self) -> Now {
         Clock::now(&self)
     }
 }
 
 /// A node whose state is always the same.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Still;
+pub struct Still;
 
 impl Sampler for Still {
     fn sample(&mut self, own: &OwnState) -> Heartbeat {
@@ -205,7 +205,7 @@ impl Sampler for Still {
 /// A disk that can lose power: contents that were not synced may be lost, in part or whole, and names
 /// that were not synced may be the old ones.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct SimDisk(Rc<RefCell<Files>>);
+pub struct SimDisk(Rc<RefCell<Files>>);
 
 #[derive(Clone, Debug, Default)]
 struct Files {
@@ -231,29 +231,29 @@ struct Inode {
 
 impl SimDisk {
     /// Operations so far.
-    pub(crate) fn operations(&self) -> u64 {
+    pub fn operations(&self) -> u64 {
         self.0.borrow().operations
     }
 
-    pub(crate) fn fail_at(&self, operation: u64) {
+    pub fn fail_at(&self, operation: u64) {
         self.0.borrow_mut().fails_at = Some(operation);
     }
 
-    pub(crate) fn error_at(&self, operation: u64) {
+    pub fn error_at(&self, operation: u64) {
         self.0.borrow_mut().error_at = Some(operation);
     }
 
-    pub(crate) fn is_dead(&self) -> bool {
+    pub fn is_dead(&self) -> bool {
         self.0.borrow().dead
     }
 
     /// A second disk with the same contents.
-    pub(crate) fn copy(&self) -> Self {
+    pub fn copy(&self) -> Self {
         Self(Rc::new(RefCell::new(self.0.borrow().clone())))
     }
 
     /// What is left when the power comes back.
-    pub(crate) fn reboot(&self, chance: &mut Chance) -> Self {
+    pub fn reboot(&self, chance: &mut Chance) -> Self {
         let mut files = self.0.borrow().clone();
         let all: Vec<String> = files.names.keys().chain(files.synced_names.keys()).cloned().collect();
         for name in all {
@@ -272,12 +272,12 @@ impl SimDisk {
         Self(Rc::new(RefCell::new(files)))
     }
 
-    pub(crate) fn contents(&self, name: &str) -> Option<Vec<u8>> {
+    pub fn contents(&self, name: &str) -> Option<Vec<u8>> {
         let files = self.0.borrow();
         Some(files.inodes[*files.names.get(name)?].data.clone())
     }
 
-    pub(crate) fn set(&self, name: &str, data: Option<Vec<u8>>) {
+    pub fn set(&self, name: &str, data: Option<Vec<u8>>) {
         let mut files = self.0.borrow_mut();
         files.names.remove(name);
         files.synced_names.remove(name);

@@ -10,18 +10,18 @@ use vaultmesh_agent::identity::enrol;
 use vaultmesh_agent::identity::key::Identity;
 use vaultmesh_agent::session::{OpenError, Options, Session, Stop};
 
-pub(crate) type Agent = Session<SimDisk, Chance, Still>;
+pub type Agent = Session<SimDisk, Chance, Still>;
 
-pub(crate) struct Node {
-    pub(crate) world: Rc<World>,
-    pub(crate) disk: SimDisk,
-    pub(crate) options: Options,
-    pub(crate) seed: u64,
+pub struct Node {
+    pub world: Rc<World>,
+    pub disk: SimDisk,
+    pub options: Options,
+    pub seed: u64,
 }
 
 impl Node {
     /// A node that has just enrolled.
-    pub(crate) fn enrolled(world: &Rc<World>, seed: u64) -> Self {
+    pub fn enrolled(world: &Rc<World>, seed: u64) -> Self {
         let node = Self {
             world: Rc::clone(world),
             disk: SimDisk::default(),
@@ -47,22 +47,22 @@ impl Node {
         node
     }
 
-    pub(crate) fn open(&mut self) -> Result<Agent, OpenError> {
+    pub fn open(&mut self) -> Result<Agent, OpenError> {
         self.seed += 1000;
         Session::open(self.disk.clone(), Chance::new(self.seed), Still, self.world.now(), self.options)
     }
 
     /// Opens the session, lets it run, closes it as a kill would.
-    pub(crate) fn live(&mut self, time: Duration) -> Option<Stop> {
+    pub fn live(&mut self, time: Duration) -> Option<Stop> {
         let mut agent = self.open().unwrap();
         self.run(&mut agent, time)
     }
 
-    pub(crate) fn run(&self, agent: &mut Agent, time: Duration) -> Option<Stop> {
+    pub fn run(&self, agent: &mut Agent, time: Duration) -> Option<Stop> {
         let world = &*self.world;
         world.run_for(time, agent.run(&world, &world))
     }
 }
 
-pub(crate) const MINUTE: Duration = Duration::from_mins(1);
-pub(crate) const HOUR: Duration = Duration::from_hours(1);
+pub const MINUTE: Duration = Duration::from_mins(1);
+pub const HOUR: Duration = Duration::from_hours(1);

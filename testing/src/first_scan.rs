@@ -1,7 +1,7 @@
 //! What a first scan finds, as the agent reports it.
 
 /// What a scan of a new server finds: check, subject and severity, most of them settings that nobody made yet.
-pub(crate) const FIRST_SCAN: [(&str, &str, &str); 45] = [
+pub const FIRST_SCAN: [(&str, &str, &str); 45] = [
     ("apt-source", "/etc/apt/sources.list.d/internal.list:1", "high"),
     ("authorized-keys", "/srv/deploy/.ssh/authorized_keys", "medium"),
     ("certificate-expiry", "/etc/nginx/tls/old.pem", "high"),

@@ -18,31 +18,31 @@ use std::collections::BTreeSet;
 
 /// A file that a case puts in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct File {
-    pub(crate) path: String,
-    pub(crate) mode: u32,
-    pub(crate) text: String,
+pub struct File {
+    pub path: String,
+    pub mode: u32,
+    pub text: String,
 }
 
-pub(crate) type Files = Vec<File>;
+pub type Files = Vec<File>;
 
 /// A file with a mode.
-pub(crate) fn file(path: &str, mode: u32, text: impl Into<String>) -> File {
+pub fn file(path: &str, mode: u32, text: impl Into<String>) -> File {
     File { path: path.to_owned(), mode, text: text.into() }
 }
 
 /// A case with what is right.
 #[derive(Debug, Default)]
-pub(crate) struct Case {
-    pub(crate) name: String,
-    pub(crate) files: Files,
+pub struct Case {
+    pub name: String,
+    pub files: Files,
     findings: BTreeSet<(String, String, String)>,
     unknown: BTreeSet<String>,
     checks: BTreeSet<String>,
 }
 
 /// The cases of a text.
-pub(crate) fn parse(text: &str) -> Vec<Case> {
+pub fn parse(text: &str) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
     let checks: BTreeSet<String> = text
         .lines()
@@ -80,7 +80,7 @@ pub(crate) fn parse(text: &str) -> Vec<Case> {
 
 impl Case {
     /// What a scan says differently from what is right, if anything.
-    pub(crate) fn disagreement(&self, scan: &Scan) -> Option<String> {
+    pub fn disagreement(&self, scan: &Scan) -> Option<String> {
         let found: BTreeSet<(String, String, String)> = scan
             .findings
             .iter()

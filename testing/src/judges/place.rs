@@ -60,13 +60,13 @@ fn base() -> Files {
 const EMPTIED: [&str; 5] = ["etc", "root", "run", "usr/lib/pam.d", "usr/lib/userdb"];
 
 /// The root.
-pub(crate) struct Place {
+pub struct Place {
     root: PathBuf,
 }
 
 impl Place {
     /// At a folder, with the files of a case and nothing of the one before.
-    pub(crate) fn at(root: &Path, files: &Files) -> Self {
+    pub fn at(root: &Path, files: &Files) -> Self {
         let place = Self { root: root.to_owned() };
         place.clear();
         base().iter().chain(files).for_each(|file| place.put(file));
@@ -108,7 +108,7 @@ impl Place {
     }
 
     /// What the scan says, in this process.
-    pub(crate) fn scan(&self) -> Scan {
+    pub fn scan(&self) -> Scan {
         let options = Options {
             root: self.root.clone(),
             bytes_per_sec: None,

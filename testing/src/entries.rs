@@ -8,13 +8,13 @@ use spec::{Author, Hash, Header, Kind, Name, PublicKey, Record, Signature, Times
 use std::sync::LazyLock;
 
 /// 2026-11-21T20:42:00.123Z, when every test begins.
-pub(crate) const START: u64 = 1_795_293_720_123;
+pub const START: u64 = 1_795_293_720_123;
 
-pub(crate) fn name(text: &str) -> Name {
+pub fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
-pub(crate) fn at(secs: u64) -> Timestamp {
+pub fn at(secs: u64) -> Timestamp {
     Timestamp::from_millis(START + secs * 1000)
 }
 
@@ -26,23 +26,23 @@ fn bytes<const N: usize>(n: u16) -> [u8; N] {
     bytes
 }
 
-pub(crate) fn node(n: u16) -> Uuid {
+pub fn node(n: u16) -> Uuid {
     Uuid::v4(bytes(n))
 }
 
 /// The number of a node.
-pub(crate) fn number(node: Uuid) -> u16 {
+pub fn number(node: Uuid) -> u16 {
     let (low, last) = (node.as_bytes()[0], node.as_bytes()[15]);
     u16::from_be_bytes([last ^ low, low])
 }
 
-pub(crate) fn key(n: u16) -> PublicKey {
+pub fn key(n: u16) -> PublicKey {
     proofs::SigningKey::from_seed(&bytes(n)).public()
 }
 
 /// What happens in a made-up log.
 #[derive(Debug, Clone)]
-pub(crate) enum Fact {
+pub enum Fact {
     Introduce {
         node: u16,
         key: u16,
@@ -96,32 +96,26 @@ pub(crate) enum Fact {
 
 /// Somebody says something.
 #[derive(Debug, Clone)]
-pub(crate) struct Saying {
-    pub(crate) author: Author,
-    pub(crate) kind: Kind,
-    pub(crate) org: &'static str,
-    pub(crate) tenant: Option<&'static str>,
-    pub(crate) node: Option<Uuid>,
-    pub(crate) key: u16,
+pub struct Saying {
+    pub author: Author,
+    pub kind: Kind,
+    pub org: &'static str,
+    pub tenant: Option<&'static str>,
+    pub node: Option<Uuid>,
+    pub key: u16,
     /// Seconds after the beginning, by the author's clock, if that is another than the ledger's.
-    pub(crate) made: Option<u64>,
-    pub(crate) payload: Value,
+    pub made: Option<u64>,
+    pub payload: Value,
     /// What the scheduler says it rests on.
-    pub(crate) scheduled: Option<Uuid>,
+    pub scheduled: Option<Uuid>,
     /// A member of the payload that is to name a command, or a schedule: which of those so far.
-    pub(crate) names: Option<(&'static str, usize)>,
+    pub names: Option<(&'static str, usize)>,
     /// Of the commands of its own organisation alone.
-    pub(crate) at_home: bool,
+    pub at_home: bool,
 }
 
 /// What somebody says of a node, or at all.
-pub(crate) fn saying(
-    author: Author,
-    kind: Kind,
-    org: &'static str,
-    node: Option<Uuid>,
-    payload: Value,
-) -> Saying {
+pub fn saying(author: Author, kind: Kind, org: &'static str, node: Option<Uuid>, payload: Value) -> Saying {
     Saying {
         author,
         kind,
@@ -137,18 +131,12 @@ pub(crate) fn saying(
     }
 }
 
-pub(crate) fn said(
-    author: Author,
-    kind: Kind,
-    org: &'static str,
-    node: Option<Uuid>,
-    payload: Value,
-) -> Fact {
+pub fn said(author: Author, kind: Kind, org: &'static str, node: Option<Uuid>, payload: Value) -> Fact {
     Fact::Said(Box::new(saying(author, kind, org, node, payload)))
 }
 
 /// The entries of a log, each recorded so many seconds after the beginning.
-pub(crate) fn log(facts: &[(u64, Fact)]) -> Vec<Record> {
+pub fn log(facts: &[(u64, Fact)]) -> Vec<Record> {
     let (mut records, mut commands, mut schedules) = (Vec::new(), Vec::new(), Vec::new());
     for (seq, (secs, fact)) in (0..).zip(facts) {
         let mut fact = fact.clone();
@@ -177,7 +165,7 @@ pub(crate) fn log(facts: &[(u64, Fact)]) -> Vec<Record> {
     records
 }
 
-pub(crate) fn folded(records: &[Record]) -> Projections {
+pub fn folded(records: &[Record]) -> Projections {
     let mut folds = Projections::default();
     for record in records {
         folds.apply(record).unwrap();
@@ -185,7 +173,7 @@ pub(crate) fn folded(records: &[Record]) -> Projections {
     folds
 }
 
-pub(crate) fn user(n: u16) -> Author {
+pub fn user(n: u16) -> Author {
     Author::User(Uuid::v4(bytes(n)))
 }
 
@@ -193,7 +181,7 @@ pub(crate) fn user(n: u16) -> Author {
 static SERVICE_KEY: LazyLock<PublicKey> = LazyLock::new(|| key(0));
 
 /// The entry at `seq`, recorded `secs` after the beginning.
-pub(crate) fn entry(seq: u64, secs: u64, fact: &Fact) -> Record {
+pub fn entry(seq: u64, secs: u64, fact: &Fact) -> Record {
     use Fact::{
         Alive, BareHeartbeat, Beat, EndKey, Erased, Fork, Heartbeat, ImportedHeartbeat, Introduce, Note,
         RemarkOn, Said, Start, Stop,
@@ -285,12 +273,12 @@ pub(crate) fn entry(seq: u64, secs: u64, fact: &Fact) -> Record {
 }
 
 /// How it is known that the scheduler speaks.
-pub(crate) fn scheduled(schedule: Uuid) -> Via {
+pub fn scheduled(schedule: Uuid) -> Via {
     Via { method: name("schedule"), subject: Some(name(&schedule.to_string())) }
 }
 
 /// A heartbeat with `more` in it.
-pub(crate) fn heartbeat(id: u16, secs: u64, more: Value) -> Value {
+pub fn heartbeat(id: u16, secs: u64, more: Value) -> Value {
     let mut payload = json!({
         "cloudflare_ok": true, "hostname": format!("vault-{id}"), "node_id": node(id),
         "os_profile": "DebianVault", "services_ok": true, "timestamp": at(secs).to_string(),
@@ -303,7 +291,7 @@ pub(crate) fn heartbeat(id: u16, secs: u64, more: Value) -> Value {
 }
 
 /// Any event of `acme`, as an entry.
-pub(crate) fn event(
+pub fn event(
     seq: u64,
     recorded_at: Timestamp,
     author: Author,
