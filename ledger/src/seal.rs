@@ -13,9 +13,9 @@ pub(crate) const PROOFCHAIN_FILE: &str = "PROOFCHAIN.json";
 /// Rows moved to a part at once.
 const PART_ROWS: usize = MAX_ROWS / 2;
 
-/// What a projection reports at a seal: the ledger defines the trait, projections implement it.
+/// What a fold reports at a seal: the ledger defines the trait, folds implement it.
 pub trait Digests: Send + Sync + std::fmt::Debug {
-    /// Name, digest, covered size and version of each projection that has covered `size` entries or fewer.
+    /// Name, digest, covered size and version of each fold that has covered `size` entries or fewer.
     fn digests(&self, size: u64) -> BTreeMap<String, Digest>;
 }
 

@@ -20,7 +20,7 @@ pub use report::{
 };
 pub use spec::Refold;
 pub use survey::{Damage, Place};
-pub use trust::{AuthorityError, AuthorityKeys, Inadmissible, RecordFormError, Trust, TrustError};
+pub use trust::{AuthorityFormError, AuthorityKeys, Inadmissible, RecordFormError, Trust, TrustError};
 
 use crate::audit::{SegmentBytes, audit};
 use crate::durable::Disk;

@@ -30,7 +30,7 @@ mod tell;
 
 pub use change::{Change, Transition};
 pub use liveness::{Level, Rhythm};
-pub use node::{Active, MAX_ABSENCE_MS, MAX_LISTED, Standing};
+pub use node::{AttentionReason, AttentionStanding, MAX_ABSENCE_MS, MAX_LISTED};
 pub use posture::Findings;
 pub use reason::{Hold, Phase, Reason, Signal, Subject};
 pub use rules::{ReasonRules, Rules};
@@ -46,7 +46,7 @@ use crate::listening::{Listening, Moment, Now};
 use node::{Cx, NodeAttention};
 use serde::{Deserialize, Serialize};
 use site::{Presence, Site};
-use spec::payload::{self, AttentionChange, Command, CommandReceipt, CommandState, Onset};
+use spec::payload::{self, AttentionChange, Command, CommandReceipt, Onset, ReceiptState};
 use spec::{Author, Hash, LEDGER_ORG, Name, PublicKey, Timestamp, Uuid};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -139,13 +139,13 @@ impl Attention {
     }
 
     /// How a node stands at `now`, which is not before the last entry. Nothing is remembered of the look.
-    pub fn standing(&self, org: &Name, node: Uuid, now: Timestamp) -> Option<Standing> {
+    pub fn standing(&self, org: &Name, node: Uuid, now: Timestamp) -> Option<AttentionStanding> {
         let place = self.places.get(org)?.get(&node)?;
         Some(self.standing_of(self.nodes.get(*place)?, now))
     }
 
     /// How every node of an organisation stands at `now`, by id.
-    pub fn standings(&self, org: &Name, now: Timestamp) -> impl Iterator<Item = (Uuid, Standing)> {
+    pub fn standings(&self, org: &Name, now: Timestamp) -> impl Iterator<Item = (Uuid, AttentionStanding)> {
         let nodes = self.places.get(org).into_iter().flatten();
         nodes.filter_map(move |(id, place)| Some((*id, self.standing_of(self.nodes.get(*place)?, now))))
     }
@@ -188,7 +188,7 @@ impl Attention {
         Some(self.listening.now(due).at)
     }
 
-    fn standing_of(&self, node: &NodeAttention, now: Timestamp) -> Standing {
+    fn standing_of(&self, node: &NodeAttention, now: Timestamp) -> AttentionStanding {
         let moment = self.listening.moment(now);
         let resumed = self.listening.resumed();
         let rules = self.rules(&node.org);
@@ -523,13 +523,13 @@ impl Attention {
     fn receipt(&mut self, fact: &Fact<'_>, receipt: &CommandReceipt, now: Now) {
         let own = fact.own_node().and_then(|id| self.places.get(&fact.header.org)?.get(&id)).copied();
         let place = self.orders.get(&receipt.command).copied().filter(|place| own == Some(*place));
-        let (Some(place), false) = (place, receipt.state == CommandState::Running) else { return };
+        let (Some(place), false) = (place, receipt.state == ReceiptState::Running) else { return };
         self.orders.remove(&receipt.command);
         self.change(place, now, |node, cx| {
             // A receipt that comes late still says how it went.
             let Some(command) = node.orders().close(&receipt.command) else { return };
             let subject = Subject::from(command.to_string());
-            let failed = if receipt.state == CommandState::Succeeded { Signal::Good } else { Signal::Bad };
+            let failed = if receipt.state == ReceiptState::Succeeded { Signal::Good } else { Signal::Bad };
             node.signal(Reason::CommandFailed, &subject, failed, cx);
             node.signal(Reason::CommandOverdue, &subject, Signal::Good, cx);
         });
@@ -584,7 +584,7 @@ impl Projection for Attention {
     fn part(&self, org: &Name) -> Vec<u8> {
         #[derive(Serialize)]
         struct Part<'a> {
-            nodes: BTreeMap<&'a Uuid, Standing>,
+            nodes: BTreeMap<&'a Uuid, AttentionStanding>,
             ruleset: Hash,
             storms: Vec<&'a String>,
         }

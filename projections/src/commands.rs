@@ -9,14 +9,14 @@
 //! time               its end came before any of these         → expired
 //! ```
 //!
-//! Whether a command has run out is a question about a moment: see [`Given::state`].
+//! Whether a command has run out is a question about a moment: see [`GivenCommand::state`].
 
 use crate::Projection;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spec::payload::{Command, CommandOrder, CommandReceipt, CommandState};
+use spec::payload::{Command, CommandOrder, CommandReceipt, ReceiptState};
 use spec::{Author, Hash, Name, Timestamp, Uuid};
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub const MAX_OUTPUT_BYTES: usize = 4096;
 /// The commands of every organisation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commands {
-    orgs: BTreeMap<Name, BTreeMap<u64, Given>>,
+    orgs: BTreeMap<Name, BTreeMap<u64, GivenCommand>>,
     hashes: BTreeMap<Hash, (Name, u64)>,
     /// Those that a node may still have to carry out, by seq, with their organisation.
     by_node: BTreeMap<Uuid, BTreeMap<u64, Name>>,
@@ -43,8 +43,7 @@ pub struct Commands {
 
 /// A command that was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "GivenCommand")]
-pub struct Given {
+pub struct GivenCommand {
     /// Its event hash, by which others name it.
     pub hash: Hash,
     /// Seq of its entry.
@@ -109,9 +108,8 @@ pub struct Ended {
 
 /// How far a command has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "CommandState")]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum CommandState {
     /// It was given, and lacks approvals if it needs any.
     Issued,
     /// It has all the approvals it needs.
@@ -130,40 +128,40 @@ pub enum State {
     Expired,
 }
 
-impl State {
+impl CommandState {
     /// Whether nothing more is expected to happen.
     pub fn is_settled(self) -> bool {
         !matches!(self, Self::Issued | Self::Approved | Self::Running)
     }
 }
 
-impl Given {
+impl GivenCommand {
     /// How far it has come at `now`.
-    pub fn state(&self, now: Timestamp) -> State {
+    pub fn state(&self, now: Timestamp) -> CommandState {
         if let Some(ended) = &self.ended {
             return match ended.receipt.state {
-                CommandState::Running => State::Running,
-                CommandState::Succeeded => State::Succeeded,
-                CommandState::Failed => State::Failed,
-                CommandState::Refused => State::Refused,
+                ReceiptState::Running => CommandState::Running,
+                ReceiptState::Succeeded => CommandState::Succeeded,
+                ReceiptState::Failed => CommandState::Failed,
+                ReceiptState::Refused => CommandState::Refused,
             };
         }
         if self.begun.is_some() {
-            State::Running
+            CommandState::Running
         } else if self.cancelled.is_some() {
-            State::Cancelled
+            CommandState::Cancelled
         } else if self.order.expires_at <= now {
-            State::Expired
+            CommandState::Expired
         } else if self.order.approvals > 0 && self.lacks() == 0 {
-            State::Approved
+            CommandState::Approved
         } else {
-            State::Issued
+            CommandState::Issued
         }
     }
 
     /// Whether the node may still begin it at `now`, given all approvals.
     pub fn is_open(&self, now: Timestamp) -> bool {
-        matches!(self.state(now), State::Issued | State::Approved)
+        matches!(self.state(now), CommandState::Issued | CommandState::Approved)
     }
 
     /// How many approvals it still needs.
@@ -179,19 +177,19 @@ impl Commands {
     }
 
     /// An organisation's commands, in the order of the log.
-    pub fn of(&self, org: &Name) -> impl DoubleEndedIterator<Item = &Given> {
+    pub fn of(&self, org: &Name) -> impl DoubleEndedIterator<Item = &GivenCommand> {
         self.orgs.get(org).into_iter().flat_map(BTreeMap::values)
     }
 
     /// The command with an event hash, and whose it is.
-    pub fn command(&self, hash: &Hash) -> Option<(&Name, &Given)> {
+    pub fn command(&self, hash: &Hash) -> Option<(&Name, &GivenCommand)> {
         let (org, seq) = self.hashes.get(hash)?;
         Some((org, self.orgs.get(org)?.get(seq)?))
     }
 
     /// What a node of an organisation is to carry out at `now` and did not begin, in the order of the log. What
     /// lacks approvals is none of it.
-    pub fn open_for(&self, org: &Name, node: Uuid, now: Timestamp) -> impl Iterator<Item = &Given> {
+    pub fn open_for(&self, org: &Name, node: Uuid, now: Timestamp) -> impl Iterator<Item = &GivenCommand> {
         let of_node = self.by_node.get(&node).into_iter().flatten();
         let own = of_node.filter(move |(_, of)| *of == org);
         let given = own.filter_map(move |(seq, of)| self.orgs.get(of)?.get(seq));
@@ -199,14 +197,14 @@ impl Commands {
     }
 
     /// A command of the organisation whose entry this is.
-    fn own(&mut self, fact: &Fact<'_>, hash: &Hash) -> Option<&mut Given> {
+    fn own(&mut self, fact: &Fact<'_>, hash: &Hash) -> Option<&mut GivenCommand> {
         let (org, seq) = self.hashes.get(hash).filter(|(org, _)| *org == fact.header.org)?;
         self.orgs.get_mut(org)?.get_mut(seq)
     }
 
     fn issue(&mut self, fact: &Fact<'_>, order: &CommandOrder) {
         let (header, hash) = (fact.header, fact.event_hash());
-        let given = Given {
+        let given = GivenCommand {
             hash,
             seq: fact.seq,
             issued_at: fact.at,
@@ -233,7 +231,7 @@ impl Commands {
         let author = &fact.header.author;
         let person = matches!(author, Author::User(_) | Author::Token(_) | Author::Service(_));
         let other = *author != given.issuer && given.approvals.iter().all(|word| word.author != *author);
-        if person && other && given.lacks() > 0 && given.state(fact.at) == State::Issued {
+        if person && other && given.lacks() > 0 && given.state(fact.at) == CommandState::Issued {
             given.approvals.push(Word::of(fact));
         }
     }
@@ -255,7 +253,7 @@ impl Commands {
             return;
         }
         let (seq, recorded_at) = (fact.seq, fact.at);
-        if receipt.state == CommandState::Running {
+        if receipt.state == ReceiptState::Running {
             given.begun.get_or_insert(Ran { seq, recorded_at });
             return;
         }
@@ -268,7 +266,7 @@ impl Commands {
 
     /// Lets go of the oldest commands beyond what is kept.
     fn forget(&mut self, org: &Name, now: Timestamp) {
-        let due = |commands: &&mut BTreeMap<u64, Given>| {
+        let due = |commands: &&mut BTreeMap<u64, GivenCommand>| {
             commands.len() > MAX_SETTLED && commands.len().is_multiple_of(BATCH)
         };
         let Some(commands) = self.orgs.get_mut(org).filter(due) else { return };
@@ -288,7 +286,7 @@ impl Commands {
 }
 
 /// Nothing more is expected of a node about this command.
-fn close(by_node: &mut BTreeMap<Uuid, BTreeMap<u64, Name>>, given: &Given) {
+fn close(by_node: &mut BTreeMap<Uuid, BTreeMap<u64, Name>>, given: &GivenCommand) {
     if let Some(own) = by_node.get_mut(&given.order.node) {
         own.remove(&given.seq);
         if own.is_empty() {

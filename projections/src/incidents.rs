@@ -21,11 +21,13 @@ mod silences;
 mod webhooks;
 
 pub use bounds::{MAX_REMARK_BYTES, MAX_REPORTED_REMARK_BYTES};
-pub use incident::{Acked, By, Incident, MAX_NOTES, MAX_TAGS, MAX_TEXT_BYTES, Matter, Remark, State};
+pub use incident::{
+    Acked, By, Incident, IncidentState, MAX_NOTES, MAX_TAGS, MAX_TEXT_BYTES, Matter, Remark,
+};
 pub use silences::{MAX_SILENCES, Silence, Silences};
 pub use webhooks::{
-    Attempt, BandChange, GROUP_MS, Happening, MAX_GROUP, MAX_OWED, Message, PAUSES_MS, Standing, Webhook,
-    Webhooks,
+    BandChange, DeliveryAttempt, GROUP_MS, Happening, MAX_GROUP, MAX_OWED, Message, PAUSES_MS, Webhook,
+    WebhookStanding, Webhooks,
 };
 
 use crate::Projection;
@@ -573,7 +575,7 @@ impl Projection for Incidents {
         struct Part<'a> {
             incidents: Vec<&'a Incident>,
             silences: Vec<&'a Silence>,
-            webhooks: Vec<&'a Standing>,
+            webhooks: Vec<&'a WebhookStanding>,
         }
         let of = self.orgs.get(org);
         part(&Part {

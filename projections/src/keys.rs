@@ -43,7 +43,7 @@ pub struct Key {
     pub introduced: Mark,
     /// Its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended: Option<End>,
+    pub ended: Option<KeyEnd>,
     /// The last entry that it signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<Mark>,
@@ -61,12 +61,11 @@ pub struct Mark {
 
 /// How a key ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "KeyEnd")]
-pub struct End {
+pub struct KeyEnd {
     /// Where it ended: the first entry that says so.
     pub at: Mark,
     /// What was said last.
-    pub status: Status,
+    pub status: KeyState,
     /// The first entry that is in doubt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspect_from: Option<u64>,
@@ -80,9 +79,8 @@ pub struct End {
 
 /// Whether a key is valid; in the order in which one takes the place of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "KeyState")]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum KeyState {
     /// It is.
     Active,
     /// It is no longer.
@@ -93,7 +91,7 @@ pub enum Status {
     Compromised,
 }
 
-impl From<KeyChange> for Status {
+impl From<KeyChange> for KeyState {
     fn from(change: KeyChange) -> Self {
         match change {
             KeyChange::Revoked => Self::Revoked,
@@ -104,8 +102,8 @@ impl From<KeyChange> for Status {
 
 impl Key {
     /// Whether it is valid.
-    pub fn status(&self) -> Status {
-        self.ended.as_ref().map_or(Status::Active, |ended| ended.status)
+    pub fn status(&self) -> KeyState {
+        self.ended.as_ref().map_or(KeyState::Active, |ended| ended.status)
     }
 
     /// Whether it signed an entry that is in doubt.
@@ -154,9 +152,9 @@ impl Keys {
     fn rotate(&mut self, fact: &Fact<'_>, said: &KeyRotation) {
         let Some(old) = self.key_mut(&fact.header.key, |org| *org == fact.header.org) else { return };
         let key_use = old.key_use;
-        old.ended.get_or_insert(End {
+        old.ended.get_or_insert(KeyEnd {
             at: Mark::of(fact),
-            status: Status::Superseded,
+            status: KeyState::Superseded,
             suspect_from: None,
             reason: None,
             successor: Some(said.key),
@@ -167,9 +165,9 @@ impl Keys {
     fn end(&mut self, fact: &Fact<'_>, said: &KeyStatus) {
         let by = &fact.header.org;
         let Some(key) = self.key_mut(&said.key, |org| org == by || by.as_str() == "ledger") else { return };
-        let (status, at) = (Status::from(said.status), Mark::of(fact));
+        let (status, at) = (KeyState::from(said.status), Mark::of(fact));
         let ended =
-            key.ended.get_or_insert(End { at, status, suspect_from: None, reason: None, successor: None });
+            key.ended.get_or_insert(KeyEnd { at, status, suspect_from: None, reason: None, successor: None });
         // What is compromised or superseded does not become merely revoked.
         if status >= ended.status {
             ended.status = status;

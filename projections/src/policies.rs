@@ -17,13 +17,12 @@ use std::collections::BTreeMap;
 pub struct Policies {
     assignments: Assignments,
     /// What else is known of each assignment that holds, by seq.
-    given: BTreeMap<Name, BTreeMap<u64, Given>>,
+    given: BTreeMap<Name, BTreeMap<u64, GivenPolicy>>,
 }
 
 /// Who assigned which policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "GivenPolicy")]
-pub struct Given {
+pub struct GivenPolicy {
     /// Who.
     pub author: Author,
     /// When it was recorded.
@@ -42,7 +41,7 @@ pub struct Assigned<'a> {
     pub assignment: &'a Assignment,
     /// Who assigned what.
     #[serde(flatten)]
-    pub given: &'a Given,
+    pub given: &'a GivenPolicy,
 }
 
 impl Policies {
@@ -97,7 +96,7 @@ impl Projection for Policies {
         let given = self.given.entry(org.clone()).or_default();
         if let Policy::Assign { document, .. } = &**policy {
             let author = fact.header.author.clone();
-            given.insert(fact.seq, Given { author, recorded_at: fact.at, document: document.clone() });
+            given.insert(fact.seq, GivenPolicy { author, recorded_at: fact.at, document: document.clone() });
         }
         given.retain(|seq, _| self.assignments.holds(org, *seq));
         if given.is_empty() {

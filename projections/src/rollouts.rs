@@ -23,7 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::limits::MAX_ROLLOUTS;
 use spec::payload::{
-    Command, CommandOrder, CommandReceipt, CommandState, RolloutAction, RolloutPlan, RolloutStep,
+    Command, CommandOrder, CommandReceipt, ReceiptState, RolloutAction, RolloutPlan, RolloutStep,
     RolloutWave, order_id, order_seed, rollout_place,
 };
 use spec::{Author, Hash, Name, Timestamp, Uuid};
@@ -68,7 +68,7 @@ pub struct Rollout {
     pub waves: Vec<Wave>,
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end: Option<End>,
+    pub end: Option<RolloutEnd>,
     told: BTreeMap<Uuid, Told>,
 }
 
@@ -87,19 +87,17 @@ pub struct Wave {
 
 /// How a roll-out ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "RolloutEnd")]
-pub struct End {
+pub struct RolloutEnd {
     /// How.
-    pub state: State,
+    pub state: RolloutState,
     /// When it was recorded.
     pub at: Timestamp,
 }
 
 /// How far a roll-out has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "RolloutState")]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum RolloutState {
     /// It lacks approvals.
     Waiting,
     /// It goes on.
@@ -130,8 +128,7 @@ struct Told {
 
 /// How a wave stands at a moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "RolloutTally")]
-pub struct Tally {
+pub struct RolloutTally {
     /// Nodes that carried it out.
     pub succeeded: u64,
     /// Nodes that failed, refused, or let it run out; it was taken back, or never ended.
@@ -154,9 +151,9 @@ pub enum Step {
     /// This wave is to begin.
     Begin(u64),
     /// It is to stop in this wave.
-    Halt(u64, Tally),
+    Halt(u64, RolloutTally),
     /// It is over with this wave.
-    Finish(u64, Tally),
+    Finish(u64, RolloutTally),
     /// It is over: it was not approved in time.
     Expire,
 }
@@ -183,12 +180,12 @@ impl Rollout {
     }
 
     /// How far it has come.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> RolloutState {
         match self.end {
             Some(end) => end.state,
-            None if self.lacks() > 0 => State::Waiting,
-            None if self.paused => State::Paused,
-            None => State::Running,
+            None if self.lacks() > 0 => RolloutState::Waiting,
+            None if self.paused => RolloutState::Paused,
+            None => RolloutState::Running,
         }
     }
 
@@ -199,7 +196,7 @@ impl Rollout {
 
     /// Until when somebody may approve it, if it waits for that.
     pub fn waits_until(&self) -> Option<Timestamp> {
-        self.plan.approve_by.filter(|_| self.state() == State::Waiting)
+        self.plan.approve_by.filter(|_| self.state() == RolloutState::Waiting)
     }
 
     /// Whether it may still be approved by this author, who has not done so.
@@ -217,8 +214,8 @@ impl Rollout {
     }
 
     /// How a wave stands at `now`.
-    pub fn tally(&self, wave: u64, now: Timestamp) -> Tally {
-        let mut tally = Tally::default();
+    pub fn tally(&self, wave: u64, now: Timestamp) -> RolloutTally {
+        let mut tally = RolloutTally::default();
         let Some(begun) = usize::try_from(wave).ok().and_then(|wave| self.waves.get(wave)) else {
             return tally;
         };
@@ -251,15 +248,15 @@ impl Rollout {
     /// What is to be decided at `now`.
     pub fn decide(&self, now: Timestamp) -> Option<Step> {
         match (self.state(), self.waits_until()) {
-            (State::Waiting, Some(until)) if until <= now => return Some(Step::Expire),
-            (State::Waiting, _) => return self.nodes.is_none().then_some(Step::Choose),
-            (State::Running, _) => {}
+            (RolloutState::Waiting, Some(until)) if until <= now => return Some(Step::Expire),
+            (RolloutState::Waiting, _) => return self.nodes.is_none().then_some(Step::Choose),
+            (RolloutState::Running, _) => {}
             _ => return None,
         }
         let Some(nodes) = &self.nodes else { return Some(Step::Choose) };
         let totals = self.plan.totals(nodes.len() as u64);
         let Some(newest) = self.waves.last() else {
-            let nobody = Step::Finish(0, Tally::default());
+            let nobody = Step::Finish(0, RolloutTally::default());
             return Some(if totals.is_empty() { nobody } else { Step::Begin(0) });
         };
         let wave = self.waves.len() as u64 - 1;
@@ -277,7 +274,7 @@ impl Rollout {
 
     /// When there may be something to decide without anything being said, if nothing is at `now`.
     pub fn wakes(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.state() != State::Running {
+        if self.state() != RolloutState::Running {
             return self.waits_until();
         }
         let tally = self.tally((self.waves.len() as u64).checked_sub(1)?, now);
@@ -287,7 +284,8 @@ impl Rollout {
 
     /// The newest wave, with its number and the nodes that are still to be given their command at `now`.
     pub fn outstanding(&self, now: Timestamp) -> impl Iterator<Item = (u64, &Wave, Uuid)> {
-        let newest = self.waves.last().filter(|wave| self.state() == State::Running && wave.expires_at > now);
+        let newest =
+            self.waves.last().filter(|wave| self.state() == RolloutState::Running && wave.expires_at > now);
         let number = (self.waves.len() as u64).saturating_sub(1);
         newest.into_iter().flat_map(move |wave| {
             let own = self.told.iter().filter(move |(_, told)| told.wave == number && told.command.is_none());
@@ -299,7 +297,7 @@ impl Rollout {
         if said.rollout != self.hash || self.end.is_some() {
             return;
         }
-        let end = |state| Some(End { state, at: fact.at });
+        let end = |state| Some(RolloutEnd { state, at: fact.at });
         match (said.step, &self.nodes) {
             (RolloutStep::Chosen, None) => {
                 let mut nodes = said.nodes.clone().unwrap_or_default();
@@ -310,10 +308,10 @@ impl Rollout {
                 self.begin(fact, said);
             }
             (RolloutStep::Expired, _) if self.waits_until().is_some_and(|until| until <= said.at) => {
-                self.end = end(State::Expired);
+                self.end = end(RolloutState::Expired);
             }
-            (RolloutStep::Halted, _) => self.end = end(State::Halted),
-            (RolloutStep::Finished, Some(_)) => self.end = end(State::Finished),
+            (RolloutStep::Halted, _) => self.end = end(RolloutState::Halted),
+            (RolloutStep::Finished, Some(_)) => self.end = end(RolloutState::Finished),
             _ => {}
         }
     }
@@ -398,8 +396,8 @@ impl Rollouts {
             return;
         }
         match receipt.state {
-            CommandState::Running => told.begun = true,
-            state => told.ended = Some((fact.at, state == CommandState::Succeeded)),
+            ReceiptState::Running => told.begun = true,
+            state => told.ended = Some((fact.at, state == ReceiptState::Succeeded)),
         }
     }
 
@@ -440,7 +438,7 @@ impl Projection for Rollouts {
                 }
                 RolloutAction::Abort { id } => {
                     if let Some(rollout) = self.own(org, *id) {
-                        rollout.end.get_or_insert(End { state: State::Aborted, at: fact.at });
+                        rollout.end.get_or_insert(RolloutEnd { state: RolloutState::Aborted, at: fact.at });
                     }
                     self.forget(org);
                 }

@@ -27,14 +27,13 @@ pub const MAX_KEPT_SCANS: usize = 20;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scans {
     orgs: BTreeMap<Name, BTreeMap<Uuid, NodeScans>>,
-    accepted: BTreeMap<Name, BTreeMap<Uuid, Accepted>>,
+    accepted: BTreeMap<Name, BTreeMap<Uuid, AcceptedBaseline>>,
     acceptances: Acceptances,
 }
 
 /// A baseline that a person accepted for a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "AcceptedBaseline")]
-pub struct Accepted {
+pub struct AcceptedBaseline {
     /// The baseline.
     pub baseline: Hash,
     /// Root of the tree of files in the scan that was looked at.
@@ -113,18 +112,18 @@ impl Scans {
     }
 
     /// The baseline that was last accepted for a node.
-    pub fn accepted(&self, org: &Name, id: Uuid) -> Option<&Accepted> {
+    pub fn accepted(&self, org: &Name, id: Uuid) -> Option<&AcceptedBaseline> {
         self.accepted.get(org)?.get(&id)
     }
 
     /// Who accepted the baseline that a node's scans are compared with, if that is the one accepted.
-    pub fn in_use(&self, org: &Name, id: Uuid) -> Option<&Accepted> {
+    pub fn in_use(&self, org: &Name, id: Uuid) -> Option<&AcceptedBaseline> {
         let used = self.node(org, id)?.latest.scan.baseline;
         self.accepted(org, id).filter(|accepted| used == Some(accepted.baseline))
     }
 
     fn accept(&mut self, fact: &Fact<'_>, said: &Baseline) {
-        let accepted = Accepted {
+        let accepted = AcceptedBaseline {
             baseline: said.baseline,
             tree_root: said.tree_root,
             author: fact.header.author.clone(),
@@ -203,7 +202,7 @@ impl Projection for Scans {
             #[serde(skip_serializing_if = "Vec::is_empty")]
             acceptances: Vec<&'a Acceptance>,
             #[serde(skip_serializing_if = "Option::is_none")]
-            accepted: Option<&'a BTreeMap<Uuid, Accepted>>,
+            accepted: Option<&'a BTreeMap<Uuid, AcceptedBaseline>>,
             #[serde(skip_serializing_if = "Option::is_none")]
             nodes: Option<&'a BTreeMap<Uuid, NodeScans>>,
         }

@@ -7,7 +7,7 @@
 //! command            of the run, to a node that waits → it waits no longer
 //! ```
 //!
-//! What is due at a moment, and what is to become of it, is [`Standing::decide`]; the executable asks with the
+//! What is due at a moment, and what is to become of it, is [`ScheduleStanding::decide`]; the executable asks with the
 //! ledger's clock and records the answer. So each time that was due is decided once, whatever stops in between.
 
 mod due;
@@ -38,13 +38,12 @@ pub const METHOD: &str = "schedule";
 /// The schedules of every organisation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedules {
-    orgs: BTreeMap<Name, BTreeMap<Uuid, Standing>>,
+    orgs: BTreeMap<Name, BTreeMap<Uuid, ScheduleStanding>>,
 }
 
 /// A schedule as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "ScheduleStanding")]
-pub struct Standing {
+pub struct ScheduleStanding {
     /// Event hash of the event that set it.
     pub hash: Hash,
     /// Who set it.
@@ -61,7 +60,7 @@ pub struct Standing {
     /// Decisions, the newest first, at most [`MAX_RUNS`].
     pub runs: VecDeque<Run>,
     /// How many times it was started, missed and skipped since it was set.
-    pub counts: Counts,
+    pub counts: ScheduleCounts,
     /// The nodes of the newest run that were not given their command yet.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub waiting: BTreeSet<Uuid>,
@@ -69,8 +68,7 @@ pub struct Standing {
 
 /// How often a schedule was due, by what became of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "ScheduleCounts")]
-pub struct Counts {
+pub struct ScheduleCounts {
     /// It was begun.
     pub started: u64,
     /// Nobody was there to begin it in time.
@@ -106,7 +104,7 @@ pub struct Run {
     pub ordered: u64,
 }
 
-impl Standing {
+impl ScheduleStanding {
     fn of(fact: &Fact<'_>, plan: &Plan) -> Self {
         Self {
             hash: fact.event_hash(),
@@ -116,7 +114,7 @@ impl Standing {
             plan: plan.clone(),
             decided: fact.at,
             runs: VecDeque::new(),
-            counts: Counts::default(),
+            counts: ScheduleCounts::default(),
             waiting: BTreeSet::new(),
         }
     }
@@ -182,29 +180,29 @@ impl Standing {
 
 impl Schedules {
     /// An organisation's schedules, by id.
-    pub fn of(&self, org: &Name) -> impl Iterator<Item = &Standing> {
+    pub fn of(&self, org: &Name) -> impl Iterator<Item = &ScheduleStanding> {
         self.orgs.get(org).into_iter().flat_map(BTreeMap::values)
     }
 
     /// Every schedule, with its organisation.
-    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Standing)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &ScheduleStanding)> {
         self.orgs.iter().flat_map(|(org, own)| own.values().map(move |standing| (org, standing)))
     }
 
     /// One schedule of an organisation.
-    pub fn schedule(&self, org: &Name, id: Uuid) -> Option<&Standing> {
+    pub fn schedule(&self, org: &Name, id: Uuid) -> Option<&ScheduleStanding> {
         self.orgs.get(org)?.get(&id)
     }
 
     fn set(&mut self, fact: &Fact<'_>, plan: &Plan) {
         let own = self.orgs.entry(fact.header.org.clone()).or_default();
         if own.len() < MAX_SCHEDULES || own.contains_key(&plan.id) {
-            own.insert(plan.id, Standing::of(fact, plan));
+            own.insert(plan.id, ScheduleStanding::of(fact, plan));
         }
     }
 
     /// The schedule that the scheduler speaks of.
-    fn spoken_of(&mut self, fact: &Fact<'_>) -> Option<&mut Standing> {
+    fn spoken_of(&mut self, fact: &Fact<'_>) -> Option<&mut ScheduleStanding> {
         let id = scheduler_of(fact)?;
         self.orgs.get_mut(&fact.header.org)?.get_mut(&id)
     }

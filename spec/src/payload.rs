@@ -27,7 +27,7 @@ pub use attention::{Attention, AttentionChange, Band, Onset, Posture, ReasonStat
 pub use baseline::Baseline;
 pub use clock::{CLOCK_CONTEXT, Clock};
 pub use command::{
-    COMMAND_CONTEXT, Command, CommandOrder, CommandReceipt, CommandState, Rollout, command_bytes,
+    COMMAND_CONTEXT, Command, CommandOrder, CommandReceipt, ReceiptState, Rollout, command_bytes,
 };
 pub use comms::{Ack, Assign, Incident, Note, Reply, Tag};
 pub use heartbeat::{Heartbeat, Reading};

@@ -102,7 +102,7 @@ pub(crate) enum Command {
     /// Who cosigns the ledger's checkpoints, and cosigning from outside.
     #[command(subcommand)]
     Witness(witness::Witness),
-    /// Find the entry at which a predicate over a projection turned.
+    /// Find the entry at which a predicate over a fold turned.
     Bisect(bisect::Bisect),
     /// The keys of the ledger and its nodes.
     #[command(subcommand)]
@@ -112,7 +112,7 @@ pub(crate) enum Command {
     /// Read entries, on files or over HTTP.
     #[command(subcommand)]
     Logs(logs::Logs),
-    /// Fold the entries again and show a projection as it was at any point.
+    /// Fold the entries again and show a fold as it was at any point.
     Replay(replay::Replay),
     /// Closed segments of the log as Parquet files, and back.
     #[command(subcommand)]

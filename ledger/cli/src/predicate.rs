@@ -1,4 +1,4 @@
-//! Predicates over what a projection knows, in the language of jq.
+//! Predicates over what a fold knows, in the language of jq.
 
 use crate::failure::Failure;
 use jaq_core::load::{Arena, File, Loader};

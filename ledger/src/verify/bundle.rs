@@ -1,7 +1,7 @@
 //! Verifying a proof bundle: one entry, from a pinned ledger id alone.
 
 use super::files::pin;
-use super::report::{Proves, Standing};
+use super::report::{Proves, Backing};
 use super::trust::{AuthorityKeys, RecordFormError, read_record};
 use super::{Options, Report, TargetKind};
 use crate::audit::Finding;
@@ -63,7 +63,7 @@ fn check(bytes: &[u8], options: &Options, report: &mut Report) -> Result<(), Fau
     let verified = open_checkpoint(&bundle, &authority, options)?;
     let checkpoint = &verified.checkpoint;
     let (_, quorum) = authority.witnesses_at(checkpoint.size);
-    report.witnessed(&[Standing::of(&verified, options, quorum)], options);
+    report.witnessed(&[Backing::of(&verified, options, quorum)], options);
     report.origin.clone_from(&checkpoint.origin);
     report.size = checkpoint.size;
     report.root = checkpoint.root;

@@ -1,6 +1,6 @@
 //! Verifying what travels alone: a proof chain, a checkpoint, an equivocation file.
 
-use super::report::Standing;
+use super::report::Backing;
 use super::trust::AuthorityKeys;
 use super::{Options, Report, TargetKind, TrustStatus};
 use crate::fault::Fault;
@@ -91,7 +91,7 @@ fn check_quorum(
     });
     let stand = |verified: &Verified| {
         let (_, quorum) = authority.witnesses_at(verified.checkpoint.size);
-        Standing::of(verified, options, quorum)
+        Backing::of(verified, options, quorum)
     };
     let mut standings: Vec<_> = rows.iter().map(&stand).collect();
     standings

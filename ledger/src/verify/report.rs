@@ -130,13 +130,13 @@ pub struct CosignedBy {
 
 /// Who stands behind one checkpoint, of those that count, and how many of them it takes; 0 if none were asked for.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct Backing {
     pub(super) size: u64,
     pub(super) cosigned: Vec<CosignedBy>,
     pub(super) quorum: usize,
 }
 
-impl Standing {
+impl Backing {
     /// `quorum`: that of the ledger's own set at this size, 0 without a set.
     pub(super) fn of(verified: &Verified, options: &Options, quorum: usize) -> Self {
         let named = &options.trust.witnesses;
@@ -353,9 +353,9 @@ impl Report {
     ///
     /// The policy says how many it asks for, and of whom; without one it is the ledger's own set, once the ledger id is
     /// pinned: the set follows from the id.
-    pub(super) fn witnessed(&mut self, standings: &[Standing], options: &Options) {
+    pub(super) fn witnessed(&mut self, standings: &[Backing], options: &Options) {
         let asked = options.trust.quorum > 0;
-        let enough = |s: &&Standing| s.quorum > 0 && s.cosigned.len() >= s.quorum;
+        let enough = |s: &&Backing| s.quorum > 0 && s.cosigned.len() >= s.quorum;
         if let Some(best) = standings.iter().filter(enough).max_by_key(|s| s.size) {
             self.count("witnesses", best.cosigned.len() as u64);
             self.witnessed = Some(Witnessed { size: best.size, by: best.cosigned.clone() });

@@ -1,6 +1,6 @@
 //! The files beside a log: checkpoints, the proof chain, kept bytes of cut tails, id files.
 
-use super::report::{Note, Standing};
+use super::report::{Note, Backing};
 use super::survey::CHANGED_LINE_ENDS;
 use super::{Options, Report, Source, TrustStatus, trust};
 use crate::audit::Audit;
@@ -207,7 +207,7 @@ impl SideFiles {
         }
         let standing = |verified: &Verified| {
             let (_, quorum) = trust::witnesses_at(&view.audit.state, verified.checkpoint.size);
-            Standing::of(verified, view.options, quorum)
+            Backing::of(verified, view.options, quorum)
         };
         let standings: Vec<_> = checkpoints.iter().map(standing).collect();
         let (_, asked) = trust::witnesses_at(&view.audit.state, report.covered_size);

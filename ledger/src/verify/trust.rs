@@ -102,7 +102,7 @@ pub enum RecordFormError {
 
 /// Why records are not the authority of a ledger.
 #[derive(Debug, thiserror::Error)]
-pub enum AuthorityError {
+pub enum AuthorityFormError {
     /// One of them is no record.
     #[error(transparent)]
     Record(#[from] RecordFormError),
@@ -179,7 +179,7 @@ impl AuthorityKeys {
     ///
     /// # Errors
     /// They are not an authority: of which record, and why.
-    pub fn from_records(records: &[serde_json::Value]) -> Result<Self, AuthorityError> {
+    pub fn from_records(records: &[serde_json::Value]) -> Result<Self, AuthorityFormError> {
         let mut state = State::default();
         let mut entries = Vec::new();
         let mut began = None;
@@ -193,21 +193,21 @@ impl AuthorityKeys {
                 _ => false,
             };
             if !in_place {
-                return Err(AuthorityError::Kind { at: i, kind: header.kind.clone() });
+                return Err(AuthorityFormError::Kind { at: i, kind: header.kind.clone() });
             }
             if !signature::verify(&header.key, &header.signing_bytes(), &item.record.entry.sig) {
-                return Err(AuthorityError::Signature(i));
+                return Err(AuthorityFormError::Signature(i));
             }
             let json = item.record.payload.as_ref().map_or("", |p| &p.json);
             header.kind.check_payload(header.payload_version, json)?;
-            admit(&state, &item, json).map_err(|why| AuthorityError::Inadmissible { at: i, why })?;
+            admit(&state, &item, json).map_err(|why| AuthorityFormError::Inadmissible { at: i, why })?;
             let bytes = item.record.entry.to_canonical();
             state.apply(header, item.event_hash, position, Leaf::of(&bytes), Some(json))?;
             entries.push((position.seq, item.record.leaf));
             began.get_or_insert(position.recorded_at);
         }
         if entries.is_empty() || !entries.is_sorted_by(|a, b| a.0 < b.0) {
-            return Err(AuthorityError::Order);
+            return Err(AuthorityFormError::Order);
         }
         let began = began.unwrap_or_default();
         Ok(Self { ledger: state.ledger, origin: state.origin.clone(), began, entries, state })
@@ -281,15 +281,15 @@ pub(super) fn check_authority(
     state: &State,
     written: u64,
     stopped: bool,
-) -> Result<(), AuthorityError> {
+) -> Result<(), AuthorityFormError> {
     let keys = AuthorityKeys::from_records(records)?;
     let known = |seq: &u64| !stopped || *seq < state.size();
     let seqs: Vec<u64> = keys.entries.iter().map(|(seq, _)| *seq).filter(known).collect();
     if (keys.ledger != state.ledger && state.size() > 0) || !state.authority_seqs.starts_with(&seqs) {
-        return Err(AuthorityError::NotTheLogs);
+        return Err(AuthorityFormError::NotTheLogs);
     }
     match state.authority_seqs.get(seqs.len()) {
-        Some(missing) if *missing < written => Err(AuthorityError::Lacks(*missing)),
+        Some(missing) if *missing < written => Err(AuthorityFormError::Lacks(*missing)),
         _ => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 use crate::reads::{AS_OF, Reads, View};
 use axum::body::Body;
 use axum::http::Response;
-use projections::attention::{Band, Level, Standing};
+use projections::attention::{AttentionStanding, Band, Level};
 use projections::fleet::Node;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub struct NodeRow<'a> {
     pub org: Cow<'a, Name>,
     /// How it stands.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub standing: AttentionStanding,
     /// What is known of it.
     #[serde(flatten)]
     pub node: Cow<'a, Node>,
@@ -60,7 +60,7 @@ impl<'a> NameRow<'a> {
 }
 
 impl<'a> NodeRow<'a> {
-    fn of(org: &'a Name, node_id: Uuid, standing: Standing, node: &'a Node) -> Self {
+    fn of(org: &'a Name, node_id: Uuid, standing: AttentionStanding, node: &'a Node) -> Self {
         Self { node_id, org: Cow::Borrowed(org), standing, node: Cow::Borrowed(node) }
     }
 }
@@ -105,7 +105,7 @@ impl Filter {
                 .is_none_or(|version| said.is_some_and(|said| said.agent_version.as_ref() == Some(version)))
     }
 
-    fn wants_standing(&self, standing: &Standing) -> bool {
+    fn wants_standing(&self, standing: &AttentionStanding) -> bool {
         self.band.is_none_or(|band| band == standing.band)
             && self.silence.is_none_or(|silence| silence == standing.silence)
     }

@@ -13,9 +13,9 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use maud::{DOCTYPE, html};
 use projections::Projections;
-use projections::attention::{Active, Band, Level, Phase, Standing};
+use projections::attention::{AttentionReason, AttentionStanding, Band, Level, Phase};
 use projections::fleet::Node;
-use projections::incidents::State;
+use projections::incidents::IncidentState;
 use spec::payload::Reading;
 use spec::{Name, Timestamp, Uuid};
 use std::cmp::Reverse;
@@ -179,7 +179,7 @@ struct Row<'a> {
     org: &'a Name,
     id: Uuid,
     node: &'a Node,
-    standing: Standing,
+    standing: AttentionStanding,
 }
 
 /// The table: those who need attention first.
@@ -236,7 +236,7 @@ fn open_incidents(folds: &Projections, viewer: &Principal, now: Timestamp) -> us
     let incidents = seen.flat_map(|(_, all)| all.iter());
     let own =
         incidents.filter(|incident| viewer.node().is_none_or(|own| incident.matter.node_id == Some(own)));
-    own.filter(|incident| incident.state(now) == State::Open).count()
+    own.filter(|incident| incident.state(now) == IncidentState::Open).count()
 }
 
 const BANDS: [(Band, &str); 3] = [(Band::Crit, "CRIT"), (Band::Attn, "ATTN"), (Band::Ok, "OK")];
@@ -286,7 +286,7 @@ impl Row<'_> {
     }
 }
 
-fn reason(active: &Active) -> Markup {
+fn reason(active: &AttentionReason) -> Markup {
     let recovering = active.phase == Phase::Recovering;
     html! {
         span.reason.recovering[recovering] title={ "weight " (active.weight) ", since " (active.since) } {

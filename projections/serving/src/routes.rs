@@ -15,8 +15,8 @@ use crate::{console, nodes, page, stream};
 use axum::http::Method;
 use incidents::IncidentStates;
 use projections::attention::{Band, Level};
-use projections::commands::State as CommandState;
-use projections::keys::Status as KeyStatus;
+use projections::commands::CommandState;
+use projections::keys::KeyState;
 use projections::metrics::Metric;
 use scans::FindingSeverity;
 use schemars::JsonSchema;
@@ -392,7 +392,7 @@ fn orgs() -> Vec<Route<Reads>> {
         )
         .takes::<Name>("org", "The organisation.")
         .takes::<String>("q", "With this in their texts, whatever the case.")
-        .takes::<KeyStatus>("status", "Only those of this status.")
+        .takes::<KeyState>("status", "Only those of this status.")
         .takes::<Name>("tenant", "Of this tenant."),
         fold::<OrgKeysSummary, _>(
             "/api/orgs/{org}/keys/summary",

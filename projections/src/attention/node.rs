@@ -26,8 +26,7 @@ pub const MAX_LISTED: usize = 64;
 
 /// A reason that counts, with its place in the explanation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "AttentionReason")]
-pub struct Active {
+pub struct AttentionReason {
     /// The reason.
     pub reason: Reason,
     /// What it is about; absent for the node itself.
@@ -43,8 +42,7 @@ pub struct Active {
 
 /// How a node stands: what operators see, and what digests are over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "AttentionStanding")]
-pub struct Standing {
+pub struct AttentionStanding {
     /// Its band.
     pub band: Band,
     /// Whether it goes back and forth.
@@ -55,7 +53,7 @@ pub struct Standing {
     /// Its score, 0 to 100.
     pub score: u64,
     /// Why, the heaviest first, at most [`MAX_LISTED`].
-    pub reasons: Vec<Active>,
+    pub reasons: Vec<AttentionReason>,
     /// Reasons beyond those.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more_reasons: usize,
@@ -530,13 +528,13 @@ impl NodeAttention {
         cx.log(Change::Band { from, to, score: self.score });
     }
 
-    pub(super) fn standing(&self, rules: &Rules) -> Standing {
+    pub(super) fn standing(&self, rules: &Rules) -> AttentionStanding {
         let explanation = explanation(&self.machines, rules);
         let more_reasons = explanation.len().saturating_sub(MAX_LISTED);
         let reasons = explanation
             .into_iter()
             .take(MAX_LISTED)
-            .map(|machine| Active {
+            .map(|machine| AttentionReason {
                 reason: machine.reason,
                 subject: machine.subject.clone(),
                 phase: machine.phase,
@@ -544,7 +542,7 @@ impl NodeAttention {
                 weight: rules.weight(machine.reason),
             })
             .collect();
-        Standing {
+        AttentionStanding {
             band: self.band,
             flapping: self.flapping.is_on(),
             silence: self.silence,

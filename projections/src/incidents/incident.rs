@@ -41,9 +41,8 @@ pub struct Matter {
 
 /// How an incident stands at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "IncidentState")]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum IncidentState {
     /// Nobody looks after it.
     Open,
     /// Somebody does.
@@ -157,11 +156,11 @@ pub struct Incident {
 
 impl Incident {
     /// How it stands at `now`.
-    pub fn state(&self, now: Timestamp) -> State {
+    pub fn state(&self, now: Timestamp) -> IncidentState {
         match (&self.resolved, &self.acked) {
-            (Some(_), _) => State::Resolved,
-            (None, Some(acked)) if acked.until > now => State::Acked,
-            _ => State::Open,
+            (Some(_), _) => IncidentState::Resolved,
+            (None, Some(acked)) if acked.until > now => IncidentState::Acked,
+            _ => IncidentState::Open,
         }
     }
 

@@ -92,8 +92,7 @@ pub struct Message {
 
 /// What came of the last attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "DeliveryAttempt")]
-pub struct Attempt {
+pub struct DeliveryAttempt {
     /// When it was recorded, and where.
     #[serde(flatten)]
     pub by: By,
@@ -106,8 +105,7 @@ pub struct Attempt {
 
 /// A webhook, and what became of what it was told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "WebhookStanding")]
-pub struct Standing {
+pub struct WebhookStanding {
     /// Its id.
     pub id: Uuid,
     /// Where it is told.
@@ -126,14 +124,14 @@ pub struct Standing {
     pub given_up: u64,
     /// The last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<Attempt>,
+    pub last: Option<DeliveryAttempt>,
 }
 
 /// A webhook with what it is owed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
     /// What it is, and how it fared.
-    pub standing: Standing,
+    pub standing: WebhookStanding,
     /// `BLAKE3(14 ‖ secret)` of the secret that messages are signed with.
     pub secret: Hash,
     /// Happenings that were not told because there were too many.
@@ -196,7 +194,8 @@ impl Webhook {
             return;
         };
         let now = by.at;
-        self.standing.last = Some(Attempt { by: by.clone(), outcome: notice.outcome, status: notice.status });
+        self.standing.last =
+            Some(DeliveryAttempt { by: by.clone(), outcome: notice.outcome, status: notice.status });
         if notice.outcome == Delivery::Failed {
             if let Some(message) = self.messages.get_mut(place) {
                 message.attempts = notice.attempt;
@@ -249,7 +248,7 @@ impl Webhooks {
         match webhook {
             spec::payload::Webhook::Create { id, secret, types, url } => {
                 if self.0.len() < MAX_WEBHOOKS && !self.0.contains_key(id) {
-                    let standing = Standing {
+                    let standing = WebhookStanding {
                         id: *id,
                         url: url.clone(),
                         types: types.clone(),

@@ -1,6 +1,6 @@
 //! What is to become of what is due.
 
-use super::Standing;
+use super::ScheduleStanding;
 use spec::Timestamp;
 use spec::payload::{CatchUp, MAX_RUN_COUNT, Outside, RunOutcome, RunReason};
 use spec::window::{open_until, opens};
@@ -43,7 +43,7 @@ impl Due {
     }
 }
 
-impl Standing {
+impl ScheduleStanding {
     /// What is to be decided at `now`: the times that are due, from the first on, as far as the same becomes of them.
     /// `None`: nothing is due, or what is due waits for a window.
     pub fn decide(&self, now: Timestamp) -> Option<Due> {

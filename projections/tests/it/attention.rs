@@ -3,7 +3,7 @@
 use crate::entries::{Fact, at, entry, name, node, said, user};
 use projections::Projection as _;
 use projections::attention::{
-    Attention, Band, Change, Level, MAX_ABSENCE_MS, Phase, Reason, Standing, Transition,
+    Attention, AttentionStanding, Band, Change, Level, MAX_ABSENCE_MS, Phase, Reason, Transition,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ impl Log {
         self.at(until, &Fact::Alive);
     }
 
-    fn standing(&self, secs: u64) -> Standing {
+    fn standing(&self, secs: u64) -> AttentionStanding {
         self.attention.standing(&name("acme"), node(1), at(secs)).unwrap()
     }
 
@@ -78,7 +78,7 @@ fn fine() -> Value {
     json!({"interval_secs": I})
 }
 
-fn reasons(standing: &Standing) -> Vec<Reason> {
+fn reasons(standing: &AttentionStanding) -> Vec<Reason> {
     standing.reasons.iter().map(|active| active.reason).collect()
 }
 
@@ -108,7 +108,7 @@ fn silence_raises_by_the_nodes_own_rhythm_and_three_heartbeats_end_it() {
     let quiet = log.now;
     assert_eq!(
         log.standing(quiet),
-        Standing {
+        AttentionStanding {
             band: Band::Crit,
             flapping: false,
             silence: Level::Live,

@@ -3,7 +3,7 @@
 use crate::entries::{Fact, at, folded, log, name, node, said, saying, user};
 use crate::fleet::fold;
 use projections::Projections;
-use projections::commands::{BATCH, Given, MAX_COMMANDS, MAX_OUTPUT_BYTES, MAX_SETTLED, State};
+use projections::commands::{BATCH, CommandState, GivenCommand, MAX_COMMANDS, MAX_OUTPUT_BYTES, MAX_SETTLED};
 use serde_json::{Value, json};
 use spec::{Author, Hash, Kind, Signature};
 
@@ -46,12 +46,12 @@ pub(crate) fn receipt(org: &'static str, from: u16, n: usize, state: &str) -> Fa
     of_command(Author::Node(node(from)), Kind::Receipt, org, payload, "command", n)
 }
 
-fn first(folds: &Projections) -> &Given {
+fn first(folds: &Projections) -> &GivenCommand {
     folds.commands().of(&name("acme")).next().unwrap()
 }
 
 /// The state of the first command ten seconds after the last entry.
-fn state(facts: &[Fact]) -> State {
+fn state(facts: &[Fact]) -> CommandState {
     let folds = fold(facts);
     first(&folds).state(at(facts.len() as u64 * 10))
 }
@@ -66,16 +66,16 @@ fn ordered(approvals: u64) -> Fact {
 fn a_command_goes_its_way() {
     let running = receipt("acme", 1, 0, "running");
     for (more, expected) in [
-        (vec![], State::Issued),
-        (vec![running.clone()], State::Running),
-        (vec![running.clone(), receipt("acme", 1, 0, "succeeded")], State::Succeeded),
-        (vec![running.clone(), receipt("acme", 1, 0, "failed")], State::Failed),
-        (vec![receipt("acme", 1, 0, "refused")], State::Refused),
-        (vec![cancel("acme", 1, 0)], State::Cancelled),
-        (vec![running.clone(), cancel("acme", 1, 0)], State::Running),
-        (vec![cancel("acme", 1, 0), receipt("acme", 1, 0, "succeeded")], State::Succeeded),
-        (vec![receipt("acme", 1, 0, "failed"), receipt("acme", 1, 0, "succeeded")], State::Failed),
-        (vec![receipt("acme", 1, 0, "failed"), running], State::Failed),
+        (vec![], CommandState::Issued),
+        (vec![running.clone()], CommandState::Running),
+        (vec![running.clone(), receipt("acme", 1, 0, "succeeded")], CommandState::Succeeded),
+        (vec![running.clone(), receipt("acme", 1, 0, "failed")], CommandState::Failed),
+        (vec![receipt("acme", 1, 0, "refused")], CommandState::Refused),
+        (vec![cancel("acme", 1, 0)], CommandState::Cancelled),
+        (vec![running.clone(), cancel("acme", 1, 0)], CommandState::Running),
+        (vec![cancel("acme", 1, 0), receipt("acme", 1, 0, "succeeded")], CommandState::Succeeded),
+        (vec![receipt("acme", 1, 0, "failed"), receipt("acme", 1, 0, "succeeded")], CommandState::Failed),
+        (vec![receipt("acme", 1, 0, "failed"), running], CommandState::Failed),
     ] {
         assert_eq!(state(&[&[ordered(0)], &more[..]].concat()), expected, "{more:?}");
     }
@@ -86,18 +86,18 @@ fn only_its_node_says_what_became_of_it() {
     let by_operator = of_command(user(1), Kind::Receipt, "acme", json!({"state": "succeeded"}), "command", 0);
     let facts =
         [ordered(0), receipt("acme", 2, 0, "succeeded"), receipt("beta", 1, 0, "failed"), by_operator];
-    assert_eq!(state(&facts), State::Issued);
+    assert_eq!(state(&facts), CommandState::Issued);
 }
 
 #[test]
 fn others_approve_it_each_once() {
     for (approvals, by, expected) in [
-        (1, vec![1], State::Issued),
-        (1, vec![2], State::Approved),
-        (2, vec![2], State::Issued),
-        (2, vec![2, 2], State::Issued),
-        (2, vec![2, 1, 3], State::Approved),
-        (0, vec![2], State::Issued),
+        (1, vec![1], CommandState::Issued),
+        (1, vec![2], CommandState::Approved),
+        (2, vec![2], CommandState::Issued),
+        (2, vec![2, 2], CommandState::Issued),
+        (2, vec![2, 1, 3], CommandState::Approved),
+        (0, vec![2], CommandState::Issued),
     ] {
         let said = by.iter().map(|by| approve("acme", *by, 0));
         let facts: Vec<_> = std::iter::once(ordered(approvals)).chain(said).collect();
@@ -107,8 +107,8 @@ fn others_approve_it_each_once() {
     }
     let by_node =
         of_command(Author::Node(node(1)), Kind::Command, "acme", json!({"action": "approve"}), "target", 0);
-    assert_eq!(state(&[ordered(1), by_node, approve("beta", 2, 0)]), State::Issued);
-    assert_eq!(state(&[ordered(1), cancel("acme", 1, 0), approve("acme", 2, 0)]), State::Cancelled);
+    assert_eq!(state(&[ordered(1), by_node, approve("beta", 2, 0)]), CommandState::Issued);
+    assert_eq!(state(&[ordered(1), cancel("acme", 1, 0), approve("acme", 2, 0)]), CommandState::Cancelled);
 }
 
 #[test]
@@ -116,12 +116,12 @@ fn time_runs_out_without_an_entry() {
     let facts = [issue("acme", 1, 1, 1, 99), approve("acme", 2, 0)];
     let folds = fold(&facts);
     let states = [99, 100].map(|secs| first(&folds).state(at(secs)));
-    assert_eq!(states, [State::Approved, State::Expired]);
+    assert_eq!(states, [CommandState::Approved, CommandState::Expired]);
     // An approval that comes too late is none; a receipt tells what happened, whenever it arrives.
     let late = |fact: Fact| folded(&log(&[(0, issue("acme", 1, 1, 1, 99)), (100, fact)]));
     assert_eq!(first(&late(approve("acme", 2, 0))).approvals, []);
     assert_eq!(first(&late(cancel("acme", 2, 0))).cancelled, None);
-    assert_eq!(first(&late(receipt("acme", 1, 0, "succeeded"))).state(at(101)), State::Succeeded);
+    assert_eq!(first(&late(receipt("acme", 1, 0, "succeeded"))).state(at(101)), CommandState::Succeeded);
 }
 
 #[test]

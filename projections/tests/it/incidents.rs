@@ -3,8 +3,8 @@
 use crate::entries::{at, entry, name, node, said, user};
 use projections::fact::Fact as Entry;
 use projections::incidents::{
-    Incident, Incidents, MAX_NOTES, MAX_REMARK_BYTES, MAX_REPORTED_BY_NODE, MAX_REPORTED_REMARK_BYTES,
-    MAX_RESOLVED, MAX_TEXT_BYTES, State,
+    Incident, IncidentState, Incidents, MAX_NOTES, MAX_REMARK_BYTES, MAX_REPORTED_BY_NODE,
+    MAX_REPORTED_REMARK_BYTES, MAX_RESOLVED, MAX_TEXT_BYTES,
 };
 use projections::{Projection as _, Projections};
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ impl Log {
         self.folds.incidents().of(&name("acme")).unwrap().get(&id).unwrap().clone()
     }
 
-    fn state(&self, id: Hash, secs: u64) -> State {
+    fn state(&self, id: Hash, secs: u64) -> IncidentState {
         self.get(id).state(at(secs))
     }
 }
@@ -73,19 +73,22 @@ fn one_thing_is_one_incident_whatever_its_degree() {
     let id = log.reason(10, "ATTN", "stale", "firing");
     assert_eq!(
         (log.state(id, 10), log.get(id).title.as_str(), log.get(id).band),
-        (State::Open, "stale", Band::Attn)
+        (IncidentState::Open, "stale", Band::Attn)
     );
     log.reason(100, "CRIT", "lost", "firing");
     log.reason(100, "CRIT", "service-down", "firing");
     assert_eq!((log.all().len(), log.get(id).title.as_str(), log.get(id).band), (2, "lost", Band::Crit));
     log.reason(200, "OK", "lost", "cleared");
-    assert_eq!((log.state(id, 200), log.get(id).resolved.unwrap().author), (State::Resolved, None));
+    assert_eq!((log.state(id, 200), log.get(id).resolved.unwrap().author), (IncidentState::Resolved, None));
     // Again within a quarter of an hour: the same; later: another.
     log.reason(200 + 900, "ATTN", "offline", "firing");
-    assert_eq!((log.state(id, 1100), log.get(id).reopened.unwrap().at), (State::Open, at(1100)));
+    assert_eq!((log.state(id, 1100), log.get(id).reopened.unwrap().at), (IncidentState::Open, at(1100)));
     log.reason(1200, "OK", "offline", "cleared");
     let another = log.reason(1200 + 901, "ATTN", "stale", "firing");
-    assert_eq!((log.state(id, 2200), log.state(another, 2200)), (State::Resolved, State::Open));
+    assert_eq!(
+        (log.state(id, 2200), log.state(another, 2200)),
+        (IncidentState::Resolved, IncidentState::Open)
+    );
 }
 
 #[test]
@@ -94,16 +97,22 @@ fn an_acknowledgement_expires_or_breaks_on_a_worse_band() {
     let id = log.reason(0, "ATTN", "disk-low", "firing");
     log.person(10, Kind::Ack, json!({"target": id, "text": "mine"}));
     assert_eq!(log.get(id).notes[0].text, "mine");
-    assert_eq!((log.state(id, 10 + 8 * 3600 - 1), log.state(id, 10 + 8 * 3600)), (State::Acked, State::Open));
+    assert_eq!(
+        (log.state(id, 10 + 8 * 3600 - 1), log.state(id, 10 + 8 * 3600)),
+        (IncidentState::Acked, IncidentState::Open)
+    );
     // The band of the node gets worse; then better, which breaks nothing.
     log.announce(20, "CRIT", json!({"what": "band", "from": "ATTN", "to": "CRIT", "reasons": []}));
-    assert_eq!(log.state(id, 20), State::Open);
+    assert_eq!(log.state(id, 20), IncidentState::Open);
     log.person(30, Kind::Ack, json!({"target": id}));
-    assert_eq!((log.state(id, 30 + 1799), log.state(id, 30 + 1800)), (State::Acked, State::Open));
+    assert_eq!(
+        (log.state(id, 30 + 1799), log.state(id, 30 + 1800)),
+        (IncidentState::Acked, IncidentState::Open)
+    );
     log.announce(40, "ATTN", json!({"what": "band", "from": "CRIT", "to": "ATTN", "reasons": []}));
-    assert_eq!(log.state(id, 40), State::Acked);
+    assert_eq!(log.state(id, 40), IncidentState::Acked);
     log.person(50, Kind::Ack, json!({"expires_at": at(60), "target": id}));
-    assert_eq!((log.state(id, 59), log.state(id, 60)), (State::Acked, State::Open));
+    assert_eq!((log.state(id, 59), log.state(id, 60)), (IncidentState::Acked, IncidentState::Open));
 }
 
 #[test]
@@ -123,13 +132,16 @@ fn people_open_resolve_reopen_and_talk() {
         (2, Some("kay"), 1)
     );
     log.person(2, Kind::Resolve, json!({"target": id, "text": "shut"}));
-    assert_eq!((log.state(id, 2), log.get(id).resolved.unwrap().author), (State::Resolved, Some(user(1))));
+    assert_eq!(
+        (log.state(id, 2), log.get(id).resolved.unwrap().author),
+        (IncidentState::Resolved, Some(user(1)))
+    );
     // What is over is not looked after.
     log.person(3, Kind::Ack, json!({"target": id}));
-    assert_eq!(log.state(id, 3), State::Resolved);
+    assert_eq!(log.state(id, 3), IncidentState::Resolved);
     log.person(4, Kind::Reopen, json!({"target": id}));
     log.person(5, Kind::Assign, json!({"target": id}));
-    assert_eq!((log.state(id, 5), log.get(id).assignee), (State::Open, None));
+    assert_eq!((log.state(id, 5), log.get(id).assignee), (IncidentState::Open, None));
     // Two of the same title are two.
     log.person(6, Kind::Incident, json!({"title": "the door is open"}));
     assert_eq!(log.all().len(), 2);
@@ -148,7 +160,7 @@ fn nobody_has_a_say_in_another_organisations_incidents() {
         |parts: Option<Vec<projections::Part>>| parts.unwrap().into_iter().find(|p| p.org == name("acme"));
     assert_eq!(acme(log.folds.parts("incidents")), acme(part));
     log.person(2, Kind::Resolve, json!({"target": Hash([5; 32])}));
-    assert_eq!(log.state(id, 2), State::Open);
+    assert_eq!(log.state(id, 2), IncidentState::Open);
 }
 
 #[test]
@@ -161,7 +173,10 @@ fn storms_and_flapping_are_incidents_of_their_own() {
     let flapping = log.announce(1, "ATTN", json!({"what": "flapping", "state": "began"}));
     log.announce(2, "OK", storm("ended"));
     log.announce(2, "OK", json!({"what": "flapping", "state": "ended"}));
-    assert_eq!((log.state(id, 2), log.state(flapping, 2)), (State::Resolved, State::Resolved));
+    assert_eq!(
+        (log.state(id, 2), log.state(flapping, 2)),
+        (IncidentState::Resolved, IncidentState::Resolved)
+    );
 }
 
 #[test]
@@ -246,14 +261,14 @@ fn what_nodes_report_takes_no_place_of_what_attention_found() {
     assert!(
         open.iter().any(|incident| incident.title == "junk 0") && open.iter().all(|i| i.resolved.is_none())
     );
-    assert_eq!((log.state(found, 400), log.state(theirs, 400)), (State::Open, State::Open));
+    assert_eq!((log.state(found, 400), log.state(theirs, 400)), (IncidentState::Open, IncidentState::Open));
     // Another node has room of its own, and this one again once somebody has looked.
     let other = log.say(401, Author::Node(node(8)), "acme", Kind::Incident, Some(8), junk(0));
-    assert_eq!(log.state(other, 401), State::Open);
+    assert_eq!(log.state(other, 401), IncidentState::Open);
     let first = open.iter().find(|incident| incident.title == "junk 0").unwrap().id;
     log.person(402, Kind::Resolve, json!({"target": first}));
     let again = log.say(403, Author::Node(node(7)), "acme", Kind::Incident, Some(7), junk(999));
-    assert_eq!(log.state(again, 403), State::Open);
+    assert_eq!(log.state(again, 403), IncidentState::Open);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::entries::{Fact, at, key, name, node, saying, user};
 use crate::fleet::fold;
-use projections::keys::{Key, Status};
+use projections::keys::{Key, KeyState};
 use serde_json::{Value, json};
 use spec::{Author, Hash, Kind, Signature};
 
@@ -52,19 +52,19 @@ fn a_key_is_active_until_it_ends() {
         (known.key, known.author.clone(), known.tenant.clone()),
         (key(11), user(1), Some(name("prod")))
     );
-    assert_eq!((known.status(), known.introduced.seq), (Status::Active, 0));
+    assert_eq!((known.status(), known.introduced.seq), (KeyState::Active, 0));
     assert_eq!(known.used.map(|used| (used.seq, used.recorded_at)), Some((1, at(10))));
     for (facts, status, reason) in [
-        (vec![end("acme", 11, "revoked", None)], Status::Revoked, "was revoked"),
-        (vec![end("ledger", 11, "compromised", Some(1))], Status::Compromised, "was compromised"),
+        (vec![end("acme", 11, "revoked", None)], KeyState::Revoked, "was revoked"),
+        (vec![end("ledger", 11, "compromised", Some(1))], KeyState::Compromised, "was compromised"),
         (
             vec![end("acme", 11, "revoked", None), end("acme", 11, "compromised", Some(0))],
-            Status::Compromised,
+            KeyState::Compromised,
             "was compromised",
         ),
         (
             vec![end("acme", 11, "compromised", Some(0)), end("acme", 11, "revoked", None)],
-            Status::Compromised,
+            KeyState::Compromised,
             "was compromised",
         ),
     ] {
@@ -72,7 +72,7 @@ fn a_key_is_active_until_it_ends() {
         let ended = key.ended.as_ref().unwrap();
         assert_eq!((key.status(), ended.reason.as_deref(), ended.at.seq), (status, Some(reason), 1));
     }
-    assert_eq!(one(&[introduced, end("beta", 11, "revoked", None)]).status(), Status::Active);
+    assert_eq!(one(&[introduced, end("beta", 11, "revoked", None)]).status(), KeyState::Active);
 }
 
 #[test]
@@ -105,9 +105,9 @@ fn a_key_that_another_took_the_place_of_is_superseded() {
     let folds = fold(&history);
     let [old, new] = folds.keys().of(&name("acme")).collect::<Vec<_>>()[..] else { panic!() };
     let ended = old.ended.as_ref().unwrap();
-    assert_eq!((old.status(), ended.at.seq, ended.successor), (Status::Superseded, 1, Some(key(12))));
+    assert_eq!((old.status(), ended.at.seq, ended.successor), (KeyState::Superseded, 1, Some(key(12))));
     assert_eq!(old.used.map(|used| used.seq), Some(1), "the rotation is the last that it signed");
-    assert_eq!((new.status(), new.key, new.introduced.seq), (Status::Active, key(12), 1));
+    assert_eq!((new.status(), new.key, new.introduced.seq), (KeyState::Active, key(12), 1));
     assert_eq!(
         (&new.author, new.key_use, new.tenant.as_ref()),
         (&old.author, old.key_use, old.tenant.as_ref())
@@ -115,11 +115,11 @@ fn a_key_that_another_took_the_place_of_is_superseded() {
     assert_eq!(new.used.map(|used| used.seq), Some(2));
     // It can be found to be bad, not to be merely revoked.
     for (status, from, became) in
-        [("revoked", None, Status::Superseded), ("compromised", Some(0), Status::Compromised)]
+        [("revoked", None, KeyState::Superseded), ("compromised", Some(0), KeyState::Compromised)]
     {
         let folds = fold(&[&history[..], &[end("acme", 11, status, from)]].concat());
-        let states: Vec<Status> = folds.keys().of(&name("acme")).map(Key::status).collect();
-        assert_eq!(states, [became, Status::Active]);
+        let states: Vec<KeyState> = folds.keys().of(&name("acme")).map(Key::status).collect();
+        assert_eq!(states, [became, KeyState::Active]);
     }
     // Nobody is spoken for by a key of another organisation.
     let folds = fold(&[Fact::Introduce { node: 1, key: 11, org: "acme" }, rotation("beta", 1, 11, 12)]);

@@ -6,7 +6,7 @@ use crate::notices::{Log, expect};
 use projections::Projections;
 use projections::attention::Band;
 use projections::former::{Refolding, VERSIONS};
-use projections::incidents::{Incident, State, Webhook};
+use projections::incidents::{Incident, IncidentState, Webhook};
 use projections::rehearsal::Rehearsal;
 use serde_json::{Value, json};
 use spec::payload::{Digest, Posture, Seal};
@@ -32,15 +32,15 @@ fn every(log: &Log) -> Vec<Incident> {
 }
 
 /// State, band and title of the only incident.
-fn only(log: &Log) -> (State, Band, String) {
+fn only(log: &Log) -> (IncidentState, Band, String) {
     let mut all = incidents(log);
     assert_eq!(all.len(), 1, "{all:?}");
     let incident = all.remove(0);
     (incident.state(at(log.now)), incident.band, incident.title)
 }
 
-fn open(band: Band, title: &str) -> (State, Band, String) {
-    (State::Open, band, title.to_owned())
+fn open(band: Band, title: &str) -> (IncidentState, Band, String) {
+    (IncidentState::Open, band, title.to_owned())
 }
 
 fn accept(log: &mut Log, secs: u64, (check, subject, _): (&str, &str, &str), end: u64, more: Value) -> Hash {
@@ -103,7 +103,7 @@ fn findings_come_and_go_in_one_incident() {
     log.scan(80, &[HIGH], &[]);
     log.scan(90, &[HIGH, LOW], &[]);
     expect(&mut log, &[]);
-    assert_eq!(only(&log).0, State::Acked);
+    assert_eq!(only(&log).0, IncidentState::Acked);
     // Another as grave: whoever looks after it is to look again.
     log.scan(100, &[HIGH, HIGH_TOO, LOW], &[]);
     expect(&mut log, &[(100, "0 finding-high apt-source /etc/apt/sources.list:9 firing")]);
@@ -117,21 +117,21 @@ fn findings_come_and_go_in_one_incident() {
     log.scan(120, &[CRITICAL, HIGH], &[]);
     log.scan(130, &[CRITICAL, HIGH, HIGH_TOO], &[]);
     expect(&mut log, &[(120, "0 finding-high apt-source /etc/apt/sources.list:9 cleared")]);
-    assert_eq!(only(&log).0, State::Acked);
+    assert_eq!(only(&log).0, IncidentState::Acked);
     log.scan(140, &[HIGH, HIGH_TOO], &[]);
     expect(&mut log, &[(140, "0 finding-critical uid-zero toor cleared")]);
     assert_eq!(only(&log).1, Band::Attn);
-    assert_eq!(only(&log).0, State::Acked);
+    assert_eq!(only(&log).0, IncidentState::Acked);
     log.scan(150, &[LOW], &[]);
-    assert_eq!(only(&log).0, State::Resolved);
+    assert_eq!(only(&log).0, IncidentState::Resolved);
     // Soon after it is the same incident, later another.
     log.scan(200, &[HIGH], &[]);
-    assert_eq!(only(&log).0, State::Open);
+    assert_eq!(only(&log).0, IncidentState::Open);
     log.scan(210, &[], &[]);
     log.scan(1200, &[HIGH], &[]);
     assert_eq!(
         incidents(&log).iter().map(|one| one.state(at(1200))).collect::<Vec<_>>(),
-        [State::Resolved, State::Open]
+        [IncidentState::Resolved, IncidentState::Open]
     );
 }
 
@@ -197,7 +197,7 @@ fn an_accepted_finding_counts_for_nothing_until_the_acceptance_ends() {
             (390, "0 ATTN to OK"),
         ],
     );
-    assert_eq!((only(&log).0, accepted(&log, 0), log.band(0)), (State::Resolved, 2, (Band::Ok, 3)));
+    assert_eq!((only(&log).0, accepted(&log, 0), log.band(0)), (IncidentState::Resolved, 2, (Band::Ok, 3)));
     log.scan(700, &[HIGH, LOW], &[]);
     log.scan(710, &[CRITICAL, HIGH, LOW], &[]);
     expect(&mut log, &[]);
@@ -208,7 +208,10 @@ fn an_accepted_finding_counts_for_nothing_until_the_acceptance_ends() {
     log.beats(1050, 0..1);
     expect(&mut log, &[(1000, "0 finding-critical uid-zero toor firing"), (1000, "0 OK to CRIT")]);
     let state = |incident: &Incident| incident.state(at(log.now));
-    assert_eq!(incidents(&log).iter().map(state).collect::<Vec<_>>(), [State::Resolved, State::Open]);
+    assert_eq!(
+        incidents(&log).iter().map(state).collect::<Vec<_>>(),
+        [IncidentState::Resolved, IncidentState::Open]
+    );
 }
 
 #[test]
@@ -321,7 +324,7 @@ fn findings_that_were_told_each_by_itself_are_one_incident_as_well() {
     for finding in [HIGH, HIGH_TOO] {
         announce(&mut log, 80, finding, "cleared");
     }
-    assert_eq!(only(&log).0, State::Resolved);
+    assert_eq!(only(&log).0, IncidentState::Resolved);
     let restored = Projections::restore(&log.announcing.folds.snapshot()).unwrap();
     assert_eq!(restored.incidents(), log.announcing.folds.incidents());
 }

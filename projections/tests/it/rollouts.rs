@@ -2,7 +2,7 @@
 
 use crate::entries::{Fact, at, entry, name, node, said, scheduled, user};
 use projections::Projections;
-use projections::rollouts::{OVERDUE_MS, Rollout, State, Step, Tally};
+use projections::rollouts::{OVERDUE_MS, Rollout, RolloutState, RolloutTally, Step};
 use serde_json::{Value, json};
 use spec::limits::MAX_ROLLOUTS;
 use spec::payload::{order_id, order_seed, rollout_place};
@@ -104,7 +104,7 @@ impl Log {
     }
 
     fn tally(&self, wave: u64, secs: u64) -> (u64, u64, u64) {
-        let Tally { succeeded, failed, open, .. } = self.rollout().tally(wave, at(secs));
+        let RolloutTally { succeeded, failed, open, .. } = self.rollout().tally(wave, at(secs));
         (succeeded, failed, open)
     }
 }
@@ -145,9 +145,9 @@ fn waves_follow_each_other_with_pauses() {
     let Some(Step::Finish(2, tally)) = log.rollout().decide(at(secs)) else { panic!("it is over") };
     assert_eq!((tally.succeeded, tally.failed), (5, 0));
     log.decide(secs, json!({"failed": 0, "step": "finished", "succeeded": 5, "wave": 2}));
-    assert_eq!((log.rollout().state(), log.rollout().decide(at(secs))), (State::Finished, None));
+    assert_eq!((log.rollout().state(), log.rollout().decide(at(secs))), (RolloutState::Finished, None));
     log.person(secs, json!({"action": "abort", "id": id(1)}));
-    assert_eq!(log.rollout().state(), State::Finished);
+    assert_eq!(log.rollout().state(), RolloutState::Finished);
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn people_hold_it_and_end_it() {
     let mut log = Log::chosen(waves(), json!({"count": 0}));
     log.decide(10, json!({"step": "begun"}));
     log.person(11, json!({"action": "pause", "id": id(1)}));
-    assert_eq!((log.rollout().state(), log.rollout().outstanding(at(11)).count()), (State::Paused, 0));
+    assert_eq!((log.rollout().state(), log.rollout().outstanding(at(11)).count()), (RolloutState::Paused, 0));
     assert_eq!((log.rollout().decide(at(9000)), log.rollout().wakes(at(12))), (None, None));
     log.person(12, json!({"action": "resume", "id": id(1)}));
     assert_eq!(log.rollout().outstanding(at(12)).count(), 1);
@@ -206,7 +206,10 @@ fn people_hold_it_and_end_it() {
     assert_eq!(log.rollout().outstanding(at(610)).count(), 0);
     assert!(matches!(log.rollout().decide(at(610)), Some(Step::Halt(0, _))));
     log.person(13, json!({"action": "abort", "id": id(1)}));
-    assert_eq!((log.rollout().state(), log.rollout().outstanding(at(13)).count()), (State::Aborted, 0));
+    assert_eq!(
+        (log.rollout().state(), log.rollout().outstanding(at(13)).count()),
+        (RolloutState::Aborted, 0)
+    );
     let before = log.rollout();
     log.person(14, json!({"action": "resume", "id": id(1)}));
     log.decide(14, json!({"step": "begun", "wave": 1}));
@@ -236,7 +239,10 @@ impl Log {
 fn no_wave_begins_before_others_have_approved_it() {
     let mut log = waiting(2);
     assert_eq!(log.approve(1, user(2)), 2, "nobody knows for which nodes");
-    assert_eq!((log.rollout().state(), log.rollout().decide(at(1))), (State::Waiting, Some(Step::Choose)));
+    assert_eq!(
+        (log.rollout().state(), log.rollout().decide(at(1))),
+        (RolloutState::Waiting, Some(Step::Choose))
+    );
     log.decide(1, json!({"nodes": [node(1)], "step": "chosen"}));
     assert_eq!((log.rollout().decide(at(2)), log.rollout().wakes(at(2))), (None, Some(at(600))));
     log.decide(2, json!({"step": "begun"}));
@@ -249,11 +255,11 @@ fn no_wave_begins_before_others_have_approved_it() {
     assert_eq!((log.approve(4, user(2)), log.approve(5, user(2))), (1, 1));
     log.person(6, json!({"action": "pause", "id": id(1)}));
     assert_eq!(log.approve(599, Author::Token(id(7))), 0);
-    assert_eq!((log.rollout().state(), log.rollout().decide(at(700))), (State::Paused, None));
+    assert_eq!((log.rollout().state(), log.rollout().decide(at(700))), (RolloutState::Paused, None));
     log.person(701, json!({"action": "resume", "id": id(1)}));
     assert_eq!(log.rollout().decide(at(702)), Some(Step::Begin(0)));
     log.decide(702, json!({"step": "expired"}));
-    assert_eq!(log.rollout().state(), State::Running, "it was approved in time");
+    assert_eq!(log.rollout().state(), RolloutState::Running, "it was approved in time");
     log.decide(703, json!({"step": "begun"}));
     assert_eq!(log.order(703).len(), 1);
     assert_eq!(log.approve(704, user(3)), 0);
@@ -268,17 +274,17 @@ fn what_is_not_approved_in_time_is_over() {
     log.decide(2, json!({"nodes": [node(1)], "step": "chosen"}));
     assert_eq!((log.rollout().decide(at(599)), log.rollout().decide(at(600))), (None, Some(Step::Expire)));
     log.decide(599, json!({"step": "expired"}));
-    assert_eq!(log.rollout().state(), State::Waiting, "there is time left");
+    assert_eq!(log.rollout().state(), RolloutState::Waiting, "there is time left");
     assert_eq!(log.approve(600, user(2)), 1, "too late, whether or not it was said");
     log.decide(600, json!({"step": "expired"}));
-    assert_eq!((log.rollout().state(), log.rollout().decide(at(601))), (State::Expired, None));
+    assert_eq!((log.rollout().state(), log.rollout().decide(at(601))), (RolloutState::Expired, None));
     assert_eq!(log.rollout().wakes(at(601)), None);
     assert_eq!(log.approve(602, user(2)), 1);
     // One that needs nobody does not run out.
     let mut log = Log::chosen(waves(), json!({"count": 0}));
     log.decide(9000, json!({"step": "expired"}));
     assert_eq!(log.approve(9001, user(2)), 0);
-    assert_eq!((log.rollout().state(), log.rollout().approvals.len()), (State::Running, 0));
+    assert_eq!((log.rollout().state(), log.rollout().approvals.len()), (RolloutState::Running, 0));
 }
 
 #[test]
@@ -297,7 +303,7 @@ fn what_does_not_follow_is_no_decision() {
         log.decide(1, json!({"nodes": [], "step": "chosen"}));
         log.rollout().decide(at(2))
     };
-    assert_eq!(nobody, Some(Step::Finish(0, Tally::default())));
+    assert_eq!(nobody, Some(Step::Finish(0, RolloutTally::default())));
     let mut log = Log::default();
     for n in 0..=u8::try_from(MAX_ROLLOUTS).unwrap() {
         log.person(0, start(n, waves(), json!({"count": 0})));

@@ -3,7 +3,7 @@
 use crate::entries::{Fact, at, entry, folded, log, name, node, said, saying, scheduled, user};
 use crate::fleet::fold;
 use projections::Projections;
-use projections::schedules::{Due, LATE_MS, MAX_RUNS, Standing};
+use projections::schedules::{Due, LATE_MS, MAX_RUNS, ScheduleStanding};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use spec::limits::MAX_SCHEDULES;
@@ -52,12 +52,12 @@ fn every(secs: u64) -> Value {
     json!({"every_secs": secs, "start": at(0)})
 }
 
-fn first(folds: &Projections) -> &Standing {
+fn first(folds: &Projections) -> &ScheduleStanding {
     folds.schedules().of(&name("acme")).next().unwrap()
 }
 
 /// A schedule as it stands after it was set so many seconds after the beginning.
-fn set(secs: u64, payload: Value) -> Standing {
+fn set(secs: u64, payload: Value) -> ScheduleStanding {
     let records = log(&[(secs, said(user(1), Kind::Schedule, "acme", None, payload))]);
     first(&folded(&records)).clone()
 }
@@ -189,7 +189,7 @@ fn what_is_due_is_begun_in_time_or_missed() {
 }
 
 /// The beginning is a Saturday, 20:42.
-fn windowed(outside: &str, every_secs: u64) -> Standing {
+fn windowed(outside: &str, every_secs: u64) -> ScheduleStanding {
     let mut payload = planned(1, every(every_secs));
     payload["windows"] = json!([{"days": ["sat"], "minutes": 30, "start": "21:42"}]);
     payload["outside"] = json!(outside);

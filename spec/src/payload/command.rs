@@ -20,12 +20,12 @@ const MAX_TEXT_BYTES: usize = 64 * 1024;
 const MAX_OUTPUT_BYTES: usize = 64 * 1024;
 const MAX_EXIT: u64 = 255;
 
-/// The part of a rollout that a command is.
+/// The part of a roll-out that a command is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "RolloutReference")]
 #[serde(deny_unknown_fields)]
 pub struct Rollout {
-    /// The rollout.
+    /// The roll-out.
     pub id: Uuid,
     /// Which of its waves, from 0.
     pub wave: u64,
@@ -50,7 +50,7 @@ pub struct CommandOrder {
     /// Its parameters by name: at most 64, each text at most 4,096 bytes.
     #[schemars(with = "CommandParameters")]
     pub parameters: BTreeMap<Name, String>,
-    /// The rollout it is part of.
+    /// The roll-out it is part of.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub rollout: Option<Rollout>,
     /// The signature of the ledger's command key over [`command_bytes`].
@@ -119,9 +119,8 @@ pub fn command_bytes(order: &CommandOrder, ledger: &Hash) -> Vec<u8> {
 
 /// How far a command has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "ReceiptState")]
 #[serde(rename_all = "lowercase")]
-pub enum CommandState {
+pub enum ReceiptState {
     /// It is being carried out.
     Running,
     /// It was carried out.
@@ -136,7 +135,7 @@ pub enum CommandState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandReceipt {
-    /// Why it was refused; present exactly with [`CommandState::Refused`].
+    /// Why it was refused; present exactly with [`ReceiptState::Refused`].
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub code: Option<Name>,
     /// Event hash of the command.
@@ -157,13 +156,13 @@ pub struct CommandReceipt {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub output_hash: Option<Hash>,
     /// How far it has come.
-    pub state: CommandState,
+    pub state: ReceiptState,
 }
 
 impl Schema for CommandReceipt {
     fn validate(&self) -> Result<(), PayloadError> {
         rule(
-            self.code.is_some() == (self.state == CommandState::Refused),
+            self.code.is_some() == (self.state == ReceiptState::Refused),
             "code belongs to refused and only to it",
         )?;
         within("exit", self.exit.unwrap_or_default(), 0..=MAX_EXIT)?;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 const MAX_REASON_BYTES: usize = 1024;
 
-/// What a projection was at a seal. Advisory: it does not bear on whether the log verifies.
+/// What a fold was at a seal. Advisory: it does not bear on whether the log verifies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "FoldDigest")]
 #[serde(deny_unknown_fields)]
@@ -20,7 +20,7 @@ pub struct Digest {
     pub digest: Hash,
     /// How many entries it covers.
     pub size: u64,
-    /// Version of the projection's rules.
+    /// Version of the fold's rules.
     pub version: u64,
 }
 
@@ -31,7 +31,7 @@ pub struct Digest {
 pub struct Seal {
     /// BLAKE3 of the canonical map roots and version that admission rests on; see `spec/log.md`.
     pub admission: Hash,
-    /// Digests of projections by name.
+    /// Digests of folds by name.
     pub advisory: BTreeMap<String, Digest>,
     /// Number of the seal, from 0 without gaps.
     pub index: u64,

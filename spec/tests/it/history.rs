@@ -1,7 +1,7 @@
 //! A small history with one event of every registered kind, made from fixed seeds: the vectors hold it,
 //! and the other tests take their samples from it.
 //!
-//! Signatures, proofs of possession, hashes, chains and lanes are genuine. What a projection, the
+//! Signatures, proofs of possession, hashes, chains and lanes are genuine. What a fold, the
 //! admission rules or a witness would say stands in as fixed bytes: this crate knows none of them.
 
 mod admission;

@@ -1,4 +1,4 @@
-//! `ledger bisect`: the entry at which a predicate over a projection turned.
+//! `ledger bisect`: the entry at which a predicate over a fold turned.
 
 use crate::failure::Failure;
 use crate::folding::Files;
@@ -16,9 +16,9 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(crate) struct Bisect {
-    /// A jq filter over what the projection knows: an object with a member for each organisation.
+    /// A jq filter over what the fold knows: an object with a member for each organisation.
     predicate: String,
-    /// Which projection.
+    /// Which fold.
     #[arg(long, default_value = "attention", value_parser = PossibleValuesParser::new(Projections::NAMES))]
     projection: String,
     /// The entry after which to begin; the first, if absent.

@@ -7,7 +7,7 @@ use crate::options::Global;
 use crate::output::{Card, Cell, Look, Table, column, short, wide};
 use crate::times::Point;
 use clap::{Args, Subcommand};
-use projections::attention::Active;
+use projections::attention::AttentionReason;
 use service::wire::ReceiptRow;
 use serving::answers::NodeRow;
 use spec::payload::{Band, Baseline, Heartbeat, Labels};
@@ -138,7 +138,7 @@ pub(crate) const NODE: Card<NodeRow<'static>> = Card(&[
 ]);
 
 /// What counts against a node, the heaviest first, and what each adds to its score.
-pub(crate) const REASONS: Table<(usize, Active)> = Table {
+pub(crate) const REASONS: Table<(usize, AttentionReason)> = Table {
     columns: &[
         column("reason", |(_, active)| Cell::word(&active.reason)),
         column("subject", |(_, active)| Cell::word(&active.subject)),
@@ -186,7 +186,7 @@ fn worst(node: &NodeRow<'_>) -> Cell {
     }
 }
 
-fn why(active: &Active) -> String {
+fn why(active: &AttentionReason) -> String {
     let (reason, subject) = (crate::output::word(&active.reason), crate::output::word(&active.subject));
     if subject.is_empty() { reason } else { format!("{reason} {subject}") }
 }
@@ -229,7 +229,7 @@ pub(crate) fn run(global: &Global, command: &Nodes) -> Result<ExitCode, Failure>
 
 /// One node, and under it what counts against it.
 pub(crate) fn shown(node: &NodeRow<'static>, look: &Look) -> String {
-    let reasons: Vec<(usize, Active)> = node.standing.reasons.iter().cloned().enumerate().collect();
+    let reasons: Vec<(usize, AttentionReason)> = node.standing.reasons.iter().cloned().enumerate().collect();
     format!("{}\n{}", NODE.text(node, look), REASONS.text(&reasons, look))
 }
 

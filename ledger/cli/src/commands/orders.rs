@@ -9,7 +9,7 @@ use crate::options::Global;
 use crate::output::{Card, Cell, Look, Table, column, safe_lines, short, wide};
 use crate::times::{Ahead, secs_or_number};
 use clap::{Args, Subcommand};
-use projections::commands::{State, Word};
+use projections::commands::{CommandState, Word};
 use service::wire::CommandRequest;
 use serving::answers::CommandRow;
 use spec::{Hash, Name};
@@ -213,7 +213,7 @@ async fn until_over(global: &Global, client: &Client, hash: Hash) -> Result<Exit
         if state.is_settled() {
             let answer = answer.named(global, client).await;
             answer.show(global, |answer, look| shown(&answer.command, look))?;
-            return Ok(ExitCode::from(u8::from(state != State::Succeeded)));
+            return Ok(ExitCode::from(u8::from(state != CommandState::Succeeded)));
         }
         tokio::time::sleep(LOOK).await;
     }

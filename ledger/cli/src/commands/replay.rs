@@ -1,4 +1,4 @@
-//! `ledger replay`: a projection as it was at any point, folded here from the entries alone.
+//! `ledger replay`: a fold as it was at any point, folded here from the entries alone.
 
 use crate::failure::Failure;
 use crate::folding::Files;
@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// Which projection.
+    /// Which fold.
     #[arg(long, default_value = "fleet", value_parser = PossibleValuesParser::new(Projections::NAMES))]
     projection: String,
     /// After the entry with this number, at a time of RFC 3339, or so long ago; the end of the log, if absent.
@@ -78,7 +78,7 @@ pub(crate) fn fold_to(files: &Files, point: Option<Point>) -> Result<(Projection
     }
 }
 
-/// What a projection knows, by organisation.
+/// What a fold knows, by organisation.
 pub(crate) fn state(folds: &Projections, projection: &str) -> Result<Value, Failure> {
     let parts = folds.parts(projection).ok_or_else(|| {
         let known = Projections::NAMES.join(", ");

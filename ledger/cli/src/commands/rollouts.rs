@@ -9,7 +9,7 @@ use crate::options::{Global, Sure};
 use crate::output::{Card, Cell, Look, Table, ask, clock, column, safe, short, wide};
 use crate::times::secs;
 use clap::{Args, Subcommand};
-use projections::rollouts::State;
+use projections::rollouts::RolloutState;
 use service::wire::{RolloutChanged, RolloutRequest};
 use serving::answers::{RolloutRow, WaveRow};
 use spec::Name;
@@ -176,7 +176,7 @@ pub(crate) const WAVES: Table<(usize, WaveRow)> = Table {
 /// How far it has come; of one that waits for approval, until when.
 fn state(row: &RolloutRow<'_>) -> Cell {
     match (row.state, row.plan.approve_by) {
-        (State::Waiting, Some(until)) => Cell::Text(format!("waiting for approval until {until}")),
+        (RolloutState::Waiting, Some(until)) => Cell::Text(format!("waiting for approval until {until}")),
         (state, _) => Cell::word(&state),
     }
 }

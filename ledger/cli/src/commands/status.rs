@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::options::Global;
 use crate::output::{Card, Cell, Look, answer, column};
 use axum::http::Method;
-use projections::incidents::State;
+use projections::incidents::IncidentState;
 use serde::{Deserialize, Serialize};
 use service::wire::{ProblemBody, TaskRow, TasksAnswer, WitnessesAnswer};
 use spec::payload::Band;
@@ -235,7 +235,7 @@ async fn nodes(client: &Client) -> Result<Option<BTreeMap<Band, usize>>, Failure
 async fn incidents(client: &Client) -> Result<Option<BTreeMap<String, usize>>, Failure> {
     let Some(rows) = allowed(client.incidents(Query::default())).await? else { return Ok(None) };
     let mut counts = BTreeMap::new();
-    for incident in rows.rows()?.iter().filter(|row| row.state != State::Resolved) {
+    for incident in rows.rows()?.iter().filter(|row| row.state != IncidentState::Resolved) {
         *counts.entry(crate::output::word(&incident.state)).or_insert(0) += 1;
     }
     Ok(Some(counts))

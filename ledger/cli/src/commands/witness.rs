@@ -207,24 +207,24 @@ fn remove(global: &Global, names: &[Name], change: &Change) -> Result<(), Failur
 }
 
 /// What a change starts from.
-struct Standing {
+struct Basis {
     ledger: Hash,
     prev_change: Hash,
     witnesses: Vec<SetWitness>,
 }
 
-async fn standing(client: &Client) -> Result<Standing, Failure> {
+async fn standing(client: &Client) -> Result<Basis, Failure> {
     let ledger = client.ledger().await?.read()?.ledger;
     let WitnessesAnswer { prev_change, witnesses, .. } = client.witnesses().await?.read()?;
     let witness =
         |row: WitnessRow| SetWitness { key: row.key, name: row.name, outside: row.outside, pop: row.pop };
-    Ok(Standing { ledger, prev_change, witnesses: witnesses.into_iter().map(witness).collect() })
+    Ok(Basis { ledger, prev_change, witnesses: witnesses.into_iter().map(witness).collect() })
 }
 
 /// Signs the change with the recovery keys and sends it; without them it is written out.
 fn propose(
     global: &Global,
-    standing: &Standing,
+    standing: &Basis,
     mut witnesses: Vec<SetWitness>,
     how: &Change,
 ) -> Result<(), Failure> {

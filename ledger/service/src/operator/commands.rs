@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use ingest::heartbeat::Proved;
 use ingest::saying::{About, say_about, speaker};
-use projections::commands::Given;
+use projections::commands::GivenCommand;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ struct Open {
 }
 
 impl Open {
-    fn of(given: &Given) -> Self {
+    fn of(given: &GivenCommand) -> Self {
         let approvals = given.approvals.iter().map(|word| word.seq);
         let entries: Vec<u64> = std::iter::once(given.seq).chain(approvals).collect();
         Self { since: entries.iter().copied().max().unwrap_or(given.seq), entries }
@@ -250,7 +250,7 @@ struct Answered {
 }
 
 impl Answered {
-    fn of(org: &Name, given: &Given, now: Timestamp) -> Self {
+    fn of(org: &Name, given: &GivenCommand, now: Timestamp) -> Self {
         Self {
             about: About { org: org.clone(), tenant: given.tenant.clone(), node: Some(given.order.node) },
             issuer: given.issuer.clone(),

@@ -11,7 +11,7 @@ use ledger::admission::Code;
 use ledger::service::Draft;
 use ledger::{AppendError, AppendOptions, Ledger, Outcome};
 use projections::Projections;
-use projections::schedules::{Due, METHOD, SCHEDULER, Standing};
+use projections::schedules::{Due, METHOD, SCHEDULER, ScheduleStanding};
 use projections::selection;
 use serving::live::Live;
 use spec::payload::{Command, CommandOrder, MAX_RUN_NODES, RunReason, ScheduleRun, order_id, order_seed};
@@ -149,7 +149,7 @@ fn work(folds: &Projections, now: Timestamp) -> Work {
 }
 
 /// The event in which it is said what becomes of what is due.
-fn decision(folds: &Projections, org: &Name, standing: &Standing, due: Due, now: Timestamp) -> Draft {
+fn decision(folds: &Projections, org: &Name, standing: &ScheduleStanding, due: Due, now: Timestamp) -> Draft {
     let nodes = if due.reason.is_none() {
         selected(folds, org, &standing.plan.selector, standing.plan.os_profile.as_deref())
     } else {
@@ -210,7 +210,7 @@ fn unsigned(
 fn order(
     folds: &Projections,
     org: &Name,
-    standing: &Standing,
+    standing: &ScheduleStanding,
     run: &projections::schedules::Run,
     node: Uuid,
 ) -> Draft {

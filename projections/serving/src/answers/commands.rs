@@ -3,7 +3,7 @@
 use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
-use projections::commands::{Given, State};
+use projections::commands::{CommandState, GivenCommand};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Hash, Name, Timestamp, Uuid};
@@ -22,10 +22,10 @@ pub struct CommandRow<'a> {
     /// Whose.
     pub org: Cow<'a, Name>,
     /// How far it has come.
-    pub state: State,
+    pub state: CommandState,
     /// What was given, and what became of it.
     #[serde(flatten)]
-    pub given: Cow<'a, Given>,
+    pub given: Cow<'a, GivenCommand>,
 }
 
 /// One command.
@@ -36,7 +36,7 @@ pub struct CommandAnswer<'a> {
 }
 
 impl<'a> CommandRow<'a> {
-    fn of(org: &'a Name, given: &'a Given, now: Timestamp) -> Self {
+    fn of(org: &'a Name, given: &'a GivenCommand, now: Timestamp) -> Self {
         let state = given.state(now);
         Self { node_id: given.order.node, org: Cow::Borrowed(org), state, given: Cow::Borrowed(given) }
     }
@@ -47,7 +47,7 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Pro
     let parameters = call.query(&[AS_OF, CURSOR, LIMIT, "node_id", "org", "state"])?;
     let org = call.orgs(parameters.parse("org")?)?;
     let node: Option<Uuid> = parameters.parse("node_id")?;
-    let state: Option<State> = parameters.word("state")?;
+    let state: Option<CommandState> = parameters.word("state")?;
     let paging = Paging::<u64>::of(&parameters)?;
     reads
         .view(&parameters, |view| {

@@ -4,7 +4,7 @@ use super::findings::{FindingRow, of_posture};
 use crate::reads::{AS_OF, Reads, View};
 use axum::body::Body;
 use axum::http::Response;
-use projections::incidents::{Incident, OrgIncidents, Silence, State};
+use projections::incidents::{Incident, IncidentState, OrgIncidents, Silence};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::Band;
@@ -22,7 +22,7 @@ pub struct IncidentRow<'a> {
     /// Whose.
     pub org: Cow<'a, Name>,
     /// How it stands.
-    pub state: State,
+    pub state: IncidentState,
     /// What it is about, and what was said of it.
     #[serde(flatten)]
     pub incident: Cow<'a, Incident>,
@@ -88,13 +88,13 @@ pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Pro
     let bands = [("OK", Band::Ok), ("ATTN", Band::Attn), ("CRIT", Band::Crit)];
     let band = parameters.one_of("band", &bands)?;
     let words = [
-        ("open", vec![State::Open]),
-        ("acked", vec![State::Acked]),
-        ("resolved", vec![State::Resolved]),
-        ("all", vec![State::Open, State::Acked, State::Resolved]),
+        ("open", vec![IncidentState::Open]),
+        ("acked", vec![IncidentState::Acked]),
+        ("resolved", vec![IncidentState::Resolved]),
+        ("all", vec![IncidentState::Open, IncidentState::Acked, IncidentState::Resolved]),
     ];
     let state = match parameters.get("state") {
-        None => vec![State::Open, State::Acked],
+        None => vec![IncidentState::Open, IncidentState::Acked],
         Some(text) => {
             let found = words.iter().find(|(word, _)| *word == text).map(|(_, states)| states.clone());
             found.ok_or_else(|| {

@@ -3,7 +3,7 @@
 use crate::reads::{AS_OF, Reads, View};
 use axum::body::Body;
 use axum::http::Response;
-use projections::keys::{Key, Status};
+use projections::keys::{Key, KeyState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Author, KeyUse, Name};
@@ -17,7 +17,7 @@ use web::{Call, Problem};
 #[schemars(rename = "OrgKey")]
 pub struct OrgKeyRow<'a> {
     /// Whether it is valid, and if not, why.
-    pub status: Status,
+    pub status: KeyState,
     /// Whether it signed an entry that is in doubt.
     pub suspect: bool,
     /// What is known of it.
@@ -37,7 +37,7 @@ pub struct OrgKeysSummary {
     /// How many there are.
     pub keys: u64,
     /// By whether they are valid.
-    pub by_status: BTreeMap<Status, u64>,
+    pub by_status: BTreeMap<KeyState, u64>,
     /// By what they are for.
     pub by_use: BTreeMap<KeyUse, u64>,
     /// Valid, and never used.
@@ -58,7 +58,7 @@ fn visible<'a>(view: &View<'a>, call: &'a Call, org: &'a Name) -> impl Iterator<
 pub(crate) async fn list(reads: Reads, call: Call) -> Result<Response<Body>, Problem> {
     let org = call.org_of_path()?;
     let parameters = call.query(&[AS_OF, CURSOR, LIMIT, "q", "status", "tenant"])?;
-    let status: Option<Status> = parameters.word("status")?;
+    let status: Option<KeyState> = parameters.word("status")?;
     let tenant: Option<Name> = parameters.parse("tenant")?;
     let q = parameters.get("q");
     let paging = Paging::<u64>::of(&parameters)?;
@@ -85,7 +85,7 @@ pub(crate) async fn summary(reads: Reads, call: Call) -> Result<Response<Body>, 
                 summary.keys += 1;
                 *summary.by_status.entry(status).or_default() += 1;
                 *summary.by_use.entry(key.key_use).or_default() += 1;
-                summary.unused += u64::from(status == Status::Active && key.used.is_none());
+                summary.unused += u64::from(status == KeyState::Active && key.used.is_none());
                 summary.suspect += u64::from(key.is_suspect());
             }
             view.answer(&summary)

@@ -5,7 +5,7 @@ use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
 use projections::assignments::Assignment;
-use projections::policies::{Assigned, Given};
+use projections::policies::{Assigned, GivenPolicy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::PolicyDocument;
@@ -38,7 +38,7 @@ pub struct AssignmentRow<'a> {
     pub assignment: Cow<'a, Assignment>,
     /// Who assigned what.
     #[serde(flatten)]
-    pub given: Cow<'a, Given>,
+    pub given: Cow<'a, GivenPolicy>,
 }
 
 impl<'a> From<Assigned<'a>> for AssignmentRow<'a> {

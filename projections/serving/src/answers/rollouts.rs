@@ -6,7 +6,7 @@ use crate::reads::{AS_OF, Reads, View};
 use axum::body::Body;
 use axum::http::Response;
 use projections::commands::Word;
-use projections::rollouts::{End, Rollout, State, Tally};
+use projections::rollouts::{Rollout, RolloutEnd, RolloutState, RolloutTally};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::RolloutPlan;
@@ -23,7 +23,7 @@ pub struct RolloutRow<'a> {
     /// Whose.
     pub org: Cow<'a, Name>,
     /// How far it has come.
-    pub state: State,
+    pub state: RolloutState,
     /// Event hash of its start.
     pub hash: Hash,
     /// Who started it.
@@ -45,7 +45,7 @@ pub struct RolloutRow<'a> {
     pub waves: Vec<WaveRow>,
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end: Option<End>,
+    pub end: Option<RolloutEnd>,
 }
 
 /// A wave that began.
@@ -60,7 +60,7 @@ pub struct WaveRow {
     pub nodes: u64,
     /// How they fare.
     #[serde(flatten)]
-    pub tally: Tally,
+    pub tally: RolloutTally,
 }
 
 /// One roll-out.

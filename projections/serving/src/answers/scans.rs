@@ -4,7 +4,7 @@ use crate::nodes::{id_of_path, org_of, unknown};
 use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
-use projections::scans::{Accepted, Latest, NodeScans, Past, Scans};
+use projections::scans::{AcceptedBaseline, Latest, NodeScans, Past, Scans};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::payload::FindingCounts;
@@ -60,7 +60,7 @@ pub struct ScanRow<'a> {
     pub tree_root: Option<Hash>,
     /// Who accepted that baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accepted: Option<Cow<'a, Accepted>>,
+    pub accepted: Option<Cow<'a, AcceptedBaseline>>,
 }
 
 /// A node's scans.
@@ -70,7 +70,7 @@ pub struct NodeScansAnswer<'a> {
     pub latest: Option<Cow<'a, Latest>>,
     /// Who accepted the baseline in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accepted: Option<Cow<'a, Accepted>>,
+    pub accepted: Option<Cow<'a, AcceptedBaseline>>,
     /// What is kept of them all, the newest first.
     pub items: Vec<Cow<'a, Past>>,
     /// Always absent: what is kept is one page.
@@ -78,7 +78,7 @@ pub struct NodeScansAnswer<'a> {
 }
 
 impl<'a> ScanRow<'a> {
-    fn of(org: &'a Name, node_id: Uuid, latest: &'a Latest, accepted: Option<&'a Accepted>) -> Self {
+    fn of(org: &'a Name, node_id: Uuid, latest: &'a Latest, accepted: Option<&'a AcceptedBaseline>) -> Self {
         let Latest { seq, recorded_at, imported, ref scan } = *latest;
         Self {
             node_id,

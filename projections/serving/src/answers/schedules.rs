@@ -4,7 +4,7 @@ use crate::nodes::id_of_path;
 use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
-use projections::schedules::Standing;
+use projections::schedules::ScheduleStanding;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::Name;
@@ -21,7 +21,7 @@ pub struct ScheduleRow<'a> {
     pub org: Cow<'a, Name>,
     /// What is to be done, when, and what became of it lately.
     #[serde(flatten)]
-    pub standing: Cow<'a, Standing>,
+    pub standing: Cow<'a, ScheduleStanding>,
 }
 
 /// One schedule.
@@ -32,7 +32,7 @@ pub struct ScheduleAnswer<'a> {
 }
 
 impl<'a> ScheduleRow<'a> {
-    fn of(org: &'a Name, standing: &'a Standing) -> Self {
+    fn of(org: &'a Name, standing: &'a ScheduleStanding) -> Self {
         Self { org: Cow::Borrowed(org), standing: Cow::Borrowed(standing) }
     }
 }

@@ -3,7 +3,7 @@
 use crate::reads::{AS_OF, Reads};
 use axum::body::Body;
 use axum::http::Response;
-use projections::incidents::{Standing, Webhook};
+use projections::incidents::{Webhook, WebhookStanding};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Name, Timestamp};
@@ -19,7 +19,7 @@ pub struct WebhookRow<'a> {
     pub org: Cow<'a, Name>,
     /// What it is told, and what became of that.
     #[serde(flatten)]
-    pub standing: Cow<'a, Standing>,
+    pub standing: Cow<'a, WebhookStanding>,
     /// Happenings that it is owed.
     pub owed: usize,
     /// Happenings that were not told because there were too many.

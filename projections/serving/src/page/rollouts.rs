@@ -4,7 +4,7 @@ use super::{ago, ahead, state};
 use maud::{Markup, html};
 use projections::Projections;
 use projections::commands;
-use projections::rollouts::{Rollout, State};
+use projections::rollouts::{Rollout, RolloutState};
 use spec::{Name, Timestamp};
 use std::cmp::Reverse;
 use web::Principal;
@@ -56,13 +56,13 @@ fn row(folds: &Projections, org: &Name, rollout: &Rollout, now: Timestamp) -> Ma
 /// Its state in words, and what it waits for.
 fn standing(rollout: &Rollout, now: Timestamp) -> Markup {
     let (class, word) = match rollout.state() {
-        State::Waiting => ("attn", "waiting for approval"),
-        State::Running => ("", "running"),
-        State::Paused => ("attn", "paused"),
-        State::Aborted => ("", "aborted"),
-        State::Halted => ("crit", "halted"),
-        State::Finished => ("ok", "finished"),
-        State::Expired => ("attn", "expired"),
+        RolloutState::Waiting => ("attn", "waiting for approval"),
+        RolloutState::Running => ("", "running"),
+        RolloutState::Paused => ("attn", "paused"),
+        RolloutState::Aborted => ("", "aborted"),
+        RolloutState::Halted => ("crit", "halted"),
+        RolloutState::Finished => ("ok", "finished"),
+        RolloutState::Expired => ("attn", "expired"),
     };
     let needed = rollout.plan.approvals.unwrap_or_default();
     html! {
@@ -82,7 +82,8 @@ fn wave(folds: &Projections, rollout: &Rollout, n: u64, of: Option<usize>, now: 
     let tally = rollout.tally(n, now);
     let all = tally.succeeded + tally.failed + tally.open;
     let given = rollout.commands(n).filter_map(|command| folds.commands().command(&command));
-    let refused = given.filter(|(_, given)| given.state(now) == commands::State::Refused).count() as u64;
+    let refused =
+        given.filter(|(_, given)| given.state(now) == commands::CommandState::Refused).count() as u64;
     let failed = tally.failed.saturating_sub(refused);
     html! {
         div.wave {

@@ -3,7 +3,7 @@
 use super::{ago, ahead, state};
 use maud::{Markup, html};
 use projections::Projections;
-use projections::schedules::{Run, Standing};
+use projections::schedules::{Run, ScheduleStanding};
 use spec::payload::{RunOutcome, RunReason, When};
 use spec::time::TimeUnit;
 use spec::{Name, Timestamp};
@@ -15,7 +15,7 @@ const MAX_ROWS: usize = 50;
 /// The section, if there are any: what is due first, first.
 pub(super) fn section(folds: &Projections, viewer: &Principal, now: Timestamp) -> Markup {
     let all = folds.schedules().iter().filter(|(org, _)| viewer.bound_to().is_none_or(|own| own == *org));
-    let mut all: Vec<(&Name, &Standing)> = all.collect();
+    let mut all: Vec<(&Name, &ScheduleStanding)> = all.collect();
     all.sort_by_key(|(org, standing)| (standing.next.is_none(), standing.next, *org, standing.plan.id));
     html! {
         @if !all.is_empty() {
@@ -32,7 +32,7 @@ pub(super) fn section(folds: &Projections, viewer: &Principal, now: Timestamp) -
     }
 }
 
-fn row(org: &Name, standing: &Standing, now: Timestamp) -> Markup {
+fn row(org: &Name, standing: &ScheduleStanding, now: Timestamp) -> Markup {
     let plan = &standing.plan;
     html! {
         tr data-schedule=(plan.id) {

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use spec::payload::{
     Ack, Assign, Attention, AttentionChange, Band, BandRules, Baseline, COMMAND_CONTEXT, Command,
-    CommandOrder, CommandReceipt, CommandState, Delivery, Edges, Finding, FindingCounts, FlapRules, Goodbye,
-    Labels, Metric, Narrowing, Notice, Onset, Outcome, OutcomeCount, Policy, PolicyDocument, PolicyFormat,
-    PolicyMode, ReasonRule, ReasonState, Rollout, Ruleset, Scan, Silence, Slo, StormRules, Unchecked, Usage,
-    Webhook, WeighedReason, command_bytes,
+    CommandOrder, CommandReceipt, Delivery, Edges, Finding, FindingCounts, FlapRules, Goodbye, Labels,
+    Metric, Narrowing, Notice, Onset, Outcome, OutcomeCount, Policy, PolicyDocument, PolicyFormat,
+    PolicyMode, ReasonRule, ReasonState, ReceiptState, Rollout, Ruleset, Scan, Silence, Slo, StormRules,
+    Unchecked, Usage, Webhook, WeighedReason, command_bytes,
 };
 use spec::{Hash, Kind, Severity, Timestamp, canonical};
 
@@ -85,9 +85,9 @@ fn command() -> impl Strategy<Value = Command> {
 }
 
 fn receipt() -> impl Strategy<Value = CommandReceipt> {
-    let state = select(vec![CommandState::Running, CommandState::Succeeded, CommandState::Failed]);
+    let state = select(vec![ReceiptState::Running, ReceiptState::Succeeded, ReceiptState::Failed]);
     let state = prop_oneof![
-        name().prop_map(|code| (Some(code), CommandState::Refused)),
+        name().prop_map(|code| (Some(code), ReceiptState::Refused)),
         state.prop_map(|state| (None, state)),
     ];
     let output = (maybe(text()), maybe(number()), maybe(hash()));
