@@ -14,7 +14,7 @@ pub const DEFAULT_ROOT: &str = "/var/lib/vaultmesh";
 /// The unit behind `cloudflare_ok` unless told otherwise.
 pub const DEFAULT_CLOUDFLARE_UNIT: &str = "cloudflared.service";
 
-/// What can be set from outside. Command-line flags stand above it.
+/// Settings from outside. Command-line flags stand above them.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     /// `VAULTMESH_CC_URL` or `RITMA_NODE_CONTROLLER_URL`: where the service is.

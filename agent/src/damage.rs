@@ -6,7 +6,7 @@ use spec::payload::PayloadError;
 use spec::{EventError, Hash, canonical};
 use std::io;
 
-/// What is wrong with a file.
+/// A fault of a file.
 #[derive(Debug, thiserror::Error)]
 pub enum Damage {
     /// It cannot be read.

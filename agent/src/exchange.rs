@@ -35,7 +35,7 @@ use spec::{ChainLink, Event, Kind, Timestamp};
 use std::io;
 use std::time::Duration;
 
-/// Something could not be made durable.
+/// A failure to make something durable.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
     /// The chain cannot go on.
@@ -55,7 +55,7 @@ pub enum ExchangeError {
     Io(#[from] io::Error),
 }
 
-/// Why the agent ends for good.
+/// The reason why the agent ends for good.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Stop {
     /// Two things the ledger signed cannot both be true.

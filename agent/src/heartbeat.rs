@@ -7,7 +7,7 @@ use spec::payload::{Heartbeat, Reading};
 use spec::{Hash, Timestamp, Uuid};
 use std::path::PathBuf;
 
-/// What the agent knows of itself when a heartbeat is due.
+/// The agent's knowledge of itself when a heartbeat is due.
 #[derive(Debug, Clone, Copy)]
 pub struct OwnState {
     /// The node.
@@ -26,7 +26,7 @@ pub struct OwnState {
     pub policy_hash: Option<Hash>,
 }
 
-/// Where the rest of a heartbeat comes from.
+/// The source of the rest of a heartbeat.
 pub trait Sampler {
     /// The node's state at this moment.
     fn sample(&mut self, own: &OwnState) -> Heartbeat;

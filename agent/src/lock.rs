@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 pub use disk::LOCK_FILE;
 pub use disk::create_dir as create_private_dir;
 
-/// Held as long as it lives.
+/// A lock that is held as long as this lives.
 #[derive(Debug)]
 pub struct StateLock(#[expect(dead_code, reason = "it holds the directory")] DirLock);
 
-/// Why the directory cannot be had.
+/// The reason why the directory cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another agent has it.

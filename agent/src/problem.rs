@@ -14,7 +14,7 @@ pub struct Expected {
     pub prev: Hash,
 }
 
-/// Why the service refused.
+/// The reason why the service refused.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub struct Problem {
     /// The stable code; empty if the answer had none.

@@ -90,7 +90,7 @@ pub const BASELINE_FILE: &str = "scan-baseline";
 /// The file in the state directory that adds to the watched paths.
 pub const WATCH_FILE: &str = "watch";
 
-/// What to look through, and how.
+/// A choice of what to look through, and how.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The directory to look through; `/` is the machine itself.
@@ -120,7 +120,7 @@ impl Default for Options {
     }
 }
 
-/// What came of a scan.
+/// The outcome of a scan.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The payload of its event.
@@ -133,7 +133,7 @@ pub struct Outcome {
     pub written: Option<Hash>,
 }
 
-/// Why there is no scan at all.
+/// The reason why there is no scan at all.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
     /// The directory cannot be opened.

@@ -29,7 +29,7 @@ pub(crate) struct Turn {
     pub(crate) outcome: Option<Result<Outcome, ScanError>>,
 }
 
-/// When to scan, and the scan that is under way.
+/// The schedule of scans, and the scan that is under way.
 #[derive(Debug)]
 pub struct ScanSchedule {
     options: Options,

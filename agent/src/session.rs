@@ -49,7 +49,7 @@ const SCAN_LOOK: Duration = Duration::from_secs(1);
 /// Says that the node's witness key is on its way to the ledger.
 const WITNESS_TOLD_FILE: &str = "witness.told";
 
-/// What an operator may choose.
+/// Choices of an operator.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// Seconds between two heartbeats; what the service asks for if absent.

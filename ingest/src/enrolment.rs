@@ -19,7 +19,7 @@ use web::problem::{NOT_FOUND, Problem};
 use web::strict::present;
 use web::strict::{invalid, member, within};
 
-/// What makes an enrolment token.
+/// A request for an enrolment token.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct EnrolmentRequest {

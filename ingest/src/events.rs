@@ -162,7 +162,7 @@ impl Batch {
     }
 }
 
-/// What became of the events of a batch, as clients read it.
+/// The fate of the events of a batch, as clients read it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Batch")]
 pub struct BatchAnswer {
@@ -172,7 +172,7 @@ pub struct BatchAnswer {
     pub checkpoint: String,
 }
 
-/// What became of one of them: a receipt or a problem.
+/// The fate of one of them: a receipt or a problem.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct BatchResult {
     /// Which one, from 0.

@@ -51,7 +51,7 @@ pub enum HeartbeatRequest {
     Bare(Box<Heartbeat>),
 }
 
-/// What a node hears after a heartbeat.
+/// The answer that a node hears after a heartbeat.
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(rename = "HeartbeatAnswer")]
 pub struct HeartbeatAnswer<Command> {
@@ -69,7 +69,7 @@ pub struct HeartbeatAnswer<Command> {
     pub authority: usize,
 }
 
-/// What a node is to carry out, as JSON, with the checkpoint that has it.
+/// Commands that a node is to carry out, as JSON, with the checkpoint that has them.
 #[derive(Debug)]
 pub struct Proved {
     /// A list of commands with their proofs.

@@ -19,7 +19,7 @@ use web::strict::present;
 use web::strict::{invalid, member};
 use web::{Action, PrincipalKind};
 
-/// What ends a key.
+/// A request to end a key.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with status")]
 pub struct KeyStatusRequest {
@@ -90,7 +90,7 @@ pub(crate) enum KeyState {
 /// A page of keys, in their own order.
 pub type KeysAnswer = Page<KeyRow>;
 
-/// How far a chain has come.
+/// The place to which a chain has come.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub struct KeyChain {
     /// How many epochs it has.

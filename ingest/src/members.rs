@@ -22,7 +22,7 @@ use web::{Action, Call, PrincipalKind};
 /// Longest reason, as its schema has it.
 const MAX_REASON_BYTES: usize = 1024;
 
-/// What gives a person a role.
+/// A request to give a person a role.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with user and role")]
 pub struct GrantRequest {
@@ -42,7 +42,7 @@ pub struct GrantRequest {
     pub reason: Option<String>,
 }
 
-/// What opens an organisation to support for a while.
+/// A request to open an organisation to support for a while.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with reason")]
 pub struct VisitRequest {
@@ -55,7 +55,7 @@ pub struct VisitRequest {
     pub ttl_secs: Option<u64>,
 }
 
-/// What makes an invitation.
+/// A request for an invitation.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with role")]
 pub struct InvitationRequest {
@@ -79,7 +79,7 @@ pub struct InvitationCreated {
     pub invitation: String,
 }
 
-/// What takes up an invitation.
+/// A request to take up an invitation.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with invitation")]
 pub struct AcceptRequest {

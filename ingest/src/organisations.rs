@@ -20,7 +20,7 @@ const MAX_NAME_BYTES: usize = 256;
 /// Longest reason, as its schema has it.
 const MAX_REASON_BYTES: usize = 1024;
 
-/// What makes an organisation.
+/// A request for an organisation.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with org and name")]
 pub struct OrganisationRequest {
@@ -32,7 +32,7 @@ pub struct OrganisationRequest {
     pub name: String,
 }
 
-/// What renames an organisation.
+/// A request to rename an organisation.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with name")]
 pub struct RenameRequest {
@@ -41,7 +41,7 @@ pub struct RenameRequest {
     pub name: String,
 }
 
-/// Why an organisation is suspended.
+/// The reason why an organisation is suspended.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with reason")]
 pub struct SuspendRequest {

@@ -41,14 +41,14 @@ pub(crate) async fn ledger(call: Call) -> Result<Response<Body>, Problem> {
     Ok(answer::value(StatusCode::OK, &about))
 }
 
-/// What became of a wish for a seal.
+/// The fate of a wish for a seal.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub struct SealAnswer {
     /// Seq of the seal; absent: there was nothing to seal.
     pub seq: Option<u64>,
 }
 
-/// Which ledger this is.
+/// The ledger that this is.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerAnswer {
     /// Its id.

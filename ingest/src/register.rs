@@ -32,7 +32,7 @@ use web::problem::{Problem, internal};
 use web::strict::present;
 use web::strict::{invalid, member};
 
-/// What introduces a key.
+/// A request to introduce a key.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Registration")]
 #[serde(deny_unknown_fields, expecting = "an object with author, key, pop and token")]

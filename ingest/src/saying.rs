@@ -8,7 +8,7 @@ use spec::{Author, Hash, Kind, Name, Uuid, Via};
 use web::problem::{UNAUTHENTICATED, internal};
 use web::{Call, Principal, PrincipalKind, Problem};
 
-/// What an event is about.
+/// The subject of an event.
 #[derive(Debug, Clone)]
 pub struct About {
     /// The organisation.

@@ -18,7 +18,7 @@ use web::strict::{member, present};
 /// Longest claim and value, as their schema has them.
 const MAX_CLAIM_BYTES: usize = 256;
 
-/// How a provider is believed.
+/// The terms on which a provider is believed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "IdentityProviderRequest")]
 #[serde(deny_unknown_fields, expecting = "an object with issuer and audiences")]
@@ -66,7 +66,7 @@ impl ProviderRow {
     }
 }
 
-/// What makes a rule of sign-in.
+/// A request for a rule of sign-in.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "SignInRuleRequest")]
 #[serde(deny_unknown_fields, expecting = "an object with provider, claim, value and role")]

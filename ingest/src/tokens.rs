@@ -24,7 +24,7 @@ use web::{Action, Principal};
 /// Longest label, as its schema has it.
 const MAX_LABEL_BYTES: usize = 256;
 
-/// What makes an API token.
+/// A request for an API token.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with org, role and label")]
 pub struct TokenRequest {
@@ -87,7 +87,7 @@ impl TokenRow {
     }
 }
 
-/// Who is asking.
+/// The asker.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Caller")]
 pub struct Me {

@@ -108,7 +108,7 @@ impl WebhookSecrets {
     }
 }
 
-/// What makes a webhook.
+/// A request for a webhook.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with url and types")]
 pub struct WebhookRequest {

@@ -26,7 +26,7 @@ pub use web::strict::StrictValue;
 use schemars::JsonSchema;
 use spec::Event;
 
-/// What is to be recorded: drafts or signed events, one or several.
+/// Events to be recorded: drafts or signed ones, one or several.
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(untagged)]
 pub enum EventsRequest {
@@ -40,7 +40,7 @@ pub enum EventsRequest {
     Events(Vec<Event>),
 }
 
-/// What became of one event, or of several.
+/// The fate of one event, or of several.
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(untagged)]
 pub enum ReceiptOrBatch {

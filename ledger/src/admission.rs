@@ -29,7 +29,7 @@ pub const MAX_MARKS_PER_KEY: u64 = 64;
 /// Most epochs of one key; a key that needs more should be replaced.
 pub const MAX_EPOCHS_PER_KEY: usize = 1024;
 
-/// What a look-up of earlier events found.
+/// Earlier events that a look-up found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Found {
     /// Seq and event hash of the entry with the same identity ([`Header::identity`]).
@@ -64,7 +64,7 @@ pub struct Candidate<'a> {
     pub amiss: Option<Code>,
 }
 
-/// What becomes of an event.
+/// The decision about an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It takes the position.
@@ -88,7 +88,7 @@ pub struct Refused {
     pub expected: Option<Expected>,
 }
 
-/// What the ledger records of a refusal.
+/// The record that a refusal leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trace {
     /// Nothing.

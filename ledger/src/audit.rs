@@ -38,7 +38,7 @@ const SIGNATURE_BATCH: usize = 1024;
 /// How far an author's clock may differ from the ledger's before that is a finding.
 const CLOCK_SKEW_MS: u64 = 5 * 60 * 1000;
 
-/// What somebody should look at, though the log is sound: about an author, or about what the ledger says of its folds.
+/// A matter that somebody should look at, though the log is sound: about an author, or the ledger's word on its folds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Stable code.
@@ -49,7 +49,7 @@ pub struct Finding {
     pub detail: String,
 }
 
-/// How often each check was made.
+/// Counts of the checks that were made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Lines read in canonical form.
@@ -68,7 +68,7 @@ pub struct Counts {
     pub digests_unknown: u64,
 }
 
-/// What an audit found.
+/// The outcome of an audit.
 #[derive(Debug)]
 pub struct Audit {
     /// The state after the last good group.

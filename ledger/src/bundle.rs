@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 /// Entries of a kind that are read at once.
 const PAGE: usize = 1000;
 
-/// Why no bundle could be built.
+/// The reason why no bundle could be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// The ledger has no such entry.

@@ -15,7 +15,7 @@ pub const MAX_BEHIND: Duration = Duration::from_mins(5);
 /// service that was away for longer is rare, and a clock that is wrong by more is for ever in the log.
 pub const MAX_AWAY: Duration = Duration::from_hours(7 * 24);
 
-/// Where the time comes from.
+/// The source of the time.
 pub trait Clock: Send + Sync + Debug + 'static {
     /// The time of day.
     fn now(&self) -> Timestamp;
@@ -48,7 +48,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Why no entry may be recorded now.
+/// The reason why no entry may be recorded now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClockError {
     /// The clock jumped forward.

@@ -13,7 +13,7 @@ use std::io;
 /// Version of the log format that a new ledger starts with.
 pub const LOG_FORMAT_VERSION: u64 = 1;
 
-/// What a new ledger is made of.
+/// The makings of a new ledger.
 #[derive(Debug)]
 pub struct Plan {
     /// First part of the origin.

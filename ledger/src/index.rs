@@ -14,7 +14,7 @@ use spec::{Hash, Header, Kind, Timestamp, canonical};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Where a committed group lies.
+/// The place of a committed group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupLocation {
     /// Seq of its first entry.
@@ -46,7 +46,7 @@ pub struct IndexedGroup {
     pub snapshot: Option<Vec<u8>>,
 }
 
-/// How far the index has come.
+/// The place to which the index has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexHead {
     /// Entries covered.

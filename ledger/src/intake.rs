@@ -35,7 +35,7 @@ const MIN_SECOND_BATCH: usize = 64;
 /// Most events whose signatures are checked in one batch: beyond it the gain is small, the wait is not.
 const MAX_BATCH: usize = 1024;
 
-/// What a caller may ask of an append.
+/// A caller's wishes about an append.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AppendOptions {
     /// Whether receipts carry inclusion proofs.
@@ -44,7 +44,7 @@ pub struct AppendOptions {
     pub urgent: bool,
 }
 
-/// What is about to be recorded of one key's events.
+/// The cost of what is about to be recorded of one key's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spent {
     /// The key, by which they are truly signed.
@@ -55,7 +55,7 @@ pub struct Spent {
     pub bytes: usize,
 }
 
-/// Asked before events are put in order, once their signatures are known to hold.
+/// A meter, asked before events are put in order, once their signatures are known to hold.
 pub trait Meter: std::fmt::Debug + Send + Sync {
     /// Takes what they cost; all of it, or nothing.
     ///
@@ -64,7 +64,7 @@ pub trait Meter: std::fmt::Debug + Send + Sync {
     fn settle(&self, spent: &[Spent]) -> Result<(), TooMuch>;
 }
 
-/// Somebody has spent all they may.
+/// A refusal of somebody who has spent all they may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too much {whose}; wait {wait_secs} seconds")]
 pub struct TooMuch {
@@ -74,7 +74,7 @@ pub struct TooMuch {
     pub wait_secs: u64,
 }
 
-/// Where an event stands in the ledger, and the proof that it does.
+/// The place of an event in the ledger, and the proof that it stands there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// Seq of its entry.
@@ -95,7 +95,7 @@ pub struct Receipt {
     pub inclusion: Vec<Hash>,
 }
 
-/// What became of one event.
+/// The fate of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It is in the ledger, durable and provable.
@@ -146,7 +146,7 @@ impl Appended {
     }
 }
 
-/// Why an append was not answered.
+/// The reason why an append was not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// The queue is full. Nothing was written; send the same bytes again later.

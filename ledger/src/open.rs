@@ -39,7 +39,7 @@ pub use crate::seal::{Digests, SealChainError};
 /// The recovery keys under which the clock is set back.
 pub type SetBackKeys = Vec<SigningKey>;
 
-/// How a ledger is opened.
+/// The way in which a ledger is opened.
 #[derive(Debug)]
 pub struct Options {
     /// Where the log lies.
@@ -100,7 +100,7 @@ pub struct Anchor {
     pub note: Vec<u8>,
 }
 
-/// What an open found and repaired.
+/// A report of what an open found and repaired.
 #[derive(Debug, Clone, Default)]
 pub struct OpenReport {
     /// Entries in the log.
@@ -128,7 +128,7 @@ pub struct SetBack {
     pub said: Box<spec::payload::Clock>,
 }
 
-/// Why a ledger was not opened. Nothing was changed.
+/// The reason why a ledger was not opened. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// There is no ledger here.

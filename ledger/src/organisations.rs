@@ -63,7 +63,7 @@ pub struct RuleState {
     pub value: String,
 }
 
-/// What is known of an organisation.
+/// Knowledge of an organisation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrgState {
     /// What people call it; none while nobody has made it.

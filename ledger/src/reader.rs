@@ -34,7 +34,7 @@ pub struct Reader {
     index: Index,
 }
 
-/// Why entries could not be read.
+/// The reason why entries could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The store failed.
@@ -56,7 +56,7 @@ pub enum ReadError {
     },
 }
 
-/// Which entries a query wants; all conditions must hold.
+/// The entries that a query wants; all conditions must hold.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
     /// Entries of these organisations only.

@@ -26,7 +26,7 @@ pub struct Replayed {
     pub len: usize,
 }
 
-/// Called for each record before it is applied: the auditor's place to replay admission.
+/// A function that is called for each record before it is applied: the auditor's place to replay admission.
 pub type Inspect<'a> = &'a mut dyn FnMut(&State, &Replayed) -> Result<(), Fault>;
 
 /// Folds one group into `state`. On a fault the state is spoilt and must be dropped.

@@ -11,7 +11,7 @@ use crate::service::Ledger;
 use proofs::tile::MissingNode;
 use spec::Event;
 
-/// Why it could not be told whether events are in the ledger.
+/// The reason why it could not be told whether events are in the ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordedError {
     /// The log cannot be read.

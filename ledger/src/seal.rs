@@ -13,7 +13,7 @@ pub(crate) const PROOFCHAIN_FILE: &str = "PROOFCHAIN.json";
 /// Rows moved to a part at once.
 const PART_ROWS: usize = MAX_ROWS / 2;
 
-/// What a fold reports at a seal: the ledger defines the trait, folds implement it.
+/// Reports of folds at a seal: the ledger defines the trait, folds implement it.
 pub trait Digests: Send + Sync + std::fmt::Debug {
     /// Name, digest, covered size and version of each fold that has covered `size` entries or fewer.
     fn digests(&self, size: u64) -> BTreeMap<String, Digest>;
@@ -55,7 +55,7 @@ pub(crate) struct SealChain {
     file: ProofChain,
 }
 
-/// Why the proof chain could not be read or written.
+/// The reason why the proof chain could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum SealChainError {
     /// The store failed.

@@ -34,7 +34,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// What stands at a place in a segment.
+/// The content of a segment at a place.
 #[derive(Debug)]
 pub enum Next<'a> {
     /// A group with a valid commit line over its bytes.

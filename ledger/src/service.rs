@@ -48,7 +48,7 @@ pub struct Head {
     pub note: Arc<str>,
 }
 
-/// Who may do what, as of the head: for the checks that do not need a position.
+/// Knowledge of who may do what, as of the head: for the checks that do not need a position.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
     /// Keys.
@@ -234,7 +234,7 @@ pub struct Draft {
     pub payload: serde_json::Value,
 }
 
-/// Why a draft cannot become an event.
+/// The reason why a draft cannot become an event.
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
     /// The payload has no canonical form.

@@ -24,7 +24,7 @@ const LAST_PART: u64 = 4;
 /// the edge would be taken and refused in turn.
 const BACK_PART: u64 = 8;
 
-/// How large a disk is.
+/// The size of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
     /// Bytes that are free for this process.
@@ -33,7 +33,7 @@ pub struct Space {
     pub size: u64,
 }
 
-/// How much is still taken.
+/// The room that is left, by what is still taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Room {
     /// Everything.

@@ -111,7 +111,7 @@ pub struct SealState {
     pub last_seq: u64,
 }
 
-/// Everything admission and checkpoints rest on, after the first `size()` entries.
+/// The state that admission and checkpoints rest on, after the first `size()` entries.
 #[derive(Debug, Clone)]
 pub struct State {
     /// The ledger id: leaf of entry 0. Zeros while there is none.

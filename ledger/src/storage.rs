@@ -35,7 +35,7 @@ pub struct SegmentInfo {
     pub packed: bool,
 }
 
-/// What packing a segment came to.
+/// The outcome of packing a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shrunk {
     /// Its length as lines, in bytes.
@@ -44,7 +44,7 @@ pub struct Shrunk {
     pub packed: u64,
 }
 
-/// Why the store did not do what it was asked.
+/// The reason why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
     /// The segment is not as long as the caller expected: another writer was here. Nothing was written.
@@ -93,7 +93,7 @@ pub enum StorageError {
     },
 }
 
-/// Where a log lies.
+/// A store in which a log lies.
 ///
 /// All methods may be called from any thread. Reads may run beside one writer and see every byte whose
 /// append has returned; they may also see bytes whose append has not, so a reader trusts nothing behind

@@ -31,7 +31,7 @@ use pack::{Packed, UnpackError};
 use side::SideFiles;
 use std::collections::BTreeSet;
 
-/// Where a ledger's files are read from.
+/// A place from which a ledger's files are read.
 pub trait Source {
     /// First seq and length of each segment, in order, or what is wrong with their names.
     fn segments(&self) -> Result<Vec<(u64, u64)>, Fault>;
@@ -143,7 +143,7 @@ fn unreadable(name: &str, error: &std::io::Error) -> Fault {
     Fault::new("unreadable", error.to_string()).in_file(name)
 }
 
-/// What a verification compares with.
+/// Knowledge that a verification compares with.
 #[derive(Debug, Default)]
 pub struct Options {
     /// What the caller trusts from elsewhere.

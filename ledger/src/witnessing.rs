@@ -43,7 +43,7 @@ pub struct Cosigned {
     pub note: Arc<str>,
 }
 
-/// How far an offer has come.
+/// The place to which an offer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Its size.
@@ -54,7 +54,7 @@ pub struct Progress {
     pub quorum: u64,
 }
 
-/// What a witness signed last.
+/// The checkpoint that a witness signed last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastSigned {
     /// The size of the checkpoint.
@@ -63,7 +63,7 @@ pub struct LastSigned {
     pub time: u64,
 }
 
-/// Why a cosignature is not taken.
+/// The reason why a cosignature is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CosignError {
     /// It is no signed note.

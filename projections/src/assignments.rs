@@ -45,7 +45,7 @@ pub struct Assignment {
     pub to: To,
 }
 
-/// Whom an assignment is about.
+/// The nodes that an assignment is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "PolicyTarget")]
 #[serde(rename_all = "lowercase")]

@@ -83,7 +83,7 @@ pub struct Word {
     pub recorded_at: Timestamp,
 }
 
-/// Where a node's word on a command stands.
+/// The place of a node's word on a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ran {
     /// Seq of its entry.
@@ -92,7 +92,7 @@ pub struct Ran {
     pub recorded_at: Timestamp,
 }
 
-/// How a command ended.
+/// The end of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "CommandResult")]
 pub struct Ended {
@@ -106,7 +106,7 @@ pub struct Ended {
     pub receipt: CommandReceipt,
 }
 
-/// How far a command has come.
+/// The state to which a command has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CommandState {

@@ -22,7 +22,7 @@ pub struct Fact<'a> {
 /// Writes the enum and its reader from one list.
 macro_rules! said {
     ($($(#[$doc:meta])* $kind:ident $schema:ty;)*) => {
-        /// What an entry says, as far as a fold wants to know.
+        /// The statement of an entry, as far as a fold wants to know.
         #[derive(Debug)]
         pub enum Said {
             /// Nothing: the payload is erased, or no fold reads this kind.

@@ -37,7 +37,7 @@ pub struct Fleet {
     names: BTreeMap<Name, BTreeMap<Name, Uuid>>,
 }
 
-/// What is known of a node.
+/// Knowledge of a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "KnownNode")]
 pub struct Node {
@@ -75,7 +75,7 @@ pub struct NodeKey {
     pub ended: Option<u64>,
 }
 
-/// Where the ledger last heard from a node.
+/// The place at which the ledger last heard from a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heard {
     /// Seq of the entry.

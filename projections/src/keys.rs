@@ -59,7 +59,7 @@ pub struct Mark {
     pub recorded_at: Timestamp,
 }
 
-/// How a key ended.
+/// The end of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyEnd {
     /// Where it ended: the first entry that says so.
@@ -77,7 +77,7 @@ pub struct KeyEnd {
     pub successor: Option<PublicKey>,
 }
 
-/// Whether a key is valid; in the order in which one takes the place of another.
+/// The validity of a key; in the order in which one state takes the place of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyState {

@@ -40,7 +40,7 @@ pub struct Now {
     pub at: Timestamp,
 }
 
-/// How listening time and the ledger's clock relate, after the entries so far.
+/// The relation of listening time and the ledger's clock, after the entries so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Listening {
     last: Timestamp,

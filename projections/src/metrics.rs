@@ -21,7 +21,7 @@ use spec::payload::{Heartbeat, Reading};
 use spec::{Domain, Hash, Name, Timestamp, Uuid};
 use std::collections::BTreeMap;
 
-/// How wide the buckets of a tier are, and how many of them are kept.
+/// The width of the buckets of a tier, and the number of them that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tier {
     /// Seconds in a bucket.
@@ -49,7 +49,7 @@ pub struct Series {
     coarse: BTreeMap<u64, Bucket>,
 }
 
-/// What is charted.
+/// A figure that is charted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "MetricName")]
 #[serde(rename_all = "snake_case")]
@@ -158,7 +158,7 @@ impl From<Bucket> for Vec<Option<Summary>> {
     }
 }
 
-/// What is kept of the figures of a bucket.
+/// A summary of the figures of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "(u32, u32, u32, u64)", into = "(u32, u32, u32, u64)")]
 pub struct Summary {

@@ -20,7 +20,7 @@ pub struct Policies {
     given: BTreeMap<Name, BTreeMap<u64, GivenPolicy>>,
 }
 
-/// Who assigned which policy.
+/// An assignment of a policy, and its author.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GivenPolicy {
     /// Who.

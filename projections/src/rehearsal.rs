@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 /// Two pages about the same thing within this time are one that moved, in milliseconds.
 pub const MOVED_MS: u64 = 60 * 60_000;
 
-/// What a page is about.
+/// The subject of a page.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct About {
     /// The organisation.
@@ -55,7 +55,7 @@ pub struct Moved {
     pub to: Timestamp,
 }
 
-/// How the pages differ.
+/// The difference of the pages.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "RehearsalDifference")]
 pub struct Difference {

@@ -85,7 +85,7 @@ pub struct Wave {
     pub nodes: u64,
 }
 
-/// How a roll-out ended.
+/// The end of a roll-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RolloutEnd {
     /// How.
@@ -94,7 +94,7 @@ pub struct RolloutEnd {
     pub at: Timestamp,
 }
 
-/// How far a roll-out has come.
+/// The state to which a roll-out has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RolloutState {
@@ -126,7 +126,7 @@ struct Told {
     ended: Option<(Timestamp, bool)>,
 }
 
-/// How a wave stands at a moment.
+/// The counts of a wave at a moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RolloutTally {
     /// Nodes that carried it out.
@@ -143,7 +143,7 @@ pub struct RolloutTally {
     pub next: Option<Timestamp>,
 }
 
-/// What is to be decided.
+/// A decision that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// The nodes are to be chosen.

@@ -70,7 +70,7 @@ pub struct Latest {
     pub scan: Scan,
 }
 
-/// What is kept of a scan.
+/// A summary of a scan that is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ScanSummary")]
 pub struct Past {

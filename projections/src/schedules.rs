@@ -66,7 +66,7 @@ pub struct ScheduleStanding {
     pub waiting: BTreeSet<Uuid>,
 }
 
-/// How often a schedule was due, by what became of it.
+/// The number of times that a schedule was due, by what became of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScheduleCounts {
     /// It was begun.

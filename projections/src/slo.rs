@@ -47,7 +47,7 @@ pub struct NodeOutcomes {
 /// Counts in the order of what they count.
 type Counters = Vec<(Counter, u64)>;
 
-/// What is counted.
+/// A count of operations.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Counter {
     /// The tenant the report was made for.

@@ -35,7 +35,7 @@ pub struct Month {
     pub uncounted: u64,
 }
 
-/// What was used.
+/// A use.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     /// By whom.
@@ -47,7 +47,7 @@ pub struct Line {
     pub metric: Metric,
 }
 
-/// How much was used.
+/// The amount of a use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Total {
     /// In the unit of the metric.

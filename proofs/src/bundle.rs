@@ -69,7 +69,7 @@ pub struct Bundle {
     pub salt: Option<Hash>,
 }
 
-/// Why bytes are no bundle.
+/// The reason why bytes are no bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BundleFormError {
     /// Nobody reads so much for one entry.

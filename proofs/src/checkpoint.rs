@@ -28,7 +28,7 @@ pub const CHECKPOINT_TYPE: &[u8] = b"\xffvaultmesh/blake3-checkpoint@v1";
 /// Signature type of a witness's cosignature.
 pub const COSIGNATURE_TYPE: &[u8] = b"\xffvaultmesh/blake3-cosignature@v1";
 
-/// What a checkpoint says.
+/// A checkpoint's statements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// `<name>/<ledger id>/blake3`.
@@ -67,7 +67,7 @@ pub struct Cosignature {
     pub time: u64,
 }
 
-/// Why a checkpoint is not accepted.
+/// The reason why a checkpoint is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointError {
     /// It is not a signed note.

@@ -51,7 +51,7 @@ pub struct Equivocation {
     pub leaves: Option<Leaves>,
 }
 
-/// Why a file does not prove an equivocation.
+/// The reason why a file does not prove an equivocation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EquivocationError {
     /// Not canonical JSON of the right shape.

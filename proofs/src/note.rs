@@ -37,7 +37,7 @@ pub struct Note {
     pub signatures: Vec<NoteSignature>,
 }
 
-/// Why bytes are not a signed note.
+/// The reason why bytes are not a signed note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoteError {
     /// Too long, not UTF-8, or with control characters.

@@ -69,7 +69,7 @@ pub struct ProofChain {
     pub seals: Vec<Row>,
 }
 
-/// Why a row or file is not accepted.
+/// The reason why a row or file is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProofChainError {
     /// Not canonical JSON of the right shape.

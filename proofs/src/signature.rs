@@ -101,7 +101,7 @@ impl TryRng for Coefficients {
 
 impl TryCryptoRng for Coefficients {}
 
-/// Why a public key may not be introduced.
+/// The reason why a public key may not be introduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The bytes are no point of the curve.

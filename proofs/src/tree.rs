@@ -186,7 +186,7 @@ pub fn join<H: TreeHash>(nodes: &[Hash]) -> Option<Hash> {
     Some(rest.iter().rev().fold(*last, |right, left| H::node(left, &right)))
 }
 
-/// Why a proof does not hold.
+/// The reason why a proof does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// The index is not below the size, or the old size is above the new.

@@ -15,7 +15,7 @@
 use crate::limits::{MAX_DEPTH, MAX_SAFE_INTEGER};
 use serde_json::Value;
 
-/// Why bytes are not canonical JSON, and where.
+/// The reason why bytes are not canonical JSON, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} at byte {at}")]
 pub struct CanonicalError {

@@ -29,7 +29,7 @@ pub struct Lane {
     pub prev: Hash,
 }
 
-/// What the ledger adds to an event: its one place in the order.
+/// The ledger's addition to an event: its one place in the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// Number in the ledger, from 0 without gaps.

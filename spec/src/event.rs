@@ -32,7 +32,7 @@ pub const ENVELOPE_VERSION: u64 = 1;
 /// What is put in front of J(header) before it is signed.
 pub const SIGNING_CONTEXT: &[u8] = b"vaultmesh/event/v1\n";
 
-/// How grave an author holds an event to be.
+/// The gravity that an author holds an event to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the five words say it")]
@@ -79,7 +79,7 @@ pub struct ChainLink {
     pub seq: u64,
 }
 
-/// How the service established the author of an event it signed on someone's behalf.
+/// The way in which the service established the author of an event it signed on someone's behalf.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Via {
     /// `self` for the ledger's own events; else `token`, `node-jwt`, `admin` or `import`.
@@ -88,7 +88,7 @@ pub struct Via {
     pub subject: Option<Name>,
 }
 
-/// Everything an author signs. Field order here is the canonical order.
+/// The header: everything an author signs. Field order here is the canonical order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// Who speaks.
@@ -148,7 +148,7 @@ pub struct Event {
     pub payload: Payload,
 }
 
-/// Why bytes are not an acceptable event.
+/// The reason why bytes are not an acceptable event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// A part is larger than its limit.

@@ -6,7 +6,7 @@ use crate::ids::TextError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// What a hash is of: the first byte hashed, so that no two uses can be exchanged.
+/// The use of a hash: the first byte hashed, so that no two uses can be exchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Domain {

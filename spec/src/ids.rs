@@ -189,7 +189,7 @@ impl fmt::Display for Uuid {
 
 json_as_text!(Uuid);
 
-/// Who an event speaks for. Opaque: personal names live in payloads only.
+/// The author that an event speaks for. Opaque: personal names live in payloads only.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Author {
     /// `node:<uuid>`: a machine with a key of its own.

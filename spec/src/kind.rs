@@ -36,7 +36,7 @@ pub struct KindInfo {
 /// knows its versions.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident $name:literal $speaker:ident $home:ident $tokens:ident $drafted:ident $erasable:ident $schema:ty;)*) => {
-        /// What kind of fact an event states.
+        /// The kind of fact that an event states.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind {
             $($(#[$doc])* $variant,)*

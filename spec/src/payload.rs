@@ -68,7 +68,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::ops::RangeInclusive;
 
-/// Why a payload does not fit its kind.
+/// The reason why a payload does not fit its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PayloadError {
     /// The schema version is unknown to this reader.

@@ -14,7 +14,7 @@ pub const ADMISSION_VERSION: u64 = 2;
 /// From this version on admission judges what a kind says, and not only who says it.
 pub const JUDGES_CONTENT: u64 = 2;
 
-/// How the service knows who speaks: `via.method`.
+/// The way in which the service knows who speaks: `via.method`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// The ledger speaks of itself.
@@ -82,7 +82,7 @@ impl Method {
     }
 }
 
-/// Who may say a kind.
+/// The speakers who may say a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speaker {
     /// Only the ledger about itself: service key, `via` method `self`.
@@ -163,7 +163,7 @@ impl Speaker {
     }
 }
 
-/// In which organisations a kind is said.
+/// The organisations in which a kind is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Home {
     /// In `ledger` alone.
@@ -216,7 +216,7 @@ impl Roles {
     }
 }
 
-/// Whether HTTP takes a kind as a draft, which the service signs.
+/// The answer to whether HTTP takes a kind as a draft, which the service signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drafted {
     /// It is not for people to say.

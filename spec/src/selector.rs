@@ -17,7 +17,7 @@ pub const MAX_SELECTOR_BYTES: usize = 1024;
 /// Most requirements in a selector: each is a look at every node.
 pub const MAX_REQUIREMENTS: usize = 16;
 
-/// Which nodes are meant, by their labels.
+/// The nodes that are meant, by their labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selector {
     requirements: Vec<Requirement>,
@@ -37,7 +37,7 @@ enum Test {
     NotIn(BTreeSet<String>),
 }
 
-/// Why a text is no selector, and where.
+/// The reason why a text is no selector, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} at byte {at}")]
 pub struct SelectorError {

@@ -14,7 +14,7 @@ use spec::payload::{ChainOpen, PayloadError};
 use spec::{Author, ChainLink, Epoch, Event, Hash, Header, Kind, Name, Severity, Timestamp, Uuid};
 use std::io;
 
-/// Who speaks: what every event of one author has in common.
+/// The speaker: what every event of one author has in common.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// The key that signs.
@@ -48,7 +48,7 @@ pub struct Draft {
     pub id: Uuid,
 }
 
-/// Why an event cannot be made.
+/// The reason why an event cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
     /// The payload is not what its kind asks for.

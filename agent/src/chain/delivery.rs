@@ -20,7 +20,7 @@ const BATCH_GROWTH: usize = 8;
 /// How long an epoch must last before the next forced one counts as the first.
 const QUIET: Duration = Duration::from_hours(1);
 
-/// What one request came to.
+/// The outcome of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
     /// This many events need no more attention.
@@ -29,7 +29,7 @@ pub enum Delivery {
     Later(Why),
 }
 
-/// Why something has to wait.
+/// The reason why something has to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
     /// The service cannot be reached or is not able to answer now.

@@ -20,7 +20,7 @@ pub const DROPS_FILE: &str = "dropped.json";
 
 const MAX_FILE_BYTES: usize = 4096;
 
-/// What was dropped.
+/// Events that were dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Drops {

@@ -14,7 +14,7 @@ use std::io;
 /// Bytes that an event's header and a `chain-gap` event in front of it may take in the spool.
 const ROOM_BYTES: usize = 4096;
 
-/// What became of an event.
+/// The fate of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enqueued {
     /// It waits for its receipt.

@@ -44,7 +44,7 @@ pub struct LanePlace {
     pub prev: Hash,
 }
 
-/// Why a receipt proves nothing.
+/// The reason why a receipt proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptError {
     /// It is about another event.

@@ -34,7 +34,7 @@ pub const DAMAGED_FILE: &str = "spool.damaged";
 /// Bytes copied at a time.
 const COPY_BYTES: usize = 256 * 1024;
 
-/// How much may wait.
+/// Bounds of what may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of waiting events.
@@ -52,7 +52,7 @@ impl Default for Limits {
     }
 }
 
-/// Why the spool cannot be used.
+/// The reason why the spool cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// A file operation failed.
@@ -68,7 +68,7 @@ pub enum SpoolError {
     },
 }
 
-/// Waiting events and the place of the next one.
+/// Events that wait, and the place of the next one.
 #[derive(Debug)]
 pub struct Spool {
     limits: Limits,
@@ -86,7 +86,7 @@ pub struct Opened {
     pub doubt: Option<Doubt>,
 }
 
-/// Something in the spool is not as the agent left it.
+/// A sign that the spool is not as the agent left it.
 #[derive(Debug)]
 pub struct Doubt {
     /// What was found.

@@ -26,7 +26,7 @@ const FORMAT: &str = "vaultmesh-applied-policy-v1";
 /// Room for the largest policy and what stands around it.
 const MAX_FILE_BYTES: usize = MAX_POLICY_BYTES + 1024;
 
-/// What the node was told to follow.
+/// The policy that the node was told to follow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Applied {
     /// Nothing: its own policy holds as it is.
@@ -51,7 +51,7 @@ struct AppliedFile {
     hash: Hash,
 }
 
-/// What a command comes to that is carried out.
+/// The work of a command that is carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowed {
     /// What is done.

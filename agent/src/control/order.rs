@@ -42,7 +42,7 @@ pub(crate) struct Delivered {
     pub(crate) since: u64,
 }
 
-/// Why a command is not carried out.
+/// The reason why a command is not carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// Its entry is not in the ledger.

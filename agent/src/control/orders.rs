@@ -48,7 +48,7 @@ pub(crate) struct Orders {
     refused: BTreeSet<Hash>,
 }
 
-/// What is remembered cannot be read: no command is carried out then, for any might have been already.
+/// A memory that cannot be read: no command is carried out then, for any might have been already.
 #[derive(Debug, thiserror::Error)]
 pub enum OrdersError {
     /// The file cannot be read.

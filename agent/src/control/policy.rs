@@ -118,7 +118,7 @@ pub struct Policy {
     template: BTreeMap<String, Template>,
 }
 
-/// Why a file is no policy that holds.
+/// The reason why a file is no policy that holds.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {source}", path.display())]
 pub struct PolicyFileError {
@@ -126,7 +126,7 @@ pub struct PolicyFileError {
     source: PolicyError,
 }
 
-/// Why a policy does not hold: nothing of it does then.
+/// The reason why a policy does not hold: nothing of it does then.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// It cannot be read.
@@ -162,7 +162,7 @@ pub enum PolicyError {
     },
 }
 
-/// Why a template cannot be run.
+/// The reason why a template cannot be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// Its program is looked for nowhere.
@@ -184,7 +184,7 @@ pub enum TemplateError {
     Parameter(String),
 }
 
-/// What a command comes to on this node.
+/// The work that a command is on this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
     /// A sovereign scan.

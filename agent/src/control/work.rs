@@ -19,7 +19,7 @@ const MAX_READ_BYTES: u64 = 64 * 1024 * 1024;
 /// How often a running program is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// What came of a task.
+/// The outcome of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {
     /// Whether it was carried out.

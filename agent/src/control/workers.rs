@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 /// Commands that are carried out at once; further ones wait.
 const MAX_RUNNING: usize = 4;
 
-/// What carries tasks out.
+/// A function that carries tasks out.
 pub type Worker = Arc<dyn Fn(&Task) -> Done + Send + Sync>;
 
 /// Tasks at work, and those that wait for a thread.

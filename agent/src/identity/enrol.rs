@@ -60,7 +60,7 @@ pub struct Enrolment {
     pub url: String,
 }
 
-/// Why there is no enrolment.
+/// The reason why there is no enrolment.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolmentError {
     /// The answer is no enrolment.

@@ -13,7 +13,7 @@ use spec::{Author, Hash, Timestamp, canonical};
 /// Longest validity of a token, in seconds.
 pub const MAX_LIFETIME_SECS: u64 = 60;
 
-/// What a token says.
+/// The statements of a token.
 #[derive(Debug, Clone)]
 pub struct Claims<'a> {
     /// Who asks.

@@ -19,7 +19,7 @@ pub const KEY_FILE: &str = "node.key";
 const FORMAT: &str = "vaultmesh-node-key-v1";
 const MAX_FILE_BYTES: usize = 4096;
 
-/// Who this node is.
+/// The identity of this node.
 #[derive(Debug, Clone)]
 pub struct Identity {
     /// The node.
@@ -28,7 +28,7 @@ pub struct Identity {
     pub key: SigningKey,
 }
 
-/// Why there is no identity to work with.
+/// The reason why there is no identity to work with.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The key file cannot be read or written.

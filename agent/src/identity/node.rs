@@ -11,7 +11,7 @@ use crate::trust::authority::Authority;
 use spec::{Event, Hash, PublicKey, Timestamp};
 use std::io;
 
-/// There is no node to speak for.
+/// A lack of a node to speak for.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
     /// There is no key or no enrolment.

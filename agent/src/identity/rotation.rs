@@ -36,7 +36,7 @@ pub const ROTATION_FILE: &str = "rotation.json";
 const FORMAT: &str = "vaultmesh-rotation-v1";
 const MAX_FILE_BYTES: usize = 64 * 1024;
 
-/// Why a rotation cannot be read.
+/// The reason why a rotation cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RotationError {
     /// The file cannot be read or written.

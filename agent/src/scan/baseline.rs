@@ -29,7 +29,7 @@ const MAX_LINE_BYTES: u64 = 64 * 1024;
 /// Most things seen; a node has some thousands.
 const MAX_SEEN: usize = 100_000;
 
-/// What was seen for a check that compares: subject to digest.
+/// Observations of a check that compares: subject to digest.
 pub type Seen = BTreeMap<String, Hash>;
 
 /// The first line.
@@ -195,7 +195,7 @@ impl Files {
     }
 }
 
-/// Where the lines of a new baseline go.
+/// A sink for the lines of a new baseline.
 pub type Write<'w> = &'w mut dyn FnMut(&[u8]) -> io::Result<()>;
 
 /// A baseline in the making.

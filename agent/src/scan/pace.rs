@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// Bytes that may be read ahead of the rate, so that small files cost no sleep each.
 const BURST_BYTES: u64 = 1024 * 1024;
 
-/// Where a scan is.
+/// The place at which a scan is.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress<'p> {
     /// What it looks at.
@@ -15,10 +15,10 @@ pub struct Progress<'p> {
     pub bytes: u64,
 }
 
-/// Whom to tell how far a scan has come.
+/// A listener who is told how far a scan has come.
 pub type Tell = Box<dyn FnMut(Progress<'_>) + Send>;
 
-/// What a pace is kept by.
+/// A clock that a pace is kept by.
 pub trait Timer: Send {
     /// How long the scan has been at work.
     fn elapsed(&self) -> Duration;

@@ -16,7 +16,7 @@ const MAX_INCLUDES: usize = 10;
 /// Most files that are read.
 const MAX_FILES: usize = 1024;
 
-/// What pacman takes without asking.
+/// Settings by which pacman takes things without asking.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Sections, or names of options, with how they are lax: `never`, `optional` or `trust all`.

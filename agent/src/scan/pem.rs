@@ -13,7 +13,7 @@ const LABELS: [&str; 3] = ["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICA
 /// Most certificates of one file that are looked at.
 const MAX_CERTIFICATES: usize = 1024;
 
-/// What a certificate says of itself.
+/// The statements of a certificate about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
     /// Whose it is, as RFC 4514 writes names.

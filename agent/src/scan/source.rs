@@ -36,7 +36,7 @@ const MEMBERS_BYTES: usize = 16 * 1024;
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// What a file is.
+/// The type of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     /// A regular file.
@@ -49,7 +49,7 @@ pub enum Type {
     Special,
 }
 
-/// What the file system says of a file.
+/// The file system's statements about a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meta {
     /// What it is.

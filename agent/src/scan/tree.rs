@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use spec::{Domain, Hash, canonical};
 use std::cmp::Ordering;
 
-/// What the tree says of one file. In JSON the members are those of `spec/scan.md`.
+/// A leaf of the tree, which is about one file. In JSON the members are those of `spec/scan.md`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leaf {

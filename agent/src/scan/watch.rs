@@ -60,7 +60,7 @@ impl Default for Watched {
     }
 }
 
-/// Why a list of watched files is not used.
+/// The reason why a list of watched files is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// A line of it is none.

@@ -40,7 +40,7 @@ pub enum OpenError {
     Session(#[from] SessionError),
 }
 
-/// Something could not be made durable.
+/// A failure to make something durable.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// An event, or a key, could not.

@@ -49,7 +49,7 @@ impl Place {
     }
 }
 
-/// Why records are not the authority of a ledger.
+/// The reason why records are not the authority of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorityError {
     /// None, or too many.

@@ -79,7 +79,7 @@ struct MemoryFile {
     own: Option<OwnEntry>,
 }
 
-/// Why there is no memory.
+/// The reason why there is no memory.
 #[derive(Debug, thiserror::Error)]
 pub enum MemoryError {
     /// The file cannot be read.

@@ -7,7 +7,7 @@ use proofs::CheckpointError;
 use serde::Deserialize;
 use std::io;
 
-/// What is not proved, or cannot be told.
+/// A statement that is not proved, or cannot be judged.
 #[derive(Debug, thiserror::Error)]
 pub enum Unproven {
     /// There is no answer.
@@ -55,7 +55,7 @@ pub enum Unproven {
     },
 }
 
-/// In what way two checkpoints contradict each other.
+/// The way in which two checkpoints contradict each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Disagreement {
     /// They are of one size.

@@ -45,7 +45,7 @@ pub const WAIT_SECS: u64 = 25;
 /// Least time between two rounds: a service that does not hold its answer is not asked over and over.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Who witnesses.
+/// The identity of a witness.
 #[derive(Debug, Clone)]
 pub struct WitnessIdentity {
     /// The name under which it signs.
@@ -62,7 +62,7 @@ struct KeyFile {
     seed: Hash,
 }
 
-/// Why there is no witness.
+/// The reason why there is no witness.
 #[derive(Debug, thiserror::Error)]
 pub enum WitnessError {
     /// A file cannot be read or written.
@@ -126,7 +126,7 @@ impl WitnessIdentity {
     }
 }
 
-/// What one round came to.
+/// The outcome of one round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Round {
     /// The checkpoint of this size carries its name now: so many do, of so many that it takes.

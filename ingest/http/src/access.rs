@@ -5,7 +5,7 @@ use crate::problem::{FORBIDDEN, Problem, UNAUTHENTICATED};
 use spec::payload::Role;
 use spec::{LEDGER_ORG, Name, PublicKey, Uuid};
 
-/// Who may use a route.
+/// The condition of using a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Everyone: health and public proof material.
@@ -20,7 +20,7 @@ pub enum Access {
     Everywhere(Action),
 }
 
-/// What a route lets its caller do.
+/// The power that a route gives its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// See events, entries, keys and tokens' names.
@@ -108,7 +108,7 @@ pub fn allows(role: Role, action: Action) -> bool {
     }
 }
 
-/// How the asker was established.
+/// The way in which the asker was established.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PrincipalKind {
     /// Not at all.
@@ -135,7 +135,7 @@ pub enum PrincipalKind {
     Admin,
 }
 
-/// Who is asking.
+/// The asker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// How that was established.

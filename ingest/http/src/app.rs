@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::watch;
 
-/// How the HTTP side behaves.
+/// The behaviour of the HTTP side.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
     /// The data directory, for the disk figures among the metrics; none are given without.

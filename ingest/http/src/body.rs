@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// What kind of body a route takes.
+/// The kind of body that a route takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyRule {
     /// None.

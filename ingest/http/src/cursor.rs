@@ -17,7 +17,7 @@ pub struct Bounds {
     pub until: Option<Timestamp>,
 }
 
-/// Where to go on.
+/// The place from which to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     /// The entry that the next page begins with.

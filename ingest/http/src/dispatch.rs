@@ -52,7 +52,7 @@ pub struct Call {
     _room: Room,
 }
 
-/// What somebody may take.
+/// The share that somebody may take.
 #[derive(Debug, Clone)]
 pub struct Allowance {
     app: App,
@@ -298,7 +298,7 @@ impl From {
     }
 }
 
-/// Whoever asked once, and may or may not do so still.
+/// A caller who asked once, and may or may not do so still.
 #[derive(Debug, Clone)]
 pub struct Asker {
     app: App,

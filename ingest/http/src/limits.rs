@@ -104,7 +104,7 @@ pub const BODY_RETRY_SECS: u64 = 1;
 /// Connections of one address that are looked through for one that may make room.
 pub const MAX_LOOKED_THROUGH: usize = 512;
 
-/// How much of something is allowed over time: `burst` at once, and `per_sec` in the long run.
+/// An allowance over time: `burst` at once, and `per_sec` in the long run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// In the long run, each second.
@@ -113,7 +113,7 @@ pub struct Rate {
     pub burst: u32,
 }
 
-/// How much of something is held at once: by all, and by each of those who might take it all.
+/// Bounds of what is held at once: by all, and by each of those who might take it all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shares {
     /// By everyone together.

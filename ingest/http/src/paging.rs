@@ -15,22 +15,22 @@ pub const CURSOR: &str = "cursor";
 /// The parameter that says how many items a page has at most.
 pub const LIMIT: &str = "limit";
 
-/// How many items an answer has at most; without it 100.
+/// The number of items that an answer has at most; without it 100.
 #[derive(Debug, Clone, Copy, JsonSchema)]
 #[schemars(inline)]
 pub struct Limit(#[schemars(range(min = 1, max = MAX_PAGE_ITEMS))] pub usize);
 
-/// How many entries an answer has at most; without it 100.
+/// The number of entries that an answer has at most; without it 100.
 #[derive(Debug, Clone, Copy, JsonSchema)]
 #[schemars(inline)]
 pub struct EntriesLimit(#[schemars(range(min = 1, max = MAX_ENTRIES))] pub usize);
 
-/// For how many seconds an answer may wait for something new.
+/// The number of seconds for which an answer may wait for something new.
 #[derive(Debug, Clone, Copy, JsonSchema)]
 #[schemars(inline)]
 pub struct PollSecs(#[schemars(range(max = MAX_POLL_SECS))] pub u64);
 
-/// Where an item stands in its list, as cursors write it.
+/// The place of an item in its list, as cursors write it.
 pub trait Place: Ord + Sized {
     /// The text of a cursor.
     fn write(&self) -> String;

@@ -12,7 +12,7 @@ use spec::payload::token_hash;
 use spec::{Author, Hash, KeyUse, Name, Timestamp, Uuid};
 use std::net::SocketAddr;
 
-/// Where a request came from.
+/// The origin of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// Over TCP.

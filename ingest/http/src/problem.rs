@@ -74,7 +74,7 @@ const DISK_FULL_RETRY_SECS: u64 = 30;
 /// Seconds to wait for a ledger that has to be reopened.
 const POISONED_RETRY_SECS: u64 = 30;
 
-/// Why a request, or one event of it, is refused.
+/// The reason why a request, or one event of it, is refused.
 #[derive(Debug, Clone)]
 pub struct Problem(Box<Parts>);
 
@@ -123,7 +123,7 @@ pub struct ProblemBody {
     pub recorded: bool,
 }
 
-/// Where an author's chain goes on.
+/// The place at which an author's chain goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectedPlace {
     /// The run of the chain.

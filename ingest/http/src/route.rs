@@ -13,10 +13,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// What becomes of a call.
+/// The outcome of a call, to come.
 pub type Answered = Pin<Box<dyn Future<Output = Result<Response<Body>, Problem>> + Send>>;
 
-/// What answers calls: an `async fn(S, Call)` over a state, or an `async fn(Call)` that needs none.
+/// A function that answers calls: an `async fn(S, Call)` over a state, or an `async fn(Call)` that needs none.
 pub trait Handler<S, Arguments>: Send + Sync + 'static {
     /// Answers a call.
     fn answer(&self, state: S, call: Call) -> Answered;
@@ -42,7 +42,7 @@ where
     }
 }
 
-/// What is known of a route without its handler.
+/// A route without its handler.
 #[derive(Clone)]
 pub struct Row {
     /// The method.

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 /// A token is renewed so long before it ends.
 const AHEAD_SECS: u64 = 30;
 
-/// Somebody who signed in.
+/// A person who signed in.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
     /// The provider.

@@ -18,7 +18,7 @@ pub(crate) fn client() -> reqwest::Result<reqwest::Client> {
     builder.timeout(PATIENCE).build()
 }
 
-/// Why a provider gives nothing that is of use.
+/// The reason why a provider gives nothing that is of use.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum FetchError {
     /// It is not reached, or stops in the midst of its answer.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use spec::Timestamp;
 use spec::payload::ProviderSettings;
 
-/// Where a provider does what.
+/// The addresses at which a provider does what.
 #[derive(Debug, Clone, Default)]
 pub struct Endpoints {
     /// Where people sign in.
@@ -21,7 +21,7 @@ pub struct Endpoints {
     pub(crate) userinfo: Option<String>,
 }
 
-/// What a provider gives for a code or a refresh token.
+/// Tokens that a provider gives for a code or a refresh token.
 #[derive(Debug, Clone)]
 pub struct Tokens {
     /// Says who it is.
@@ -32,7 +32,7 @@ pub struct Tokens {
     pub refresh_token: Option<String>,
 }
 
-/// What becomes of a refresh.
+/// The outcome of a refresh.
 #[derive(Debug)]
 pub enum Refreshed {
     /// New tokens.
@@ -43,7 +43,7 @@ pub enum Refreshed {
     Unknown,
 }
 
-/// What a sign-in that has begun must agree with when it comes back.
+/// A sign-in that has begun: what must agree with it when it comes back.
 #[derive(Debug, Clone)]
 pub struct Begun {
     /// The `nonce` of the ID token.

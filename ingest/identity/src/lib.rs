@@ -18,7 +18,7 @@ pub use flow::{Begun, Endpoints, Refreshed, Tokens, escaped};
 pub use jws::{expiry_of, issuer_of};
 pub use provider::{Identity, Pace};
 
-/// Why a token does not let anybody in.
+/// The reason why a token does not let anybody in.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum IdentityError {
     /// It is no JWS in compact form, or longer than one may be.

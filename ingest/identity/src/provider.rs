@@ -20,7 +20,7 @@ const MAX_USERINFO: usize = 4096;
 /// How long such an answer is believed.
 const USERINFO_LASTS: Duration = Duration::from_mins(5);
 
-/// How often keys are fetched.
+/// The pace at which keys are fetched.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// Keys older than this are fetched again; those of before serve while the provider does not answer.
@@ -41,7 +41,7 @@ impl Default for Pace {
     }
 }
 
-/// What is known of the providers.
+/// Knowledge of the providers.
 #[derive(Debug, Default)]
 pub struct Identity {
     pace: Pace,

@@ -9,7 +9,7 @@ use spec::{Hash, canonical};
 /// The name in the file's metadata.
 pub(crate) const NAME: &str = "vaultmesh";
 
-/// What a packed segment says of itself. In the file it is canonical JSON.
+/// A packed segment's statements about itself. In the file they are canonical JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {

@@ -1,6 +1,6 @@
 //! Why a segment is not packed, and why a packed one is not read.
 
-/// Why a segment stays as it is.
+/// The reason why a segment stays as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
     /// What stands there is no run of whole groups that go on from one another.
@@ -19,7 +19,7 @@ pub enum PackError {
     Parquet(#[from] parquet::errors::ParquetError),
 }
 
-/// Why a packed segment cannot be read.
+/// The reason why a packed segment cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
     /// The bytes could not be had.

@@ -40,7 +40,7 @@ pub struct Made {
     pub recovery_key_file: PathBuf,
 }
 
-/// Why a data directory cannot be used.
+/// The reason why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// There is no ledger in it.
@@ -78,7 +78,7 @@ fn at(path: PathBuf) -> impl FnOnce(io::Error) -> DataError {
     move |source| DataError::File { path, source }
 }
 
-/// How a ledger is opened.
+/// The way in which a ledger is opened.
 #[derive(Debug, Default)]
 pub struct Manner {
     /// Whether starts and stops are recorded.

@@ -14,7 +14,7 @@ use web::{Call, Problem, answer};
 
 use crate::tasks::TaskRow;
 
-/// How the tasks fare.
+/// The state of the tasks.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TasksAnswer {
     /// By their names.

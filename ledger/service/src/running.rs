@@ -32,7 +32,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use web::{App, Config, Limits};
 
-/// What an operator may choose of the service.
+/// Choices of an operator about the service.
 #[derive(Debug, Clone)]
 pub struct Choices {
     /// Seconds between two heartbeats that nodes are asked for.
@@ -56,7 +56,7 @@ impl Default for Choices {
     }
 }
 
-/// Why a service does not start.
+/// The reason why a service does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The data directory cannot be used.

@@ -54,7 +54,7 @@ impl Codes {
     }
 }
 
-/// What signs in.
+/// A code that signs in.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with code")]
 pub struct SignInRequest {
@@ -63,7 +63,7 @@ pub struct SignInRequest {
     pub code: String,
 }
 
-/// Who signed in holds a token from now on.
+/// A token that whoever signed in holds from now on.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SignedIn {
     /// The API token.

@@ -67,7 +67,7 @@ pub(crate) trait Task: Send + 'static {
 /// What a task says when it has come a step further within a long one.
 pub(crate) type Ran = Arc<dyn Fn() + Send + Sync>;
 
-/// How the tasks of a service fare. Cheap to clone.
+/// The state of a service's tasks. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Tasks(Arc<[Arc<Status>]>);
 

@@ -9,7 +9,7 @@ use crate::state::{KeyRecord, State, quoted};
 use spec::payload::{ChainFork, Refusal};
 use spec::{Author, ChainLink, Hash, Header, PublicKey, Record, Timestamp, Uuid};
 
-/// What an accusation says of other entries.
+/// An accusation's statement about other entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// Seq of the entry that says it.
@@ -20,7 +20,7 @@ pub struct Claim {
     pub doubt: Doubt,
 }
 
-/// What is to be looked up.
+/// A question that has to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doubt {
     /// The entry `at` holds this place of the chain, with another event than the quoted one.

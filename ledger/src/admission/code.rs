@@ -1,6 +1,6 @@
 //! Why an event is refused.
 
-/// Why an event is refused: stable words, listed in `spec/event.md`.
+/// The reason why an event is refused: stable words, listed in `spec/event.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is described by Code::detail")]
 pub enum Code {

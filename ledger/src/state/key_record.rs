@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use spec::{Author, Epoch, Hash, KeyUse, Kind, Name, PublicKey};
 
-/// What is known of a key.
+/// Knowledge of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRecord {
     /// Who speaks with it; absent for the ledger's own keys.

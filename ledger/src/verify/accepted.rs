@@ -22,7 +22,7 @@ pub struct Accepted {
     findings: BTreeSet<(String, u64)>,
 }
 
-/// Why a file of accepted findings is not taken.
+/// The reason why a file of accepted findings is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AcceptedError {
     /// The first line is another.

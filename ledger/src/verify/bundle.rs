@@ -1,7 +1,7 @@
 //! Verifying a proof bundle: one entry, from a pinned ledger id alone.
 
 use super::files::pin;
-use super::report::{Proves, Backing};
+use super::report::{Backing, Proves};
 use super::trust::{AuthorityKeys, RecordFormError, read_record};
 use super::{Options, Report, TargetKind};
 use crate::audit::Finding;

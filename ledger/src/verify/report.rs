@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// The value of `format`.
 pub(super) const FORMAT: &str = "vaultmesh-verify-v1";
 
-/// Whether the target verifies.
+/// The verdict on the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -23,7 +23,7 @@ pub enum Verdict {
     Unreadable,
 }
 
-/// What the verdict rests on beside the target itself.
+/// The ground on which the verdict rests beside the target itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrustStatus {
@@ -35,7 +35,7 @@ pub enum TrustStatus {
     Witnessed,
 }
 
-/// What was verified.
+/// The kind of thing that was verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetKind {
@@ -51,7 +51,7 @@ pub enum TargetKind {
     Equivocation,
 }
 
-/// How a check came out.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckStatus {
@@ -74,7 +74,7 @@ pub struct Check {
     pub count: u64,
 }
 
-/// Something that bears on no verdict and that whoever reads it may want to know.
+/// A remark that bears on no verdict and that whoever reads it may want to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Note {
     /// Stable code.
@@ -86,7 +86,7 @@ pub struct Note {
     pub detail: String,
 }
 
-/// What a bundle proves: that this entry stands in the ledger.
+/// The proof of a bundle: that this entry stands in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Proves {
     /// The entry's number.
@@ -108,7 +108,7 @@ pub struct Proves {
     pub payload: bool,
 }
 
-/// How far a quorum of witnesses vouches for a ledger.
+/// The size up to which a quorum of witnesses vouches for a ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Witnessed {
     /// The size of the checkpoint they signed: entries from there on are the ledger's word alone.

@@ -1,6 +1,6 @@
 //! The files beside a log: checkpoints, the proof chain, kept bytes of cut tails, id files.
 
-use super::report::{Note, Backing};
+use super::report::{Backing, Note};
 use super::survey::CHANGED_LINE_ENDS;
 use super::{Options, Report, Source, TrustStatus, trust};
 use crate::audit::Audit;

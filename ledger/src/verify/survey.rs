@@ -9,7 +9,7 @@ use crate::storage::segment_name;
 use serde::Serialize;
 use spec::Commit;
 
-/// What the commit lines of a damaged log say.
+/// The commit lines of a damaged log, and what they say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Damage {
     /// Groups that do not hold by themselves, and segments that do not go on where the one before ended. None, where

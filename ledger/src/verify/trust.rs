@@ -12,7 +12,7 @@ use spec::event::EventError;
 use spec::payload::{Authority, PayloadError, WitnessSetChange};
 use spec::{Hash, KeyUse, Kind, PublicKey, Timestamp};
 
-/// What is trusted from elsewhere.
+/// Trust from elsewhere.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
     /// The ledger's id.
@@ -23,7 +23,7 @@ pub struct Trust {
     pub quorum: usize,
 }
 
-/// Why a trust policy is not accepted.
+/// The reason why a trust policy is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// Neither an id nor a policy.
@@ -86,7 +86,7 @@ impl Trust {
     }
 }
 
-/// Why a value is no record of an entry.
+/// The reason why a value is no record of an entry.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordFormError {
     /// Its canonical form is no text.
@@ -100,7 +100,7 @@ pub enum RecordFormError {
     Payload,
 }
 
-/// Why records are not the authority of a ledger.
+/// The reason why records are not the authority of a ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityFormError {
     /// One of them is no record.
@@ -143,7 +143,7 @@ pub enum AuthorityFormError {
     Lacks(u64),
 }
 
-/// Why a change of the authority is not admissible.
+/// The reason why a change of the authority is not admissible.
 #[derive(Debug, thiserror::Error)]
 pub enum Inadmissible {
     /// Somebody else has signed it.

@@ -53,7 +53,7 @@ pub struct Past {
     pub now: Timestamp,
 }
 
-/// Why a past cannot be shown.
+/// The reason why a past cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum PastError {
     /// The ledger has not come so far.

@@ -17,7 +17,7 @@ pub const DEFAULT_STEP: u64 = 16_384;
 /// Bytes that the rungs may take together, if nobody says otherwise.
 pub const DEFAULT_BUDGET_BYTES: u64 = 2 << 30;
 
-/// How far rungs may be apart, and how many there may be.
+/// The distance of rungs, and the number that there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spacing {
     /// Entries between two rungs while the budget allows it; at least 1.

@@ -44,7 +44,7 @@ struct Folds {
     head: Option<Arc<Head>>,
 }
 
-/// Why folds no longer follow.
+/// The reason why folds no longer follow.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
     /// The log could not be read.

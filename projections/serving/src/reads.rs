@@ -23,7 +23,7 @@ const FOLDS_PATIENCE: Duration = Duration::from_secs(2);
 /// The parameter that every read of the folds takes.
 pub(crate) const AS_OF: &str = "as_of";
 
-/// What the routes read from.
+/// Folds and log that the routes read from.
 #[derive(Debug, Clone)]
 pub struct Reads {
     /// The folds at the head.

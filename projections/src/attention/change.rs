@@ -21,7 +21,7 @@ pub struct Transition {
     pub change: Change,
 }
 
-/// What changed.
+/// A change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "what")]
 pub enum Change {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Gaps between heartbeats that a node's rhythm is taken from.
 const GAPS: usize = 64;
 
-/// How silent a node is. Silence only raises it; three heartbeats in time end it.
+/// The silence of a node, in degrees. Silence only raises it; three heartbeats in time end it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Liveness")]
 #[serde(rename_all = "kebab-case")]

@@ -40,7 +40,7 @@ pub struct AttentionReason {
     pub weight: u64,
 }
 
-/// How a node stands: what operators see, and what digests are over.
+/// The standing of a node: what operators see, and what digests are over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttentionStanding {
     /// Its band.

@@ -11,7 +11,7 @@ use spec::Timestamp;
 use spec::payload::{Posture, ReasonState, WeighedReason};
 use std::collections::BTreeMap;
 
-/// How what scans find is told: what attention and incidents differ in from the versions of their rules before.
+/// The way in which findings are told: what attention and incidents differ in from the versions of their rules before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Findings {

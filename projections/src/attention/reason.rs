@@ -130,7 +130,7 @@ impl Reason {
     }
 }
 
-/// What a reason is about, such as a service; empty for the node itself.
+/// The subject of a reason, such as a service; empty for the node itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[serde(transparent)]
@@ -168,7 +168,7 @@ impl fmt::Display for Subject {
     }
 }
 
-/// How long something must be so before it counts.
+/// The time for which something must be so before it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hold {
@@ -180,7 +180,7 @@ pub enum Hold {
     Manual,
 }
 
-/// What a report says about a reason.
+/// A report's word about a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// It is so.
@@ -191,7 +191,7 @@ pub enum Signal {
     Unknown,
 }
 
-/// Where a reason stands for one subject of one node.
+/// The phase of a reason for one subject of one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ReasonPhase")]
 #[serde(rename_all = "kebab-case")]

@@ -6,7 +6,7 @@ use spec::Hash;
 use spec::payload::{Edges, FlapRules, ReasonRule, Ruleset, StormRules};
 use std::collections::BTreeMap;
 
-/// What a reason weighs, and how it begins and ends.
+/// The weight of a reason, and the way in which it begins and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasonRules {
     /// What it adds to the score, 0 to 100.

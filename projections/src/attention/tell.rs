@@ -56,7 +56,7 @@ impl Told {
     }
 }
 
-/// Something to announce, and not announced yet.
+/// A matter to announce that is not announced yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// The id of the event that announces it. The same change has the same id in every fold.

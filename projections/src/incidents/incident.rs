@@ -20,7 +20,7 @@ pub const MAX_TAGS: usize = 64;
 const ACK_MS: [(Band, u64); 3] =
     [(Band::Ok, 8 * 3_600_000), (Band::Attn, 8 * 3_600_000), (Band::Crit, 30 * 60_000)];
 
-/// What an incident is about. Attention opens one incident for each; a person's incident is about itself.
+/// The subject of an incident. Attention opens one incident for each; a person's incident is about itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Matter {
     /// The tenant.
@@ -39,7 +39,7 @@ pub struct Matter {
     pub subject: String,
 }
 
-/// How an incident stands at a moment.
+/// The state of an incident at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum IncidentState {
@@ -51,7 +51,7 @@ pub enum IncidentState {
     Resolved,
 }
 
-/// Somebody, at a time.
+/// A person or a service, at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Attribution")]
 pub struct By {

@@ -59,7 +59,7 @@ pub struct BandChange {
     pub reasons: Vec<WeighedReason>,
 }
 
-/// Something that a webhook is told.
+/// A happening that a webhook is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Happening {
     /// Event hash of the event that made it so.
@@ -75,7 +75,7 @@ pub struct Happening {
     pub band: Option<BandChange>,
 }
 
-/// What goes out as one.
+/// A message: what goes out as one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// By this a receiver knows it again. It follows from the webhook, the type, and the first happening's entry.
@@ -90,7 +90,7 @@ pub struct Message {
     pub items: Vec<Happening>,
 }
 
-/// What came of the last attempt.
+/// The outcome of the last attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeliveryAttempt {
     /// When it was recorded, and where.

@@ -8,7 +8,7 @@ use spec::window::{open_until, opens};
 /// How long after its time something is begun still, in milliseconds: a restart of the service is no absence.
 pub const LATE_MS: u64 = 60_000;
 
-/// What is to become of one or several times.
+/// The decision about one or several times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
     /// When the first was due.

@@ -15,7 +15,7 @@ const MAX_REASONS: u64 = 64;
 const MAX_SUBJECT_BYTES: usize = 4096;
 const MAX_SITE_BYTES: usize = 256;
 
-/// How badly a node or a site needs a look.
+/// The urgency with which a node or a site needs a look.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
 )]
@@ -54,7 +54,7 @@ pub struct WeighedReason {
     pub weight: u64,
 }
 
-/// What of a node's findings counts: those that are not accepted, and whose weight is not 0.
+/// The findings of a node that count: those that are not accepted, and whose weight is not 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Posture {
@@ -83,7 +83,7 @@ impl Posture {
     }
 }
 
-/// Whether a reason counts.
+/// The state of a reason: whether it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReasonState {
@@ -93,7 +93,7 @@ pub enum ReasonState {
     Cleared,
 }
 
-/// Whether something that lasts began or ended.
+/// The beginning or the end of something that lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Onset {
@@ -103,7 +103,7 @@ pub enum Onset {
     Ended,
 }
 
-/// What changed.
+/// A change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "what", rename_all = "lowercase", deny_unknown_fields)]
 pub enum AttentionChange {

@@ -117,7 +117,7 @@ pub fn command_bytes(order: &CommandOrder, ledger: &Hash) -> Vec<u8> {
     signed_statement(COMMAND_CONTEXT, &statement)
 }
 
-/// How far a command has come.
+/// The state to which a command has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReceiptState {

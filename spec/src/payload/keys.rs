@@ -209,7 +209,7 @@ impl Schema for KeyRotation {
     }
 }
 
-/// What happens to a key.
+/// A change of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyChange {
@@ -287,7 +287,7 @@ impl Schema for Authority {
     }
 }
 
-/// What a role allows is decided by the service; the log records who holds which.
+/// A role. What it allows is decided by the service; the log records who holds which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {

@@ -173,7 +173,7 @@ pub fn user_id(ledger: &Hash, issuer: &str, subject: &str) -> Uuid {
     Uuid::v8(bytes)
 }
 
-/// What kind of provider it is.
+/// The kind of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProviderKind {
@@ -183,7 +183,7 @@ pub enum ProviderKind {
     CloudflareAccess,
 }
 
-/// Who vouches for people, and how it is believed. Holds no secret.
+/// The provider that vouches for people, and how it is believed. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderSettings {

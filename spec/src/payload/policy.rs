@@ -14,7 +14,7 @@ const MAX_COMMANDS: u64 = 64;
 const MAX_LISTED: u64 = 256;
 const MAX_TEXT_BYTES: usize = 4096;
 
-/// What a document says it is.
+/// The format that a document says it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum PolicyFormat {
     /// What nodes may be told, as a narrowing.
@@ -23,7 +23,7 @@ pub enum PolicyFormat {
     V1,
 }
 
-/// What becomes of a command that a policy does not allow.
+/// The fate of a command that a policy does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PolicyMode {
@@ -33,7 +33,7 @@ pub enum PolicyMode {
     Observe,
 }
 
-/// What may be asked of one command. Whatever is absent is as the node has it.
+/// The bounds of one command. Whatever is absent is as the node has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "PolicyNarrowing")]
 #[serde(deny_unknown_fields)]
@@ -52,7 +52,7 @@ pub struct Narrowing {
     pub units: Option<Vec<String>>,
 }
 
-/// What a node may be told, of what it lets itself be told: a document that is named by its hash.
+/// The commands that a node may be told, of what it lets itself be told: a document that is named by its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyDocument {

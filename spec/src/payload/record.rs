@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 const MAX_REASON_BYTES: usize = 1024;
 
-/// What a fold was at a seal. Advisory: it does not bear on whether the log verifies.
+/// A digest of a fold at a seal. Advisory: it does not bear on whether the log verifies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "FoldDigest")]
 #[serde(deny_unknown_fields)]
@@ -43,7 +43,7 @@ pub struct Seal {
 
 impl Schema for Seal {}
 
-/// What an open of the ledger did.
+/// The act of an open of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecoveryAction {
@@ -106,7 +106,7 @@ impl Schema for Recovery {
     }
 }
 
-/// What the service did.
+/// The act of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceAction {

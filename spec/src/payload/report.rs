@@ -29,7 +29,7 @@ impl Schema for Goodbye {
     }
 }
 
-/// How an operation ended. In alphabetical order.
+/// The end of an operation. In alphabetical order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OperationOutcome")]
 #[serde(rename_all = "lowercase")]
@@ -48,7 +48,7 @@ pub enum Outcome {
     Throttle,
 }
 
-/// How often an operation ended in one way.
+/// The number of times that an operation ended in one way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OperationCount")]
 #[serde(deny_unknown_fields)]
@@ -89,7 +89,7 @@ impl Schema for Slo {
     }
 }
 
-/// What is counted of a tenant's usage.
+/// The quantity that is counted of a tenant's usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "UsageMetric")]
 #[serde(rename_all = "snake_case")]

@@ -24,7 +24,7 @@ const MAX_PERCENT: u64 = 100;
 const MAX_APPROVALS: u64 = 5;
 const MAX_TEXT_BYTES: usize = 64 * 1024;
 
-/// So many of something: a number, or a share of it.
+/// A number of something, or a share of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Share {
@@ -57,7 +57,7 @@ impl Share {
     }
 }
 
-/// What is rolled out, to whom, and how.
+/// The plan of a roll-out: what, to whom, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RolloutPlan {
@@ -180,7 +180,7 @@ impl Schema for RolloutAction {
     }
 }
 
-/// What the scheduler decides about a roll-out.
+/// The scheduler's decision about a roll-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RolloutStep {

@@ -33,7 +33,7 @@ impl Edges {
     }
 }
 
-/// How scores become bands.
+/// The scores from which bands begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BandRules {
@@ -51,7 +51,7 @@ pub struct BandRules {
     pub patience_secs: Option<u64>,
 }
 
-/// When a node that goes back and forth is said to flap.
+/// The point at which a node that goes back and forth is said to flap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FlapRules {
@@ -71,7 +71,7 @@ impl FlapRules {
     }
 }
 
-/// How long a reason must be so before it counts and not be so before it is over, and what it weighs.
+/// The time for which a reason must be so before it counts and not be so before it is over, and its weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReasonRule {
@@ -100,7 +100,7 @@ impl ReasonRule {
     }
 }
 
-/// When silent nodes of one site are told as one storm.
+/// The point at which silent nodes of one site are told as one storm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StormRules {

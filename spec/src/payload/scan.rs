@@ -17,7 +17,7 @@ const MAX_ROOT_BYTES: usize = 4096;
 const MAX_SUBJECT_BYTES: usize = 4096;
 const MAX_TITLE_BYTES: usize = 512;
 
-/// Something that is not as it should be.
+/// A thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
@@ -59,7 +59,7 @@ pub struct Unchecked {
     pub reason: String,
 }
 
-/// How many findings there are of each severity, and how many checks could not be made.
+/// The numbers of findings of each severity, and of checks that could not be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the five words say it")]

@@ -31,7 +31,7 @@ const MAX_WINDOW_MINUTES: u64 = 10_080;
 /// How old an id may be: well within what admission takes.
 const MAX_ID_AGE_MS: u64 = 60 * 86_400_000;
 
-/// When something is due: by interval or by cron.
+/// The times at which something is due: by interval or by cron.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ScheduleTiming")]
 #[serde(deny_unknown_fields)]
@@ -69,7 +69,7 @@ impl When {
     }
 }
 
-/// What becomes of what is due outside of all windows.
+/// The fate of what is due outside of all windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OutsideWindows")]
 #[serde(rename_all = "lowercase")]
@@ -80,7 +80,7 @@ pub enum Outside {
     Wait,
 }
 
-/// What becomes of what fell due while nobody was there to begin it.
+/// The fate of what fell due while nobody was there to begin it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ScheduleCatchUp")]
 #[serde(rename_all = "lowercase")]
@@ -91,7 +91,7 @@ pub enum CatchUp {
     Skip,
 }
 
-/// What nodes are told to do, which of them, and when.
+/// The plan of a schedule: what nodes are told to do, which of them, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "SchedulePlan")]
 #[serde(deny_unknown_fields)]
@@ -188,7 +188,7 @@ impl Schema for Schedule {
     }
 }
 
-/// What became of what was due.
+/// The fate of what was due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ScheduleRunOutcome")]
 #[serde(rename_all = "lowercase")]
@@ -201,7 +201,7 @@ pub enum RunOutcome {
     Skipped,
 }
 
-/// Why something due is not begun.
+/// The reason why something due is not begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ScheduleRunReason")]
 #[serde(rename_all = "kebab-case")]

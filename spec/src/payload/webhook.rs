@@ -20,7 +20,7 @@ const STATUSES: RangeInclusive<u64> = 100..=599;
 pub const WEBHOOK_TYPES: [&str; 5] =
     ["attention.band", "incident.acked", "incident.opened", "incident.reopened", "incident.resolved"];
 
-/// What a webhook can be told: one of [`WEBHOOK_TYPES`].
+/// A type of what a webhook can be told: one of [`WEBHOOK_TYPES`].
 #[derive(Debug, Clone, Copy)]
 pub struct WebhookType;
 
@@ -70,7 +70,7 @@ impl Schema for Webhook {
     }
 }
 
-/// What became of a message to a webhook.
+/// The fate of a message to a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "DeliveryOutcome")]
 #[serde(rename_all = "kebab-case")]

@@ -32,7 +32,7 @@ pub(crate) enum Tail {
     },
 }
 
-/// What is wrong with a spool file.
+/// A fault of a spool file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
     /// There is none.

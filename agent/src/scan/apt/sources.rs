@@ -23,7 +23,7 @@ pub struct Entry {
     pub lax: [Option<bool>; 3],
 }
 
-/// What a file holds, and what apt refuses about it.
+/// The contents of a file, and what apt refuses about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sources {
     /// In the order of the file, up to what apt refuses.

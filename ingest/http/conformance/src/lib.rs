@@ -17,7 +17,7 @@ pub struct Document {
     schemas: Schemas,
 }
 
-/// What was answered to a request.
+/// The answer to a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
     /// The method of the request.

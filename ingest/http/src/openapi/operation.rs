@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// What a route takes and answers.
+/// A description of what a route takes and answers.
 #[derive(Debug, Clone, Default)]
 pub struct Operation {
     /// What programs call it; it stays the same while the route does.

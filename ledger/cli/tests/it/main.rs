@@ -37,6 +37,7 @@ mod streams;
 mod support;
 mod tidy;
 mod verdicts;
+mod vocabulary;
 mod watching;
 mod webhooks;
 mod witnessing;

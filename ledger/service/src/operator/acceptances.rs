@@ -16,7 +16,7 @@ use web::problem::NOT_FOUND;
 use web::strict::{invalid, member, present};
 use web::{Action, Call, Problem, answer};
 
-/// What accepts findings: on a node, on those that a selector selects, or on all.
+/// A request to accept findings: on a node, on those that a selector selects, or on all.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with check, expires_at and text")]
 pub struct AcceptanceRequest {

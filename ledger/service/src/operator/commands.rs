@@ -53,7 +53,7 @@ fn open_for(live: &Live, now: Timestamp, org: &Name, node: Uuid) -> Vec<Open> {
     })
 }
 
-/// What gives a node a command.
+/// A request to give a node a command.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with node_id and command")]
 pub struct CommandRequest {
@@ -84,7 +84,7 @@ pub struct CommandRequest {
     pub text: Option<String>,
 }
 
-/// What is said with an approval or a cancellation.
+/// A remark with an approval or a cancellation.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with or without text")]
 pub struct RemarkRequest {
@@ -134,7 +134,7 @@ pub struct CommandIssued {
     pub seq: u64,
 }
 
-/// Something that was said of a command.
+/// The answer to something said of a command.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct CommandAnswered {
     /// The event's hash.

@@ -19,7 +19,7 @@ use web::problem::{NOT_FOUND, Problem};
 use web::strict::{StrictValue, present};
 use web::strict::{invalid, member};
 
-/// What assigns a policy: to a node, or to those that a selector selects.
+/// A request to assign a policy: to a node, or to those that a selector selects.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with document, and node or selector")]
 pub struct PolicyRequest {

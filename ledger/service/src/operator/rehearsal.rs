@@ -18,7 +18,7 @@ use web::{Action, Call, Problem, answer};
 /// does it elsewhere.
 const MAX_ENTRIES: u64 = 2_000_000;
 
-/// What is rehearsed.
+/// Rules to be rehearsed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with rules")]
 pub struct RehearsalRequest {

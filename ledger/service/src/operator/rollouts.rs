@@ -33,7 +33,7 @@ const DEFAULT_APPROVAL_SECS: u64 = 86_400;
 /// How often it is looked whether the nodes are chosen.
 const CHOOSING: Duration = Duration::from_millis(50);
 
-/// What starts a roll-out.
+/// A request to start a roll-out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with name, command and waves")]
 pub struct RolloutRequest {
@@ -129,7 +129,7 @@ impl RolloutRequest {
     }
 }
 
-/// What approves a roll-out.
+/// A request to approve a roll-out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with or without org and text")]
 pub struct RolloutApprovalRequest {
@@ -142,7 +142,7 @@ pub struct RolloutApprovalRequest {
     pub text: Option<String>,
 }
 
-/// Whose roll-out is held, let go on or ended.
+/// The organisation whose roll-out is held, let go on or ended.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with or without org")]
 pub struct OrgRequest {

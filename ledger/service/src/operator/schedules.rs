@@ -26,7 +26,7 @@ use web::problem::{CONFLICT, NOT_FOUND, Problem};
 use web::strict::present;
 use web::strict::{invalid, member};
 
-/// What sets a schedule.
+/// A request to set a schedule.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with name, command and when")]
 pub struct ScheduleRequest {
@@ -73,7 +73,7 @@ pub struct ScheduleRequest {
     pub catch_up: Option<CatchUp>,
 }
 
-/// When a schedule is due: `cron` or `every_secs`.
+/// The times at which a schedule is due: `cron` or `every_secs`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ScheduleTimingRequest")]
 #[serde(deny_unknown_fields, expecting = "an object with cron or every_secs")]

@@ -44,7 +44,7 @@ const AUDITED: [Kind; 23] = [
     Kind::WitnessSet,
 ];
 
-/// Who did what.
+/// An act: who did what.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AuditEntry")]
 pub struct AuditRow<'a> {
@@ -66,7 +66,7 @@ pub struct AuditRow<'a> {
     pub event_hash: Hash,
 }
 
-/// How it was established who somebody is.
+/// The way in which it was established who somebody is.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AuditVia")]
 pub struct ViaRow<'a> {

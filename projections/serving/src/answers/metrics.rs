@@ -24,7 +24,7 @@ pub struct MetricsAnswer {
     pub next_cursor: Option<String>,
 }
 
-/// What was measured in a span of time.
+/// Figures that were measured in a span of time.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "MetricBucket")]
 pub struct MetricRow {

@@ -56,7 +56,7 @@ pub struct PolicyAnswer<'a> {
     pub policy: Hash,
 }
 
-/// What a node is to follow, and what it says it follows.
+/// The policy that a node is to follow, and the one it says it follows.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "NodePolicy")]
 pub struct NodePolicyRow<'a> {

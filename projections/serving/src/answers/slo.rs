@@ -34,7 +34,7 @@ pub(crate) enum StepLength {
     Day,
 }
 
-/// How often operations of one kind ended in one way within a span of time.
+/// The number of operations of one kind that ended in one way within a span of time.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OperationTally")]
 pub struct OutcomeRow<'a> {

@@ -23,7 +23,7 @@ pub struct UsageAnswer<'a> {
     pub uncounted: u64,
 }
 
-/// How much was used of one thing in a month.
+/// The use of one thing in a month.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "UsageRecord")]
 pub struct UsageRow<'a> {
