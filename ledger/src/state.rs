@@ -268,11 +268,6 @@ impl State {
         self.authority.iter().rev().find(|k| k.key_use == key_use).map(|k| k.key)
     }
 
-    /// The checkpoint key that signs checkpoints of `size`.
-    pub fn checkpoint_key_at(&self, size: u64) -> Option<PublicKey> {
-        self.authority.iter().rev().find(|k| k.key_use == KeyUse::Checkpoint && k.from < size).map(|k| k.key)
-    }
-
     /// The map of keys that checkpoints commit to.
     pub fn key_map(&self) -> &SparseMap {
         &self.key_map
