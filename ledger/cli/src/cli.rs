@@ -2,9 +2,9 @@
 //! pages and completions all come from these definitions.
 
 use crate::commands::{
-    agent, attention, bisect, clock, contexts, demo, enroll, export, findings, import, incidents, init, keys,
-    logs, members, nodes, orders, orgs, policies, prove, reference, replay, rollouts, schedules, segment,
-    serve, tokens, verify, webhooks, witness,
+    agent, attention, backup, bisect, clock, contexts, demo, enroll, export, findings, import, incidents,
+    init, keys, logs, members, nodes, orders, orgs, policies, prove, reference, replay, restore, rollouts,
+    schedules, segment, serve, tokens, verify, webhooks, witness,
 };
 use crate::options::Global;
 use clap::{Parser, Subcommand};
@@ -41,6 +41,10 @@ pub(crate) enum Command {
     Prove(prove::Prove),
     /// Copy everything an auditor needs.
     Export(export::Export),
+    /// Copy the data directory, while the service runs, to go on from if it is lost.
+    Backup(backup::Backup),
+    /// Make a data directory from a backup, to go on with or to begin a successor of.
+    Restore(restore::Restore),
     /// Append events from JSON lines; repeating an import adds nothing.
     Import(import::Import),
     /// Sign in to a service, so that commands go there.
@@ -154,6 +158,8 @@ impl Command {
                 | Self::Demo(_)
                 | Self::Export(_)
                 | Self::Clock(_)
+                | Self::Backup(_)
+                | Self::Restore(_)
                 | Self::Reindex
                 | Self::Segment(_)
                 | Self::Login(_)

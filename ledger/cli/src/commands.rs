@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod attention;
+pub(crate) mod backup;
 pub(crate) mod bisect;
 pub(crate) mod checkpoint;
 pub(crate) mod clock;
@@ -25,6 +26,7 @@ pub(crate) mod prove;
 pub(crate) mod reference;
 pub(crate) mod reindex;
 pub(crate) mod replay;
+pub(crate) mod restore;
 pub(crate) mod rollouts;
 pub(crate) mod schedules;
 pub(crate) mod seal;

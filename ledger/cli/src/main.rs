@@ -1,6 +1,7 @@
 //! The executable `ledger`.
 
 mod api;
+mod backup;
 mod cli;
 mod client;
 mod commands;
@@ -50,6 +51,8 @@ fn run(cli: Cli) -> Result<ExitCode, failure::Failure> {
         Command::Verify(args) => commands::verify::run(&global, &args),
         Command::Prove(args) => commands::prove::run(&global, &args),
         Command::Export(args) => commands::export::run(&global, &args),
+        Command::Backup(args) => commands::backup::run(&global, &args),
+        Command::Restore(args) => commands::restore::run(&global, &args),
         Command::Import(args) => commands::import::run(&global, &args),
         Command::Login(args) => commands::contexts::login(&global, &args),
         Command::Logout(args) => commands::contexts::logout(&global, &args),

@@ -16,6 +16,7 @@ use std::sync::Arc;
 /// Commands without a table and without a card, and what they write.
 const OTHERS: &[(&str, &str)] = &[
     ("agent", "what the agent writes"),
+    ("backup", "a line"),
     ("checkpoint", "the signed note"),
     ("clock set-back", "a line"),
     ("commands approve", "a line"),
@@ -51,6 +52,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("prove", "a line"),
     ("reindex", "a line"),
     ("replay", "a document"),
+    ("restore", "a line"),
     ("rollouts abort", "a line"),
     ("rollouts approve", "a line"),
     ("rollouts pause", "a line"),

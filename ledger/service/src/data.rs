@@ -11,7 +11,7 @@ use ledger::service::Draft;
 use ledger::space::Room;
 use ledger::storage::{FsStorage, Storage};
 use ledger::{AppendOptions, Outcome};
-use spec::payload::{Role, Token, token_hash};
+use spec::payload::{Predecessor, Role, Token, token_hash};
 use spec::{Author, Hash, Kind, Name, Uuid, Via};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -176,6 +176,11 @@ impl DataDir {
 
     /// Makes keys, entry 0 and the owner token.
     pub async fn init(&self, name: &Name) -> Result<Made, DataError> {
+        self.init_after(name, None).await
+    }
+
+    /// The same for a ledger that follows one that was lost.
+    pub async fn init_after(&self, name: &Name, predecessor: Option<Predecessor>) -> Result<Made, DataError> {
         if self.has_ledger() {
             return Err(DataError::Exists(self.0.clone()));
         }
@@ -187,8 +192,7 @@ impl DataDir {
         let recovery_key_file = self.recovery_key_file();
         keyring::store_key(&recovery_key_file, &recovery).map_err(at(recovery_key_file.clone()))?;
         let storage = FsStorage::new(Arc::new(disk))?;
-        let plan =
-            Plan { name: name.clone(), keys, recovery: vec![recovery], threshold: 1, predecessor: None };
+        let plan = Plan { name: name.clone(), keys, recovery: vec![recovery], threshold: 1, predecessor };
         open::create(&storage, &plan, SystemClock::default().now()).await?;
         drop(lock);
         let (ledger, _) = self.open(Manner::default()).await?;

@@ -146,7 +146,7 @@ fn packed(
     packed.map(|bytes| (packed_name(first), Cow::Owned(bytes)))
 }
 
-fn is_of(name: &str, ending: &str) -> bool {
+pub(super) fn is_of(name: &str, ending: &str) -> bool {
     name.ends_with(ending)
 }
 
@@ -163,7 +163,7 @@ fn signed_size(bytes: &[u8]) -> Option<u64> {
 /// written is left out, and so is what nobody has signed for yet.
 ///
 /// A damaged segment is copied as it is: an export shows what there is.
-fn covered_length(bytes: &[u8], first: u64, covered: u64) -> (usize, u64) {
+pub(super) fn covered_length(bytes: &[u8], first: u64, covered: u64) -> (usize, u64) {
     let (mut at, mut length, mut size) = (0, 0, first);
     let left_out = |size: u64| size.saturating_sub(covered.max(first));
     loop {

@@ -7,6 +7,7 @@
     reason = "a helper of a test may stop the test"
 )]
 
+mod backups;
 mod baselines;
 mod between;
 mod circles;
