@@ -24,6 +24,7 @@ mod kill;
 mod names;
 mod openapi;
 mod outage;
+mod packaging;
 mod page;
 mod people;
 mod policies;
