@@ -608,10 +608,9 @@ impl Sequencer {
     }
 
     /// Sets the clock back: the entry stands, in a group of its own, at the time that it says.
-    async fn set_back(&mut self, payload: &serde_json::Value) -> Result<Result<u64, Code>, String> {
+    async fn set_back(&mut self, payload: &serde_json::Value) -> Result<Result<u64, Code>, Stopped> {
         self.commit().await?;
-        let said: spec::payload::Clock =
-            serde_json::from_value(payload.clone()).map_err(|e| e.to_string())?;
+        let said: spec::payload::Clock = serde_json::from_value(payload.clone())?;
         self.group.recorded_at = Some(said.time);
         let seq = self.own(Kind::Clock, payload).await?;
         self.group = GroupInProgress::default();

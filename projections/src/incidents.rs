@@ -21,9 +21,7 @@ mod silences;
 mod webhooks;
 
 pub use bounds::{MAX_REMARK_BYTES, MAX_REPORTED_REMARK_BYTES};
-pub use incident::{
-    Acked, By, Incident, IncidentState, MAX_NOTES, MAX_TAGS, MAX_TEXT_BYTES, Matter, Remark,
-};
+pub use incident::{Acked, By, Incident, IncidentState, MAX_NOTES, MAX_TAGS, MAX_TEXT_BYTES, Matter, Remark};
 pub use silences::{MAX_SILENCES, Silence, Silences};
 pub use webhooks::{
     BandChange, DeliveryAttempt, GROUP_MS, Happening, MAX_GROUP, MAX_OWED, Message, PAUSES_MS, Webhook,
