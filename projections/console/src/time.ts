@@ -20,7 +20,8 @@ export function duration(millis: number): string | undefined {
 export function absolute(time: string | number, utc: boolean): string {
   const date = new Date(time);
   if (utc) return `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
-  return date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  // As the other, in the order in which times are sorted, and not as each country writes it.
+  return new Date(date.getTime() - 60_000 * date.getTimezoneOffset()).toISOString().slice(0, 19).replace("T", " ");
 }
 
 const SIZES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;

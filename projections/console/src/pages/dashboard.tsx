@@ -11,7 +11,7 @@ import { useAt, useOrg } from "../shell/place";
 import { Bars } from "../ui/bars";
 import { Empty, Mark, Panel, Waiting } from "../ui/atoms";
 import { EntryRow } from "../ui/entry";
-import { Page } from "../ui/page";
+import { counted, Page } from "../ui/page";
 
 const HOUR_MS = 3_600_000;
 const HOURS = 24;
@@ -35,7 +35,7 @@ export function Dashboard() {
   const drifting = fleet.rows.filter(({ reasons }) => reasons.some(({ reason }) => reason === "policy-drift"));
   const keyless = fleet.rows.filter(({ enrolled, silence }) => !enrolled && silence !== "lost" && silence !== "planned");
   const recent = (outcomes ?? []).filter(({ at: time }) => Date.parse(time) > end - HOURS * HOUR_MS);
-  const decided = stacks(recent.map(({ at: time, outcome, count }) => ({ at: time, name: outcome, count })), HOUR_MS, HOURS, end, OUTCOMES);
+  const decided = stacks(recent.filter(({ outcome }) => outcome !== "ok" && outcome !== "error").map(({ at: time, outcome, count }) => ({ at: time, name: outcome, count })), HOUR_MS, HOURS, end, OUTCOMES);
   const operations = stacks(recent.map(({ at: time, component, operation, count }) => ({ at: time, name: `${component} ${operation}`, count })), HOUR_MS, HOURS, end, []);
   const denied = total(recent.filter(({ outcome }) => DENIED.has(outcome)).map(({ count }) => count));
   const issues = (held?.suspect ?? 0) + keyless.length;
@@ -44,7 +44,7 @@ export function Dashboard() {
       <ul className="grid grid-cols-2 gap-3 lg:grid-cols-4" aria-label="at a glance">
         <Card name="Active nodes" value={active.length} of={fleet.rows.length} to="/nodes" tone={active.length < fleet.rows.length ? "attn" : "ok"}>{fleet.rows.length - active.length === 0 ? "every one is heard of" : `${fleet.rows.length - active.length} silent`}</Card>
         <Card name="Policy drift" value={drifting.length} to="/policies" tone={drifting.length > 0 ? "attn" : "ok"}>{drifting.length === 0 ? "all follow what they are to" : "follow another policy"}</Card>
-        <Card name="Key issues" value={issues} to="/keys" tone={(held?.suspect ?? 0) > 0 ? "crit" : issues > 0 ? "attn" : "ok"}>{issues === 0 ? "every node has a valid key" : `${held?.suspect ?? 0} in doubt, ${keyless.length} nodes without`}</Card>
+        <Card name="Key issues" value={issues} to="/keys" tone={(held?.suspect ?? 0) > 0 ? "crit" : issues > 0 ? "attn" : "ok"}>{issues === 0 ? "every node has a valid key" : `${held?.suspect ?? 0} in doubt, ${counted(keyless.length, "node")} without`}</Card>
         <Card name="Recent denies" value={denied} to="/slos" tone={denied > 0 ? "attn" : "ok"}>in {HOURS} hours</Card>
       </ul>
       <div className="grid grid-cols-1 gap-3 lg:grid-cols-2">

@@ -44,12 +44,12 @@ function Tokens({ org }: { org: string }) {
             <b className="font-medium">{one.label === "" ? "without a label" : one.label}</b>
             <span>{one.role} of {one.org}</span>
             <Hash value={one.id} chars={8} />
-            <span className="text-xs text-faint">{one.expires_at === undefined ? "until it is revoked" : <>until <Ago time={one.expires_at} /></>}{who?.id === `token:${one.id}` && ", this session's"}</span>
-            <Act label="revoke" kind="grave" may="manage API tokens" title="Revoke this token" command={`ledger tokens revoke ${one.id.slice(0, 8)}`} says={<>Whoever uses <b>{one.label === "" ? one.id : one.label}</b> is refused from now on{who?.id === `token:${one.id}` && ", you in this session among them"}. This cannot be undone.</>}
+            <span className="text-xs text-faint">{one.expires_at === undefined ? "until it is revoked" : <>ends <Ago time={one.expires_at} /></>}{who?.id === `token:${one.id}` && ", this session's"}</span>
+            <span className="ml-auto"><Act label="revoke" kind="grave" may="manage API tokens" title="Revoke this token" command={`ledger tokens revoke ${one.id.slice(0, 8)}`} says={<>Whoever uses <b>{one.label === "" ? one.id : one.label}</b> is refused from now on{who?.id === `token:${one.id}` && ", you in this session among them"}. This cannot be undone.</>}
               run={async () => {
                 await answer(client.DELETE("/api/tokens/{id}", { params: { path: { id: one.id } } }));
                 return { seq: await recorded(one.org === "ledger" ? "ledger" : one.org, "token"), says: <p>● Revoked.</p> };
-              }} />
+              }} /></span>
           </li>
         ))}
       </ul>
@@ -89,11 +89,11 @@ function Webhooks({ org }: { org: string }) {
             <span className="min-w-0 font-mono text-xs break-all">{one.url}</span>
             <Mark tone={one.last === undefined ? "soft" : one.last.outcome === "delivered" ? "ok" : one.last.outcome === "failed" ? "attn" : "crit"}>{one.last === undefined ? "nothing was sent yet" : <>{one.last.outcome}{one.last.status !== undefined && ` (${one.last.status})`} <Ago time={one.last.at} /> <Check seq={one.last.seq} /></>}</Mark>
             <span className="text-xs text-soft">{one.types.join(", ")}; {one.delivered} delivered, {one.given_up} given up, {one.owed} owed{one.dropped > 0 && `, ${one.dropped} dropped`}</span>
-            <Act label="remove" kind="grave" may="manage rules" title="Remove this webhook" command={`ledger webhooks remove --org ${org} ${one.id.slice(0, 8)}`} says={<>It is told nothing more; {counted(one.owed, "happening")} it is owed {one.owed === 1 ? "is" : "are"} not sent.</>}
+            <span className="ml-auto"><Act label="remove" kind="grave" may="manage rules" title="Remove this webhook" command={`ledger webhooks remove --org ${org} ${one.id.slice(0, 8)}`} says={<>It is told nothing more; {counted(one.owed, "happening")} it is owed {one.owed === 1 ? "is" : "are"} not sent.</>}
               run={async () => {
                 await answer(client.DELETE("/api/orgs/{org}/webhooks/{id}", { params: { path: { org, id: one.id } } }));
                 return { seq: await recorded(org, "webhook"), says: <p>● Removed.</p> };
-              }} />
+              }} /></span>
           </li>
         ))}
       </ul>

@@ -1,6 +1,6 @@
 // Signing in: at a provider, with an API token, or with a link that works once.
 
-import { useEffect, useState, type FormEvent } from "react";
+import { useEffect, useRef, useState, type FormEvent } from "react";
 import { useQuery } from "@tanstack/react-query";
 import { answer, client, Refused } from "../api/client";
 import { CODE, exchanged } from "../api/code";
@@ -12,7 +12,8 @@ import { Button } from "../ui/atoms";
 export function SignIn() {
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(CODE !== undefined);
-  const { data: choices = [] } = useQuery({ queryKey: ["sign-in"], queryFn: providers, staleTime: Infinity });
+  const field = useRef<HTMLInputElement>(null);
+  const { data: choices = [], isFetched } = useQuery({ queryKey: ["sign-in"], queryFn: providers, staleTime: Infinity });
   useEffect(() => {
     if (CODE === undefined) return;
     exchanged(CODE).then(signIn, (error: unknown) => {
@@ -20,6 +21,10 @@ export function SignIn() {
       setBusy(false);
     });
   }, []);
+  // Where there is a provider, nobody begins with a token.
+  useEffect(() => {
+    if (isFetched && choices.length === 0) field.current?.focus();
+  }, [isFetched, choices.length]);
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
     const value = String(new FormData(event.currentTarget).get("token") ?? "").trim();
@@ -55,7 +60,7 @@ export function SignIn() {
         <form onSubmit={(event) => void submit(event)} className={choices.length > 0 ? "border-t border-line pt-4" : ""}>
           <p className="text-soft">{choices.length > 0 ? "Or sign in" : "Sign in"} with an API token. The owner's stands in <code className="text-ink">owner.token</code> of the data directory; more are made with <code className="text-ink">ledger tokens create</code>.</p>
           <label className="mt-4 block text-xs text-soft" htmlFor="token">API token</label>
-          <input id="token" name="token" type="password" required autoFocus={choices.length === 0} autoComplete="off" spellCheck={false} placeholder="vmt1.…" className="mt-1 w-full rounded border border-line bg-raised px-2 py-1.5 font-mono" />
+          <input id="token" name="token" type="password" required ref={field} autoComplete="off" spellCheck={false} placeholder="vmt1.…" className="mt-1 w-full rounded border border-line bg-raised px-2 py-1.5 font-mono" />
           <p role="alert" className="mt-2 min-h-5 text-sm text-crit">{problem}</p>
           <Button type="submit" kind={choices.length > 0 ? "plain" : "main"} disabled={busy}>{busy ? "…" : "sign in"}</Button>
         </form>

@@ -26,7 +26,7 @@ export function Slos() {
     if (q === undefined || name.includes(q.toLowerCase())) groups.set(name, [...(groups.get(name) ?? []), one]);
   }
   return (
-    <Page title="SLOs" tools={<><Words name="step" label="step" value={step} words={["hour", "day"]} /><Filter value={q} label="component or operation" /></>} count={org}>
+    <Page title="SLOs" tools={<><Words name="step" label="step" value={step} words={["hour", "day"]} /><Filter value={q} label="component or operation" wide /></>} count={org}>
       {data === undefined && <Waiting error={error} again={() => void refetch()} />}
       {data?.length === 0 && <Empty>No node has reported outcomes yet. They come with events of kind <code>slo</code>.</Empty>}
       {[...groups].sort().map(([name, of]) => {

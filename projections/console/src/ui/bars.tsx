@@ -17,7 +17,7 @@ export function Bars({ of: { times, series }, label, short = true }: { of: Stack
   const most = Math.max(1, ...sums);
   const width = WIDTH / Math.max(1, times.length);
   const y = (count: number): number => (count / most) * (HEIGHT - 2);
-  const clock = (time: number | undefined): string => (time === undefined ? "" : short ? new Date(time).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", ...(utc ? { timeZone: "UTC" } : {}) }) : new Date(time).toLocaleDateString(undefined, { day: "numeric", month: "short", ...(utc ? { timeZone: "UTC" } : {}) }));
+  const clock = (time: number | undefined): string => (time === undefined ? "" : short ? new Date(time).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(utc ? { timeZone: "UTC" } : {}) }) : new Date(time).toLocaleDateString(undefined, { day: "numeric", month: "short", ...(utc ? { timeZone: "UTC" } : {}) }));
   return (
     <figure>
       <div className="flex gap-2">

@@ -24,7 +24,7 @@ export function readable(value: number, unit: string): string {
 }
 
 /** Hours and minutes. */
-const clock = (secs: number): string => new Date(1000 * secs).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+const clock = (secs: number): string => new Date(1000 * secs).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const halves = (max: number): number[] => [0, max / 2 / 1.1, max / 1.1];
 
 function colour(name: string): string {

@@ -40,7 +40,7 @@ export function CommandCard({ command }: { command: Command }) {
       {command.cancelled !== undefined && <p className="text-sm">taken back by {command.cancelled.author}, entry {command.cancelled.seq} <Check seq={command.cancelled.seq} /></p>}
       {ended !== undefined && receipt !== undefined && (
         <section aria-label="receipt" className="rounded border border-line p-2">
-          <h3 className="flex flex-wrap items-baseline gap-2 text-xs uppercase tracking-wider text-soft">Receipt, signed by the node <Check seq={ended.seq} /></h3>
+          <h3 className="mb-1 flex flex-wrap items-baseline gap-2 text-xs uppercase tracking-wider text-soft">Receipt, signed by the node <Check seq={ended.seq} /></h3>
           <Facts of={[
             ["Says", <CommandMark key="says" state={receipt.state} />],
             ["Code", receipt.code],
