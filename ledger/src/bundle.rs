@@ -54,6 +54,12 @@ pub enum BundleError {
     Busy,
 }
 
+/// How many entries the tree has in which a bundle proves its own; `None` if its checkpoint is none.
+pub fn size_of(bundle: &Bundle) -> Option<u64> {
+    let text = Note::parse(bundle.checkpoint.as_bytes()).ok()?.text;
+    Checkpoint::parse(&text).ok().map(|checkpoint| checkpoint.size)
+}
+
 /// Everything that proves entry `seq`.
 pub async fn build(ledger: &Ledger, seq: u64) -> Result<Bundle, BundleError> {
     if seq >= ledger.head().borrow().size {

@@ -396,10 +396,12 @@ impl State {
             | Kind::Goodbye
             | Kind::Heartbeat
             | Kind::Incident
+            | Kind::Invoice
             | Kind::Labels
             | Kind::Note
             | Kind::Notice
             | Kind::Policy
+            | Kind::PriceBook
             | Kind::Receipt
             | Kind::Recovery
             | Kind::Reopen

@@ -58,6 +58,11 @@ impl<'a> Fact<'a> {
         Hash::of(Domain::Event, &[&header, &self.record.entry.sig.0])
     }
 
+    /// The leaf of the entry, which the tree commits to.
+    pub fn leaf(&self) -> Hash {
+        self.record.leaf
+    }
+
     /// The node that this is a report of: a node reports of itself, whatever else it names.
     pub fn reporter(&self) -> Option<Uuid> {
         match self.header.author {
@@ -125,6 +130,8 @@ said! {
     Heartbeat payload::Heartbeat;
     /// Something an operator should look at.
     Incident payload::Incident;
+    /// A month is billed, or a bill is corrected.
+    Invoice payload::Invoice;
     /// A key is introduced.
     Key payload::KeyIntroduction;
     /// An author goes over to a new key.
@@ -139,6 +146,8 @@ said! {
     Notice payload::Notice;
     /// A policy is assigned, or no longer.
     Policy payload::Policy;
+    /// What usage costs from now on.
+    PriceBook payload::PriceBook;
     /// What became of a command.
     Receipt payload::CommandReceipt;
     /// A validly signed event was refused for good.

@@ -223,6 +223,8 @@ struct Versions {
 projections! {
     /// How the nodes stand.
     attention: crate::attention::Attention;
+    /// What usage costs, and did cost.
+    billing: crate::billing::Billing;
     /// What nodes were told to do.
     commands: crate::commands::Commands;
     /// The nodes.

@@ -8,6 +8,7 @@
 pub mod acceptances;
 pub mod assignments;
 pub mod attention;
+pub mod billing;
 pub mod commands;
 pub mod fact;
 pub mod fleet;

@@ -11,6 +11,7 @@ pub mod map;
 pub mod note;
 pub mod proofchain;
 pub mod signature;
+pub mod sum;
 pub mod tile;
 pub mod tree;
 

@@ -64,6 +64,10 @@ pub enum Domain {
     Policy = 0x30,
     /// A person: ledger, issuer, subject.
     User = 0x31,
+    /// A leaf of a sum tree: an entry that an invoice rests on.
+    SumLeaf = 0x32,
+    /// An inner node of a sum tree.
+    SumNode = 0x33,
 }
 
 /// A 256-bit BLAKE3 or SHA-256 digest. In JSON: 64 lowercase hex digits.

@@ -121,6 +121,8 @@ kinds! {
     IdentityProvider "identity-provider" Operator Ledger Owners Elsewhere false payload::IdentityProvider;
     /// Something an operator should look at.
     Incident "incident" Anyone Any Writers Admins true payload::Incident;
+    /// A month is billed to a tenant, or a bill is corrected.
+    Invoice "invoice" Operator Customer Owners Elsewhere false payload::Invoice;
     /// A key is introduced.
     Key "key" Enrolment Customer Nobody Elsewhere false payload::KeyIntroduction;
     /// An author goes over to a new key.
@@ -139,6 +141,8 @@ kinds! {
     Org "org" Operator Customer Owners Elsewhere false payload::Organisation;
     /// A policy is assigned to nodes, or no longer.
     Policy "policy" Operator Any Owners Owners false payload::Policy;
+    /// What usage costs a tenant from now on.
+    PriceBook "price-book" Operator Customer Owners Elsewhere false payload::PriceBook;
     /// What became of a command.
     Receipt "receipt" Node Any Nobody Never true payload::CommandReceipt;
     /// What an open of the ledger had to repair.

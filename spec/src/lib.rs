@@ -14,6 +14,7 @@ pub mod ids;
 mod key_use;
 pub mod kind;
 pub mod limits;
+pub mod money;
 pub mod payload;
 mod refold;
 pub mod rules;

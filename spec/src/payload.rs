@@ -4,6 +4,7 @@
 mod acceptance;
 mod attention;
 mod baseline;
+mod billing;
 mod clock;
 mod command;
 mod comms;
@@ -25,6 +26,9 @@ mod witness;
 pub use acceptance::Acceptance;
 pub use attention::{Attention, AttentionChange, Band, Onset, Posture, ReasonState, WeighedReason};
 pub use baseline::Baseline;
+pub use billing::{
+    BilledUsage, CreditLine, Invoice, InvoiceLine, PriceBook, PricePlan, Rate, Tier, is_month,
+};
 pub use clock::{CLOCK_CONTEXT, Clock};
 pub use command::{
     COMMAND_CONTEXT, Command, CommandOrder, CommandReceipt, ReceiptState, Rollout, command_bytes,

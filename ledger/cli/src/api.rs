@@ -1,6 +1,7 @@
 //! The service as the command line asks it: a method for each operation, typed by what the service's handlers take and
 //! answer with.
 
+mod billing;
 mod names;
 mod operations;
 mod people;

@@ -3,8 +3,8 @@
 
 use crate::commands::{
     agent, attention, backup, bisect, clock, contexts, demo, enroll, export, findings, import, incidents,
-    init, keys, logs, members, nodes, orders, orgs, policies, prove, reference, replay, restore, rollouts,
-    schedules, segment, serve, tokens, verify, webhooks, witness,
+    init, invoice, keys, logs, members, nodes, orders, orgs, policies, prices, prove, reference, replay,
+    restore, rollouts, schedules, segment, serve, tokens, usage, verify, webhooks, witness,
 };
 use crate::options::Global;
 use clap::{Parser, Subcommand};
@@ -77,6 +77,14 @@ pub(crate) enum Command {
     /// Who has which role in an organisation.
     #[command(subcommand)]
     Members(members::Members),
+    /// What tenants used, by month.
+    Usage(usage::Usage),
+    /// What usage costs.
+    #[command(subcommand)]
+    Prices(prices::Prices),
+    /// What months cost: drafts, invoices, corrections, and what proves them.
+    #[command(subcommand)]
+    Invoice(invoice::Invoices),
     /// The fleet: how each node stands, and why.
     #[command(subcommand)]
     Nodes(nodes::Nodes),

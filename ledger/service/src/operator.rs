@@ -1,6 +1,7 @@
 //! The operator's requests that need the log and the folds together: what nodes are told, and what they may be.
 
 pub(crate) mod acceptances;
+pub(crate) mod billing;
 pub(crate) mod commands;
 pub(crate) mod policies;
 pub(crate) mod rehearsal;

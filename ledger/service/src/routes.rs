@@ -1,14 +1,15 @@
 //! The one list of the service's routes: what is reachable, who may use it, and what it says of itself.
 
 use crate::operator::commands::{CommandsAnswer, DeliveredCommand};
-use crate::operator::{acceptances, commands, policies, rehearsal, rollouts, schedules};
+use crate::operator::{acceptances, billing, commands, policies, rehearsal, rollouts, schedules};
 use crate::providers::{LogoutForm, ProviderChoice, SignedOut};
 use crate::session::SignInForm;
 use crate::state::Service;
 use crate::wire::{
-    AcceptanceMade, AcceptanceRequest, CommandAnswered, CommandIssued, CommandRequest, OrgRequest,
-    PolicyAssigned, PolicyRequest, RehearsalRequest, RemarkRequest, RolloutApprovalRequest, RolloutChanged,
-    RolloutRequest, ScheduleRequest, ScheduleSet, SignInRequest, SignedIn, TasksAnswer,
+    AcceptanceMade, AcceptanceRequest, CommandAnswered, CommandIssued, CommandRequest, CreditRequest,
+    InvoiceIssued, InvoiceRequest, OrgRequest, PolicyAssigned, PolicyRequest, PriceBookRequest, PriceBookSet,
+    RehearsalRequest, RemarkRequest, RolloutApprovalRequest, RolloutChanged, RolloutRequest, ScheduleRequest,
+    ScheduleSet, SignInRequest, SignedIn, TasksAnswer,
 };
 use crate::{docs, health, heartbeat, providers, session, sign_in};
 use Access::{Anyone, Credential, Everywhere, Public, Role};
@@ -19,7 +20,7 @@ use serde_json::Value;
 use spec::{Hash, Name, Uuid};
 use web::answer::Items;
 use web::limits::{MAX_HEARTBEAT_BODY_BYTES, MAX_JSON_BODY_BYTES, MAX_POLICY_BODY_BYTES};
-use web::openapi::{FORM, HTML, JSON, Object, TEXT, Tag};
+use web::openapi::{FORM, HTML, JSON, NDJSON, Object, TEXT, Tag};
 use web::paging::PollSecs;
 use web::{Access, Action, BodyRule, Handler, Route, Row};
 
@@ -32,6 +33,7 @@ const LOGOUT: BodyRule = BodyRule::Form(providers::MAX_FORM_BYTES);
 
 /// What the operations are about.
 const TAGS: &[Tag] = &[
+    ("Billing", "What usage costs, what is billed for it, and what proves a bill."),
     ("Commands", "What nodes are told to do, one by one or in waves, and what becomes of it."),
     ("Console", "The web console."),
     ("Documentation", "This document, and the same as a page."),
@@ -95,6 +97,7 @@ pub(crate) fn own() -> Vec<Route<Service>> {
         .chain(signing_in())
         .chain(heartbeats())
         .chain(telling())
+        .chain(billing())
         .chain(scheduling())
         .collect()
 }
@@ -271,6 +274,40 @@ fn telling() -> Vec<Route<Service>> {
             .takes::<Name>("org", "The organisation.")
             .takes::<Hash>("assignment", "The assignment, by its event hash.")
             .answers_nothing(204),
+    ]
+}
+
+fn billing() -> Vec<Route<Service>> {
+    let prices = Everywhere(Action::ManageRules);
+    vec![
+        post("/api/orgs/{org}/billing/price-books", prices, POLICY, billing::set_prices)
+            .called("setPrices", "Billing")
+            .says("Set what usage costs from now on.")
+            .takes::<Name>("org", "The organisation.")
+            .body::<PriceBookRequest>(JSON)
+            .answers::<PriceBookSet>(201, JSON)
+            .refuses(&[409]),
+        post("/api/orgs/{org}/invoices", prices, SMALL, billing::issue)
+            .called("issueInvoice", "Billing")
+            .says("Bill a month that is over, once.")
+            .takes::<Name>("org", "The organisation.")
+            .body::<InvoiceRequest>(JSON)
+            .answers::<InvoiceIssued>(201, JSON)
+            .refuses(&[409]),
+        post("/api/orgs/{org}/invoices/{id}/credits", prices, SMALL, billing::credit)
+            .called("creditInvoice", "Billing")
+            .says("Correct an invoice by lines of its own.")
+            .takes::<Name>("org", "The organisation.")
+            .takes::<Hash>("id", "The invoice, by its event hash.")
+            .body::<CreditRequest>(JSON)
+            .answers::<InvoiceIssued>(201, JSON),
+        get("/api/orgs/{org}/invoices/{id}/evidence", Role(Action::Read), billing::evidence)
+            .called("getInvoiceEvidence", "Billing")
+            .says("Everything that proves an invoice, for whoever knows the ledger's id.")
+            .takes::<Name>("org", "The organisation.")
+            .takes::<Hash>("id", "The invoice, by its event hash.")
+            .answers::<String>(200, NDJSON)
+            .refuses(&[409]),
     ]
 }
 

@@ -3,6 +3,9 @@
 
 pub use crate::health::TasksAnswer;
 pub use crate::operator::acceptances::{AcceptanceMade, AcceptanceRequest};
+pub use crate::operator::billing::{
+    CreditLineRequest, CreditRequest, InvoiceIssued, InvoiceRequest, PriceBookRequest, PriceBookSet,
+};
 pub use crate::operator::commands::{CommandAnswered, CommandIssued, CommandRequest, RemarkRequest};
 pub use crate::operator::policies::{PolicyAssigned, PolicyRequest};
 pub use crate::operator::rehearsal::RehearsalRequest;

@@ -42,6 +42,7 @@ pub(crate) fn amiss(header: &Header, payload: &str) -> Option<Code> {
         | Kind::Goodbye
         | Kind::IdentityProvider
         | Kind::Incident
+        | Kind::Invoice
         | Kind::Key
         | Kind::KeyRotation
         | Kind::KeyStatus
@@ -51,6 +52,7 @@ pub(crate) fn amiss(header: &Header, payload: &str) -> Option<Code> {
         | Kind::Notice
         | Kind::Org
         | Kind::Policy
+        | Kind::PriceBook
         | Kind::Receipt
         | Kind::Recovery
         | Kind::Refusal

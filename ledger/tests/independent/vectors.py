@@ -3,7 +3,7 @@
 import json
 import tempfile
 
-from verifier import canonical, crypto, event, files, packed, payloads, proof
+from verifier import billing, canonical, crypto, event, files, packed, payloads, proof
 from verifier.audit import Audit
 from verifier.canonical import Refused
 
@@ -33,6 +33,7 @@ def check_all(folder):
         before = tally.checked
         check(json.loads((folder / name).read_text()), tally)
         print(f"{name}: {tally.checked - before} checked")
+    check_invoice((folder / "invoice.jsonl").read_text(), tally)
     for line in tally.wrong:
         print(f"differs: {line}")
     print(f"{tally.checked} checked, {len(tally.wrong)} differ")
@@ -254,6 +255,56 @@ def check_pack(vector, tally):
         tally.same(dict(counted), kinds, f"{case['name']}: counted by DuckDB")
 
 
+def check_billing(vector, tally):
+    for case in vector["rounding"]:
+        tally.same(billing.cents(case["numerator"], case["denominator"]), case["cents"], case)
+    entries_of = lambda case: [(one["seq"], one["quantity"], bytes.fromhex(one["leaf"])) for one in case["entries"]]
+    for case in vector["sums"]:
+        root, quantity = billing.sum_tree(case["metric"], entries_of(case))
+        tally.same((root.hex(), quantity), (case["root"], case["quantity"]), f"a sum tree of {len(case['entries'])}")
+    for case in vector["lines"]:
+        (rate,), span, month = case["book"]["rates"], (case["from"], case["to"]), billing.month_of(case["month"])
+        tally.same(refused(payloads.check_payload, "price-book", 1, case["book"]), None, case["event"])
+        tally.same(billing.base_line(case["event"], case["book"], span, month), case["base"], case["event"])
+        tally.same(billing.usage_line(case["event"], rate, span, month, entries_of(case)), case["line"], case["event"])
+
+
+def check_invoice(text, tally):
+    """A file of evidence, and the same file with anything left out of it."""
+    from verifier.event import Record, raw
+
+    def bundle(line):
+        record, _ = files.verify_bundle(line.encode() + b"\n")
+        note = json.loads(line)["checkpoint"].encode()
+        return record.event.hash, record.event.header, record.payload, proof.Checkpoint(proof.note(note)[0])
+
+    def included(value, tree):
+        record = Record(value["record"])
+        record.check_payload_hash()
+        if not proof.included(record.leaf, record.seq, tree.size, [raw(step) for step in value["inclusion"]], tree.root):
+            raise ValueError("not in the tree")
+        event = record.event
+        return {
+            "at": record.recorded_at, "hash": event.hash, "header": event.header, "leaf": record.leaf, "payload": record.payload,
+            "seq": record.seq,
+        }  # fmt: skip
+
+    def proved(lines):
+        try:
+            return billing.check_evidence("\n".join(lines), bundle, included)
+        except (ValueError, KeyError, Refused):
+            return None
+
+    lines = text.splitlines()
+    total, due = proved(lines)
+    tally.same(0 < due < total, True, "what is due")
+    for n, line in enumerate(lines):
+        without = proved(lines[:n] + lines[n + 1 :])
+        tally.same(without, (total, total) if '"corrects"' in line else None, f"without line {n}")
+        if n:
+            tally.same(proved([*lines, line]), None, f"line {n} twice")
+
+
 BESIDE = ("root-txt", "proofchain", "uncovered", "ids")
 CHECKS = {
     "canonical.json": check_canonical,
@@ -270,5 +321,6 @@ CHECKS = {
     "organisations.json": check_admission,
     "clock.json": check_admission,
     "nodes.json": check_admission,
+    "billing.json": check_billing,
     "pack.json": check_pack,
 }

@@ -71,8 +71,10 @@ fn a_fixture_has_something_of_everything() {
             Kind::Admission,
             Kind::Clock,
             Kind::IdentityProvider,
+            Kind::Invoice,
             Kind::Member,
             Kind::Org,
+            Kind::PriceBook,
             Kind::SignInRule,
             Kind::User,
         ];

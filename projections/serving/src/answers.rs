@@ -3,6 +3,7 @@
 //! A row borrows from the folds where it is written and owns what it has where it is read; so it is one type, and a
 //! member that changes its name changes it on both sides.
 
+pub(crate) mod billing;
 pub(crate) mod commands;
 pub(crate) mod entries;
 pub(crate) mod findings;
@@ -19,6 +20,7 @@ pub(crate) mod webhooks;
 
 pub use crate::nodes::{NameRow, NodeAnswer, NodeRow};
 pub use crate::reads::AsOf;
+pub use billing::{CreditRow, DaemonDraft, DaemonLine, DraftAnswer, InvoiceAnswer, InvoiceRow, PriceBookRow};
 pub use commands::{CommandAnswer, CommandRow};
 pub use entries::{AuditRow, ViaRow};
 pub use findings::{AcceptanceRow, FindingGroup, FindingRow, MAX_NAMED};

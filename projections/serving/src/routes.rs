@@ -1,5 +1,7 @@
 //! The routes of the read side, each beside what it says of itself. Every one only reads, and needs somebody who may.
 
+mod billing;
+
 use crate::answers::{
     AcceptanceRow, AuditRow, CommandAnswer, CommandRow, EntryRow, FindingGroup, FindingRow, IncidentAnswer,
     IncidentRow, MetricsAnswer, NameRow, NodeAnswer, NodePolicyAnswer, NodeRow, NodeScansAnswer, OrgKeyRow,
@@ -112,7 +114,7 @@ const ALIASES: &[Alias] = &[
 
 /// The list of them.
 pub fn routes() -> Vec<Route<Reads>> {
-    let reads = nodes().into_iter().chain(matters()).chain(upkeep()).chain(orgs());
+    let reads = nodes().into_iter().chain(matters()).chain(upkeep()).chain(orgs()).chain(billing::routes());
     with_aliases(reads.chain(pages()).chain(consoles()).collect(), ALIASES)
 }
 

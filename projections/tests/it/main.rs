@@ -10,6 +10,7 @@
 
 mod announcing;
 mod attention;
+mod billing;
 mod commands;
 mod day;
 mod facts;

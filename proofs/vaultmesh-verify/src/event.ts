@@ -13,7 +13,7 @@ export const MAX_EVENT_BYTES = MAX_PAYLOAD_BYTES + MAX_HEADER_BYTES + 256;
 /** The kinds of spec/event.md, section 9. */
 export const KINDS: ReadonlySet<string> = new Set(
   `acceptance ack admission assign attention authority baseline chain-fork chain-gap chain-open clock command contradiction enrolment
-   genesis goodbye heartbeat identity-provider incident key key-rotation key-status labels member note notice org policy
+   genesis goodbye heartbeat identity-provider incident invoice key key-rotation key-status labels member note notice org policy price-book
    receipt recovery refusal reopen resolve rollout rollout-wave ruleset scan schedule schedule-run seal service
    sign-in-rule silence slo tag token usage user webhook witness-key witness-set`.split(/\s+/),
 );

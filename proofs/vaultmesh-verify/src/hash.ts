@@ -18,6 +18,8 @@ export const DOMAIN = {
   identity: 0x18,
   segment: 0x28,
   packedPart: 0x29,
+  sumLeaf: 0x32,
+  sumNode: 0x33,
 } as const;
 
 export type Domain = (typeof DOMAIN)[keyof typeof DOMAIN];

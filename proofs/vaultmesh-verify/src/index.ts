@@ -6,6 +6,7 @@ export { readBundle, BadBundle, type Bundle } from "./bundle.js";
 export { NotCanonical, parse, write, type Json } from "./canonical.js";
 export { CHECKPOINT, COSIGNATURE, openCheckpoint, readCheckpoint, type Checkpoint, type Witnessed } from "./checkpoint.js";
 export { readEquivocation, NoEquivocation, type Equivocation } from "./equivocation.js";
+export { BadInvoice, readInvoice, type Proved } from "./invoice.js";
 export { BadForm } from "./form.js";
 export { readLog, LogFault, type Files, type LogReport } from "./log.js";
 export { BadNote, readNote, readVkey, type Verifier } from "./note.js";

@@ -5,6 +5,7 @@
 //! admission rules or a witness would say stands in as fixed bytes: this crate knows none of them.
 
 mod admission;
+mod billing;
 mod bounds;
 mod clock;
 mod findings;
@@ -167,7 +168,7 @@ pub(crate) struct History {
 }
 
 /// How many records each group has.
-pub(crate) const GROUPS: [usize; 16] = [
+pub(crate) const GROUPS: [usize; 17] = [
     1,
     20,
     operations::RECORDS,
@@ -184,6 +185,7 @@ pub(crate) const GROUPS: [usize; 16] = [
     bounds::RECORDS,
     names::RECORDS,
     clock::RECORDS,
+    billing::RECORDS,
 ];
 
 fn genesis() -> Event {
@@ -379,6 +381,8 @@ fn append_later(log: &mut Log, ledger: Hash, incident: Hash) {
     names::append(log, ledger);
     log.commit();
     clock::append(log, ledger);
+    log.commit();
+    billing::append(log, ledger);
     log.commit();
 }
 

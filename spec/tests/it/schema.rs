@@ -1,5 +1,6 @@
 //! The rules of each payload schema, one by one, and the registry as the text prints it.
 
+mod billing;
 mod findings;
 mod operations;
 mod organisations;
@@ -232,6 +233,7 @@ fn refused_changes(kind: &Kind, version: u64) -> Vec<Change> {
         Kind::IdentityProvider | Kind::Member | Kind::Org | Kind::SignInRule | Kind::User => {
             organisations::refused_changes(kind)
         }
+        Kind::Invoice | Kind::PriceBook => billing::refused_changes(kind),
         Kind::Schedule | Kind::ScheduleRun => schedules::refused_changes(kind),
         other => operations::refused_changes(other),
     }

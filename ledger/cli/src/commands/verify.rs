@@ -174,7 +174,7 @@ fn gravity(code: u8) -> u8 {
 }
 
 /// A ledger id, or a file with one or with a policy. Hex digits are an id, whole or not, unless a file has that name.
-fn trust(text: &str) -> Result<Trust, Failure> {
+pub(super) fn trust(text: &str) -> Result<Trust, Failure> {
     let parsed = if Trust::is_id_like(text) && !Path::new(text).exists() {
         Trust::parse(text)
     } else {

@@ -1,5 +1,6 @@
 //! What the service would say, for every command that shows a table or a card.
 
+mod billing;
 mod service_status;
 
 use crate::api::{Names, read};
@@ -61,6 +62,9 @@ pub(super) fn of(path: &str) -> Option<Shown> {
         },
         "incidents silences" => |look| incidents::SILENCES.text(&[typed(silence())], look),
         "init" => |look| init::MADE.text(&made(), look),
+        "invoice draft" | "invoice list" | "invoice show" | "invoice verify" | "prices list" | "usage" => {
+            billing::of(path)?
+        }
         "keys introduce" => |look| keys::INTRODUCED.text(&introduced(), look),
         "keys revoke" => |_| keys::revoked_line(&typed(key(2))),
         "keys show" => |look| keys::KEYS.text(&[typed(key(1)), typed(key(2))], look),
@@ -145,6 +149,7 @@ pub(super) fn nothing(path: &str) -> Option<Shown> {
         "incidents list" => |look| incidents::INCIDENTS.text(&[], look),
         "incidents show" => |look| incidents::shown(&typed(incident(2)), &[], look),
         "incidents silences" => |look| incidents::SILENCES.text(&[], look),
+        "invoice list" | "prices list" | "usage" => billing::nothing(path)?,
         "keys show" => |look| keys::KEYS.text(&[], look),
         "logs stats" => |look| logs::TALLIES.text(&[], look),
         "members invitations" => |look| members::INVITATIONS.text(&[], look),

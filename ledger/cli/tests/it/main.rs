@@ -20,6 +20,7 @@ mod dependencies;
 mod fixtures;
 mod fleet;
 mod flips;
+mod invoices;
 mod kill;
 mod names;
 mod openapi;

@@ -10,12 +10,15 @@ use spec::{Hash, Kind, Timestamp, Uuid};
 use std::collections::BTreeSet;
 
 /// Answered well only to who holds the keys of witnesses and of the recovery (the tests of witnessing do), and once the
-/// scheduler has chosen the nodes (those of schedules), or to people whom a provider vouches for; and what the tests of tokens ask.
-const ELSEWHERE: [&str; 8] = [
+/// scheduler has chosen the nodes (those of schedules), once a month is over (those of billing), or to people whom a provider vouches for; and what the tests of tokens ask.
+const ELSEWHERE: [&str; 11] = [
     "acceptInvitation",
     "approveRollout",
     "changeWitnesses",
+    "creditInvoice",
     "exchangeCode",
+    "getInvoice",
+    "issueInvoice",
     "postContradiction",
     "postCosignature",
     "rehearseRules",
@@ -266,6 +269,14 @@ async fn organised(asking: &mut Asking<'_>) {
     assert_eq!((answer.status, answer.json()), (200, json!({"end_session": null})), "{}", answer.text);
     asking.seen.extend(answer.operation.clone());
     asking.post("/api/orgs", json!({"org": "new", "name": "New"})).await;
+    let rate = json!({"included": 1, "metric": "decisions", "product": "gate", "tiers": [{"millicents": 5}], "unit": 1});
+    let prices = json!({"base_cents": 100, "currency": "EUR", "plan": "team", "rates": [rate]});
+    asking.post("/api/orgs/acme/billing/price-books", prices).await;
+    asking.list("/api/orgs/acme/billing/price-books").await;
+    asking.say("usage", None, json!({"metric": "decisions", "product": "gate", "quantity": 5})).await;
+    for path in ["/api/orgs/acme/billing/estimate", "/api/orgs/acme/invoices", "/invoice-draft?org=acme"] {
+        asking.get(path).await;
+    }
     asking.list("/api/orgs").await;
     asking.get("/api/orgs/new").await;
     asking.ask(Method::PATCH, "/api/orgs/new", Some(json!({"name": "Newer"}))).await;

@@ -12,6 +12,7 @@
 mod access;
 mod answers;
 mod between;
+mod billing;
 mod connections;
 mod drafts;
 mod events;

@@ -3,7 +3,7 @@
 use conformance::Document;
 use ingest::Ingest;
 use ledger::Ledger;
-use ledger::clock::{Clock as _, SystemClock};
+use ledger::clock::{Clock, SystemClock};
 use ledger::durable::RealDisk;
 use ledger::genesis::Plan;
 use ledger::index::FjallRows;
@@ -25,13 +25,40 @@ use spec::payload::{node_possession_bytes, rotation_possession_bytes, token_hash
 use spec::{Author, ChainLink, Epoch, Event, Hash, Header, Kind, Name, Timestamp, Uuid, canonical};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use web::limits::Rate;
 use web::{App, Config, Limits};
 
+/// The machine's clocks, and what a test lets pass.
+#[derive(Debug, Default)]
+pub(crate) struct Steered {
+    system: SystemClock,
+    ahead_ms: AtomicU64,
+}
+
+impl Steered {
+    /// Lets time pass.
+    pub(crate) fn pass(&self, ms: u64) {
+        self.ahead_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Steered {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.system.now().millis() + self.ahead_ms.load(Ordering::Relaxed))
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.system.monotonic() + Duration::from_millis(self.ahead_ms.load(Ordering::Relaxed))
+    }
+}
+
 pub(crate) struct World {
+    pub(crate) clock: Arc<Steered>,
     pub(crate) ledger: Ledger,
     pub(crate) app: App,
     /// With which somebody may sign in.
@@ -96,7 +123,8 @@ impl World {
     async fn made(mut config: Config, wrap: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         config.data_dir = Some(dir.path().to_owned());
-        let ledger = ledger_in(dir.path().to_owned(), wrap).await;
+        let clock = Arc::new(Steered::default());
+        let ledger = ledger_in(dir.path().to_owned(), Arc::clone(&clock), wrap).await;
         let app = App::new(ledger.clone(), config);
         let (closed, has_closed) = watch::channel(false);
         let (reads, folds) = folded(&ledger, has_closed);
@@ -117,7 +145,7 @@ impl World {
         let builder = || reqwest::Client::builder().tls_certs_only([]);
         let http = builder().build().unwrap();
         let admin = builder().unix_socket(socket).build().unwrap();
-        Self { ledger, app, codes, address, http, admin, dir, stop: Some(stop), server, closed, folds }
+        Self { clock, ledger, app, codes, address, http, admin, dir, stop: Some(stop), server, closed, folds }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -231,10 +259,13 @@ fn folded(ledger: &Ledger, mut closed: watch::Receiver<bool>) -> (Reads, tokio::
     (Reads { live, history, ledger: ledger.clone() }, folds)
 }
 
-async fn ledger_in(dir: PathBuf, wrap: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>) -> Ledger {
+async fn ledger_in(
+    dir: PathBuf,
+    clock: Arc<Steered>,
+    wrap: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>,
+) -> Ledger {
     let storage = wrap(Arc::new(FsStorage::new(Arc::new(RealDisk::new(&dir).unwrap())).unwrap()));
     let keys = Keyring::generate().unwrap();
-    let clock = Arc::new(SystemClock::default());
     let plan = Plan {
         name: name("test"),
         keys: keys.clone(),

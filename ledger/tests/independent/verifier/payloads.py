@@ -68,6 +68,23 @@ def is_time(value):
     return millis(value) is not None
 
 
+def is_month(value):
+    return isinstance(value, str) and len(value) == 7 and is_time(f"{value}-01T00:00:00.000Z")
+
+
+def currency(value):
+    return isinstance(value, str) and bool(re.fullmatch("[A-Z]{3}", value))
+
+
+def half_away(millicents):
+    away = (2 * abs(millicents) + 1000) // 2000
+    return -away if millicents < 0 else away
+
+
+def ends(rate):
+    return [tier["up_to"] for tier in rate["tiers"] if "up_to" in tier]
+
+
 def is_rfc3339(value):
     match = RFC3339.fullmatch(value) if isinstance(value, str) else None
     if not match:
@@ -266,6 +283,7 @@ START = fields(
     ttl_secs=integer(1, 2592000), waves=array(SHARE, 1, 32),
 )  # fmt: skip
 BY_ID = fields(id=is_uuid)
+METRIC = one_of("api_calls", "decisions", "dig_files", "snapshot_exports", "storage_bytes")
 ROLE = one_of("org_owner", "org_admin", "node_admin", "viewer", "support", "auditor")
 WHY = text(1024)
 ALGORITHMS = one_of("ES256", "ES384", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512")
@@ -329,6 +347,38 @@ SCHEMAS = {
     "heartbeat": HEARTBEAT,
     "identity-provider": told_apart("action", set=fields(id=is_name, settings=SETTINGS), remove=fields(id=is_name)),
     "incident": fields(_text=REMARK, title=text(512)),
+    "invoice": told_apart(
+        "action",
+        issue=fields(
+            lambda v: v["total_cents"] == sum(line["cents"] for line in v["lines"]),
+            currency=currency, month=is_month, total_cents=integer(),
+            lines=array(
+                fields(
+                    not_before("from", "to"),
+                    **{
+                        "book": is_hash, "cents": integer(), "from": is_time, "to": is_time,
+                        "_usage": fields(
+                            lambda v: v["first"] <= v["last"],
+                            count=integer(1), first=integer(), included=integer(), last=integer(), metric=METRIC, product=is_name,
+                            quantity=integer(), root=is_hash,
+                        ),
+                    },
+                ),
+                0, 4096,
+            ),
+        ),
+        credit=fields(
+            lambda v: v["total_cents"] == sum(line["cents"] for line in v["lines"]),
+            corrects=is_hash, total_cents=integer(-MAX_SAFE),
+            lines=array(
+                fields(
+                    lambda v: v["cents"] == half_away(v["millicents"]),
+                    cents=integer(-MAX_SAFE), _line=integer(), millicents=integer(-(10**15), 10**15), text=text(1024, 1),
+                ),
+                1, 64,
+            ),
+        ),
+    ),
     "key": fields(
         lambda v: v["use"] == "node" or not {"labels", "name"} & set(v),
         author=is_author, key=is_hash, _labels=lambda v: LABELS(v) and v != {}, _name=is_name, pop=is_sig, token=is_hash,
@@ -405,6 +455,18 @@ SCHEMAS = {
     "service": fields(
         lambda v: "heartbeat_secs" not in v or v["action"] == "start",
         action=one_of("alive", "start", "stop"), _heartbeat_secs=integer(1, 86400), version=text(128),
+    ),
+    "price-book": fields(
+        base_cents=integer(0, 10**12), currency=currency, plan=one_of("community", "custom", "enterprise", "sovereign", "team"),
+        rates=rising(
+            fields(
+                lambda v: all("up_to" in tier for tier in v["tiers"][:-1]) and "up_to" not in v["tiers"][-1],
+                lambda v: all(a < b for a, b in zip([0, *ends(v)], ends(v))),
+                included=integer(), metric=METRIC, product=is_name, unit=integer(1),
+                tiers=array(fields(millicents=integer(0, 10**12), _up_to=integer()), 1, 16),
+            ),
+            0, 256, lambda v: [v["product"].encode(), v["metric"]],
+        ),
     ),
     "sign-in-rule": told_apart(
         "action",
@@ -484,7 +546,7 @@ SPEAKERS = {
     "node": "goodbye heartbeat receipt scan slo witness-key",
     "anyone": "incident note usage",
     "person": "ack assign reopen resolve tag",
-    "operator": "acceptance baseline command identity-provider labels member org policy rollout ruleset schedule sign-in-rule silence user webhook",
+    "operator": "acceptance baseline command identity-provider invoice labels member org policy price-book rollout ruleset schedule sign-in-rule silence user webhook",
     "scheduler": "rollout-wave schedule-run",
 }
 SPEAKER = {kind: speaker for speaker, kinds in SPEAKERS.items() for kind in kinds.split()}

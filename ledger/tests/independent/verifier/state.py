@@ -11,7 +11,7 @@ AHEAD_MS, BEHIND_MS = 10 * 60 * 1000, 90 * 86400 * 1000
 SENIOR = ("org_owner", "org_admin")
 ROLES = {
     **dict.fromkeys("acceptance baseline command enrolment key-status labels rollout schedule silence".split(), (*SENIOR, "node_admin")),
-    **dict.fromkeys("identity-provider member org policy ruleset sign-in-rule token webhook".split(), SENIOR),
+    **dict.fromkeys("identity-provider invoice member org policy price-book ruleset sign-in-rule token webhook".split(), SENIOR),
     "user": (),
 }
 
