@@ -2,6 +2,7 @@
 //! what a ledger is for.
 
 mod fleet;
+mod scene;
 mod screen;
 mod story;
 
@@ -97,6 +98,9 @@ async fn demo(dir: &DataDir, args: &Demo, mut screen: Screen) -> Result<ExitCode
 
     let client = Client::socket(&dir.admin_socket())?;
     let mut fleet = Fleet::start(dir, &url, args.nodes, &client).await?;
+    if !resumed {
+        scene::furnish(&client, &fleet, running.ledger.now()).await?;
+    }
     let mut story = Story::new(dir, running.ledger.clone());
     let outcome = play(&mut story, &mut fleet, &mut screen, &running.ledger, args.duration, stop).await;
 

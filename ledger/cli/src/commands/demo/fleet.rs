@@ -47,7 +47,7 @@ impl Fleet {
         count: u64,
         client: &Client,
     ) -> Result<Self, Failure> {
-        let org = "demo".parse().map_err(Failure::io)?;
+        let org = super::scene::ORG.parse().map_err(Failure::io)?;
         let request =
             EnrolmentRequest { ttl_secs: Some(600), uses: Some(count), ..EnrolmentRequest::default() };
         let token = client.create_enrolment(&org, &request).await?.read()?.token;
