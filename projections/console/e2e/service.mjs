@@ -121,6 +121,7 @@ export class Service {
 
   end() {
     for (const one of this.#processes) one.kill("SIGKILL");
-    rmSync(this.work, { recursive: true, force: true });
+    // Whatever was killed may have been writing a moment ago.
+    rmSync(this.work, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }

@@ -68,7 +68,7 @@ function NewToken({ org, onMade }: { org: string; onMade: (made: Made) => void }
       event.preventDefault();
       make.mutate(new FormData(event.currentTarget));
     }}>
-      <Field label="Organisation" className="w-36"><Text name="org" required defaultValue={org} pattern="[a-z0-9._:\-]{1,128}" /></Field>
+      <Field label="Organisation" className="w-36"><Text key={org} name="org" required defaultValue={org} pattern="[a-z0-9._:\-]{1,128}" /></Field>
       <Field label="Tenant" className="w-36"><Text name="tenant" placeholder="none" /></Field>
       <Field label="Nodes" className="w-20"><Text name="uses" type="number" min={1} max={10_000} defaultValue={1} /></Field>
       <Field label="Good for" className="w-28"><Choice name="ttl" options={SPANS} /></Field>

@@ -76,7 +76,7 @@ function Says({ node: of }: { node: Node }) {
       ["Disk", size("disk_total_bytes")],
       ["Services", beat.services_ok === undefined ? undefined : beat.services_ok === true ? "all run" : beat.services_ok === false ? "not all run" : "unknown"],
       ["Spool", typeof beat["spool_depth"] === "number" ? `${beat["spool_depth"]} events wait` : undefined],
-      ["Clock", typeof beat["clock_offset_ms"] === "number" ? `${beat["clock_offset_ms"]} ms behind the ledger's` : undefined],
+      ["Clock", typeof beat["clock_offset_ms"] === "number" ? `${Math.abs(beat["clock_offset_ms"])} ms ${beat["clock_offset_ms"] < 0 ? "ahead of" : "behind"} the ledger's` : undefined],
       ["Key", of.key === undefined ? undefined : <Hash key="key" value={of.key.key} chars={16} />],
       ["Labels", Object.entries(of.labels ?? {}).map(([name, value]) => `${name}=${value}`).join(", ") || undefined],
     ]} />
