@@ -21,7 +21,7 @@ use web::problem::{FORBIDDEN, INVALID, NOT_FOUND, Problem, UNAUTHENTICATED, WRON
 use web::strict::{invalid, member, present};
 use web::{Call, Principal, PrincipalKind};
 
-/// How often an operation ended in one way within a span of time.
+/// A count: how often an operation ended in one way within a span of time.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -56,7 +56,7 @@ pub struct OutcomeReport {
     pub node_id: Option<String>,
 }
 
-/// What a node reports: one count, several, or an event of kind `slo` that it signed.
+/// A node's report: one count, several, or an event of kind `slo` that it signed.
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(untagged)]
 pub enum OutcomesRequest {

@@ -19,7 +19,7 @@ use web::{Call, bad};
 /// Longest address.
 const MAX_URL_BYTES: usize = 1024;
 
-/// What a template is for.
+/// The purpose of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[serde(rename_all = "kebab-case")]

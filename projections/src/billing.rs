@@ -15,7 +15,7 @@ use crate::Projection;
 use crate::fact::{Fact, Said};
 use crate::fold::part;
 use crate::usage::month;
-use price::{Span, TooMuch, Used, base_line, bounds, combine, usage_line};
+use price::{BeyondCents, Span, Used, base_line, bounds, combine, usage_line};
 use proofs::sum::{Subtree, SumTree};
 use serde::{Deserialize, Serialize};
 use spec::payload::{Invoice, InvoiceLine, Metric, PriceBook, PricePlan, Usage};
@@ -113,9 +113,9 @@ pub struct Issued {
     pub credits: BTreeMap<u64, Invoice>,
 }
 
-/// What a month comes to, as far as it has come.
+/// The bill of a month, as far as it has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
+pub struct InvoiceDraft {
     /// The month in the calendar.
     pub bounds: (Timestamp, Timestamp),
     /// The plan of the last price book; none without any.
@@ -128,9 +128,9 @@ pub struct Draft {
     pub total_cents: u64,
 }
 
-/// Why a month cannot be billed.
+/// The reason why a month cannot be billed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DraftError {
+pub enum Unbillable {
     /// It is no month.
     #[error("expected a month such as 2026-11")]
     Month,
@@ -139,7 +139,7 @@ pub enum DraftError {
     Currencies(String, String),
     /// It comes to more than can be said.
     #[error(transparent)]
-    TooMuch(#[from] TooMuch),
+    BeyondCents(#[from] BeyondCents),
 }
 
 impl Billing {
@@ -169,10 +169,11 @@ impl Billing {
     /// What a month comes to for a tenant, by the entries so far.
     ///
     /// # Errors
-    /// See [`DraftError`].
-    pub fn draft(&self, org: &Name, tenant: Option<&Name>, month: &str) -> Result<Draft, DraftError> {
-        let bounds = bounds(month).ok_or(DraftError::Month)?;
-        let mut draft = Draft { bounds, plan: None, currency: None, lines: Vec::new(), total_cents: 0 };
+    /// See [`Unbillable`].
+    pub fn draft(&self, org: &Name, tenant: Option<&Name>, month: &str) -> Result<InvoiceDraft, Unbillable> {
+        let bounds = bounds(month).ok_or(Unbillable::Month)?;
+        let mut draft =
+            InvoiceDraft { bounds, plan: None, currency: None, lines: Vec::new(), total_cents: 0 };
         let Some(of) = self.orgs.get(org) else { return Ok(draft) };
         let in_force = of.in_force(tenant);
         let sums = of.months.get(month).map(|month| month.sums.as_slice()).unwrap_or_default();
@@ -187,12 +188,12 @@ impl Billing {
         }
         let total = draft.lines.iter().map(|line| u128::from(line.cents)).sum::<u128>();
         let total = u64::try_from(total).ok().filter(|total| *total <= spec::limits::MAX_SAFE_INTEGER);
-        draft.total_cents = total.ok_or(TooMuch)?;
+        draft.total_cents = total.ok_or(BeyondCents)?;
         Ok(draft)
     }
 }
 
-impl Draft {
+impl InvoiceDraft {
     /// What was used in a span under one price book, and its share of the base price.
     fn take(
         &mut self,
@@ -201,7 +202,7 @@ impl Draft {
         span: Span,
         tenant: Option<&Name>,
         sums: &[(Counted, Summed)],
-    ) -> Result<(), DraftError> {
+    ) -> Result<(), Unbillable> {
         let mut lines = Vec::from_iter(base_line(book.event, &book.book, span)?);
         for rate in &book.book.rates {
             let found = sums.iter().find(|(counted, _)| {
@@ -226,7 +227,7 @@ impl Draft {
         }
         let currency = &book.book.currency;
         if let Some(other) = self.currency.as_ref().filter(|other| *other != currency) {
-            return Err(DraftError::Currencies(other.clone(), currency.clone()));
+            return Err(Unbillable::Currencies(other.clone(), currency.clone()));
         }
         (self.currency, self.plan) = (Some(currency.clone()), Some(book.book.plan));
         self.lines.extend(lines);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use spec::limits::MAX_SAFE_INTEGER;
 use spec::{Domain, Hash};
 
-/// How quantities combine.
+/// The way in which quantities combine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Combine {
     /// They add up, to 2^53 − 1 at most.

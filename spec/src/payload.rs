@@ -27,7 +27,7 @@ pub use acceptance::Acceptance;
 pub use attention::{Attention, AttentionChange, Band, Onset, Posture, ReasonState, WeighedReason};
 pub use baseline::Baseline;
 pub use billing::{
-    BilledUsage, CreditLine, Invoice, InvoiceLine, PriceBook, PricePlan, Rate, Tier, is_month,
+    BilledUsage, CreditLine, Invoice, InvoiceLine, PriceBook, PricePlan, PriceRate, PriceTier, is_month,
 };
 pub use clock::{CLOCK_CONTEXT, Clock};
 pub use command::{

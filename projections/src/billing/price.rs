@@ -2,7 +2,7 @@
 
 use proofs::sum::Combine;
 use spec::money::cents;
-use spec::payload::{BilledUsage, InvoiceLine, Metric, PriceBook, Rate};
+use spec::payload::{BilledUsage, InvoiceLine, Metric, PriceBook, PriceRate};
 use spec::{Hash, Timestamp};
 
 /// A part of a month, of which everything that is priced by time has its share.
@@ -28,7 +28,7 @@ impl Span {
     }
 }
 
-/// What was used under a price book, and the entries that say so.
+/// Usage under a price book, and the entries that say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Used {
     /// How many entries there are.
@@ -46,7 +46,7 @@ pub struct Used {
 /// An amount beyond what an invoice can say: 2^53 − 1 cents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a line comes to more than 2^53-1 cents")]
-pub struct TooMuch;
+pub struct BeyondCents;
 
 /// How quantities of a metric combine.
 pub fn combine(metric: Metric) -> Combine {
@@ -61,7 +61,7 @@ pub fn combine(metric: Metric) -> Combine {
 ///
 /// # Errors
 /// It comes to too much.
-pub fn base_line(event: Hash, book: &PriceBook, span: Span) -> Result<Option<InvoiceLine>, TooMuch> {
+pub fn base_line(event: Hash, book: &PriceBook, span: Span) -> Result<Option<InvoiceLine>, BeyondCents> {
     let amount = i128::from(book.base_cents) * i128::from(span.ms());
     let cents = whole(cents(amount, i128::from(span.month_ms.max(1))))?;
     let line = InvoiceLine { book: event, cents, from: span.from, to: span.to, usage: None };
@@ -72,7 +72,7 @@ pub fn base_line(event: Hash, book: &PriceBook, span: Span) -> Result<Option<Inv
 ///
 /// # Errors
 /// It comes to too much.
-pub fn usage_line(event: Hash, rate: &Rate, span: Span, used: Used) -> Result<InvoiceLine, TooMuch> {
+pub fn usage_line(event: Hash, rate: &PriceRate, span: Span, used: Used) -> Result<InvoiceLine, BeyondCents> {
     let included = span.share(rate.included);
     let over = used.quantity.saturating_sub(included);
     let (mut begin, mut millicents) = (0, 0_i128);
@@ -90,8 +90,8 @@ pub fn usage_line(event: Hash, rate: &Rate, span: Span, used: Used) -> Result<In
     Ok(InvoiceLine { book: event, cents, from: span.from, to: span.to, usage: Some(usage) })
 }
 
-fn whole(cents: i128) -> Result<u64, TooMuch> {
-    u64::try_from(cents).ok().filter(|cents| *cents <= spec::limits::MAX_SAFE_INTEGER).ok_or(TooMuch)
+fn whole(cents: i128) -> Result<u64, BeyondCents> {
+    u64::try_from(cents).ok().filter(|cents| *cents <= spec::limits::MAX_SAFE_INTEGER).ok_or(BeyondCents)
 }
 
 /// The first moment of a calendar month and of the next one, in UTC; `None` if it is no month such as `2026-11`.

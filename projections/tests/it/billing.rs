@@ -2,11 +2,11 @@
 
 use crate::entries::{Fact, folded, log, name, node, saying};
 use projections::billing::price::{Span, Used, base_line, bounds, combine, usage_line};
-use projections::billing::{Draft, DraftError};
+use projections::billing::{InvoiceDraft, Unbillable};
 use proofs::sum::{Subtree, SumTree};
 use serde_json::{Value, json};
 use spec::money::cents;
-use spec::payload::{Invoice, Metric, PriceBook, Rate};
+use spec::payload::{Invoice, Metric, PriceBook, PriceRate};
 use spec::{Author, Hash, Kind, Timestamp};
 
 /// The first of December, in seconds after every test begins, rounded up.
@@ -35,13 +35,13 @@ fn used(tenant: Option<&'static str>, metric: &str, quantity: u64) -> Fact {
     Fact::Said(Box::new(saying))
 }
 
-fn draft(facts: &[(u64, Fact)], tenant: Option<&str>, month: &str) -> Draft {
+fn draft(facts: &[(u64, Fact)], tenant: Option<&str>, month: &str) -> InvoiceDraft {
     let tenant = tenant.map(name);
     folded(&log(facts)).billing().draft(&name("acme"), tenant.as_ref(), month).unwrap()
 }
 
 /// Quantity, entries and cents of each line of usage.
-fn usages(draft: &Draft) -> Vec<(u64, u64, u64)> {
+fn usages(draft: &InvoiceDraft) -> Vec<(u64, u64, u64)> {
     let lines = draft.lines.iter().filter_map(|line| line.usage.as_ref().map(|usage| (usage, line.cents)));
     lines.map(|(usage, cents)| (usage.quantity, usage.count, cents)).collect()
 }
@@ -78,7 +78,7 @@ fn usage_counts_when_it_is_recorded_and_under_the_prices_of_its_place() {
     assert_eq!(usages(&draft(&facts, Some("dev"), "2026-11")), [(3, 1, 3)]);
     assert_eq!(draft(&facts, Some("prod"), "2026-10").lines, []);
     let none = folded(&log(&facts)).billing().draft(&name("acme"), None, "2026-13");
-    assert_eq!(none, Err(DraftError::Month));
+    assert_eq!(none, Err(Unbillable::Month));
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn one_invoice_has_one_currency() {
     let mut other = json!({"base_cents": 1, "currency": "USD", "plan": "custom", "rates": []});
     let facts = [(0, book(None, 100, &json!([]))), (60, said(Kind::PriceBook, None, other.take()))];
     let drafted = folded(&log(&facts)).billing().draft(&name("acme"), None, "2026-11");
-    assert_eq!(drafted, Err(DraftError::Currencies("EUR".to_owned(), "USD".to_owned())));
+    assert_eq!(drafted, Err(Unbillable::Currencies("EUR".to_owned(), "USD".to_owned())));
 }
 
 /// The same numbers everywhere, without a source of chance.
@@ -155,7 +155,7 @@ impl Numbers {
     }
 }
 
-fn a_rate(numbers: &mut Numbers) -> Rate {
+fn a_rate(numbers: &mut Numbers) -> PriceRate {
     let metrics = ["api_calls", "decisions", "dig_files", "snapshot_exports", "storage_bytes"];
     let metric = metrics[usize::try_from(numbers.below(5)).unwrap()];
     let mut tiers: Vec<Value> = Vec::new();

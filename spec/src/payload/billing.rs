@@ -24,7 +24,7 @@ const MAX_LINES: u64 = 4096;
 const MAX_CREDIT_LINES: u64 = 64;
 const MAX_TEXT_BYTES: usize = 1024;
 
-/// What a tenant has subscribed to. In alphabetical order.
+/// A plan that tenants subscribe to. In alphabetical order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PricePlan {
@@ -65,13 +65,13 @@ pub struct PriceBook {
     /// The plan.
     pub plan: PricePlan,
     /// What usage costs, at most 256, sorted by product and metric; what has no rate costs nothing.
-    pub rates: Vec<Rate>,
+    pub rates: Vec<PriceRate>,
 }
 
-/// What the usage of a product costs by one metric.
+/// The price of a product's usage by one metric.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Rate {
+pub struct PriceRate {
     /// How much of it a month has for nothing.
     pub included: u64,
     /// The metric.
@@ -79,7 +79,7 @@ pub struct Rate {
     /// The product.
     pub product: Name,
     /// What the rest costs, 1 to 16 tiers; the last has no end.
-    pub tiers: Vec<Tier>,
+    pub tiers: Vec<PriceTier>,
     /// How much a price is for: a unit that is begun is paid for. At least 1.
     pub unit: u64,
 }
@@ -87,7 +87,7 @@ pub struct Rate {
 /// A part of what goes beyond what is included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Tier {
+pub struct PriceTier {
     /// What a unit costs, in thousandths of a cent; at most 10^12.
     pub millicents: u64,
     /// Up to how much beyond what is included; more than the tier before.
@@ -105,7 +105,7 @@ impl Schema for PriceBook {
         self.rates.iter().try_for_each(|rate| {
             within("unit", rate.unit, 1..=MAX_SAFE_INTEGER)?;
             within("tiers", rate.tiers.len(), 1..=MAX_TIERS)?;
-            let ends = |tier: &Tier| tier.up_to.unwrap_or(u64::MAX);
+            let ends = |tier: &PriceTier| tier.up_to.unwrap_or(u64::MAX);
             let rising = rate.tiers.is_sorted_by(|a, b| ends(a) < ends(b));
             let open = rate.tiers.last().is_some_and(|last| last.up_to.is_none());
             rule(rising && open, "up_to must rise from tier to tier, and the last tier has none")?;
@@ -159,7 +159,7 @@ pub struct InvoiceLine {
     pub usage: Option<BilledUsage>,
 }
 
-/// What was used, and the entries that say so.
+/// Usage that is billed, and the entries that say so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BilledUsage {

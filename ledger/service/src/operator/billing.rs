@@ -11,7 +11,7 @@ use projections::billing::{Billing, Issued};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::money::cents;
-use spec::payload::{BilledUsage, CreditLine, Invoice, PriceBook, PricePlan, Rate, Usage};
+use spec::payload::{BilledUsage, CreditLine, Invoice, PriceBook, PricePlan, PriceRate, Usage};
 use spec::{Hash, Kind, Name, Record};
 use std::collections::{BTreeMap, BTreeSet};
 use web::openapi::NDJSON;
@@ -25,7 +25,7 @@ const PAGE: usize = 1000;
 /// Entries of an answer that proves an invoice: 50 MiB or so. Beyond it, an export of the log does.
 const MAX_EVIDENCE: u64 = 20_000;
 
-/// What sets prices from now on.
+/// Prices from now on.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with base_cents, currency, plan and rates")]
 pub struct PriceBookRequest {
@@ -36,7 +36,7 @@ pub struct PriceBookRequest {
     /// The plan.
     pub plan: PricePlan,
     /// What usage costs, sorted by product and metric.
-    pub rates: Vec<Rate>,
+    pub rates: Vec<PriceRate>,
     /// The tenant that it is for; every one without a book of its own, if absent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Name>")]
@@ -52,7 +52,7 @@ pub struct PriceBookSet {
     pub seq: u64,
 }
 
-/// Which month is billed.
+/// The month that is billed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with month")]
 pub struct InvoiceRequest {
@@ -64,7 +64,7 @@ pub struct InvoiceRequest {
     pub tenant: Option<String>,
 }
 
-/// What is given back of an invoice.
+/// A correction of an invoice.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with lines")]
 pub struct CreditRequest {

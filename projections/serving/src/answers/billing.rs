@@ -3,7 +3,7 @@
 use crate::reads::{AS_OF, Reads, View};
 use axum::body::Body;
 use axum::http::Response;
-use projections::billing::{Book, Draft, Issued, price};
+use projections::billing::{Book, InvoiceDraft, Issued, price};
 use projections::usage::month;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ pub struct PriceBookRow<'a> {
     pub book: Cow<'a, PriceBook>,
 }
 
-/// What a month comes to, as far as it has come.
+/// The bill of a month, as far as it has come.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "InvoiceDraft")]
 pub struct DraftAnswer<'a> {
@@ -218,7 +218,7 @@ fn month_of(parameters: &QueryString<'_>, view: &View<'_>) -> Result<String, Pro
     }
 }
 
-fn draft(view: &View<'_>, org: &Name, tenant: Option<&Name>, month: &str) -> Result<Draft, Problem> {
+fn draft(view: &View<'_>, org: &Name, tenant: Option<&Name>, month: &str) -> Result<InvoiceDraft, Problem> {
     let drafted = view.folds.billing().draft(org, tenant, month);
     drafted.map_err(|error| Problem::new(CONFLICT, error.to_string()))
 }
@@ -271,7 +271,7 @@ pub(crate) async fn daemon_draft(reads: Reads, call: Call) -> Result<Response<Bo
         .await?
 }
 
-fn as_daemon(view: &View<'_>, org: &Name, tenant: Option<&Name>, drafted: &Draft) -> DaemonDraft {
+fn as_daemon(view: &View<'_>, org: &Name, tenant: Option<&Name>, drafted: &InvoiceDraft) -> DaemonDraft {
     let books = || view.folds.billing().books(org);
     let line = |line: &InvoiceLine| {
         let used = line.usage.as_ref()?;

@@ -98,12 +98,11 @@ pub(crate) fn prove(bytes: &[u8], options: &Options) -> Result<Proved, Failure> 
         credits: Vec::new(),
         seen: BTreeSet::new(),
     };
-    for (n, line) in lines.enumerate() {
-        let at = |error: String| wrong(format_args!("line {}: {error}", n + 2));
-        evidence.take(shown(line, &checkpoint).map_err(at)?).map_err(at)?;
+    for line in lines {
+        evidence.take(shown(line, &checkpoint)?)?;
     }
-    evidence.check(&billed, &month, &currency).map_err(wrong)?;
-    let invoice = event_hash(header).map_err(wrong)?;
+    evidence.check(&billed, &month, &currency)?;
+    let invoice = event_hash(header)?;
     let own = evidence.credits.iter().filter(|(corrects, _)| *corrects == invoice);
     let back: i64 = own.map(|(_, cents)| *cents).fold(0, i64::saturating_add);
     Ok(Proved {
@@ -126,112 +125,113 @@ fn named(header: &Value, member: &str) -> Result<Option<Name>, Failure> {
 }
 
 /// The event hash of an entry: header and signature.
-fn event_hash(event: &Value) -> Result<Hash, String> {
+fn event_hash(event: &Value) -> Result<Hash, Failure> {
     let mut header = event.clone();
     let sig = header.as_object_mut().and_then(|members| members.remove("sig"));
-    let sig = sig.as_ref().and_then(Value::as_str).ok_or("an event without a signature")?;
-    let sig: spec::Signature = sig.parse().map_err(|e| format!("{e}"))?;
-    let header = canonical::to_vec(&header).map_err(|e| e.to_string())?;
+    let sig = sig.as_ref().and_then(Value::as_str).ok_or_else(|| wrong("an event without a signature"))?;
+    let sig: spec::Signature = sig.parse().map_err(wrong)?;
+    let header = canonical::to_vec(&header).map_err(wrong)?;
     Ok(Hash::of(Domain::Event, &[&header, &sig.0]))
 }
 
 /// The entry of a line, which the tree has.
-fn shown(line: &[u8], checkpoint: &Checkpoint) -> Result<Shown, String> {
+fn shown(line: &[u8], checkpoint: &Checkpoint) -> Result<Shown, Failure> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Included {
         inclusion: Vec<Hash>,
         record: Value,
     }
-    let Included { inclusion, record } = serde_json::from_slice(line).map_err(|e| e.to_string())?;
-    let text = canonical::to_vec(&record).map_err(|e| e.to_string())?;
-    let text = String::from_utf8(text).map_err(|e| e.to_string())?;
-    let line = Line::parse(&text).map_err(|e| e.to_string())?;
+    let Included { inclusion, record } = serde_json::from_slice(line).map_err(wrong)?;
+    let text = canonical::to_vec(&record).map_err(wrong)?;
+    let text = String::from_utf8(text).map_err(wrong)?;
+    let line = Line::parse(&text).map_err(wrong)?;
     let event = line.event_hash();
     let record = line.record;
     if record.payload.as_ref().is_none_or(|p| p.hash() != record.entry.header.payload_hash) {
-        return Err("its payload is not the one that its header commits to".to_owned());
+        return Err(wrong("its payload is not the one that its header commits to"));
     }
     let seq = record.entry.position.seq;
     verify_inclusion::<Blake3>(&record.leaf, seq, checkpoint.size, &inclusion, &checkpoint.root)
-        .map_err(|e| format!("entry {seq} is not in the tree: {e}"))?;
+        .map_err(|e| wrong(format_args!("entry {seq} is not in the tree: {e}")))?;
     Ok(Shown { record, event })
 }
 
 impl Evidence {
-    fn take(&mut self, shown: Shown) -> Result<(), String> {
+    fn take(&mut self, shown: Shown) -> Result<(), Failure> {
         let Shown { record, event } = shown;
         let header = &record.entry.header;
         let json = record.payload.as_ref().map_or("", |payload| &payload.json).to_owned();
         if !self.seen.insert(record.entry.position.seq) {
-            return Err("the entry is there twice".to_owned());
+            return Err(wrong("the entry is there twice"));
         }
         if header.org != self.org {
-            return Err("the entry is of another organisation".to_owned());
+            return Err(wrong("the entry is of another organisation"));
         }
         let own = header.tenant == self.tenant;
         match header.kind {
             Kind::PriceBook if own || header.tenant.is_none() => {
-                let book = serde_json::from_str(&json).map_err(|e| e.to_string())?;
+                let book = serde_json::from_str(&json).map_err(wrong)?;
                 self.books.insert(event, (record, book));
             }
             Kind::Usage if own => {
-                let used = serde_json::from_str(&json).map_err(|e| e.to_string())?;
+                let used = serde_json::from_str(&json).map_err(wrong)?;
                 self.usage.insert(record.entry.position.seq, (record, used));
             }
-            Kind::Invoice if own => match serde_json::from_str(&json).map_err(|e| e.to_string())? {
+            Kind::Invoice if own => match serde_json::from_str(&json).map_err(wrong)? {
                 Invoice::Credit { corrects, total_cents, .. } => self.credits.push((corrects, total_cents)),
-                Invoice::Issue { .. } => return Err("another invoice".to_owned()),
+                Invoice::Issue { .. } => return Err(wrong("another invoice")),
             },
-            _ => return Err("the entry is of another tenant, or no part of an invoice".to_owned()),
+            _ => return Err(wrong("the entry is of another tenant, or no part of an invoice")),
         }
         Ok(())
     }
 
-    fn check(&self, lines: &[InvoiceLine], month: &str, currency: &str) -> Result<(), String> {
-        let bounds = bounds(month).ok_or("its month is none")?;
+    fn check(&self, lines: &[InvoiceLine], month: &str, currency: &str) -> Result<(), Failure> {
+        let bounds = bounds(month).ok_or_else(|| wrong("its month is none"))?;
         let month_ms = bounds.1.millis() - bounds.0.millis();
         let (mut seen, mut spans, mut counted) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
         for (n, line) in lines.iter().enumerate() {
-            let (record, book) = self.books.get(&line.book).ok_or("a price book is missing")?;
+            let (record, book) =
+                self.books.get(&line.book).ok_or_else(|| wrong("a price book is missing"))?;
             let position = &record.entry.position;
             let span = Span { from: line.from, to: line.to, month_ms };
             let within = span.from == position.recorded_at.max(bounds.0) && span.to <= bounds.1;
             if !within || span.from > span.to || book.currency != currency {
-                return Err(format!("line {n} is not of its month, or not in its currency"));
+                return Err(wrong(format_args!("line {n} is not of its month, or not in its currency")));
             }
             if *spans.entry(position.seq).or_insert(span) != span {
-                return Err(format!("line {n} counts its price book for another time"));
+                return Err(wrong(format_args!("line {n} counts its price book for another time")));
             }
             let what = line.usage.as_ref().map(|usage| (usage.product.clone(), usage.metric));
             if !seen.insert((line.book, what)) {
-                return Err(format!("line {n} bills the same a second time"));
+                return Err(wrong(format_args!("line {n} bills the same a second time")));
             }
             let again = match &line.usage {
-                None => base_line(line.book, book, span).map_err(|e| e.to_string())?,
+                None => base_line(line.book, book, span).map_err(wrong)?,
                 Some(usage) => {
                     let used = self.used(usage, position.seq, bounds, &mut counted)?;
                     let mut rates = book.rates.iter();
                     let rate = rates
                         .find(|rate| (&rate.product, rate.metric) == (&usage.product, usage.metric))
-                        .ok_or_else(|| format!("line {n} has no rate in its price book"))?;
-                    Some(usage_line(line.book, rate, span, used).map_err(|e| e.to_string())?)
+                        .ok_or_else(|| wrong(format_args!("line {n} has no rate in its price book")))?;
+                    Some(usage_line(line.book, rate, span, used).map_err(wrong)?)
                 }
             };
             if again.as_ref() != Some(line) {
                 let cents = again.map_or(0, |line| line.cents);
-                return Err(format!(
+                return Err(wrong(format_args!(
                     "line {n} says {} cents; recomputed it is another, of {cents}",
                     line.cents
-                ));
+                )));
             }
         }
         let spans: Vec<Span> = spans.into_values().collect();
         if spans.windows(2).any(|two| matches!(two, [a, b] if b.from < a.to)) {
-            return Err("two price books count for the same time".to_owned());
+            return Err(wrong("two price books count for the same time"));
         }
         if counted.len() != self.usage.len() {
-            return Err("there is usage that no line counts".to_owned());
+            return Err(wrong("there is usage that no line counts"));
         }
         Ok(())
     }
@@ -243,7 +243,7 @@ impl Evidence {
         book: u64,
         month: (spec::Timestamp, spec::Timestamp),
         counted: &mut BTreeSet<u64>,
-    ) -> Result<Used, String> {
+    ) -> Result<Used, Failure> {
         let mut tree = SumTree::default();
         let combine = combine(usage.metric);
         let own = self.usage.range(usage.first..=usage.last);
@@ -252,14 +252,16 @@ impl Evidence {
         {
             let at = record.entry.position.recorded_at;
             if *seq < book || at < month.0 || at >= month.1 {
-                return Err(format!("entry {seq} is not of this month, or of the time of its price book"));
+                return Err(wrong(format_args!(
+                    "entry {seq} is not of this month, or of the time of its price book"
+                )));
             }
             if !counted.insert(*seq) {
-                return Err(format!("entry {seq} is counted twice"));
+                return Err(wrong(format_args!("entry {seq} is counted twice")));
             }
             tree.push(Subtree::of(*seq, said.quantity, &record.leaf), combine);
         }
-        let root = tree.root(combine).ok_or("a line rests on no entries")?;
+        let root = tree.root(combine).ok_or_else(|| wrong("a line rests on no entries"))?;
         let BilledUsage { first, last, .. } = *usage;
         Ok(Used { count: tree.count, first, last, quantity: root.quantity, root: root.hash })
     }
