@@ -1,8 +1,8 @@
 //! Certificates that services show, and when they end.
 //!
-//! The first of a file is the service's own. Of those behind it, one that has ended matters if the chain needs it:
-//! if it issued one that is used, and no other that is still good bears its name, neither in the file nor among the
-//! authorities of the machine.
+//! The first of a file is the service's own. Of those behind it, one that has ended matters if the chain needs it: if
+//! with it the first leads to an authority of the machine, and with those that are still good it does not (RFC 5280,
+//! section 6.1: a path ends at a trust anchor).
 
 use super::check::Check;
 use super::cx::Cx;
@@ -204,25 +204,50 @@ impl Search<'_, '_> {
             .severity(severity);
     }
 
-    /// Whether one that has ended issued one that is good, and no good one could stand in its place.
+    /// Whether the chain leads to an authority with one that has ended, and to none without those that have.
     fn is_needed(&mut self, ended: &Certificate, all: &[Certificate]) -> bool {
         let now = self.cx.now.secs();
-        let good = |certificate: &&Certificate| certificate.not_after > now;
-        let issued = all
-            .iter()
-            .filter(good)
-            .any(|other| other.issuer == ended.subject && other.subject != ended.subject);
-        if !issued || all.iter().filter(good).any(|other| other.subject == ended.subject) {
-            return false;
-        }
         let source = self.cx.source;
         let authorities = self.authorities.get_or_insert_with(|| {
             let bundle =
                 [BUNDLE, "/etc/pki/tls/certs/ca-bundle.crt"].iter().find_map(|path| source.bytes(path).ok());
-            pem::certificates(&bundle.unwrap_or_default()).into_iter().flatten().collect()
+            let all = pem::certificates(&bundle.unwrap_or_default()).into_iter().flatten();
+            all.filter(|authority| authority.not_after > now).collect()
         });
-        !authorities.iter().filter(good).any(|other| other.subject == ended.subject)
+        let is_known = |name: &[u8]| authorities.iter().any(|authority| authority.subject == name);
+        let good: Vec<&Certificate> = all.iter().filter(|other| other.not_after > now).collect();
+        let with: Vec<&Certificate> = all.iter().filter(|o| o.not_after > now || *o == ended).collect();
+        let known = all.iter().any(|other| is_known(&other.issuer) || is_known(&other.subject));
+        // Where the machine knows none of them, whoever is shown the file has an authority of its own: where the file
+        // stops, or the one that issued itself.
+        let trusted = |name: &[u8], chain: &[&Certificate]| {
+            all.iter().all(|other| other.subject != name)
+                || chain.iter().any(|other| other.subject == name && other.is_root())
+        };
+        let leads = |chain: &[&Certificate]| {
+            leads_to(chain, |name| if known { is_known(name) } else { trusted(name, chain) })
+        };
+        !leads(&good) && leads(&with)
     }
+}
+
+/// Whether the first of a file leads, from each to those that bear its issuer's name, to a name that is believed.
+fn leads_to(chain: &[&Certificate], believed: impl Fn(&[u8]) -> bool) -> bool {
+    let Some(own) = chain.first() else { return false };
+    let mut names = vec![own.issuer.as_slice()];
+    let mut seen = 0;
+    while let Some(name) = names.get(seen).copied() {
+        seen += 1;
+        if believed(name) {
+            return true;
+        }
+        for issuer in chain.iter().filter(|other| other.subject == name) {
+            if !names.contains(&issuer.issuer.as_slice()) {
+                names.push(&issuer.issuer);
+            }
+        }
+    }
+    false
 }
 
 fn end(certificate: &Certificate) -> Timestamp {

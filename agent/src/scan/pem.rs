@@ -28,6 +28,13 @@ pub struct Certificate {
     pub not_after: u64,
 }
 
+impl Certificate {
+    /// Whether it says that it issued itself.
+    pub(super) fn is_root(&self) -> bool {
+        self.subject == self.issuer
+    }
+}
+
 /// The certificates of a file, in their order; `None` for each that is not understood.
 pub fn certificates(bytes: &[u8]) -> Vec<Option<Certificate>> {
     if bytes.first() == Some(&0x30) {

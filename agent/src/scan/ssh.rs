@@ -156,7 +156,9 @@ fn everybody(cx: &Cx<'_>, server: &Server) -> Vec<Somebody> {
     let others = directory.users.iter().filter(|account| account.name != "root").take(MAX_ACCOUNTS);
     everybody.extend(others.map(|account| Somebody { name: account.name.clone(), groups: groups(account) }));
     everybody.push(Somebody { name: "somebody".to_owned(), groups: Vec::new() });
-    for somebody in named {
+    // A group has no other members than the accounts that are tried, unless some are not known or there are too many.
+    let tried = directory.is_whole() && directory.users.len() <= MAX_ACCOUNTS;
+    for somebody in named.into_iter().filter(|somebody| !tried || somebody.groups.is_empty()) {
         let known = directory.users.iter().find(|account| account.name == somebody.name);
         match known {
             Some(account) => everybody.push(Somebody { groups: groups(account), ..somebody }),

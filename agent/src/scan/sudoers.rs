@@ -42,7 +42,9 @@ const MAX_NAMES: usize = 8;
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
     let Some(policy) = files::read(cx)? else { return Ok(()) };
     let directory = accounts::directory(cx);
-    let mut judge = Judge { policy: &policy, directory: &directory, questions: 0, free: BTreeMap::new() };
+    let told_apart = told_apart(&policy, &directory);
+    let mut judge =
+        Judge { policy: &policy, directory: &directory, told_apart, questions: 0, free: BTreeMap::new() };
     for number in 0..policy.rules.len() {
         judge.rule(cx, number);
     }
@@ -77,6 +79,8 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<(), Unread> {
 struct Judge<'p> {
     policy: &'p Policy,
     directory: &'p Directory,
+    /// Whom settings are about: rules about many may come to something else for them.
+    told_apart: Vec<User>,
     questions: usize,
     /// Whom no password is asked for because of settings, by their place.
     free: BTreeMap<usize, BTreeSet<String>>,
@@ -88,7 +92,13 @@ impl Judge<'_> {
         // By the member of the rule's list through which it is about somebody.
         let mut everything: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
         let mut shell: BTreeMap<usize, BTreeMap<String, String>> = BTreeMap::new();
-        for user in all_named(self.policy, self.directory, &rule.users) {
+        let mut users = all_named(self.policy, self.directory, &rule.users);
+        if rule.users.iter().any(|member| !matches!(member.what, Who::Name(_))) {
+            users.extend(
+                self.told_apart.iter().filter(|user| !users.contains(user)).cloned().collect::<Vec<_>>(),
+            );
+        }
+        for user in users {
             let Some(member) = self.policy.deciding_member(&rule.users, &user) else { continue };
             let Some(what) = rule.users.get(member).map(|member| &member.what) else { continue };
             let unnamed = if matches!(what, Who::Capitals(_)) { "others" } else { what.text() };
@@ -112,8 +122,8 @@ impl Judge<'_> {
         for (number, member) in rule.users.iter().enumerate() {
             let who = format!("{}{}", if member.not { "!" } else { "" }, member.what.text());
             let shown = |names: &BTreeSet<String>| {
-                let listed_too =
-                    !names.contains(&who) && (member.not || matches!(member.what, Who::Capitals(_)));
+                let listed_too = !names.contains(&who)
+                    && (member.not || matches!(member.what, Who::All | Who::Capitals(_)));
                 if listed_too { format!("{who} ({})", listed(names)) } else { who.clone() }
             };
             let title = if let Some(names) = everything.get(&number) {
@@ -277,6 +287,20 @@ fn named_by(policy: &Policy, directory: &Directory, list: &[Member<Who>]) -> Vec
 /// All users that a list names, be it to leave them out.
 fn all_named(policy: &Policy, directory: &Directory, list: &[Member<Who>]) -> Vec<User> {
     list.iter().flat_map(|member| candidates(policy, directory, &member.what, 0)).collect()
+}
+
+/// Users whom settings are about, by name or by the group from which no password is asked.
+fn told_apart(policy: &Policy, directory: &Directory) -> Vec<User> {
+    let mut users = Vec::new();
+    for defaults in &policy.defaults {
+        if let Scope::Users(list) = &defaults.scope {
+            users.extend(all_named(policy, directory, list));
+        }
+        let exempt = defaults.settings.iter().filter(|setting| setting.name == "exempt_group");
+        let groups = exempt.filter_map(|setting| setting.value.as_deref());
+        users.extend(groups.flat_map(|group| members(directory, group.trim_start_matches('%'))));
+    }
+    users
 }
 
 fn listed(names: &BTreeSet<String>) -> String {

@@ -3,6 +3,7 @@
 
 mod cases;
 mod checks;
+mod clean;
 mod command;
 mod corpus;
 mod degrees;

@@ -11,8 +11,8 @@ use testing::judges::place::Place;
 pub(super) const JUDGE: Judge =
     Judge { name: "sshd", cases: include_str!("cases/sshd.txt"), generated, disagreement };
 
-/// Users with their groups; the last two have no account.
-const USERS: [(&str, &[&str]); 8] = [
+/// Users with their groups; the last three have no account.
+const USERS: [(&str, &[&str]); 9] = [
     ("root", &["root"]),
     ("ops", &["ops"]),
     ("dev", &["dev", "wheel"]),
@@ -21,6 +21,7 @@ const USERS: [(&str, &[&str]); 8] = [
     ("plain", &["plain"]),
     ("backup", &[]),
     ("ghost", &[]),
+    ("ROOT", &[]),
 ];
 
 /// One address for each case that the networks of the generated files tell apart.

@@ -14,6 +14,7 @@
 
 mod apt_conf;
 mod apt_sources;
+mod certificates;
 mod dpkg;
 mod pacman_conf;
 mod powers;

@@ -2,7 +2,7 @@
 
 use super::super::cx::Cx;
 use super::super::text;
-use super::super::unread::Unread;
+use super::super::unread::{Optional as _, Unread};
 use super::lines::{self, Account, Group, Shadow};
 use super::userdb;
 use std::collections::BTreeSet;
@@ -18,6 +18,9 @@ pub(in crate::scan) struct Directory {
     names: BTreeSet<String>,
     /// In the order in which they are found; a number may have several names.
     pub(in crate::scan) groups: Vec<Group>,
+    /// Lines of the file of groups that begin with `#`. The C library reads over them where it looks for a group, and
+    /// not where it looks for those of a user: who is named there is in the group of that number.
+    commented: Vec<Group>,
     /// Users and groups they are in by a file that says nothing else.
     pub(super) memberships: Vec<(String, String)>,
     /// Passwords that are kept with an account, and whether the C library looks there.
@@ -39,6 +42,11 @@ impl Directory {
         }
     }
 
+    /// Whether everybody there is stands in it.
+    pub(in crate::scan) fn is_whole(&self) -> bool {
+        !self.elsewhere && self.unread_users.is_none() && self.unread_groups.is_none()
+    }
+
     /// The first group of a name.
     pub(in crate::scan) fn group(&self, name: &str) -> Option<&Group> {
         self.groups.iter().find(|group| group.name == name)
@@ -46,8 +54,8 @@ impl Directory {
 
     /// Names and numbers of the groups that a user of the name is in beside the one of its account.
     fn named<'d>(&'d self, user: &'d str) -> impl Iterator<Item = &'d Group> {
-        let by_file =
-            self.groups.iter().filter(move |group| group.members.iter().any(|member| member == user));
+        let lines = self.groups.iter().chain(&self.commented);
+        let by_file = lines.filter(move |group| group.members.iter().any(|member| member == user));
         let memberships = self.memberships.iter().filter(move |(member, _)| member == user);
         by_file.chain(memberships.filter_map(|(_, group)| self.group(group)))
     }
@@ -75,7 +83,7 @@ impl Directory {
 
     /// Who is in the group of a number, by any of its names: accounts, and names without one.
     pub(in crate::scan) fn members(&self, gid: u32) -> Vec<String> {
-        let of_number = self.groups.iter().filter(|group| group.gid == gid);
+        let of_number = self.groups.iter().chain(&self.commented).filter(|group| group.gid == gid);
         let mut members: Vec<String> = of_number.flat_map(|group| group.members.clone()).collect();
         let by_file = self.memberships.iter();
         let by_file = by_file.filter(|(_, group)| self.group(group).is_some_and(|group| group.gid == gid));
@@ -94,7 +102,11 @@ impl Directory {
 /// Reads all of it. What could not be read is said in it.
 pub(in crate::scan) fn directory(cx: &Cx<'_>) -> Directory {
     let mut directory = Directory::default();
-    let switch = cx.source.text("/etc/nsswitch.conf").ok();
+    let switch = cx.source.text("/etc/nsswitch.conf").optional().unwrap_or_else(|unread| {
+        directory.odd.push(unread.to_string());
+        directory.elsewhere = true;
+        None
+    });
     let sources = |database: &str| sources(switch.as_deref(), database);
     let (users, groups) = (sources("passwd"), sources("group"));
     directory.shadows_count = sources("shadow").contains(&"systemd".to_owned());
@@ -117,6 +129,8 @@ pub(in crate::scan) fn directory(cx: &Cx<'_>) -> Directory {
     }
     match cx.source.text(GROUP) {
         Ok(text) => {
+            directory.commented =
+                text.lines().filter(|l| l.starts_with('#')).filter_map(lines::group).collect();
             for (number, line) in lines::rows(&text).filter(|(_, line)| !lines::is_network(line)) {
                 match lines::group(line) {
                     Some(group) => directory.groups.push(group),

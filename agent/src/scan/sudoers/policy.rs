@@ -33,7 +33,7 @@ pub(super) struct Defaults {
 }
 
 /// Somebody who starts sudo.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct User {
     /// No name: somebody whom no rule names.
     pub(super) name: Option<String>,

@@ -4,6 +4,7 @@
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use spec::Timestamp;
+use spec::payload::Scan;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,8 @@ const BETWEEN: u8 = 0x1c;
 pub(crate) struct Format {
     /// As its corpus is called.
     pub(crate) name: &'static str,
-    checks: &'static [&'static str],
-    files: &'static [&'static str],
+    pub(crate) checks: &'static [&'static str],
+    pub(crate) files: &'static [&'static str],
     /// Whether the last file is packed, so that an input need not be.
     packed: bool,
 }
@@ -146,7 +147,7 @@ impl<'a> Place<'a> {
     }
 
     /// Scans with an input in place; what comes of it is an event, whatever the input is.
-    pub(crate) fn scan(&self, input: &[u8]) {
+    pub(crate) fn scan(&self, input: &[u8]) -> Scan {
         let mut parts = input.split(|byte| *byte == BETWEEN);
         for (number, path) in self.format.files.iter().enumerate() {
             let part = parts.next().unwrap_or_default();
@@ -158,10 +159,16 @@ impl<'a> Place<'a> {
                 self.put(path, part);
             }
         }
+        self.look()
+    }
+
+    /// Scans as it stands.
+    pub(crate) fn look(&self) -> Scan {
         let now = Timestamp::parse("2026-11-23T00:00:00.000Z").unwrap();
         let scan = scan::only(&self.root, now, self.format.checks).unwrap();
         let json = spec::canonical::to_vec(&scan).unwrap();
         assert!(json.len() <= spec::limits::MAX_PAYLOAD_BYTES, "{}", json.len());
         spec::Kind::Scan.check_payload(1, std::str::from_utf8(&json).unwrap()).unwrap();
+        scan
     }
 }

@@ -48,6 +48,7 @@ fn texts() -> Vec<TextFile> {
         ".ci/test",
         ".gitignore",
         "LICENSE",
+        "agent/tests/clean_roots/run",
         "agent/tests/lynis/compare.py",
         "agent/tests/judges/run",
         "agent/tests/lynis/run",
