@@ -13,7 +13,7 @@ const LEAST_NODES: usize = 3;
 /// How far they may be off before somebody is told, in milliseconds: as far as a clock may lie behind the last entry.
 const MAX_OFF_MS: u64 = 5 * 60 * 1000;
 
-/// What the newest heartbeats of the log say.
+/// The time by the newest heartbeats of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodesClock {
     /// How many nodes they are of.

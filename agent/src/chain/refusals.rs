@@ -22,7 +22,7 @@ const MAX_FILE_BYTES: usize = 16 * 1024;
 /// Codes that are told apart; what else there is counts as `other`: a service may answer with any.
 const MAX_CODES: usize = 64;
 
-/// What was refused for good since the node was enrolled.
+/// The refusals for good since the node was enrolled.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusals {

@@ -106,7 +106,7 @@ struct Introduction {
     inclusion: Vec<Hash>,
 }
 
-/// How a node would be known to people.
+/// The name and labels by which a node would be known to people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Called {
     /// The name it asks for.

@@ -32,6 +32,10 @@ pub(super) struct Defaults {
     pub(super) settings: Vec<Setting>,
 }
 
+fn root() -> User {
+    User { name: Some("root".to_owned()), uid: Some(0), groups: vec![("root".to_owned(), Some(0))] }
+}
+
 /// Somebody who starts sudo.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct User {
@@ -117,8 +121,7 @@ impl Policy {
     }
 
     fn as_root(&self, grant: &Grant, default: &str) -> bool {
-        let root =
-            User { name: Some("root".to_owned()), uid: Some(0), groups: vec![("root".to_owned(), Some(0))] };
+        let root = root();
         match &grant.runas {
             None => is_name(default, &root),
             Some(runas) => {
@@ -241,9 +244,17 @@ impl Policy {
         holding.flat_map(|d| d.settings.iter().rev()).find(|setting| setting.name == name)
     }
 
+    /// Who is meant where a rule names nobody. Settings about whom a command is run as, here root, are set last.
     fn runas_default(&self, user: &User) -> String {
-        let value = self.last("runas_default", user).and_then(|setting| setting.value.clone());
-        value.unwrap_or_else(|| "root".to_owned())
+        let root = root();
+        let for_root = self.defaults.iter().rev().filter(|defaults| match &defaults.scope {
+            Scope::Runas(users) => self.users(users, &root, 'R', 0) == Some(true),
+            _ => false,
+        });
+        let for_root =
+            for_root.flat_map(|d| d.settings.iter().rev()).find(|setting| setting.name == "runas_default");
+        let setting = for_root.or_else(|| self.last("runas_default", user));
+        setting.and_then(|setting| setting.value.clone()).unwrap_or_else(|| "root".to_owned())
     }
 
     /// Whether a password is asked for where no tag says anything.
@@ -258,8 +269,7 @@ impl Policy {
 
     /// The settings that decide whether a password is asked for (their place among all), and what they say.
     pub(super) fn deciding(&self, user: &User, probe: Option<&Probe<'_>>) -> Option<(usize, bool)> {
-        let root =
-            User { name: Some("root".to_owned()), uid: Some(0), groups: vec![("root".to_owned(), Some(0))] };
+        let root = root();
         let passes: [&dyn Fn(&Defaults) -> bool; 3] = [
             &|defaults| match (&defaults.scope, probe) {
                 (Scope::Commands(commands), Some(probe)) => self.whats(commands, probe, 0) == Some(true),

@@ -19,7 +19,7 @@ fn bytes(line: &str) -> Vec<u8> {
 
 #[test]
 fn no_input_of_the_corpus_stops_a_parser() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/scan/corpus");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/scan/corpus");
     for format in &FORMATS {
         let text = std::fs::read_to_string(folder.join(format!("{}.txt", format.name))).unwrap();
         assert!(text.lines().count() > 10, "{}: the corpus is gone", format.name);
