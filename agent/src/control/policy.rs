@@ -207,7 +207,7 @@ pub enum Task {
 }
 
 /// The commands that this agent knows.
-const KNOWN: [&str; 8] = [
+pub const KNOWN: [&str; 8] = [
     APPLY_POLICY,
     "collect-evidence",
     ROTATE_KEY,

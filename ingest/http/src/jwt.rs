@@ -55,8 +55,8 @@ pub(crate) fn verify(token: &str, ledger: &Hash, now: Timestamp) -> Result<Verif
     if token.len() > MAX_TOKEN_BYTES {
         return Err("the token is too long");
     }
-    let (signed, sig) = token.rsplit_once('.').ok_or("not a JWT")?;
-    let (header, claims) = signed.split_once('.').ok_or("not a JWT")?;
+    let (signed, sig) = token.rsplit_once('.').ok_or("that is no token: API tokens begin with vmt1.")?;
+    let (header, claims) = signed.split_once('.').ok_or("that is no token: API tokens begin with vmt1.")?;
     let header: Header = part(header)?;
     if header.alg != "EdDSA" || header.typ != "JWT" {
         return Err("only EdDSA JWTs are taken");

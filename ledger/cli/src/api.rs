@@ -11,7 +11,7 @@ mod routes;
 
 pub(crate) use names::Names;
 pub(crate) use operations::About;
-pub(crate) use pick::Ref;
+pub(crate) use pick::{Ref, nearest};
 pub(crate) use reply::{Listed, Reply, look, names, read};
 
 use crate::client::{Answer, Client, block_on};

@@ -16,7 +16,7 @@ use std::ffi::OsString;
 #[command(
     after_help = "Answers are for people: a table for a list, a card for one thing, a line for something done. With -o \
                   json, jsonl or yaml they are what the service said. Ids may be cut to a beginning that nothing else \
-                  has.\n\nBegin with `ledger demo`; then `ledger serve --init`, `ledger enroll token`, `ledger nodes list` \
+                  has.\n\n`ledger help start`, `operators`, `auditors`, `agents`, `ci` and `security` are chapters of the handbook.\n\nBegin with `ledger demo`; then `ledger serve --init`, `ledger enroll token`, `ledger nodes list` \
                   and `ledger verify`.\n\nExit codes: 0 ok, 1 does not verify or was refused, 2 usage, 3 could not read or write, \
                   4 verified with findings that nobody has accepted (verify --strict)."
 )]

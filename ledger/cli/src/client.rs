@@ -91,7 +91,7 @@ impl Client {
                 if let Some((content_type, body)) = body {
                     request = request.header(header::CONTENT_TYPE, content_type).body(body);
                 }
-                let failed = |e: reqwest::Error| Failure::io(format!("{base}{path}: {}", root_cause(&e)));
+                let failed = |e: reqwest::Error| Failure::io(format!("{base}: {}", root_cause(&e)));
                 let response = request.send().await.map_err(failed)?;
                 let status = response.status().as_u16();
                 Ok(Answer { status, body: response.bytes().await.map_err(failed)?.to_vec() })
@@ -137,7 +137,6 @@ impl Answer {
         };
         let next = match self.status {
             401 => "; sign in with `ledger login`, or give a token in VAULTMESH_TOKEN",
-            403 => "; the token's role does not allow this",
             503 => "; try again in a second",
             _ => "",
         };

@@ -41,8 +41,20 @@ pub(crate) mod verify;
 pub(crate) mod webhooks;
 pub(crate) mod witness;
 
+use crate::api::nearest;
+use crate::failure::Failure;
 use spec::{Hash, Name};
 use std::collections::BTreeMap;
+use vaultmesh_agent::control::policy::KNOWN;
+
+/// Longest time for which enrolment tokens and commands are good: 30 days, as the service has it.
+const MAX_TTL_SECS: u64 = 30 * 86_400;
+
+/// Seconds for which a token or a command is good.
+fn ttl(text: &str) -> Result<u64, String> {
+    let secs = crate::times::secs_or_number(text)?;
+    if (1..=MAX_TTL_SECS).contains(&secs) { Ok(secs) } else { Err("expected 1s to 30d".to_owned()) }
+}
 
 /// 64 hex digits.
 fn hash(text: &str) -> Result<Hash, String> {
@@ -58,4 +70,15 @@ fn parameter(text: &str) -> Result<(Name, String), String> {
 /// The parameters of a command as the service takes them; of one that is given twice, the last.
 fn parameters(given: &[(Name, String)]) -> BTreeMap<String, String> {
     given.iter().map(|(name, value)| (name.to_string(), value.clone())).collect()
+}
+
+/// What a command to nodes may be called: one that nodes of this version know, unless it is said to be another.
+fn known(command: &Name, unknown: bool) -> Result<String, Failure> {
+    if unknown || KNOWN.contains(&command.as_str()) {
+        return Ok(command.to_string());
+    }
+    let near = nearest(command.as_str(), KNOWN.into_iter());
+    let near = near
+        .map_or_else(|| format!("they know {}", KNOWN.join(", ")), |near| format!("the nearest is {near}"));
+    Err(Failure::usage(format!("nodes know no command {command}; {near}; --unknown gives it to newer ones")))
 }

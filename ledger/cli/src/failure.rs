@@ -37,9 +37,50 @@ impl Failure {
     /// Says why on standard error and gives the exit code.
     #[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
     pub(crate) fn report(self) -> ExitCode {
-        eprintln!("ledger: {}", safe_lines(&self.text));
+        eprintln!("ledger: {}", safe_lines(&plain(&self.text)));
         ExitCode::from(self.code)
     }
+}
+
+/// Says what was typed wrongly, or answers a question for help or the version.
+#[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
+pub(crate) fn mistyped(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    eprint!("{}", plain(&error.render().to_string()));
+    ExitCode::from(2)
+}
+
+/// What libraries and the system say, and what people are told in its place.
+const WORDS: [(&str, &str); 15] = [
+    ("invalid digit found in string", "expected a whole number"),
+    ("Connection refused", "nobody answers there: is the service running?"),
+    ("No such file or directory", "there is no such file or directory"),
+    ("Permission denied", "you may not: permission denied"),
+    ("Address already in use", "something listens there already"),
+    ("Is a directory", "it is a directory, and a file is expected"),
+    ("received corrupt message of type InvalidContentType", "it does not speak TLS: try http://"),
+    ("stream did not contain valid UTF-8", "it is no text"),
+    ("expected value at", "it is not JSON: see"),
+    ("EOF while parsing a value at", "it is not JSON, or ends too early: see"),
+    ("EOF while parsing an object at", "it is not JSON, or ends too early: see"),
+    ("key must be a string at", "it is not JSON: see"),
+    ("trailing characters at", "something follows behind the JSON: see"),
+    ("unknown variant", "there is no"),
+    ("unknown field", "there is no member"),
+];
+
+/// A text without the words of libraries, which are for those who know them.
+pub(crate) fn plain(text: &str) -> String {
+    let mut text = WORDS.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours));
+    // The number of an error of the system helps nobody who has its name.
+    while let Some(from) = text.find(" (os error ") {
+        let Some(length) = text.get(from..).and_then(|rest| rest.find(')')) else { break };
+        text.replace_range(from..=from + length, "");
+    }
+    text.replace(" at line ", " in line ").replace(" column ", ", column ")
 }
 
 impl Display for Failure {
@@ -87,6 +128,27 @@ impl From<StartError> for Failure {
             | StartError::Ladder(_)
             | StartError::Follow(_) => Self::io(error),
             StartError::Development => Self::usage(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn the_words_of_libraries_stay_with_them() {
+        for (theirs, ours) in [
+            (
+                "http://127.0.0.1:9: Connection refused (os error 111)",
+                "http://127.0.0.1:9: nobody answers there: is the service running?",
+            ),
+            ("x: key must be a string at line 1 column 12", "x: it is not JSON: see line 1, column 12"),
+            ("a (os error 2), b (os error 13)", "a, b"),
+            ("(os error", "(os error"),
+            ("nothing to mend", "nothing to mend"),
+        ] {
+            assert_eq!(plain(theirs), ours);
         }
     }
 }

@@ -23,13 +23,15 @@ use service::data;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1).map(|word| word.into_string().unwrap_or_default());
+    let chapter = (words.next().as_deref() == Some("help")).then(|| words.next()).flatten();
+    if let Some(text) = chapter.and_then(|topic| commands::reference::chapter(&topic)) {
+        return output::say(&format!("{text}\n"))
+            .map_or_else(failure::Failure::report, |()| ExitCode::SUCCESS);
+    }
     let cli = match Cli::try_parse_from(cli::arguments(std::env::args_os())) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are answers, everything else is a mistake.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
-        }
+        Err(error) => return failure::mistyped(&error),
     };
     output::start_log(cli.global.log, cli.global.log_format);
     match run(cli) {

@@ -1,7 +1,7 @@
 //! Predicates over what a fold knows, in the language of jq.
 
 use crate::failure::Failure;
-use jaq_core::load::{Arena, File, Loader};
+use jaq_core::load::{Arena, Error, File, Loader};
 use jaq_core::{Ctx, Vars, data, unwrap_valr};
 use jaq_json::{Val, read};
 
@@ -44,9 +44,12 @@ impl Predicate {
         let funs = jaq_core::funs().chain(jaq_std::base_funs()).chain(jaq_json::funs());
         let arena = Arena::default();
         let modules = Loader::new(defs).load(&arena, File { code: text, path: () });
-        let modules = modules.map_err(|errors| unreadable(text, &format!("{:?}", first(&errors))))?;
+        let modules = modules.map_err(|errors| unreadable(text, first(&errors).and_then(unread)))?;
         let filter = jaq_core::Compiler::default().with_funs(funs).compile(modules);
-        filter.map(Self).map_err(|errors| unreadable(text, &format!("{:?}", first(&errors))))
+        filter.map(Self).map_err(|errors| {
+            let unknown = first(&errors).and_then(|unknown| unknown.first());
+            unreadable(text, unknown.map(|(name, what)| format!("there is no {} {name}", what.as_str())))
+        })
     }
 
     /// Whether it holds: whether the first output over a JSON document is neither `false` nor `null`.
@@ -66,7 +69,20 @@ fn first<F, E>(errors: &[(F, E)]) -> Option<&E> {
     errors.first().map(|(_, error)| error)
 }
 
-fn unreadable(text: &str, problem: &str) -> Failure {
+/// Where a filter cannot be read, and what is expected there.
+fn unread(error: &Error<&str>) -> Option<String> {
+    let (expected, found) = match error {
+        Error::Io(problems) => return problems.first().map(|(_, problem)| problem.clone()),
+        // An opening that is never closed is found out at its end.
+        Error::Lex(problems) => problems.first().map(|(expected, _)| (expected.as_str(), "")),
+        Error::Parse(problems) => problems.first().map(|(expected, found)| (expected.as_str(), *found)),
+    }?;
+    let at = if found.is_empty() { "at its end".to_owned() } else { format!("in place of {found:?}") };
+    Some(format!("a {expected} is expected {at}"))
+}
+
+fn unreadable(text: &str, problem: Option<String>) -> Failure {
+    let problem = problem.unwrap_or_else(|| "it cannot be read".to_owned());
     Failure::usage(format!("{text:?} is no jq filter: {problem}"))
 }
 
@@ -80,7 +96,14 @@ mod tests {
             |filter: &str| Predicate::read(filter).unwrap().holds(br#"{"acme":{"n":3,"up":false}}"#).unwrap();
         assert!(holds(".acme.n == 3") && holds(".acme.n") && holds("any(.[]; .n > 2)"));
         assert!(!holds(".acme.up") && !holds(".nobody") && !holds("empty"));
-        assert!(Predicate::read(".acme |").is_err() && Predicate::read("gossip(1)").is_err());
+        for (wrong, why) in [
+            (".acme |", "a term is expected at its end"),
+            ("any(", "a closing parenthesis is expected at its end"),
+            ("gossip(1)", "there is no filter gossip"),
+        ] {
+            let told = Predicate::read(wrong).err().map(|failure| failure.to_string());
+            assert_eq!(told, Some(format!("{wrong:?} is no jq filter: {why}")));
+        }
         assert!(Predicate::read(".acme.n.x").unwrap().holds(b"{\"acme\":{\"n\":3}}").is_err());
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! `UPDATE_EXPECT=1 cargo test -p ledger-cli --bin ledger shown` writes them anew.
 
+mod examples;
 mod samples;
 
 use crate::cli::Cli;

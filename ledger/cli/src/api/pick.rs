@@ -47,7 +47,9 @@ impl Ref {
         let is_name = |c: &Candidate<T>| !c.name.is_empty() && c.name == self.0;
         let named = candidates.iter().any(is_name);
         let fits = |c: &Candidate<T>| if named { is_name(c) } else { c.id.to_string().starts_with(&wanted) };
-        let near = self.nearest(&candidates);
+        let others =
+            candidates.iter().map(|candidate| candidate.name.as_str()).filter(|name| !name.is_empty());
+        let near = nearest(&self.0, others).map(str::to_owned);
         let mut found: Vec<Candidate<T>> =
             candidates.into_iter().filter(|c| !wanted.is_empty() && fits(c)).collect();
         match found.len() {
@@ -69,14 +71,11 @@ impl Ref {
     }
 }
 
-impl Ref {
-    /// The name that is the most like this one, if one is like it at all: whoever types one letter wrong is told.
-    fn nearest<T>(&self, candidates: &[Candidate<T>]) -> Option<String> {
-        let names = candidates.iter().filter(|candidate| !candidate.name.is_empty());
-        let scored = names.map(|candidate| (strsim::jaro_winkler(&candidate.name, &self.0), &candidate.name));
-        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))?;
-        (best.0 >= ALIKE).then(|| best.1.clone())
-    }
+/// The name that is the most like a text, if one is like it at all: whoever types one letter wrong is told.
+pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = names.map(|name| (strsim::jaro_winkler(name, wanted), name));
+    let (score, name) = scored.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))?;
+    (score >= ALIKE).then_some(name)
 }
 
 fn describe<T: ToString>(candidate: &Candidate<T>) -> String {

@@ -4,7 +4,6 @@ use crate::api::{Query, Ref, with_client};
 use crate::failure::Failure;
 use crate::options::{Global, Sure};
 use crate::output::{Card, Cell, Table, answer, ask, column, safe_lines, short};
-use crate::times::secs_or_number;
 use clap::Subcommand;
 use serde_json::json;
 use service::wire::{EnrolmentCreated, EnrolmentRequest, EnrolmentRow};
@@ -28,10 +27,10 @@ pub(crate) enum Enroll {
         #[arg(long, value_name = "UUID")]
         node: Option<Uuid>,
         /// How long the token is good for: 90s, 15m, 2h, 7d.
-        #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = secs_or_number)]
+        #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = super::ttl)]
         ttl: u64,
         /// How many nodes may use it.
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
         uses: u64,
     },
     /// Write a file to set a node up with, to standard output.

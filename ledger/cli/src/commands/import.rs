@@ -1,7 +1,7 @@
 //! `ledger import`.
 
 use crate::api::with_client;
-use crate::failure::Failure;
+use crate::failure::{Failure, plain};
 use crate::options::Global;
 use crate::output::{advance, answer, bytes_bar, tell};
 use clap::Args;
@@ -77,7 +77,8 @@ impl Counts {
                     self.refused += 1;
                     let problem = result.problem.clone().unwrap_or_default();
                     let line = first_line + result.index;
-                    tell(&format!("{}:{line}: {}: {}", file.display(), problem.code, problem.detail));
+                    let why = plain(&problem.detail);
+                    tell(&format!("{}:{line}: {}: {why}", file.display(), problem.code));
                 }
             }
         }

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::options::Global;
 use crate::output::{Card, Cell, Look, Table, column, safe_lines, short, wide};
-use crate::times::{Ahead, secs_or_number};
+use crate::times::Ahead;
 use clap::{Args, Subcommand};
 use projections::commands::{CommandState, Word};
 use service::wire::CommandRequest;
@@ -64,7 +64,7 @@ pub(crate) enum Commands {
 
 #[derive(Debug, Args)]
 pub(crate) struct Issue {
-    /// The node's id, the beginning of it, or its host name.
+    /// The node's name, its id, or the beginning of it.
     node: Ref,
     /// scan, service-status, service-restart, tail-journal, collect-evidence, run, apply-policy or rotate-key.
     command: Name,
@@ -72,8 +72,11 @@ pub(crate) struct Issue {
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(Name, String)>,
     /// For how long it may be begun: 90s, 15m, 2h, 7d.
-    #[arg(long, value_name = "SPAN", value_parser = secs_or_number)]
+    #[arg(long, value_name = "SPAN", value_parser = super::ttl)]
     ttl: Option<u64>,
+    /// Give it although nodes of this version know no such command.
+    #[arg(long)]
+    unknown: bool,
     /// From when on it may be begun: a time of RFC 3339, or so long from now.
     #[arg(long, value_name = "TIME|SPAN")]
     not_before: Option<Ahead>,
@@ -165,7 +168,7 @@ async fn answer(global: &Global, client: &Client, command: &Commands) -> Result<
             let node = client.node_of(&issue.node).await?;
             let request = CommandRequest {
                 node_id: node.to_string(),
-                command: issue.command.to_string(),
+                command: super::known(&issue.command, issue.unknown)?,
                 parameters: parameters(&issue.parameters),
                 not_before: issue.not_before.map(|Ahead(time)| time.to_string()),
                 ttl_secs: issue.ttl,

@@ -7,6 +7,16 @@ use clap::{Args, Command};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+const HANDBOOK: &str = include_str!("../../../../HANDBOOK.md");
+
+/// A chapter of the handbook: `ledger help operators`.
+pub(crate) fn chapter(topic: &str) -> Option<&'static str> {
+    let mut chapters = HANDBOOK.split("\n## ").skip(1);
+    chapters.find_map(|chapter| {
+        chapter.split_once('\n').filter(|(title, _)| *title == topic).map(|(_, text)| text.trim())
+    })
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// The shell.

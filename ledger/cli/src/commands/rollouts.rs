@@ -73,6 +73,9 @@ pub(crate) struct StartRollout {
     name: String,
     /// scan, service-status, service-restart, tail-journal, collect-evidence, run or rotate-key.
     command: Name,
+    /// Give it although nodes of this version know no such command.
+    #[arg(long)]
+    unknown: bool,
     /// A parameter, such as unit=nginx.service.
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(Name, String)>,
@@ -205,6 +208,7 @@ async fn answer(global: &Global, client: &Client, command: &Rollouts) -> Result<
             client.rollout(id, past.query()).await?.show(global, |answer, look| shown(&answer.rollout, look))
         }
         Rollouts::Start(start) => {
+            super::known(&start.command, start.unknown)?;
             let started = client.start_rollout(&start.request()).await?;
             started.show(global, |changed, look| started_line(&start.name, changed, look))
         }

@@ -59,6 +59,9 @@ pub(crate) struct SetSchedule {
     name: String,
     /// scan, service-status, service-restart, tail-journal, collect-evidence, run or rotate-key.
     command: Name,
+    /// Give it although nodes of this version know no such command.
+    #[arg(long)]
+    unknown: bool,
     /// A parameter, such as unit=nginx.service.
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(Name, String)>,
@@ -225,6 +228,7 @@ async fn act(global: &Global, client: &Client, command: &Schedules) -> Result<()
                 Some(id) => id,
                 None => Uuid::v4(ledger::keyring::random().map_err(Failure::io)?),
             };
+            super::known(&set.command, set.unknown)?;
             let done = client.set_schedule(id, &set.request()).await?;
             let what = if named.is_some() { "changed" } else { "made" };
             if let Some(warning) = &done.read()?.warning {

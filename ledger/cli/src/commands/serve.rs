@@ -25,7 +25,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(crate) struct Serve {
     /// Address to listen on.
-    #[arg(long, env = "VAULTMESH_LISTEN", default_value = "127.0.0.1:8088")]
+    #[arg(long, env = "VAULTMESH_LISTEN", default_value = "127.0.0.1:8088", value_parser = address)]
     listen: SocketAddr,
     /// Make a ledger if there is none.
     #[arg(long)]
@@ -119,6 +119,11 @@ async fn serve(global: &Global, args: &Serve) -> Result<ExitCode, Failure> {
         None => Ok(ExitCode::SUCCESS),
         Some(why) => Err(Failure::io(format!("the ledger stopped: {why}; start it again"))),
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "expected an address and a port, such as 127.0.0.1:8088 or [::1]:8088".to_owned())
 }
 
 fn anchor(path: &Path) -> Result<Anchor, Failure> {

@@ -45,3 +45,4 @@ mod watching;
 mod webhooks;
 mod witnessing;
 mod workspace;
+mod wrong;
