@@ -16,7 +16,7 @@ use crate::recovery::{RecoverError, Recovered, recover};
 use crate::seal::SealChain;
 use crate::sequencer::{Habits, MAX_UNINDEXED_GROUPS, Sequencer, StoredSnapshot};
 use crate::service::{Head, Inner, Ledger, Shared, run_index};
-use crate::set_back::{SetBackError, setting};
+use crate::set_back::{SetBack, SetBackError, setting};
 use crate::space::Room;
 use crate::state::{Leaf, State};
 use crate::stopped::Stopped;
@@ -117,15 +117,6 @@ pub struct OpenReport {
     pub set_back: Option<SetBack>,
     /// What the nodes' clocks say of the ledger's, where there are some.
     pub nodes_clock: Option<NodesClock>,
-}
-
-/// The entry that set the clock back.
-#[derive(Debug, Clone)]
-pub struct SetBack {
-    /// Its seq.
-    pub seq: u64,
-    /// What it says.
-    pub said: Box<spec::payload::Clock>,
 }
 
 /// The reason why a ledger was not opened. Nothing was changed.

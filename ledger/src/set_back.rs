@@ -6,7 +6,16 @@ use proofs::SigningKey;
 use spec::Timestamp;
 use spec::payload::{Clock, KeySignature};
 
-/// Why the clock cannot be set back. Nothing was changed.
+/// The entry that set the clock back.
+#[derive(Debug, Clone)]
+pub struct SetBack {
+    /// Its seq.
+    pub seq: u64,
+    /// What it says.
+    pub said: Box<Clock>,
+}
+
+/// The reason why the clock cannot be set back. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SetBackError {
     /// There is nothing to set back.

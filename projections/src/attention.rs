@@ -72,10 +72,8 @@ const MAX_LOOKED_THROUGH: usize = 64;
 /// The score of a site in a storm.
 const STORM_SCORE: u64 = 80;
 
-/// The code of a refusal of a key that has ended.
+/// The codes of refusals of a key that has ended, and of an event whose time is outside its window.
 const REVOKED: &str = "key-revoked";
-
-/// The code of a refusal of an event whose time is outside its window.
 const ID_TIME: &str = "id-time";
 
 /// The label that names a node's site.

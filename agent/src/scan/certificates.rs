@@ -204,7 +204,7 @@ impl Search<'_, '_> {
             .severity(severity);
     }
 
-    /// Whether the chain leads to an authority with one that has ended, and to none without those that have.
+    /// Whether the chain leads to an authority over one that has ended, and to none over those that are good alone.
     fn is_needed(&mut self, ended: &Certificate, all: &[Certificate]) -> bool {
         let now = self.cx.now.secs();
         let source = self.cx.source;
@@ -215,8 +215,6 @@ impl Search<'_, '_> {
             all.filter(|authority| authority.not_after > now).collect()
         });
         let is_known = |name: &[u8]| authorities.iter().any(|authority| authority.subject == name);
-        let good: Vec<&Certificate> = all.iter().filter(|other| other.not_after > now).collect();
-        let with: Vec<&Certificate> = all.iter().filter(|o| o.not_after > now || *o == ended).collect();
         let known = all.iter().any(|other| is_known(&other.issuer) || is_known(&other.subject));
         // Where the machine knows none of them, whoever is shown the file has an authority of its own: where the file
         // stops, or the one that issued itself.
@@ -224,22 +222,28 @@ impl Search<'_, '_> {
             all.iter().all(|other| other.subject != name)
                 || chain.iter().any(|other| other.subject == name && other.is_root())
         };
-        let leads = |chain: &[&Certificate]| {
-            leads_to(chain, |name| if known { is_known(name) } else { trusted(name, chain) })
+        let believed = |name: &[u8], chain: &[&Certificate]| {
+            if known { is_known(name) } else { trusted(name, chain) }
         };
-        !leads(&good) && leads(&with)
+        let good: Vec<&Certificate> = all.iter().filter(|other| other.not_after > now).collect();
+        let every: Vec<&Certificate> = all.iter().collect();
+        let (_, arrives_without) = way_up(&good, |name| believed(name, &good));
+        let (over_all, arrives) = way_up(&every, |name| believed(name, &every));
+        arrives && !arrives_without && over_all.contains(&ended.subject.as_slice())
     }
 }
 
-/// Whether the first of a file leads, from each to those that bear its issuer's name, to a name that is believed.
-fn leads_to(chain: &[&Certificate], believed: impl Fn(&[u8]) -> bool) -> bool {
-    let Some(own) = chain.first() else { return false };
+/// The names that the first of a file leads to, from each to those that bear its issuer's name, and whether one of them
+/// is believed: there it stops.
+fn way_up<'c>(chain: &[&'c Certificate], believed: impl Fn(&[u8]) -> bool) -> (Vec<&'c [u8]>, bool) {
+    let Some(own) = chain.first() else { return (Vec::new(), false) };
     let mut names = vec![own.issuer.as_slice()];
-    let mut seen = 0;
+    let (mut seen, mut arrives) = (0, false);
     while let Some(name) = names.get(seen).copied() {
         seen += 1;
         if believed(name) {
-            return true;
+            arrives = true;
+            continue;
         }
         for issuer in chain.iter().filter(|other| other.subject == name) {
             if !names.contains(&issuer.issuer.as_slice()) {
@@ -247,7 +251,7 @@ fn leads_to(chain: &[&Certificate], believed: impl Fn(&[u8]) -> bool) -> bool {
             }
         }
     }
-    false
+    (names, arrives)
 }
 
 fn end(certificate: &Certificate) -> Timestamp {

@@ -121,7 +121,7 @@ fn certificates() {
             let titles: Vec<&str> = found.map(|finding| finding.title.as_str()).collect();
             return Some(format!("openssl verifies it: {good}, the scan says {titles:?}"));
         }
-        let soon = found.clone().any(|finding| finding.title.starts_with("A certificate ends at"));
+        let soon = found.clone().any(|finding| finding.title.contains("A certificate ends at"));
         (soon != (*first == "leaf-soon")).then(|| format!("it ends soon: {}, the scan: {soon}", !soon))
     });
 }

@@ -144,7 +144,7 @@ fn a_clock_that_jumps_while_running_stops_the_ledger() {
             assert_eq!(answer.is_ok(), end == End::Goes, "{off} ms");
             if let Err(error) = answer {
                 assert!(matches!(error, AppendError::Poisoned(_)), "{error}");
-                let said = error.to_string();
+                let said = std::error::Error::source(&error).unwrap().to_string();
                 let expected = if end == End::Ahead { "jumped" } else { "last entry was recorded" };
                 assert!(said.contains(expected), "{said}");
             }

@@ -38,7 +38,7 @@ pub struct NodeAnswer<'a> {
     pub node: NodeRow<'a>,
 }
 
-/// What a node is called.
+/// The name of a node.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "NodeName")]
 pub struct NameRow<'a> {

